@@ -1,0 +1,41 @@
+"""The switchboard that Locust loads: user classes, options, listeners.
+
+A locustfile of one's own may begin with `from locustfile import *` and add User classes, or listen to
+`events.generation`, which is fired once per request with `record=` (metrics.record.Record).
+"""
+
+import sys
+from typing import Any
+
+from locust import events
+from locust.event import EventHook
+from locust.runners import WorkerRunner
+
+from users import options, webui
+from users.errors import UsageError
+from users.ollama import OllamaChatUser, OllamaGenerateUser
+from users.openai import OpenAIChatUser, OpenAICompletionsUser
+from users.swarm import Swarm
+
+__all__ = ["OllamaChatUser", "OllamaGenerateUser", "OpenAIChatUser", "OpenAICompletionsUser"]
+
+events.generation = EventHook()
+events.init_command_line_parser.add_listener(options.add)
+
+
+@events.init.add_listener
+def on_init(environment: Any, web_ui: Any = None, **_: Any) -> None:
+    """Before anything runs: connect, and check all there is; a user's mistake is one line and exit code 2."""
+    swarm = Swarm(environment)
+    swarm.listen()
+    if isinstance(environment.runner, WorkerRunner):
+        return
+    if web_ui:
+        webui.attach(web_ui, swarm)
+        if not environment.parsed_options.autostart:
+            return  # the form may still change everything; it is checked when it is sent
+    try:
+        swarm.prepare()
+    except UsageError as error:
+        print(f"tokenswarm: error: {error}", file=sys.stderr)
+        sys.exit(2)

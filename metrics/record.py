@@ -1,0 +1,64 @@
+"""Record: all that is kept of one request. Absent is None, never 0."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from wire.values import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which request of the run it was: `worker` and `sequence` (the worker's own count) name it for good."""
+
+    worker: int
+    sequence: int
+    user_class: str
+    endpoint: str
+    model: str
+    prompt_id: str
+    max_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The texts of one request, kept only when the user asks for them."""
+
+    prompt: str
+    output: str
+    thinking: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One request: who, how it ended, when things happened (wall-clock ns), what the server counted.
+
+    `*_ns` are moments but for `connect_ns` and `clock_step_ns`, which are durations. `gaps` counts the times between
+    consecutive output chunks in the buckets of `metrics.histogram`. METRICS turns all this into numbers with units.
+    """
+
+    identity: Identity
+    outcome: str
+    error: str = ""
+    status: int | None = None
+    finish_reason: str | None = None
+    streamed: bool = True
+    scheduled_ns: int | None = None
+    connect_ns: int | None = None
+    sent_ns: int | None = None
+    first_byte_ns: int | None = None
+    first_output_ns: int | None = None
+    first_answer_ns: int | None = None
+    last_output_ns: int | None = None
+    ended_ns: int | None = None
+    output_chunks: int = 0
+    coalesced_chunks: int = 0
+    text_chars: int = 0
+    thinking_chars: int = 0
+    tool_calls: int = 0
+    gaps: Mapping[int, int] = field(default_factory=dict)
+    longest_gap_ns: int | None = None
+    usage: Usage = field(default_factory=Usage)
+    kernel_stamps: int = 0
+    clock_stamps: int = 0
+    clock_step_ns: int = 0
+    kept: Kept | None = None

@@ -1,0 +1,60 @@
+"""The recording side of a run, in the one process that has the run folder: rows, Locust's CSVs, circumstances."""
+
+import contextlib
+import platform
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import gevent
+from locust.stats import CSV_STATS_INTERVAL_SEC, PERCENTILES_TO_REPORT, StatsCSVFileWriter
+
+from metrics.folder import RunFolder
+from metrics.rows import Cell
+
+SOFTWARE = ("locust", "gevent", "requests", "httptools", "orjson", "pandas")
+
+
+class Recorder:
+    """From the first row to the closed folder."""
+
+    def __init__(self, environment: Any, path: Path, circumstances: dict[str, Any], locust_csv: bool) -> None:
+        self.folder = RunFolder(path)
+        self._circumstances = {
+            "run": path.name,
+            "state": "running",
+            "started_unix_s": time.time(),
+            "ended_unix_s": None,
+            **circumstances,
+            "software": {"python": platform.python_version(), "platform": platform.platform(), **software()},
+        }
+        self.folder.write_run(self._circumstances)
+        self._csv = None
+        if locust_csv:
+            self._csv = StatsCSVFileWriter(environment, PERCENTILES_TO_REPORT, str(path / "locust"), full_history=True)
+            self._csv_greenlet = gevent.spawn(self._csv.stats_writer)
+
+    def append(self, rows: list[list[Cell]]) -> None:
+        """Rows came: they go to the file system at once."""
+        self.folder.append(rows)
+
+    def end(self, workers: list[dict[str, Any]], findings: list[dict[str, str]]) -> Path:
+        """Close the folder; give its path."""
+        if self._csv:
+            # Its writer looks at the statistics once a second; this is its look at the last of them.
+            gevent.sleep(CSV_STATS_INTERVAL_SEC + 0.1)
+            self._csv_greenlet.kill()
+            with contextlib.suppress(OSError):
+                self._csv.close_files()
+        self.folder.close()
+        ended = {"state": "complete", "ended_unix_s": time.time(), "rows": self.folder.rows}
+        stamped = {"clock_source": ", ".join(sorted({str(w["clock_source"]) for w in workers}))} if workers else {}
+        run = {**self._circumstances, **ended, **stamped, "workers": workers, "findings": findings}
+        self.folder.write_run(run)
+        return self.folder.path
+
+
+def software() -> dict[str, str]:
+    """The versions that matter for the figures."""
+    return {name: version(name) for name in SOFTWARE}

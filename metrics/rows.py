@@ -1,0 +1,55 @@
+"""A Record as a row of requests.csv: identity first, then METRICS, then texts if they are kept."""
+
+from metrics.catalogue import METRICS
+from metrics.record import Record
+
+Cell = str | int | float | None
+
+IDENTITY = (
+    "worker",
+    "sequence",
+    "user_class",
+    "endpoint",
+    "model",
+    "prompt_id",
+    "streamed",
+    "outcome",
+    "status",
+    "finish_reason",
+    "error",
+    "max_tokens",
+    "token_source",
+    "scheduled_unix_ns",
+    "sent_unix_ns",
+    "ended_unix_ns",
+)
+TEXTS = ("prompt_text", "output_text", "thinking_text")
+COLUMNS = (*IDENTITY, *(metric.name for metric in METRICS), *TEXTS)
+
+
+def row(record: Record) -> list[Cell]:
+    """The cells of a record in the order of COLUMNS; None is an empty cell. ms and rates are rounded to 1e-6."""
+    who, kept = record.identity, record.kept
+    cells: list[Cell] = [
+        who.worker,
+        who.sequence,
+        who.user_class,
+        who.endpoint,
+        who.model,
+        who.prompt_id,
+        int(record.streamed),
+        record.outcome,
+        record.status,
+        record.finish_reason,
+        record.error or None,
+        who.max_tokens,
+        record.usage.source,
+        record.scheduled_ns,
+        record.sent_ns,
+        record.ended_ns,
+    ]
+    for metric in METRICS:
+        value = metric.of(record)
+        cells.append(round(value, 6) if isinstance(value, float) else value)
+    cells.extend((kept.prompt, kept.output, kept.thinking) if kept else (None, None, None))
+    return cells

@@ -1,0 +1,65 @@
+"""The recorded answers of real servers, as Transcripts, cut wherever a test wants."""
+
+import json
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from metrics.tally import Tally
+from users.http1 import Response
+from wire import ollama_chat, ollama_generate, openai_chat, openai_completions, reading
+from wire.values import Api, Chunk, Failure, Transcript
+
+FOLDER = Path(__file__).parents[2] / "shared" / "captures"
+APIS: dict[str, Api] = {api.PATH: api for api in (ollama_chat, ollama_generate, openai_chat, openai_completions)}
+
+
+@cache
+def load() -> dict[str, dict[str, Any]]:
+    """All exchanges with one of the four APIs, by name; skips (in CI: fails) where the recordings are not at hand."""
+    if not FOLDER.is_dir():
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"no recordings in {FOLDER}")
+        pytest.skip("the recordings of real servers are not beside this checkout")
+    exchanges = {path.stem: json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json"))}
+    return {name: e for name, e in exchanges.items() if e["method"] == "POST" and e["path"] in APIS}
+
+
+def transcript(exchange: dict[str, Any], cuts: list[int] | None = None) -> Transcript:
+    """An exchange played back through llhttp, cut at byte positions (default: where it was when it was recorded)."""
+    raw = exchange["response_latin1"].encode("latin-1")
+    if cuts is None:
+        cuts, at = [], 0
+        for _, size in exchange["reads"]:
+            at += size
+            cuts.append(at)
+    response = Response()
+    edges = [0, *cuts, len(raw)]
+    for number, (start, stop) in enumerate(zip(edges, edges[1:], strict=False), start=1):
+        if stop > start:
+            response.feed(number * 1_000_000, raw[start:stop])
+    failure = None
+    if not response.complete and not response.end_of_stream():
+        failure = Failure("closed", "the server closed the connection in the middle of the answer")
+    return Transcript(
+        pieces=response.pieces,
+        sent_ns=0,
+        ended_ns=len(edges) * 1_000_000,
+        status=response.status,
+        content_type=response.content_type,
+        complete=response.complete,
+        failure=failure,
+    )
+
+
+def read(api: Api, seen: Transcript) -> tuple[list[Chunk], Tally, reading.Verdict]:
+    """Chunks, what they come to, and the verdict."""
+    tally = Tally(streamed=seen.streamed, keep_text=True)
+    chunks = []
+    for chunk in reading.chunks(api, seen):
+        chunks.append(chunk)
+        tally.add(chunk)
+    return chunks, tally, reading.verdict(api, seen, tally.done, tally.finish_reason, tally.failed)

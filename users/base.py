@@ -1,0 +1,120 @@
+"""LLMUser: a Locust User that asks one API, one request after the other, and tells what it saw."""
+
+import itertools
+import time
+from typing import Any, ClassVar
+
+import gevent
+from gevent.lock import BoundedSemaphore
+from locust import User, constant, task
+
+from metrics.record import Identity, Record
+from metrics.tally import Tally
+from payloads.mix import nonce
+from payloads.prompt import Prompt, unique
+from users.exchange import Exchange
+from users.health import Health
+from users.http1 import request_bytes
+from users.settings import Settings
+from users.transport import Transport
+from wire import reading
+from wire.values import Api, Transcript
+
+SLICE_NS = 1_000_000
+
+
+class Work:
+    """What the users of one process share during one run.
+
+    `reading` lets one greenlet at a time read what it received: 300 streams that end together would otherwise each
+    take their slice before the loop gets to its sockets again.
+    """
+
+    def __init__(self, settings: Settings, worker: int, health: Health) -> None:
+        self.settings, self.worker, self.health = settings, worker, health
+        self.reading = BoundedSemaphore(1)
+        self.next_sequence = itertools.count().__next__
+
+
+class LLMUser(User):
+    """Asks `api` in a closed loop: the next request goes out when the last answer has been read.
+
+    A locustfile of one's own can subclass it, set `wait_time`, and call `generate` with prompts of its own.
+    """
+
+    abstract = True
+    api: ClassVar[Api]
+    wait_time = constant(0)
+
+    def on_start(self) -> None:
+        """Connect this user with the run's settings; the connection itself opens with the first request."""
+        self.work: Work = self.environment.tokenswarm
+        s = self.work.settings
+        self.transport = Transport(s.target.host, s.target.port, s.timeouts, s.tls, s.new_connection)
+
+    def on_stop(self) -> None:
+        """Close the connection."""
+        self.transport.close()
+
+    @task
+    def ask(self) -> None:
+        """One request with the next prompt of the mix, and a pause if it failed."""
+        record = self.generate()
+        if record.outcome != "ok" and self.work.settings.pause_after_error_s:
+            gevent.sleep(self.work.settings.pause_after_error_s)
+
+    def generate(self, prompt: Prompt | None = None, scheduled_ns: int | None = None) -> Record:
+        """Send one request, wait for its answer, read it, fire the `generation` event; give the Record.
+
+        Without a prompt the mix chooses. Also a request that the end of the run cuts leaves its Record.
+        """
+        work, s = self.work, self.work.settings
+        sequence = work.next_sequence()
+        prompt = prompt or s.mix.pick(work.worker, sequence)
+        if s.unique_prompts:
+            prompt = unique(prompt, nonce(s.mix.seed, work.worker, sequence, s.run_id))
+        call = self.api.build(prompt, s.ask)
+        request_id = (("X-Request-Id", f"{s.run_id}-{work.worker}-{sequence}"),)
+        request = request_bytes(call, s.target.authority, s.target.base_path, request_id + s.headers)
+        identity = Identity(
+            worker=work.worker,
+            sequence=sequence,
+            user_class=type(self).__name__,
+            endpoint=self.api.PATH,
+            model=s.ask.model,
+            prompt_id=prompt.id,
+            max_tokens=prompt.max_tokens or s.ask.max_tokens,
+        )
+        exchange = Exchange(scheduled_ns)
+        work.health.in_flight += 1
+        try:
+            self.transport.run(exchange, request)
+            with work.reading:
+                record = self._read(identity, exchange.transcript(), prompt, yielding=True)
+        except BaseException:
+            # The run ends: read at once, in this greenlet's last moment, so that the row is there when it is collected.
+            record = self._read(identity, exchange.transcript(), prompt, yielding=False)
+            self._tell(record, exchange.transcript())
+            raise
+        finally:
+            work.health.in_flight -= 1
+        self._tell(record, exchange.transcript())
+        return record
+
+    def _read(self, identity: Identity, transcript: Transcript, prompt: Prompt, *, yielding: bool) -> Record:
+        """Interpret an answer that has ended, in slices of a millisecond, with the loop's turn between them."""
+        api, s = self.api, self.work.settings
+        tally = Tally(streamed=s.ask.stream and transcript.streamed, keep_text=s.keep_text)
+        slice_ends_ns = time.monotonic_ns() + SLICE_NS
+        for count, chunk in enumerate(reading.chunks(api, transcript)):
+            tally.add(chunk)
+            if yielding and count % 16 == 15 and time.monotonic_ns() > slice_ends_ns:
+                gevent.sleep(0)
+                slice_ends_ns = time.monotonic_ns() + SLICE_NS
+        outcome, error = reading.verdict(api, transcript, tally.done, tally.finish_reason, tally.failed)
+        asked = "\n\n".join(content for _, content in prompt.messages) if s.keep_text else ""
+        return tally.record(identity, transcript, outcome, error, asked)
+
+    def _tell(self, record: Record, transcript: Transcript) -> None:
+        events: Any = self.environment.events
+        events.generation.fire(record=record, response_bytes=sum(len(data) for _, data in transcript.pieces))

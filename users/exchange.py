@@ -1,0 +1,143 @@
+"""One request under way: what is seen of it, and the callback that sees it."""
+
+import socket
+import ssl
+import time
+
+from gevent.hub import Waiter
+from gevent.monkey import get_original
+
+from users import stamps
+from users.http1 import Response
+from wire.values import Failure, FailureKind, Transcript
+
+READ_BYTES = 65536
+# The class beneath gevent's: its sockets would switch greenlets for every read.
+plain_socket: type[socket.socket] = get_original("socket", "socket")
+
+
+class Exchange:
+    """One request under way, and all that was seen of it, also when it is cut in the middle."""
+
+    def __init__(self, scheduled_ns: int | None = None) -> None:
+        self.response = Response()
+        self.scheduled_ns = scheduled_ns
+        self.connect_ns: int | None = None
+        self.sent_ns: int | None = None
+        self.ended_ns: int | None = None
+        self.failure: Failure | None = None
+        self.kernel_stamps = self.clock_stamps = 0
+        self._sent_monotonic_ns = 0
+        self._clock_step_ns = 0
+
+    def begin(self) -> None:
+        """The request is being sent now."""
+        self.sent_ns, self._sent_monotonic_ns = time.time_ns(), time.monotonic_ns()
+
+    def end(self, ended_ns: int, kind: FailureKind | None = None, text: str = "") -> None:
+        """The exchange is over, whole or not; only the first end counts."""
+        if self.ended_ns is not None:
+            return
+        self.ended_ns = ended_ns
+        if kind is not None:
+            self.failure = Failure(kind, text)
+        if self.sent_ns is not None:
+            wall_ns, monotonic_ns = time.time_ns(), time.monotonic_ns()
+            self._clock_step_ns = (wall_ns - self.sent_ns) - (monotonic_ns - self._sent_monotonic_ns)
+
+    def transcript(self) -> Transcript:
+        """What was seen, as a value."""
+        response = self.response
+        return Transcript(
+            pieces=response.pieces,
+            scheduled_ns=self.scheduled_ns,
+            connect_ns=self.connect_ns,
+            sent_ns=self.sent_ns,
+            ended_ns=self.ended_ns,
+            status=response.status,
+            content_type=response.content_type,
+            complete=response.complete,
+            failure=self.failure,
+            kernel_stamps=self.kernel_stamps,
+            clock_stamps=self.clock_stamps,
+            clock_step_ns=self._clock_step_ns,
+        )
+
+
+class Receiving:
+    """The reads of one exchange. Its methods run in gevent's hub, as callbacks of the event loop: they must not wait.
+
+    Per read there is one `recvmsg`, one pass of llhttp and one append; `waiter` wakes the user's greenlet at the end.
+    """
+
+    __slots__ = ("_exchange", "_incoming", "_sock", "_tls", "waiter")
+
+    def __init__(
+        self, sock: socket.socket, exchange: Exchange, tls: ssl.SSLObject | None, incoming: ssl.MemoryBIO
+    ) -> None:
+        self._sock, self._exchange, self._tls, self._incoming = sock, exchange, tls, incoming
+        self.waiter = Waiter()
+
+    def on_readable(self) -> None:
+        """Bytes, the end of the stream, or an error: take them in with the time they came."""
+        exchange = self._exchange
+        if exchange.ended_ns is not None:
+            return
+        try:
+            data, ancillary, _, _ = self._sock.recvmsg(READ_BYTES, stamps.ANCILLARY_BYTES)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._finish(time.time_ns(), "closed", f"the connection broke: {error}")
+            return
+        if not data:
+            self._on_end_of_stream()
+            return
+        ns = stamps.stamp_ns(ancillary)
+        if ns is None:
+            ns = time.time_ns()
+            exchange.clock_stamps += 1
+        else:
+            exchange.kernel_stamps += 1
+        response = exchange.response
+        try:
+            response.feed(ns, data if self._tls is None else self._decrypted(self._tls, data))
+        except ssl.SSLError as error:
+            self._finish(ns, "closed", f"TLS broke: {error}")
+        except ValueError as error:
+            self._finish(ns, "protocol", str(error))
+        else:
+            if response.complete:
+                self._finish(ns)
+
+    def on_first_byte_timeout(self, limit_s: float) -> None:
+        """Too long without any byte of the body."""
+        if not self._exchange.response.pieces:
+            self._finish(time.time_ns(), "timeout", f"no first byte within {limit_s:g} s")
+
+    def on_timeout(self, limit_s: float) -> None:
+        """Too long altogether."""
+        self._finish(time.time_ns(), "timeout", f"no end within {limit_s:g} s")
+
+    def _on_end_of_stream(self) -> None:
+        if self._exchange.response.end_of_stream():
+            self._finish(time.time_ns())
+        elif self._exchange.response.status is None:
+            self._finish(time.time_ns(), "closed", "the server closed the connection without an answer")
+        else:
+            self._finish(time.time_ns(), "closed", "the server closed the connection in the middle of the answer")
+
+    def _decrypted(self, tls: ssl.SSLObject, data: bytes) -> bytes:
+        self._incoming.write(data)
+        clear = []
+        try:
+            while part := tls.read(READ_BYTES):
+                clear.append(part)
+        except ssl.SSLWantReadError:
+            pass
+        return b"".join(clear)
+
+    def _finish(self, ended_ns: int, kind: FailureKind | None = None, text: str = "") -> None:
+        if self._exchange.ended_ns is None:
+            self._exchange.end(ended_ns, kind, text)
+            self.waiter.switch(None)

@@ -1,0 +1,76 @@
+"""HTTP/1.1 as far as a load test needs it: request heads out, responses through llhttp (`httptools`)."""
+
+import httptools
+
+from wire.values import Call
+
+AGENT = "tokenswarm/0.1.0"
+
+
+def request_bytes(call: Call, authority: str, base_path: str, headers: tuple[tuple[str, str], ...]) -> bytes:
+    """The whole request. Later headers replace earlier ones of the same name, so that the user has the last word."""
+    merged = {
+        "host": ("Host", authority),
+        "user-agent": ("User-Agent", AGENT),
+        "content-length": ("Content-Length", str(len(call.body))),
+    }
+    merged.update({name.lower(): (name, value) for name, value in (*call.headers, *headers)})
+    lines = [f"{call.method} {base_path}{call.path} HTTP/1.1", *(f"{name}: {value}" for name, value in merged.values())]
+    return "\r\n".join(lines).encode("utf-8") + b"\r\n\r\n" + call.body
+
+
+class Response:
+    """Collects one response from the bytes that arrive; llhttp does the parsing and calls back.
+
+    `pieces` are `(ns, body bytes)`, one or more a read; `complete` when the message has ended as its framing promised.
+    """
+
+    def __init__(self) -> None:
+        self.pieces: list[tuple[int, bytes]] = []
+        self.status: int | None = None
+        self.content_type = ""
+        self.complete = False
+        self.keep_alive = False
+        self._framed = False
+        self._now_ns = 0
+        self._parser = httptools.HttpResponseParser(self)
+
+    def feed(self, ns: int, data: bytes) -> None:
+        """Take in what one read gave. Raises ValueError on what is not HTTP."""
+        self._now_ns = ns
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as error:
+            raise ValueError("the server switched protocols") from error
+        except httptools.HttpParserError as error:
+            raise ValueError(f"not HTTP: {error}") from error
+
+    def end_of_stream(self) -> bool:
+        """The server closed the connection: was that the end of the message? (A body without any framing ends so.)"""
+        if self.status is not None and not self._framed:
+            self.complete = True
+        return self.complete
+
+    # llhttp's callbacks
+
+    def on_message_begin(self) -> None:
+        # A second one is the final response after an informational one (100, 103), which says nothing of its own.
+        self.complete, self._framed, self.content_type = False, False, ""
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        lower = name.lower()
+        if lower == b"content-type":
+            self.content_type = value.decode("latin-1").lower()
+        elif lower in (b"content-length", b"transfer-encoding"):
+            self._framed = True
+
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code()
+        self.status = status if status >= 200 else None
+        self.keep_alive = bool(self._parser.should_keep_alive())
+
+    def on_body(self, body: bytes) -> None:
+        self.pieces.append((self._now_ns, body))
+
+    def on_message_complete(self) -> None:
+        self.complete = self.status is not None

@@ -1,0 +1,64 @@
+"""Our options, as Locust's own: command line, environment, config file and web form."""
+
+from argparse import ArgumentTypeError
+from collections.abc import Callable
+from typing import Any
+
+from payloads.corpus import BUILT_IN
+
+THINK = ("true", "false", "low", "medium", "high", "max")
+
+
+def _number(convert: type[int] | type[float], least: float, what: str) -> Callable[[str], Any]:
+    def check(text: str) -> Any:
+        try:
+            value = convert(text)
+        except ValueError:
+            raise ArgumentTypeError(f"{text!r} is no number; give {what}") from None
+        if not least <= value < float("inf"):
+            raise ArgumentTypeError(f"{text} is too small or too large; give {what}")
+        return value
+
+    return check
+
+
+tokens = _number(int, 1, "a whole number of tokens, 1 or more")
+seconds = _number(float, 0.001, "seconds above 0")
+seed = _number(int, 0, "a whole number, 0 or more")
+pause = _number(float, 0, "seconds, 0 or more")
+
+
+def add(parser: Any) -> None:
+    """Add the options to Locust's parser (listener of init_command_line_parser)."""
+    option = parser.add_argument
+    option("--model", env_var="TOKENSWARM_MODEL", default="", help="Model to load; may be left out if the server has just one (or has one in memory)")
+    option("--payloads", env_var="TOKENSWARM_PAYLOADS", default="chat", help=f"Prompts: built-in corpora ({', '.join(BUILT_IN)}) or JSONL files, comma-separated, with weights: chat=3,my.jsonl=1")
+    option("--max-tokens", env_var="TOKENSWARM_MAX_TOKENS", type=tokens, default=128, help="Output limit of every request, tokens (a prompt's own limit goes first); always sent")
+    option("--no-stream", env_var="TOKENSWARM_NO_STREAM", action="store_true", default=False, help="Ask for answers in one piece (no TTFT, no gaps)")
+    option("--think", env_var="TOKENSWARM_THINK", default="", choices=("", *THINK), help="Ask the model to think or not, or how hard; not sent if left out")
+    option("--unique-prompts", env_var="TOKENSWARM_UNIQUE_PROMPTS", action="store_true", default=False, help="Begin each prompt with a mark of its own, so that the server's prompt cache cannot serve it")
+    option("--seed", env_var="TOKENSWARM_SEED", type=seed, default=0, help="Seed of the choice of prompts")
+    option("--run-dir", env_var="TOKENSWARM_RUN_DIR", default="runs", help="Where run folders are made")
+    option("--name", env_var="TOKENSWARM_NAME", default="run", help="Name of the run, part of its folder's name")
+    option("--no-report", env_var="TOKENSWARM_NO_REPORT", action="store_true", default=False, help="Write no report at the end (python -m reports FOLDER does it later)")
+    option("--keep-text", env_var="TOKENSWARM_KEEP_TEXT", action="store_true", default=False, help="Keep prompts and answers in requests.csv")
+    option("--api-key", env_var="TOKENSWARM_API_KEY", default="", is_secret=True, help="Key for the Authorization header; better left to OPENAI_API_KEY")
+    option("--header", env_var="TOKENSWARM_HEADER", action="append", default=[], include_in_web_ui=False, help='Further header, "Name: value"; may be given several times')
+    option("--request-timeout", env_var="TOKENSWARM_REQUEST_TIMEOUT", type=seconds, default=300.0, help="Longest time from sending a request to the end of its answer, s")
+    option("--first-byte-timeout", env_var="TOKENSWARM_FIRST_BYTE_TIMEOUT", type=seconds, default=300.0, help="Longest time from sending a request to the first byte of its answer, s")
+    option("--connect-timeout", env_var="TOKENSWARM_CONNECT_TIMEOUT", type=seconds, default=10.0, help="Longest time to open a connection, s")
+    option("--pause-after-error", env_var="TOKENSWARM_PAUSE_AFTER_ERROR", type=pause, default=1.0, help="How long a user waits after a failed request, s: a server that is down is not hammered")
+    option("--new-connection", env_var="TOKENSWARM_NEW_CONNECTION", action="store_true", default=False, help="Open a new connection for every request")
+    option("--insecure", env_var="TOKENSWARM_INSECURE", action="store_true", default=False, include_in_web_ui=False, help="Accept any TLS certificate")
+    option("--ca-cert", env_var="TOKENSWARM_CA_CERT", default="", include_in_web_ui=False, help="PEM file of the certificate authority to trust")
+    option("--run-id", default="", include_in_web_ui=False, help="Set by the master, so that all workers know the run they are in")
+
+# What the web form may hold as text, by destination: Locust itself converts it without asking.
+CHECKED: dict[str, Callable[[str], Any]] = {
+    "max_tokens": tokens,
+    "seed": seed,
+    "request_timeout": seconds,
+    "first_byte_timeout": seconds,
+    "connect_timeout": seconds,
+    "pause_after_error": pause,
+}

@@ -1,0 +1,169 @@
+"""Before any load: is the server there, what is it, has it the model, does it answer? With `requests`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+import requests
+
+from metrics.tally import Tally
+from payloads.mix import nonce
+from payloads.prompt import unique
+from users.errors import UsageError
+from users.http1 import AGENT
+from users.settings import Settings
+from wire import reading
+from wire.values import Api, Ask, Transcript
+
+WARM_UP_TOKENS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What was found: `kind` is `ollama` (speaks both APIs) or `openai`; `loaded` are models in memory, Ollama only."""
+
+    kind: str
+    version: str | None
+    models: tuple[str, ...]
+    loaded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WarmUp:
+    """How the one request before the load went."""
+
+    endpoint: str
+    outcome: str
+    error: str = ""
+    facts: dict[str, float | int | None] = field(default_factory=dict)
+
+
+class Preflight:
+    """The questions, asked over one session."""
+
+    def __init__(self, settings: Settings, ca_cert: str, insecure: bool) -> None:
+        self._settings = settings
+        self._session = requests.Session()
+        self._session.trust_env = False  # what is asked must go where the load goes, not through a proxy
+        self._session.verify = False if insecure else (ca_cert or True)
+        self._session.headers.update({"User-Agent": f"{AGENT} (preflight)", **dict(settings.headers)})
+
+    def server(self) -> Server:
+        """Find out what answers at the target. Raises UsageError if it is not there, or nothing that we speak to."""
+        version = self._get("/api/version")
+        if version.status_code == 200 and isinstance(said := _json(version).get("version"), str):
+            models = tuple(str(model.get("name")) for model in _json(self._get("/api/tags")).get("models") or ())
+            loaded = tuple(str(model.get("name")) for model in _json(self._get("/api/ps")).get("models") or ())
+            return Server("ollama", said, models, loaded)
+        listing = self._get("/v1/models")
+        if listing.status_code in (401, 403):
+            raise UsageError(f"{self._url} wants an API key ({_said(listing)}); set OPENAI_API_KEY or --api-key")
+        if listing.status_code == 200 and isinstance(data := _json(listing).get("data"), list):
+            return Server("openai", listing.headers.get("Server"), tuple(str(model.get("id")) for model in data))
+        raise UsageError(
+            f"{self._url} answers, but is no LLM server that we speak to (GET /api/version: {version.status_code}, "
+            f"GET /v1/models: {listing.status_code}); check --host, also its path"
+        )
+
+    def model(self, server: Server) -> str:
+        """The model to load: the one asked for if it is there, else the only one. Raises UsageError."""
+        wanted = self._settings.ask.model
+        there = ", ".join(server.models[:20]) + (", …" if len(server.models) > 20 else "")
+        if not server.models:
+            hint = "pull one first (ollama pull NAME)" if server.kind == "ollama" else "load one first"
+            raise UsageError(f"{self._url} has no model; {hint}")
+        if not wanted:
+            for choice in (server.models, server.loaded):
+                if len(choice) == 1:
+                    return choice[0]
+            raise UsageError(f"which model? Give --model; {self._url} has: {there}")
+        if wanted in server.models or (server.kind == "ollama" and f"{wanted}:latest" in server.models):
+            return wanted
+        near = get_close_matches(wanted, server.models, n=1)
+        raise UsageError(
+            f"{self._url} has no model {wanted!r}{f' (did you mean {near[0]!r}?)' if near else ''}; it has: {there}"
+        )
+
+    def warm_up(self, api: Api, model: str) -> WarmUp:
+        """One short generation, so that a cold load is not measured by accident.
+
+        Raises UsageError if the server calls the request itself wrong (4xx): no load could go well. Any other failure
+        is the server's, and what a load test may be about: it is told.
+        """
+        settings = self._settings
+        prompt = unique(settings.mix.pick(0, 0), nonce(settings.mix.seed, 0, 0, settings.run_id + "warm-up"))
+        call = api.build(prompt, Ask(model, WARM_UP_TOKENS, stream=False, think=settings.ask.think))
+        timeouts = (settings.timeouts.connect_s, settings.timeouts.total_s)
+        try:
+            answer = self._session.request(
+                call.method, self._url + call.path, data=call.body, headers=dict(call.headers), timeout=timeouts
+            )
+        except requests.RequestException as error:
+            return WarmUp(api.PATH, "timeout" if isinstance(error, requests.Timeout) else "truncated", _plain(error))
+        transcript = Transcript(
+            pieces=((0, answer.content),),
+            status=answer.status_code,
+            content_type=answer.headers.get("Content-Type", ""),
+            complete=True,
+        )
+        tally = Tally(streamed=False)
+        for chunk in reading.chunks(api, transcript):
+            tally.add(chunk)
+        outcome, error_text = reading.verdict(api, transcript, tally.done, tally.finish_reason, tally.failed)
+        if answer.status_code in (401, 403):
+            raise UsageError(f"{self._url} wants another API key ({error_text}); set OPENAI_API_KEY or --api-key")
+        if 400 <= answer.status_code < 500 and answer.status_code not in (408, 429):
+            raise UsageError(f"{self._url}{call.path} refuses what the run would ask: {error_text}")
+        facts = {
+            "e2e_ms": round(answer.elapsed.total_seconds() * 1e3, 3),
+            "load_ms": None if (load_ns := tally.usage.load_ns) is None else load_ns / 1e6,
+            "prompt_tokens": tally.usage.prompt_tokens,
+            "output_tokens": tally.usage.output_tokens,
+        }
+        return WarmUp(api.PATH, outcome, error_text, facts)
+
+    @property
+    def _url(self) -> str:
+        return self._settings.target.url
+
+    def _get(self, path: str) -> requests.Response:
+        timeouts = (self._settings.timeouts.connect_s, 30.0)
+        try:
+            return self._session.get(self._url + path, timeout=timeouts, allow_redirects=False)
+        except requests.exceptions.SSLError as error:
+            raise UsageError(f"{self._url}: TLS failed ({_plain(error)}); see --ca-cert and --insecure") from None
+        except requests.ConnectionError as error:
+            raise UsageError(
+                f"no server answers at {self._url} ({_plain(error)}); is it running there? See --host and OLLAMA_HOST"
+            ) from None
+        except requests.RequestException as error:
+            raise UsageError(f"{self._url}{path} gives no proper answer ({_plain(error)}); check --host") from None
+
+
+def apis_spoken(server: Server, apis: Sequence[Api]) -> tuple[Api, ...]:
+    """Those APIs that the server speaks: Ollama all of them, others what stands under /v1."""
+    return tuple(api for api in apis if server.kind == "ollama" or api.PATH.startswith("/v1/"))
+
+
+def _json(response: requests.Response) -> dict[str, Any]:
+    try:
+        decoded = response.json()
+    except ValueError:
+        return {}
+    return decoded if isinstance(decoded, dict) else {}
+
+
+def _said(response: requests.Response) -> str:
+    return f"HTTP {response.status_code} {reading.error_text(response.content)}".strip()[:200]
+
+
+def _plain(error: BaseException) -> str:
+    """The innermost reason, without urllib3's object addresses."""
+    reason: Any = error
+    while (inner := getattr(reason, "reason", None) or next(iter(getattr(reason, "args", ())), None)) is not None:
+        if not isinstance(inner, BaseException):
+            break
+        reason = inner
+    text = getattr(reason, "strerror", None) or str(reason)
+    return text.rpartition(">: ")[2] or text

@@ -1,0 +1,104 @@
+"""Settings: what the options come to, checked as a whole before any load."""
+
+import os
+import ssl
+from dataclasses import dataclass
+from typing import Any
+
+from payloads.corpus import PayloadError, load
+from payloads.mix import Mix
+from users import options as checks
+from users.errors import UsageError
+from users.target import Target, target
+from users.transport import Timeouts
+from wire.values import Ask
+
+NEVER_KEPT = ("api_key", "header")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One run's settings, the same on every worker."""
+
+    target: Target
+    ask: Ask
+    mix: Mix
+    timeouts: Timeouts
+    headers: tuple[tuple[str, str], ...]
+    unique_prompts: bool
+    keep_text: bool
+    new_connection: bool
+    pause_after_error_s: float
+    tls: ssl.SSLContext | None
+    run_id: str
+
+
+def settings(options: Any) -> Settings:
+    """Settings out of Locust's parsed options. Raises UsageError."""
+    where = target(options.host, os.environ)
+    try:
+        prompts = load(options.payloads)
+    except PayloadError as error:
+        raise UsageError(f"--payloads: {error}") from error
+    if not options.no_stream and options.first_byte_timeout > options.request_timeout:
+        options.first_byte_timeout = options.request_timeout
+    return Settings(
+        target=where,
+        ask=Ask(options.model, options.max_tokens, not options.no_stream, _think(options.think)),
+        mix=Mix(prompts, options.seed),
+        timeouts=Timeouts(options.connect_timeout, options.first_byte_timeout, options.request_timeout),
+        headers=headers(options),
+        unique_prompts=options.unique_prompts,
+        keep_text=options.keep_text,
+        new_connection=options.new_connection,
+        pause_after_error_s=options.pause_after_error,
+        tls=tls_context(options) if where.scheme == "https" else None,
+        run_id=options.run_id,
+    )
+
+
+def check_form(form: Any) -> None:
+    """Check the web form before Locust converts it, which would answer with a bare 500. Raises UsageError."""
+    for name, check in checks.CHECKED.items():
+        if name in form:
+            try:
+                check(form[name])
+            except checks.ArgumentTypeError as error:
+                raise UsageError(f"--{name.replace('_', '-')}: {error}") from None
+
+
+def api_key(options: Any) -> str:
+    """The key to send: the option's, else OPENAI_API_KEY's, else none."""
+    return options.api_key or os.environ.get("OPENAI_API_KEY", "")
+
+
+def headers(options: Any) -> tuple[tuple[str, str], ...]:
+    """The user's own headers and, with a key, Authorization. Raises UsageError on what is no header."""
+    own = []
+    for text in options.header:
+        name, colon, value = text.partition(":")
+        if not colon or not name.strip() or any(c.isspace() for c in name.strip()) or "\n" in text or "\r" in text:
+            raise UsageError(f'--header {text!r} is no header; write it as "Name: value"')
+        own.append((name.strip(), value.strip()))
+    key = api_key(options)
+    if key and any(not 0x20 < ord(c) < 0x7F for c in key):
+        raise UsageError("the API key holds a blank or a control character; check --api-key or OPENAI_API_KEY")
+    return (("Authorization", f"Bearer {key}"), *own) if key else tuple(own)
+
+
+def tls_context(options: Any) -> ssl.SSLContext:
+    """How to check the server's certificate. Raises UsageError if the CA file cannot be used."""
+    if options.insecure:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        return context
+    try:
+        return ssl.create_default_context(cafile=options.ca_cert or None)
+    except (OSError, ssl.SSLError) as error:
+        raise UsageError(
+            f"--ca-cert {options.ca_cert}: {error}; name a PEM file with the authority's certificate"
+        ) from error
+
+
+def _think(text: str) -> bool | str | None:
+    return {"": None, "true": True, "false": False}.get(text, text)

@@ -1,0 +1,183 @@
+"""The run's life in each process, from Locust's events: check and preflight, begin, end, report."""
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import gevent
+from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner, WorkerRunner
+
+from metrics.folder import new_path, run_name
+from metrics.publish import ACKNOWLEDGE, Publisher
+from metrics.recorder import Recorder
+from users import stamps
+from users.base import LLMUser, Work
+from users.errors import UsageError
+from users.exchange import plain_socket
+from users.health import Health
+from users.preflight import Preflight, Server, WarmUp, apis_spoken
+from users.settings import NEVER_KEPT, Settings, api_key, check_form, settings
+
+FINISH = "tokenswarm_finish"
+ROOT = Path(__file__).parent.parent
+WAIT_FOR_WORKERS_S = 30.0
+
+
+class Swarm:
+    """What this suite does in one Locust process: on the master, on a worker, or alone (then both)."""
+
+    def __init__(self, environment: Any) -> None:
+        self.environment = environment
+        self.options: Any = environment.parsed_options
+        self.is_worker = isinstance(environment.runner, WorkerRunner)
+        self.is_master = isinstance(environment.runner, MasterRunner)
+        self.health: Health | None = None
+        self.recorder: Recorder | None = None
+        self.findings: list[dict[str, str]] = []
+        self.publisher = Publisher(environment, self._snapshot)
+        self._classes_named = bool(self.options.user_classes)
+        self._api_key = api_key(self.options)
+        self._server: Server | None = None
+        self._warm_up: WarmUp | None = None
+        self._kernel_stamps = False
+
+    def listen(self) -> None:
+        """Connect to Locust's events."""
+        events, runner = self.environment.events, self.environment.runner
+        events.generation.add_listener(self.publisher.on_generation)
+        events.test_start.add_listener(self.on_test_start)
+        events.test_stop.add_listener(self.on_test_stop)
+        if self.is_worker:
+            events.report_to_master.add_listener(self.publisher.on_report_to_master)
+            runner.register_message(ACKNOWLEDGE, self.publisher.on_acknowledge)
+            runner.register_message(FINISH, self.on_finish, concurrent=True)
+        if self.is_master:
+            events.worker_report.add_listener(self.publisher.on_worker_report)
+
+    # Before a run
+
+    def prepare(self) -> None:
+        """Check the options, ask the server, choose the classes. Raises UsageError; no load was sent then."""
+        options = self.options
+        checked = settings(options)
+        preflight = Preflight(checked, options.ca_cert, options.insecure)
+        server = preflight.server()
+        options.model = preflight.model(server)
+        apis = self._choose_classes(server)
+        self.environment.host = options.host = checked.target.url
+        self._server, self._warm_up = server, preflight.warm_up(apis[0], options.model) if apis else None
+        self.findings = []
+        if self._warm_up and self._warm_up.outcome != "ok":
+            what = f"the warm-up request ended as {self._warm_up.outcome}: {self._warm_up.error}"
+            self.findings.append({"level": "warning", "what": what, "do": "see whether the server is healthy"})
+            print(f"tokenswarm: warning: {what}", file=sys.stderr)
+
+    def _choose_classes(self, server: Server) -> list[Any]:
+        environment = self.environment
+        classes = [c for c in environment.user_classes if issubclass(c, LLMUser)]
+        spoken = apis_spoken(server, [c.api for c in classes])
+        foreign = [c for c in classes if c.api not in spoken]
+        if foreign and (self._classes_named or not spoken):
+            names = ", ".join(sorted(c.__name__ for c in foreign))
+            raise UsageError(f"{names}: the server speaks only /v1; use OpenAIChatUser or OpenAICompletionsUser")
+        if foreign:
+            environment.user_classes = [c for c in environment.user_classes if c not in foreign]
+        return list(spoken)
+
+    def prepare_from_form(self, form: Any) -> None:
+        """The same for a run that begins in the web form. Raises UsageError."""
+        if self.environment.runner.state in (STATE_RUNNING, STATE_SPAWNING):
+            return
+        check_form(form)
+        for name, value in form.items():
+            if hasattr(self.options, name) and name not in ("user_classes", "run_time", "spawn_rate", "profile"):
+                current = getattr(self.options, name)
+                kind = type(current) if current is not None else str
+                setattr(self.options, name, value == "true" if kind is bool else value if kind is list else kind(value))
+        self.prepare()
+
+    # During a run
+
+    def on_test_start(self, **_: Any) -> None:
+        """A run begins in this process. The master comes first: it gives the run its name."""
+        self.options.api_key = self.options.api_key or self._api_key
+        if not self.is_worker:
+            self._begin_folder()
+        self.publisher.reset(self.options.run_id)
+        if not self.is_master:
+            self._kernel_stamps = stamps.prime(plain_socket)
+            self.health = Health()
+            checked: Settings = settings(self.options)
+            worker = max(0, self.environment.runner.worker_index)
+            self.environment.tokenswarm = Work(checked, worker, self.health)
+
+    def _begin_folder(self) -> None:
+        options = self.options
+        path = new_path(options.run_dir, run_name(options.name, time.time()))
+        options.run_id = path.name
+        kept = {
+            k: v for k, v in vars(options).items() if k not in NEVER_KEPT and isinstance(v, (str, int, float, list))
+        }
+        server = self._server
+        circumstances = {
+            "name": options.name,
+            "options": kept,
+            "seed": options.seed,
+            "target": {"host": options.host, "model": options.model, **(asdict(server) if server else {})},
+            "warmup": asdict(self._warm_up) if self._warm_up else None,
+            "user_classes": [c.__name__ for c in self.environment.user_classes],
+        }
+        self.recorder = Recorder(self.environment, path, circumstances, locust_csv=not options.csv_prefix)
+        self.publisher.sink = self.recorder.append
+
+    def on_finish(self, environment: Any, msg: Any, **_: Any) -> None:
+        """The master ends the run (Locust's own quit message would come only after it has closed the folder)."""
+        if self.publisher.run_id != msg.data["run"]:
+            self.publisher.reset(msg.data["run"])  # had no part in it
+            self.publisher.send_final()
+        else:
+            environment.runner.stop()
+
+    def on_test_stop(self, **_: Any) -> None:
+        """The run ends in this process: hand over all rows, or wait for all and close the folder."""
+        if self.is_worker:
+            self.publisher.send_final()
+        elif self.recorder:
+            if self.is_master:
+                self._wait_for_workers()
+            else:
+                self.publisher.workers = {"local": {**self._snapshot(), "requests": self.recorder.folder.rows}}
+            self._end_folder(self.recorder)
+        if self.health:
+            self.health.stop()
+            self.health = None
+
+    def _wait_for_workers(self) -> None:
+        runner, finished = self.environment.runner, self.publisher.finished
+        runner.send_message(FINISH, {"run": self.publisher.run_id})
+        deadline_s = time.monotonic() + WAIT_FOR_WORKERS_S + (self.environment.stop_timeout or 0)
+        while (missing := {c.id for c in runner.clients.all} - finished) and time.monotonic() < deadline_s:
+            gevent.sleep(0.05)
+        lost = sorted(missing | (set(self.publisher.workers) - finished))
+        if lost:
+            what = f"{len(lost)} of the workers did not hand over their last rows: {', '.join(lost)}"
+            self.findings.append({"level": "warning", "what": what, "do": "rows of up to 3 s of them are missing"})
+
+    def _end_folder(self, recorder: Recorder) -> None:
+        workers = sorted(self.publisher.workers.values(), key=lambda worker: int(worker["worker"]))
+        self.recorder, self.publisher.sink = None, None
+        path = recorder.end(workers, self.findings)
+        print(f"tokenswarm: {recorder.folder.rows} requests in {path}", file=sys.stderr)
+        if not self.options.no_report:
+            # In a process of its own: pandas stays out of the one that measures, and an error in it harms no run.
+            environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+            subprocess.run([sys.executable, "-m", "reports", str(path)], env=environment, check=False)
+
+    def _snapshot(self) -> dict[str, Any]:
+        index = max(0, self.environment.runner.worker_index)
+        seen = self.health.snapshot() if self.health else {}
+        return {"worker": index, "clock_source": "kernel" if self._kernel_stamps else "clock", **seen}

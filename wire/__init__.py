@@ -1,0 +1,1 @@
+"""How it is said: bytes in, values out; one file per API. Pure: no clock, no socket, no Locust."""

@@ -1,0 +1,23 @@
+"""Ollama's /api/generate: NDJSON lines with a `response`."""
+
+from typing import Any
+
+from payloads.prompt import Prompt
+from wire import ollama
+from wire.values import Ask, Call, Chunk
+
+PATH = "/api/generate"
+done_by_sentinel = False
+
+
+def build(prompt: Prompt, ask: Ask) -> Call:
+    """The request for a prompt: the system message in its own field, all the others as one text."""
+    asked = {"prompt": prompt.text}
+    if prompt.system is not None:
+        asked["system"] = prompt.system
+    return ollama.call(PATH, prompt, ask, asked)
+
+
+def read(ns: int, frame: dict[str, Any]) -> Chunk:
+    """One line: `response`, `thinking`, and the numbers when it is done. Empty lines (tag tokens) carry no output."""
+    return ollama.chunk(ns, frame, frame.get("response") or "", frame.get("thinking") or "")

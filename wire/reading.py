@@ -1,0 +1,148 @@
+"""From a Transcript to its Chunks, and to the verdict on how the answer ended."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import orjson
+
+from wire import framing, ollama_chat, ollama_generate, openai_chat, openai_completions
+from wire.thinking import separate
+from wire.values import Api, Chunk, Transcript
+
+APIS: tuple[Api, ...] = (ollama_chat, ollama_generate, openai_chat, openai_completions)
+
+OUTCOMES = (
+    "ok",
+    "http_error",
+    "refused",
+    "timeout",
+    "truncated",
+    "protocol_error",
+    "server_error",
+    "cancelled",
+)
+
+_SHAPE_ERRORS = (TypeError, KeyError, ValueError, AttributeError, IndexError)
+_MAX_ERROR_CHARACTERS = 300
+
+
+class Verdict(NamedTuple):
+    """How a request ended: one of OUTCOMES, and what was wrong ("" if nothing was)."""
+
+    outcome: str
+    error: str = ""
+
+
+def chunks(api: Api, transcript: Transcript) -> Iterator[Chunk]:
+    """Every frame of the answer in order, one at a time, so that a caller can take breaks.
+
+    An unreadable frame gives a chunk with `broken` and ends the reading; so does an error object. Raises nothing.
+    """
+    return separate(_frames(api, transcript))
+
+
+def _frames(api: Api, transcript: Transcript) -> Iterator[Chunk]:
+    if transcript.status is None:
+        return
+    if transcript.status != 200:
+        yield Chunk(_end(transcript), error=error_text(b"".join(data for _, data in transcript.pieces)))
+        return
+    streamed_events = "event-stream" in transcript.content_type
+    streamed_lines = "ndjson" in transcript.content_type
+    if streamed_events:
+        cut = framing.events(transcript.pieces)
+    elif streamed_lines:
+        cut = framing.lines(transcript.pieces)
+    else:
+        # One JSON object, pretty-printed or not: also what Ollama answers to a load request, streamed or not.
+        whole = b"".join(data for _, data in transcript.pieces)
+        cut = iter([(_end(transcript), whole, transcript.complete)] if whole.strip() else [])
+    try:
+        for ns, frame, terminated in cut:
+            if not frame.strip():
+                continue
+            if streamed_events and frame.strip() == b"[DONE]":
+                yield Chunk(ns, done=True)
+                continue
+            chunk = _decode(api, ns, frame)
+            if chunk.broken and not terminated:
+                return  # cut in the middle of a frame: the missing end says so, not what is left of it
+            if not (streamed_events or streamed_lines) and api.done_by_sentinel and chunk.finish_reason:
+                chunk = chunk._replace(done=True)  # an answer in one piece has no [DONE]
+            yield chunk
+            if chunk.broken or chunk.error is not None:
+                return
+    except framing.FrameTooLong as error:
+        yield Chunk(error.ns, broken=str(error))
+
+
+def _decode(api: Api, ns: int, frame: bytes) -> Chunk:
+    try:
+        decoded = orjson.loads(frame)
+    except orjson.JSONDecodeError:
+        try:
+            # Half of an emoji as `\ud83d` is JSON, which orjson refuses; Python's own reader takes it.
+            decoded = _mended(json.loads(frame))
+        except ValueError:
+            return Chunk(ns, broken=f"not JSON: {frame[:60]!r}")
+    if not isinstance(decoded, dict):
+        return Chunk(ns, broken=f"not a JSON object: {frame[:60]!r}")
+    try:
+        return api.read(ns, decoded)
+    except _SHAPE_ERRORS as error:
+        return Chunk(ns, broken=f"unexpected shape ({error}): {frame[:60]!r}")
+
+
+def _mended(decoded: Any) -> Any:
+    """The same value without lone surrogates, which no file could hold."""
+    return json.loads(json.dumps(decoded, ensure_ascii=False).encode("utf-8", "replace"))
+
+
+def verdict(api: Api, transcript: Transcript, done: bool, finish_reason: str | None, failed: Chunk | None) -> Verdict:
+    """Judge an answer by all that was read: a 200 is no success before its end was seen.
+
+    `failed` is the chunk with `error` or `broken`, if there was one. Success is `done:true`, on OpenAI's APIs a finish
+    reason and `[DONE]`; a connection that breaks after that takes nothing away.
+    """
+    if transcript.status is not None and transcript.status != 200:
+        text = (failed.error if failed else "") or ""
+        return Verdict("http_error", f"HTTP {transcript.status} {text}"[:_MAX_ERROR_CHARACTERS].strip())
+    if failed and failed.error is not None:
+        return Verdict("server_error", failed.error[:_MAX_ERROR_CHARACTERS])
+    if failed:
+        return Verdict("protocol_error", (failed.broken or "")[:_MAX_ERROR_CHARACTERS])
+    if done and (finish_reason or not api.done_by_sentinel):
+        return Verdict("ok")
+    failure = transcript.failure
+    if failure and failure.kind != "closed":
+        outcome = "protocol_error" if failure.kind == "protocol" else failure.kind
+        return Verdict(outcome, failure.text[:_MAX_ERROR_CHARACTERS])
+    if failure:
+        return Verdict("truncated", failure.text[:_MAX_ERROR_CHARACTERS])
+    expected = "[DONE] and a finish reason" if api.done_by_sentinel else "done:true"
+    return Verdict("truncated", f"the body ended without {expected}")
+
+
+def error_text(body: bytes) -> str:
+    """The message in an error body: a string, an object (/v1), JSON nested in a string, plain text, or nothing."""
+    text = body.decode("utf-8", "replace").strip()
+    for _ in range(3):
+        try:
+            decoded = json.loads(text)
+        except ValueError:
+            break
+        while isinstance(decoded, dict):
+            inner = next((decoded[key] for key in ("error", "message", "detail") if decoded.get(key)), None)
+            if inner is None:
+                return text
+            decoded = inner
+        if not isinstance(decoded, str):
+            break
+        text = decoded
+    return text
+
+
+def _end(transcript: Transcript) -> int:
+    """When the last byte came, ns; 0 for an empty body without an end."""
+    return transcript.pieces[-1][0] if transcript.pieces else transcript.ended_ns or 0

@@ -1,0 +1,131 @@
+"""The values of the wire: what is sent (`Ask`, `Call`), what came (`Transcript`), what it says (`Chunk`, `Usage`)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol
+
+from payloads.prompt import Prompt
+
+FailureKind = Literal["refused", "timeout", "closed", "protocol", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What every request of a run asks beside the prompt; `max_tokens` is always sent."""
+
+    model: str
+    max_tokens: int = 128
+    stream: bool = True
+    think: bool | str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One HTTP request of one API: what is to be written, without host and connection headers."""
+
+    method: str
+    path: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why the transport gave up: no connection (`refused`), EOF or reset (`closed`), no HTTP (`protocol`), …"""
+
+    kind: FailureKind
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """One exchange as it was seen: wall-clock nanoseconds, body bytes as they arrived (HTTP framing taken off).
+
+    `pieces` are `(arrival_ns, bytes)`; `connect_ns` is a duration, absent when the connection was there already;
+    `sent_ns` is absent when nothing was sent; `complete` says that the HTTP message ended as its framing promised;
+    `clock_step_ns` is how far the wall clock ran off the monotonic one during the exchange.
+    """
+
+    pieces: Sequence[tuple[int, bytes]] = ()
+    scheduled_ns: int | None = None
+    connect_ns: int | None = None
+    sent_ns: int | None = None
+    ended_ns: int | None = None
+    status: int | None = None
+    content_type: str = ""
+    complete: bool = False
+    failure: Failure | None = None
+    kernel_stamps: int = 0
+    clock_stamps: int = 0
+    clock_step_ns: int = 0
+
+    @property
+    def streamed(self) -> bool:
+        """Did the answer come in frames? (Load requests and errors come whole, also where a stream was asked for.)"""
+        return "ndjson" in self.content_type or "event-stream" in self.content_type
+
+
+class Usage(NamedTuple):
+    """The server's own counts (tokens) and durations (ns); what it did not say is None.
+
+    `prompt_tokens` includes the `cached_tokens`; `eval_ns` spans the first to the last token: output_tokens - 1
+    intervals. `source` names the field that the output count came from.
+    """
+
+    prompt_tokens: int | None = None
+    output_tokens: int | None = None
+    cached_tokens: int | None = None
+    total_ns: int | None = None
+    load_ns: int | None = None
+    prompt_eval_ns: int | None = None
+    eval_ns: int | None = None
+    source: str | None = None
+
+
+class ToolCall(NamedTuple):
+    """A tool call, or a piece of one: OpenAI servers may stream `arguments` as text pieces of one `index`."""
+
+    index: int
+    id: str
+    name: str
+    arguments: object
+
+
+class Chunk(NamedTuple):
+    """One frame of an answer, with the arrival of its last byte in wall-clock ns.
+
+    `error` is the server's own error text; `broken` says what made a frame unreadable; `done` is Ollama's
+    `done:true` or OpenAI's `[DONE]`; `finish_reason` may come with it or before it.
+    """
+
+    ns: int
+    text: str = ""
+    thinking: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    finish_reason: str | None = None
+    usage: Usage | None = None
+    done: bool = False
+    error: str | None = None
+    broken: str | None = None
+
+    @property
+    def output(self) -> bool:
+        """Does it carry anything that the model said: thinking, text or a tool call?"""
+        return bool(self.text or self.thinking or self.tool_calls)
+
+
+class Api(Protocol):
+    """What a file in this room offers: its path, how to ask, how to read one decoded JSON object.
+
+    `read` raises TypeError, KeyError, ValueError, AttributeError or IndexError on an object of another shape.
+    """
+
+    @property
+    def PATH(self) -> str: ...
+    @property
+    def done_by_sentinel(self) -> bool:
+        """Must a streamed answer end with `[DONE]` beside its finish reason?"""
+        ...
+
+    def build(self, prompt: Prompt, ask: Ask) -> Call: ...
+    def read(self, ns: int, frame: dict[str, object]) -> Chunk: ...
