@@ -1,0 +1,42 @@
+# Two commands do everything on a fresh machine (python3 with venv, make, git): `make demo` and `make test`.
+PYTHON := .venv/bin/python
+ENGINE ?= simulator
+HOST ?=
+
+.PHONY: setup demo ui test check lock bench-quick
+
+setup: .venv/ready
+
+.venv/ready: requirements-dev.lock
+	python3 -m venv .venv
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.lock
+	touch $@
+
+.venv/llama: .venv/ready requirements-llama.lock
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --requirement requirements-llama.lock
+	touch $@
+
+# A 20-second load and its report. ENGINE=llama: on a real model (llama.cpp); HOST=http://…: on a server of your own.
+demo: .venv/ready $(if $(filter llama,$(ENGINE)),.venv/llama)
+	$(PYTHON) demo.py --engine $(ENGINE) $(if $(HOST),--host $(HOST))
+
+# The simulator and Locust's web UI together.
+ui: .venv/ready
+	$(PYTHON) demo.py --ui $(if $(HOST),--host $(HOST))
+
+test: .venv/ready
+	$(PYTHON) -m pytest -q
+
+check: .venv/ready
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+
+# The error and the cost of our transport beside plain requests, against the truth.
+bench-quick: .venv/ready
+	$(PYTHON) -m bench.quick
+
+lock:
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml -o requirements.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml --group dev -o requirements-dev.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml --extra llama -o requirements-llama.lock

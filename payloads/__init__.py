@@ -1,0 +1,1 @@
+"""What is asked: prompts, the corpora they come from, and the seeded choice among them."""

@@ -1,0 +1,87 @@
+"""Corpora: the built-in ones, the user's files, and several of them together."""
+
+import os
+from codecs import BOM_UTF8
+from dataclasses import replace
+from pathlib import Path
+
+from payloads.line import MAX_WEIGHT, nearest, read_line
+from payloads.prompt import Prompt
+
+BUILT_IN = ("chat", "long", "code", "json", "reasoning")
+DEFAULT = "chat"
+FOLDER = Path(__file__).parent / "corpora"
+
+
+class PayloadError(ValueError):
+    """A user's mistake in a corpus or its name: one line, `FILE:LINE: what is wrong; what to do`."""
+
+
+def read_corpus(path: str | Path) -> tuple[Prompt, ...]:
+    """The prompts of a JSONL file, UTF-8, one a line; blank lines and those that start with # are skipped.
+
+    A prompt without an id gets `STEM:LINE`. Raises PayloadError.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise PayloadError(f"{path}: cannot be read: {error.strerror}; name a JSONL file of prompts") from None
+    except ValueError as error:  # a NUL in the name
+        raise PayloadError(f"{str(path)!r}: cannot be read: {error}; name a JSONL file of prompts") from None
+    prompts = []
+    # Cut at \n only: str.splitlines also cuts at U+2028 and U+0085, which JSON allows inside a string.
+    for number, line in enumerate(data.removeprefix(BOM_UTF8).split(b"\n"), start=1):
+        if line.strip()[:1] in (b"", b"#"):
+            continue
+        try:
+            prompts.append(read_line(line, default_id=f"{Path(path).stem}:{number}"))
+        except ValueError as error:
+            raise PayloadError(f"{path}:{number}: {error}") from None
+    if not prompts:
+        raise PayloadError(f'{path}: no prompts; write one JSON object a line, such as {{"prompt": "…"}}')
+    return tuple(prompts)
+
+
+def load(names: str) -> tuple[Prompt, ...]:
+    """The prompts of a comma-separated list of built-in corpora and files, each with an optional `=weight`.
+
+    A source's weight is its share of the requests, however many lines it has: within a source, the lines' weights are
+    scaled to add up to it. `chat=3,my.jsonl` asks three of `chat` for each one of `my.jsonl`. Raises PayloadError.
+    """
+    prompts: list[Prompt] = []
+    for item in filter(None, map(str.strip, names.split(","))):
+        path, share = _source(item)
+        lines = read_corpus(path)
+        total = sum(prompt.weight for prompt in lines)
+        prompts += (replace(prompt, weight=prompt.weight / total * share) for prompt in lines)
+    if not prompts:
+        raise PayloadError(f"no corpus named; name a JSONL file or one of {', '.join(BUILT_IN)}")
+    return tuple(prompts)
+
+
+def _source(item: str) -> tuple[str | Path, float]:
+    """Where one item of the list is, and its weight; what exists as it stands is taken so, as file names may hold =."""
+    found = _find(item)
+    if found is not None:
+        return found, 1.0
+    name, equals, weight = (part.strip() for part in item.rpartition("="))
+    if not equals:
+        name = item
+    found = _find(name)
+    if found is None:
+        hint = nearest(name, BUILT_IN)
+        raise PayloadError(f"{name!r}: no such file, nor a built-in corpus ({', '.join(BUILT_IN)}){hint}")
+    try:
+        share = float(weight)
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= MAX_WEIGHT:
+        raise PayloadError(f"{item}: the weight is {weight!r}; make it a number above 0, at most {MAX_WEIGHT:g}")
+    return found, share
+
+
+def _find(name: str) -> str | Path | None:
+    # A built-in name wins over a file or folder that happens to bear it; ./chat still means the file.
+    if name in BUILT_IN:
+        return FOLDER / f"{name}.jsonl"
+    return name if os.path.exists(name) else None

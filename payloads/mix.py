@@ -1,0 +1,47 @@
+"""The seeded choice: which prompt is asked at which place of a run, the same on every machine."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from hashlib import blake2b
+from itertools import accumulate
+
+from payloads.prompt import Prompt
+
+
+def _digest(size: int, *parts: object) -> bytes:
+    # A hash of the place, not a generator's state: workers need no shared state, a pick does not depend on the picks
+    # before it, and the answer is fixed by RFC 7693 rather than by a Python version.
+    return blake2b("/".join(map(str, parts)).encode(), digest_size=size).digest()
+
+
+def nonce(seed: int, worker: int, sequence: int, run: str) -> str:
+    """The mark that makes one request's prompt unique: 8 hex characters, for `unique`.
+
+    It depends on `run` too, since a server still holds the prompts of the run before.
+    """
+    return _digest(4, "nonce", seed, worker, sequence, run).hex()
+
+
+class Mix:
+    """An endless weighted choice among prompts.
+
+    Raises ValueError if there are no prompts, or a weight is not above 0.
+    """
+
+    def __init__(self, prompts: Sequence[Prompt], seed: int) -> None:
+        if not prompts:
+            raise ValueError("a mix needs at least one prompt")
+        for prompt in prompts:
+            if not 0 < prompt.weight < float("inf"):
+                raise ValueError(f"prompt {prompt.id} has the weight {prompt.weight}; give it a number above 0")
+        self.prompts = tuple(prompts)
+        self.seed = seed
+        self._edges = tuple(accumulate(prompt.weight for prompt in prompts))
+
+    def pick(self, worker: int, sequence: int) -> Prompt:
+        """The prompt of a worker's request number `sequence`; the same seed, worker and sequence give the same one."""
+        # 53 bits, so that the fraction is exact in a float and stays below 1.
+        fraction = (int.from_bytes(_digest(8, self.seed, worker, sequence)) >> 11) * 2.0**-53
+        at = bisect_right(self._edges, fraction * self._edges[-1])
+        # The product may still be rounded up to the last edge.
+        return self.prompts[min(at, len(self.prompts) - 1)]
