@@ -21,7 +21,7 @@ class Tally:
         self._last_output_ns: int | None = None
         self._output_chunks = self._coalesced = self._text_chars = self._thinking_chars = 0
         self._tool_calls: set[int] = set()
-        self._usage = Usage()
+        self.usage = Usage()
         self.done = False
         self.finish_reason: str | None = None
         self.failed: Chunk | None = None
@@ -41,7 +41,7 @@ class Tally:
         if finish_reason:
             self.finish_reason = finish_reason
         if usage:
-            self._usage = usage
+            self.usage = usage
         if done:
             self.done = True
         if error is not None or broken is not None:
@@ -91,7 +91,7 @@ class Tally:
             tool_calls=len(self._tool_calls),
             gaps=self._gaps,
             longest_gap_ns=self._longest_gap_ns,
-            usage=self._usage,
+            usage=self.usage,
             kernel_stamps=transcript.kernel_stamps,
             clock_stamps=transcript.clock_stamps,
             clock_step_ns=transcript.clock_step_ns,

@@ -15,6 +15,7 @@ SUPPORTED = sys.platform == "linux"
 SO_TIMESTAMPNS = 35
 ANCILLARY_BYTES = socket.CMSG_SPACE(16)
 _SECONDS_NANOSECONDS = struct.Struct("@qq")
+_keeping: list[socket.socket] = []  # the socket that keeps stamping switched on
 
 
 def enable(sock: socket.socket) -> None:
@@ -34,11 +35,14 @@ def stamp_ns(ancillary: Iterable[tuple[int, int, bytes]]) -> int | None:
 
 
 def prime(original_socket: type[socket.socket], tries: int = 50) -> bool:
-    """Switch stamping on in the kernel with a throw-away loopback pair; say whether stamps come.
+    """Switch stamping on in the kernel, for as long as this process lives; say whether stamps come.
 
-    The first segments after the first socket anywhere asked for stamps may bear none (the kernel turns them on by a
-    deferred call), and those would be the first requests'. The returned truth goes into the run's circumstances.
+    Segments that arrive while no socket of the machine asks for stamps bear none, and the kernel turns them on by a
+    deferred call: without a socket that keeps asking, the first read of every new connection could go without.
+    The returned truth goes into the run's circumstances.
     """
+    if _keeping:
+        return True
     if not SUPPORTED:
         return False
     with original_socket() as listener, original_socket() as sender:
@@ -46,11 +50,12 @@ def prime(original_socket: type[socket.socket], tries: int = 50) -> bool:
         listener.listen(1)
         sender.connect(listener.getsockname())
         receiver, _ = listener.accept()
-        with receiver:
-            enable(receiver)
-            for _ in range(tries):
-                sender.sendall(b"x")
-                _, ancillary, _, _ = receiver.recvmsg(1, ANCILLARY_BYTES)
-                if stamp_ns(ancillary) is not None:
-                    return True
+        enable(receiver)
+        for _ in range(tries):
+            sender.sendall(b"x")
+            _, ancillary, _, _ = receiver.recvmsg(1, ANCILLARY_BYTES)
+            if stamp_ns(ancillary) is not None:
+                _keeping.append(receiver)
+                return True
+        receiver.close()
     return False

@@ -1,0 +1,65 @@
+"""`make demo` and `make ui`: a server (the simulator, llama.cpp, or the user's own), a load on it, a report."""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+
+ROOT = Path(__file__).parent
+SERVERS = {
+    "simulator": ["-m", "simulator", "--port", "0", "--parallel", "8", "--decode-tps", "50", "--output-tokens", "80"],
+    "llama": ["-m", "simulator.llama", "--parallel", "4"],
+}
+MODELS = {"simulator": "sim", "llama": "gemma3-270m"}
+
+
+@contextmanager
+def server(engine: str) -> Iterator[str]:
+    """Start it, wait for the line in which it says where it listens, end it afterwards. Gives its URL."""
+    process = subprocess.Popen([sys.executable, *SERVERS[engine]], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        url = next((m[0] for line in process.stdout if (m := re.search(r"http://127\.0\.0\.1:\d+", line))), None)
+        if url is None:
+            sys.exit(f"demo: the {engine} did not start (exit code {process.wait()})")
+        yield url
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def main() -> int:
+    """Run the demo; the exit code is Locust's."""
+    parser = argparse.ArgumentParser(prog="demo.py", description=__doc__)
+    parser.add_argument("--engine", choices=tuple(SERVERS), default="simulator")
+    parser.add_argument("--host", default="", help="a server of your own; its model is asked for with TOKENSWARM_MODEL")
+    parser.add_argument("--ui", action="store_true", help="open Locust's web UI instead of running headless")
+    parser.add_argument("--seconds", type=int, default=20)
+    arguments = parser.parse_args()
+    environment = {**os.environ}
+    with nullcontext(arguments.host) if arguments.host else server(arguments.engine) as url:
+        if not arguments.host:
+            environment.setdefault("TOKENSWARM_MODEL", MODELS[arguments.engine])
+        locust = [sys.executable, "-m", "locust", "-f", str(ROOT / "locustfile.py"), "--host", url, "--name", "demo"]
+        if arguments.ui:
+            port = environment.get("LOCUST_WEB_PORT", "8089")
+            print(f"\n  {url} is the server under load. Open http://127.0.0.1:{port} and press Start.\n", flush=True)
+            locust += ["--web-host", "127.0.0.1", "--web-port", port, "--users", "8", "--spawn-rate", "4"]
+            locust += ["--run-time", "30s", "--class-picker"]
+        else:
+            what = {"llama": "llama.cpp with a real model"}.get(arguments.engine, "the simulator")
+            print(f"demo: {arguments.seconds} s of load on {arguments.host or what} at {url}", flush=True)
+            locust += ["--headless", "--only-summary", "--users", "8", "--spawn-rate", "4", "--processes", "2"]
+            locust += ["--run-time", f"{arguments.seconds}s", "--loglevel", "WARNING"]
+        try:
+            return subprocess.run(locust, cwd=ROOT, env=environment, check=False).returncode
+        except KeyboardInterrupt:
+            return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

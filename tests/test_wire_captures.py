@@ -1,0 +1,111 @@
+"""Real answers of real servers are read for what they are, however the reads cut them."""
+
+import pytest
+from captures import APIS, load, read, transcript
+
+EXPECTED = {
+    # name: (outcome, finish reason, prompt tokens, output tokens)
+    "gen_stream_length": ("ok", "length", 18, 15),
+    "gen_repeat_nostream": ("truncated", None, None, None),
+    "think_gen_repeat_stream": ("truncated", None, None, None),
+    "gen_num_predict_1": ("ok", "length", None, 1),
+    "gen_unload_0": ("ok", "unload", None, None),
+    "chat_empty": ("ok", "load", None, None),
+    "chat_stream": ("ok", "length", 21, 60),
+    "k_runner_killed_stream": ("server_error", None, None, None),
+    "k_server_sigterm_stream": ("truncated", None, None, None),
+    "tools_native_cut_v1_stream": ("truncated", None, None, None),
+    "tools_native_cut_chat_stream": ("server_error", None, None, None),
+    "tools_nativestop_chat_stream": ("ok", "stop", 226, 58),
+    "tools_chat_tag_stream": ("ok", "stop", 274, 36),
+    "v1_stream_usage": ("ok", "length", 21, 60),
+    "v1_stream": ("ok", "length", None, None),
+    "v1_completions_stream_usage": ("ok", "length", None, 8),
+    "v1_nostream": ("ok", "length", None, None),
+    "ls_stream_usage": ("ok", "length", 26, 5),
+    "think_chat_stream": ("ok", "stop", 138, 30),
+    "think_har_cut_chat_nostream": ("ok", "length", 127, 8),
+    "x_emoji": ("ok", "length", None, 60),
+    "err_unknown": ("http_error", None, None, None),
+    "conc_q2_cold_n8_3": ("http_error", None, None, None),
+    "gen_ctx_small_notrunc": ("http_error", None, None, None),
+}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_outcome_and_counts(name: str) -> None:
+    exchange = load()[name]
+    _, tally, verdict = read(APIS[exchange["path"]], transcript(exchange))
+    outcome, finish_reason, prompt_tokens, output_tokens = EXPECTED[name]
+    assert (verdict.outcome, tally.finish_reason) == (outcome, finish_reason), verdict.error
+    assert bool(verdict.error) == (outcome != "ok")
+    if prompt_tokens is not None:
+        assert tally.usage.prompt_tokens == prompt_tokens
+    if output_tokens is not None or outcome != "ok":
+        assert tally.usage.output_tokens == output_tokens
+
+
+def test_error_texts_are_the_servers_own_words() -> None:
+    words = {
+        "err_unknown": "HTTP 404 model 'nope' not found",
+        "conc_q2_cold_n8_3": "HTTP 503 server busy, please try again.  maximum pending requests exceeded",
+        "v1_unknown": "HTTP 404 model 'nope' not found",
+        "k_runner_killed_stream": "an error was encountered while running the model: unexpected EOF",
+        "think_chat_unsupported_level": 'HTTP 400 "gemma3-270m" does not support thinking',
+    }
+    for name, text in words.items():
+        exchange = load()[name]
+        assert read(APIS[exchange["path"]], transcript(exchange))[2].error == text
+    # JSON within a JSON string within JSON: the innermost message.
+    nested = load()["gen_ctx_small_notrunc"]
+    assert "request (1010 tokens) exceeds" in read(APIS[nested["path"]], transcript(nested))[2].error
+
+
+def test_thinking_and_answer_are_told_apart() -> None:
+    for name in ("think_chat_stream", "think_gen_stream", "think_v1_stream"):
+        exchange = load()[name]
+        chunks, _, _ = read(APIS[exchange["path"]], transcript(exchange))
+        assert "".join(c.thinking for c in chunks).startswith("The user asks about sky")
+        assert "".join(c.text for c in chunks).strip() == "Yes, the sky is blue."
+
+
+def test_a_tool_call_counts_as_output_also_on_the_final_line() -> None:
+    for name in ("tools_chat_tag_stream", "tools_nativestop_chat_stream"):
+        chunks, tally, _ = read(APIS["/api/chat"], transcript(load()[name]))
+        calls = [call for chunk in chunks for call in chunk.tool_calls]
+        assert [call.name for call in calls] == ["get_weather"]
+        assert calls[0].arguments == {"city": "Paris", "days": 1}
+        record = tally.record(None, transcript(load()[name]), "ok", "")  # type: ignore[arg-type]
+        assert record.tool_calls == 1
+        assert record.last_output_ns is not None
+
+
+def test_every_exchange_has_one_of_the_known_outcomes_and_lost_nothing() -> None:
+    for name, exchange in load().items():
+        chunks, tally, verdict = read(APIS[exchange["path"]], transcript(exchange))
+        assert verdict.outcome in ("ok", "http_error", "truncated", "server_error"), name
+        assert tally.failed is None or tally.failed.broken is None, name
+        # Never more lines than tokens, but where Ollama runs the model twice (think with format) and counts one run.
+        if verdict.outcome == "ok" and tally.usage.output_tokens is not None and "format" not in name:
+            assert tally.usage.output_tokens >= sum(c.output for c in chunks), name
+
+
+@pytest.mark.parametrize("part", range(8))
+def test_cut_at_every_byte_the_chunks_are_the_same(part: int) -> None:
+    """Every exchange, cut into two reads at every position. Long ones (the context on the final line) in steps."""
+    for name, exchange in list(load().items())[part::8]:
+        api = APIS[exchange["path"]]
+        size = len(exchange["response_latin1"])
+        whole = [c._replace(ns=0) for c in read(api, transcript(exchange, []))[0]]
+        for cut in range(0, size + 1, 1 + size // 500):
+            seen = transcript(exchange, [cut])
+            assert [c._replace(ns=0) for c in read(api, seen)[0]] == whole, (name, cut)
+
+
+def test_read_a_byte_at_a_time() -> None:
+    for name in ("gen_stream_length", "think_v1_stream", "ls_stream_usage", "tools_q3_v1_stream"):
+        exchange = load()[name]
+        api = APIS[exchange["path"]]
+        every = list(range(len(exchange["response_latin1"])))
+        expected = [c._replace(ns=0) for c in read(api, transcript(exchange))[0]]
+        assert [c._replace(ns=0) for c in read(api, transcript(exchange, every))[0]] == expected
