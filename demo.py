@@ -11,16 +11,18 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent
 SERVERS = {
-    "simulator": ["-m", "simulator", "--port", "0", "--parallel", "8", "--decode-tps", "50", "--output-tokens", "80"],
-    "llama": ["-m", "simulator.llama", "--parallel", "4"],
+    "simulator": (["-m", "simulator", "--port", "0"], ["--parallel", "8", "--output-tokens", "80"]),
+    "llama": (["-m", "simulator.llama"], ["--parallel", "4"]),
 }
 MODELS = {"simulator": "sim", "llama": "gemma3-270m"}
 
 
 @contextmanager
-def server(engine: str) -> Iterator[str]:
+def server(engine: str, options: list[str] | None = None) -> Iterator[str]:
     """Start it, wait for the line in which it says where it listens, end it afterwards. Gives its URL."""
-    process = subprocess.Popen([sys.executable, *SERVERS[engine]], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    command, usual = SERVERS[engine]
+    arguments = [sys.executable, *command, *(usual if options is None else options)]
+    process = subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
         url = next((m[0] for line in process.stdout if (m := re.search(r"http://127\.0\.0\.1:\d+", line))), None)

@@ -1,6 +1,9 @@
-"""Lets tests import the helpers beside them, and gevent patch what Locust wants patched before anything else."""
+"""Patches the standard library as Locust does, before anything else is imported, and lets tests import their helpers."""
 
 import sys
 from pathlib import Path
 
+from gevent import monkey
+
+monkey.patch_all()
 sys.path.insert(0, str(Path(__file__).parent))

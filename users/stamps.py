@@ -15,7 +15,7 @@ SUPPORTED = sys.platform == "linux"
 SO_TIMESTAMPNS = 35
 ANCILLARY_BYTES = socket.CMSG_SPACE(16)
 _SECONDS_NANOSECONDS = struct.Struct("@qq")
-_keeping: list[socket.socket] = []  # the socket that keeps stamping switched on
+_keeping: list[int] = []  # the descriptor of the socket that keeps stamping switched on
 
 
 def enable(sock: socket.socket) -> None:
@@ -55,7 +55,7 @@ def prime(original_socket: type[socket.socket], tries: int = 50) -> bool:
             sender.sendall(b"x")
             _, ancillary, _, _ = receiver.recvmsg(1, ANCILLARY_BYTES)
             if stamp_ns(ancillary) is not None:
-                _keeping.append(receiver)
+                _keeping.append(receiver.detach())
                 return True
         receiver.close()
     return False

@@ -1,0 +1,1 @@
+"""How well this instrument measures, and what it costs, beside others."""
