@@ -1,0 +1,213 @@
+"""The simulator says what Ollama says: its answers beside recorded ones, key for key, head for head."""
+
+import json
+import os
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from simulator_process import ROOT, Answer, Simulator, parse, running
+
+CAPTURES = ROOT.parent / "shared" / "captures"
+MODELS = {"gemma3-270m": "sim", "gemma3-270m-base": "sim", "t-think": "sim-think"}
+
+ERRORS = """
+err_404 err_method err_put err_bad_option_type err_empty_body err_no_model_chat err_show_unknown err_unknown
+err_unknown_chat err_wrong_type gen_keepalive_bad gen_suffix chat_content_parts x_stream_options_bad_temp v1_get
+v1_malformed v1_nomessages v1_nomodel v1_unknown think_chat_level_5 think_chat_level_bogus think_chat_level_none
+think_chat_level_empty think_gen_level_bogus think_chat_unsupported_level think_gen_unsupported
+think_v1_unsupported_effort think_v1_effort_bogus
+"""
+WHOLE = """
+version tags ps v1_model v1_models chat_nostream gen_nostream_length gen_raw gen_keepalive_10m gen_keepalive_0
+gen_keepalive_neg1 chat_empty chat_no_messages chat_unload gen_unload_0 err_ct err_unknown_field chat_think_false
+v1_nostream v1_maxtok v1_n2 think_chat_nostream think_chat_false_nostream think_gen_nostream think_v1_nostream
+think_v1_effort_none think_v1_cut2_nostream think_v1_completions_nostream
+"""
+STREAMS = """
+chat_stream gen_stream_length gen_num_predict_1 gen_http10close think_chat_stream think_chat_default_stream
+think_chat_cut_stream think_chat_cut2_stream think_chat_false_stream think_gen_stream think_gen_cut_stream v1_stream
+v1_stream_usage v1_completions_stream v1_completions_stream_usage think_v1_stream think_v1_effort_none_stream
+"""
+
+
+def capture(name: str) -> dict[str, Any]:
+    """A recorded exchange; skips (in CI: fails) where the recordings are not at hand."""
+    if not CAPTURES.is_dir():
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"no recordings in {CAPTURES}")
+        pytest.skip("the recordings of real servers are not beside this checkout")
+    found: dict[str, Any] = json.loads((CAPTURES / f"{name}.json").read_text())
+    return found
+
+
+@pytest.fixture(scope="module")
+def sim() -> Iterator[Simulator]:
+    with running("--decode-tps", "2000", "--prefill-tps", "100000", "--load-ms", "1", "--output-tokens", "30") as it:
+        yield it
+
+
+def both(sim: Simulator, name: str) -> tuple[Answer, Answer]:
+    """The recorded answer, and ours to the same request with the models' names exchanged."""
+    recorded = capture(name)
+    body: Any = recorded["body"] or None
+    if isinstance(body, dict):
+        body = json.dumps(body)
+    path = recorded["path"]
+    for theirs, ours in MODELS.items():
+        path = path.replace(theirs, ours) if path.endswith(theirs) else path
+        body = body and body.replace(f'"{theirs}"', f'"{ours}"')
+    if body and '"sim-think"' in body and '"max_tokens": 80' in body:
+        body = body.replace('"max_tokens": 80', '"max_tokens": 800')  # so that it comes to its end here too
+    headers = {key: value for key, value in recorded["headers"].items() if key == "Content-Type"}
+    ours_said = sim.ask(recorded["method"], path, body.encode() if body else None, headers)
+    return parse(recorded["response_latin1"].encode("latin-1")), ours_said
+
+
+def shape(value: Any) -> Any:
+    """Keys in order, and types; of a list its first entry."""
+    if isinstance(value, dict):
+        return [(key, shape(inner)) for key, inner in value.items()]
+    if isinstance(value, list):
+        return [shape(value[0])] if value else []
+    return type(value).__name__
+
+
+def head(answer: Answer) -> tuple[int, dict[str, str], set[str]]:
+    """Status, content type and Allow, and the names of the fields; whether it closes was ours to ask."""
+    kept = {name: answer.headers[name] for name in ("content-type", "allow") if name in answer.headers}
+    return answer.status, kept, set(answer.headers) - {"connection", "date"}
+
+
+@pytest.mark.parametrize("name", ERRORS.split())
+def test_errors_word_for_word(sim: Simulator, name: str) -> None:
+    theirs, ours = both(sim, name)
+    said = theirs.body.decode()
+    for their_name, our_name in MODELS.items():
+        said = re.sub(rf"\b{their_name}\b(?!-)", our_name, said)
+    assert ours.body.decode() == said
+    assert head(ours) == head(theirs)
+
+
+@pytest.mark.parametrize("name", WHOLE.split())
+def test_whole_answers(sim: Simulator, name: str) -> None:
+    if name == "ps":
+        sim.generate()
+    theirs, ours = both(sim, name)
+    assert shape(ours.json()) == shape(theirs.json())
+    assert ours.complete
+    assert ours.body.endswith(b"\n") == theirs.body.endswith(b"\n")
+    expected = head(theirs)
+    assert head(ours) == expected
+
+
+def runs(answer: Answer) -> list[Any]:
+    """The shapes of a stream's lines or events in order, without repetition; where a chunk holds several, together."""
+    seen: list[Any] = []
+    for chunk in answer.chunks:
+        parts = [part.removeprefix(b"data: ") for part in re.split(rb"\n+", chunk) if part]
+        shapes = [shape(json.loads(part)) if part != b"[DONE]" else "DONE" for part in parts]
+        if not seen or seen[-1] != shapes:
+            seen.append(shapes)
+    return seen
+
+
+@pytest.mark.parametrize("name", STREAMS.split())
+def test_streams(sim: Simulator, name: str) -> None:
+    theirs, ours = both(sim, name)
+    assert head(ours) == head(theirs)
+    assert ours.complete
+    assert runs(ours) == runs(theirs)
+
+
+def test_unload_of_real_server_is_ours_too(sim: Simulator) -> None:
+    for name in ("chat_empty", "chat_unload", "gen_unload_0", "gen_unload_2"):
+        theirs, ours = both(sim, name)
+        assert ours.json()["done_reason"] == theirs.json()["done_reason"]
+
+
+def test_show_has_the_keys_of_the_real_one(sim: Simulator) -> None:
+    theirs, ours = both(sim, "show")
+    assert list(ours.json()) == list(theirs.json())
+    assert shape(ours.json()["details"]) == shape(theirs.json()["details"])
+    assert shape(ours.json()["tensors"]) == shape(theirs.json()["tensors"])
+
+
+def test_root_and_heads(sim: Simulator) -> None:
+    assert sim.ask("GET", "/").body == b"Ollama is running"
+    for path in ("/", "/api/version"):
+        assert (sim.ask("HEAD", path).status, sim.ask("HEAD", path).body) == (200, b"")
+
+
+def test_head_and_first_line_leave_in_one_write() -> None:
+    with running("--decode-tps", "20", "--prefill-tps", "100", "--load-ms", "0", "--merge", "0") as sim:
+        answer = sim.generate(limit=3)
+        assert len(answer.reads) >= 3  # the last line and the done line leave one after the other and may meet
+        assert answer.reads[0][1].count(b"\r\n\r\n") == 1
+        assert answer.reads[0][1].endswith(b'"done":false}\n\r\n')
+
+
+def test_openai_only_tells_its_role_before_prefill() -> None:
+    with running("--openai-only", "--prefill-tps", "50", "--load-ms", "0") as sim:
+        began_ns = time.time_ns()
+        body = {"model": "sim", "messages": [{"role": "user", "content": "x"}], "stream": True, "max_tokens": 2}
+        answer = sim.post("/v1/chat/completions", body)
+        assert answer.reads[0][0] - began_ns < 150_000_000 < answer.reads[1][0] - began_ns
+        deltas = [event["choices"][0]["delta"] for event in answer.events()[:-1]]
+        assert deltas[0] == {"role": "assistant", "content": ""}
+        assert all("role" not in delta for delta in deltas[1:])
+        for path in ("/", "/api/tags", "/nothing"):
+            missing = sim.ask("GET", path)
+            assert (missing.status, missing.json()) == (404, {"detail": "Not Found"})
+        assert sim.ask("GET", "/v1/models").status == 200
+
+
+def test_counts_and_durations_are_the_schedules_own() -> None:
+    with running("--decode-tps", "50", "--load-ms", "100", "--merge", "0", "--prefill-tps", "1000") as sim:
+        done = sim.generate(limit=5).lines()[-1]
+        assert done["eval_count"] == 5
+        assert done["prompt_eval_count"] == 13
+        assert done["eval_duration"] == pytest.approx(80e6, abs=20e6)
+        assert done["prompt_eval_duration"] == pytest.approx(13e6, abs=15e6)
+        assert done["load_duration"] == pytest.approx(100e6, abs=30e6)
+        parts = done["load_duration"] + done["prompt_eval_duration"] + done["eval_duration"]
+        assert 0 <= done["total_duration"] - parts < 20e6
+        again = sim.generate(limit=5).lines()[-1]
+        assert again["prompt_eval_count"] == 13
+        assert again["prompt_eval_duration"] < done["prompt_eval_duration"]
+        assert 1e6 <= again["load_duration"] < 20e6
+
+
+def test_max_completion_tokens_is_ignored(sim: Simulator) -> None:
+    body = {"model": "sim", "messages": [{"role": "user", "content": "x"}], "max_completion_tokens": 2}
+    limited = sim.post("/v1/chat/completions", {**body, "max_tokens": 3}).json()
+    assert limited["usage"]["completion_tokens"] == 3
+    free = sim.post("/v1/chat/completions", body).json()
+    assert free["usage"]["completion_tokens"] > 3
+    assert free["choices"][0]["finish_reason"] == "stop"
+
+
+def test_the_same_prompt_has_the_same_answer_streamed_or_not(sim: Simulator) -> None:
+    prompt = "为什么天空是蓝色的?"
+    streamed = sim.generate(prompt, limit=0).lines()
+    whole = sim.generate(prompt, limit=0, stream=False).json()
+    assert "".join(line["response"] for line in streamed) == whole["response"]
+    assert streamed[-1]["eval_count"] == whole["eval_count"]
+    assert re.search("[一-鿿]", whole["response"])
+
+
+def test_ps_says_when_a_model_expires(sim: Simulator) -> None:
+    sim.generate(keep_alive=-1)
+    (entry,) = [one for one in sim.ask("GET", "/api/ps").json()["models"] if one["name"] == "sim:latest"]
+    assert entry["expires_at"].startswith("23")
+    sim.generate(keep_alive=0)
+    assert "sim:latest" not in str(sim.ask("GET", "/api/ps").json())
+
+
+def test_this_file_has_all_captures_it_names() -> None:
+    capture("version")
+    for name in (*ERRORS.split(), *WHOLE.split(), *STREAMS.split()):
+        assert Path(CAPTURES / f"{name}.json").is_file(), name
