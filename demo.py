@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -43,7 +44,8 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=20)
     arguments = parser.parse_args()
     environment = {**os.environ}
-    with nullcontext(arguments.host) if arguments.host else server(arguments.engine) as url:
+    serving = nullcontext(arguments.host) if arguments.host else server(arguments.engine)
+    with serving as url, tempfile.TemporaryDirectory() as folder:
         if not arguments.host:
             environment.setdefault("TOKENSWARM_MODEL", MODELS[arguments.engine])
         locust = [sys.executable, "-m", "locust", "-f", str(ROOT / "locustfile.py"), "--host", url, "--name", "demo"]
@@ -57,6 +59,8 @@ def main() -> int:
             print(f"demo: {arguments.seconds} s of load on {arguments.host or what} at {url}", flush=True)
             locust += ["--headless", "--only-summary", "--users", "8", "--spawn-rate", "4", "--processes", "2"]
             locust += ["--run-time", f"{arguments.seconds}s", "--loglevel", "WARNING"]
+            # Asked for a file, Locust does not print its own long tables below the report.
+            locust += ["--json-file", f"{folder}/stats"]
         try:
             return subprocess.run(locust, cwd=ROOT, env=environment, check=False).returncode
         except KeyboardInterrupt:

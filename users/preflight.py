@@ -1,5 +1,6 @@
 """Before any load: is the server there, what is it, has it the model, does it answer? With `requests`."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -80,7 +81,7 @@ class Preflight:
             raise UsageError(f"which model? Give --model; {self._url} has: {there}")
         if wanted in server.models or (server.kind == "ollama" and f"{wanted}:latest" in server.models):
             return wanted
-        near = get_close_matches(wanted, server.models, n=1)
+        near = get_close_matches(wanted, [name.removesuffix(":latest") for name in server.models], n=1)
         raise UsageError(
             f"{self._url} has no model {wanted!r}{f' (did you mean {near[0]!r}?)' if near else ''}; it has: {there}"
         )
@@ -166,4 +167,4 @@ def _plain(error: BaseException) -> str:
             break
         reason = inner
     text = getattr(reason, "strerror", None) or str(reason)
-    return text.rpartition(">: ")[2] or text
+    return re.sub(r".*(\[Errno -?\d+\]|>:) ", "", text)

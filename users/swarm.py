@@ -105,7 +105,9 @@ class Swarm:
     def on_test_start(self, **_: Any) -> None:
         """A run begins in this process. The master comes first: it gives the run its name."""
         self.options.api_key = self.options.api_key or self._api_key
-        if not self.is_worker:
+        if self.is_worker:
+            self.options.host = self.environment.host  # Locust hands the host over apart from the other options
+        else:
             self._begin_folder()
         self.publisher.reset(self.options.run_id)
         if not self.is_master:

@@ -1,0 +1,63 @@
+"""Locust as a process of its own, as a user runs it, and what it left in its run folder."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+
+
+def command(url: str, run_dir: Path, *options: str, locustfile: str = "locustfile.py") -> list[str]:
+    """Locust's command line; without a URL the host is left to the environment."""
+    base = [sys.executable, "-m", "locust", "-f", locustfile, "--run-dir", str(run_dir)]
+    return [*base, *(["--host", url] if url else []), *options]
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """The process's environment without anything that would reach our options."""
+    foreign = ("TOKENSWARM_", "LOCUST_", "OLLAMA_", "OPENAI_")
+    return {k: v for k, v in os.environ.items() if not k.startswith(foreign)} | changes
+
+
+def headless(url: str, run_dir: Path, *options: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """A headless run to its end."""
+    full = command(url, run_dir, "--headless", "--only-summary", *options)
+    env = environment(**env)
+    return subprocess.run(full, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False)
+
+
+@dataclass
+class Run:
+    """A run folder, read back."""
+
+    path: Path
+    rows: list[dict[str, str]]
+    run: dict[str, Any]
+
+    @property
+    def outcomes(self) -> Counter[str]:
+        return Counter(row["outcome"] for row in self.rows)
+
+    def total(self, column: str) -> int:
+        return sum(int(row[column]) for row in self.rows if row[column])
+
+    def identities(self) -> set[tuple[str, str]]:
+        return {(row["worker"], row["sequence"]) for row in self.rows}
+
+    def summary(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.path / "summary.json").read_text())
+        return found
+
+
+def folder(run_dir: Path) -> Run:
+    """The one run folder in a run directory."""
+    (path,) = run_dir.iterdir()
+    with (path / "requests.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return Run(path, rows, json.loads((path / "run.json").read_text()))

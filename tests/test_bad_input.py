@@ -1,0 +1,153 @@
+"""A user's mistake gets one clear line and exit code 2, and no load is sent."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+from gevent.pool import Pool
+from locust_process import headless
+from scripted import request, serving, whole
+from simulator_process import Simulator, running
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Simulator]:
+    with running("--load-ms", "0") as started:
+        yield started
+
+
+def _generations(simulator: Simulator) -> int:
+    return sum(
+        sum(by_status.values())
+        for path, by_status in simulator.stats()["requests"].items()
+        if path in ("/api/chat", "/api/generate", "/v1/chat/completions", "/v1/completions")
+    )
+
+
+def _the_one_line(stderr: str) -> str:
+    """Our line, or the argument parser's; nothing else but Locust's log may be there, and no traceback."""
+    assert "Traceback" not in stderr
+    (line,) = (line for line in stderr.splitlines() if " error: " in line)
+    return line
+
+
+MISTAKES = {
+    "unknown model": (["--model", "smi"], "has no model 'smi' (did you mean 'sim'?); it has: "),
+    "no model among several": ([], "which model? Give --model; "),
+    "negative tokens": (["--max-tokens", "-5"], "argument --max-tokens: -5 is too small"),
+    "no number": (["--max-tokens", "many"], "argument --max-tokens: 'many' is no number"),
+    "unknown option": (["--max-token", "5", "--modle", "x"], "--modle"),
+    "unknown corpus": (["--payloads", "chta"], "chta"),
+    "no file": (["--payloads", "nowhere.jsonl"], "nowhere.jsonl"),
+    "bad think": (["--think", "perhaps"], "argument --think: invalid choice: 'perhaps'"),
+    "bad header": (["--header", "nocolon"], "--header 'nocolon' is no header; write it as"),
+    "bad host": (["--host", "ftp://x"], "'ftp' is no scheme for an LLM server; use http:// or https://"),
+    "key in host": (["--host", "http://me:secret@127.0.0.1"], "keys go to --api-key"),
+    "bad timeout": (["--request-timeout", "0"], "argument --request-timeout: 0 is too small"),
+}
+
+
+@pytest.fixture(scope="module")
+def attempts(simulator: Simulator, tmp_path_factory: pytest.TempPathFactory) -> dict[str, CompletedProcess[str]]:
+    """All of them, four at a time; no load may have come of any."""
+    parent = tmp_path_factory.mktemp("mistakes")
+
+    def one(mistake: str) -> CompletedProcess[str]:
+        options, _ = MISTAKES[mistake]
+        model = [] if mistake in ("unknown model", "no model among several") else ["--model", "sim"]
+        return headless(simulator.url, parent, "--run-time", "2s", *model, *options)
+
+    done = dict(zip(MISTAKES, Pool(4).map(one, MISTAKES), strict=True))
+    assert _generations(simulator) == 0
+    assert list(parent.iterdir()) == []
+    return done
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_one_clear_line(mistake: str, attempts: dict[str, CompletedProcess[str]]) -> None:
+    done = attempts[mistake]
+    assert MISTAKES[mistake][1] in _the_one_line(done.stderr), done.stderr
+    assert done.returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ('{"prompt": "a"}\n{"promt": "b"}\n', ":2: "),
+        ('{"prompt": "a"}\n\n{"prompt": "b", "max_tokens": -1}\n', ":3: "),
+        ("not json\n", ":1: "),
+        ("", "no prompts"),
+    ],
+)
+def test_a_payload_file_is_named_with_its_line(
+    content: str, words: str, simulator: Simulator, tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.jsonl"
+    path.write_text(content)
+    before = _generations(simulator)
+    done = headless(simulator.url, tmp_path / "runs", "--model", "sim", "--payloads", str(path), "--run-time", "2s")
+    line = _the_one_line(done.stderr)
+    assert f"{path}{words}" in line or words in line
+    assert done.returncode == 2
+    assert _generations(simulator) == before
+
+
+def test_with_processes_too(simulator: Simulator, tmp_path: Path) -> None:
+    done = headless(simulator.url, tmp_path, "--model", "nope", "--processes", "2", "--run-time", "2s")
+    assert "has no model 'nope'" in _the_one_line(done.stderr)
+    assert done.returncode == 2
+
+
+def test_no_server(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    done = headless("", tmp_path, "--run-time", "2s", OLLAMA_HOST=f"127.0.0.1:{port}")
+    assert f"no server answers at http://127.0.0.1:{port} (Connection refused)" in _the_one_line(done.stderr)
+    assert done.returncode == 2
+
+
+def test_a_server_that_is_no_llm_server(tmp_path: Path) -> None:
+    def script(sock: socket.socket) -> None:
+        while request(sock):
+            sock.sendall(whole(b"<html>hello</html>", "404 Not Found"))
+
+    with serving(script) as port:
+        done = headless(f"http://127.0.0.1:{port}/blog", tmp_path, "--run-time", "2s")
+    line = _the_one_line(done.stderr)
+    assert "is no LLM server that we speak to (GET /api/version: 404, GET /v1/models: 404); check --host" in line
+    assert done.returncode == 2
+
+
+def test_an_api_key_is_asked_for_and_taken_from_the_environment_and_kept_nowhere(tmp_path: Path) -> None:
+    key = "sk-very-secret-1234"
+    load = ("--model", "sim:latest", "--run-time", "2s", "--users", "1")
+    with running("--openai-only", "--api-key", key) as guarded:
+        without = headless(guarded.url, tmp_path / "a", *load)
+        wrong = headless(guarded.url, tmp_path / "b", *load, OPENAI_API_KEY="sk-other")
+        right = headless(guarded.url, tmp_path / "c", *load, OPENAI_API_KEY=key)
+        as_option = headless(guarded.url, tmp_path / "d", *load, "--api-key", key)
+    for done in (without, wrong):
+        line = _the_one_line(done.stderr)
+        assert "API key" in line
+        assert "OPENAI_API_KEY or --api-key" in line
+        assert done.returncode == 2
+    for done in (right, as_option):
+        assert done.returncode == 0, done.stderr
+        assert key not in done.stdout + done.stderr
+    for path in tmp_path.rglob("*"):
+        assert path.is_dir() or key.encode() not in path.read_bytes(), path
+
+
+def test_ollama_users_on_a_server_that_speaks_only_openai(tmp_path: Path) -> None:
+    with running("--openai-only") as simulator:
+        named = headless(simulator.url, tmp_path / "a", "OllamaChatUser", "--model", "sim:latest", "--run-time", "2s")
+        chosen = headless(simulator.url, tmp_path / "b", "--model", "sim:latest", "--run-time", "3s", "--users", "4")
+    assert "OllamaChatUser: the server speaks only /v1; use OpenAIChatUser" in _the_one_line(named.stderr)
+    assert named.returncode == 2
+    assert chosen.returncode == 0, chosen.stderr
+    (run,) = (tmp_path / "b").iterdir()
+    assert "/api/chat" not in (run / "requests.csv").read_text()
+    assert "/v1/completions" in (run / "requests.csv").read_text()

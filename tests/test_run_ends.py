@@ -1,0 +1,130 @@
+"""However a run ends, its folder is complete, and every request has its true outcome."""
+
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from gevent.pool import Pool
+from locust_process import ROOT, Run, command, environment, folder, headless
+from simulator_process import running
+
+
+def _start(url: str, run_dir: Path, *options: str) -> subprocess.Popen[str]:
+    full = command(url, run_dir, "--headless", "--only-summary", "--model", "sim", *options)
+    return subprocess.Popen(
+        full, cwd=ROOT, env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("processes", [(), ("--processes", "2")])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_in_the_middle_of_long_generations(
+    processes: tuple[str, ...], number: signal.Signals, tmp_path: Path
+) -> None:
+    with running("--parallel", "8", "--output-tokens", "4000", "--output-cv", "0") as simulator:
+        options = ("--users", "6", "--spawn-rate", "6", "--max-tokens", "4000", *processes)
+        process = _start(simulator.url, tmp_path, *options)
+        simulator.wait_for(running=6)
+        time.sleep(1)
+        process.send_signal(number)
+        said, _ = process.communicate(timeout=60)
+        simulator.wait_for(running=0)
+    run = folder(tmp_path)
+    assert run.outcomes == {"cancelled": 6}, said
+    assert run.run["state"] == "complete"
+    assert run.run["findings"] == []
+    for row in run.rows:  # what was known when it was cut
+        assert float(row["ttft_ms"]) > 0
+        assert float(row["e2e_ms"]) > 900
+        assert int(row["output_chunks"]) > 10
+        assert row["output_tokens"] == ""  # the server had not said it: absent, not 0
+    report = (run.path / "report.md").read_text()
+    assert "cancelled" in report
+
+
+def test_run_time_ends_in_the_middle_of_long_generations(tmp_path: Path) -> None:
+    with running("--parallel", "4", "--output-tokens", "4000", "--output-cv", "0") as simulator:
+        options = ("--users", "4", "--spawn-rate", "4", "--max-tokens", "4000", "--model", "sim", "--run-time", "3s")
+        done = headless(simulator.url, tmp_path, *options)
+    assert done.returncode == 0, done.stderr
+    assert folder(tmp_path).outcomes == {"cancelled": 4}
+
+
+def test_the_server_dies_in_the_middle(tmp_path: Path) -> None:
+    with running("--parallel", "4", "--output-tokens", "4000", "--output-cv", "0") as simulator:
+        options = ("--users", "4", "--spawn-rate", "4", "--max-tokens", "4000", "--run-time", "5s")
+        process = _start(simulator.url, tmp_path, *options)
+        simulator.wait_for(running=4)
+        time.sleep(0.5)
+        simulator.process.kill()
+        said, _ = process.communicate(timeout=60)
+        assert process.returncode == 1, said  # Locust's own exit code for failures
+    run = folder(tmp_path)
+    assert run.outcomes["truncated"] == 4
+    assert run.outcomes["refused"] >= 4  # and a pause after each: not thousands
+    assert run.outcomes["refused"] < 40
+    for row in run.rows:
+        assert row["error"]
+        assert row["e2e_ms"] == "" or float(row["e2e_ms"]) > 0
+        if row["outcome"] == "refused":
+            assert float(row["connect_ms"]) > 0
+            assert row["ttft_ms"] == ""
+    report = (run.path / "report.md").read_text()
+    assert "truncated" in report
+    assert "refused" in report
+
+
+FAULTS = {
+    # model: (outcome, words in the error)
+    "fault-truncate": ("truncated", "ended without"),
+    "fault-error-object": ("server_error", "an error was encountered"),
+    "fault-reset": ("truncated", ""),
+    "fault-garbage": ("protocol_error", "not JSON"),
+    "fault-503": ("http_error", "HTTP 503"),
+    "fault-500": ("http_error", "HTTP 500"),
+    "fault-no-done-line": ("truncated", "done:true"),
+    "fault-stall": ("timeout", "no end within 2 s"),
+    "fault-slow-headers": ("timeout", "no first byte within 1 s"),
+    "fault-many-tokens-a-chunk": ("ok", ""),
+    "fault-no-usage": ("ok", ""),
+    "fault-think-tags": ("ok", ""),
+    "fault-empty": ("ok", ""),
+}
+
+
+@pytest.fixture(scope="module")
+def faulty_runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
+    """A run on each of the misbehaving models, four at a time: each is mostly waiting."""
+    load = ("--users", "2", "--spawn-rate", "2", "--run-time", "4s", "--max-tokens", "20", "--no-report")
+    limits = ("--request-timeout", "2", "--first-byte-timeout", "1")
+    parent = tmp_path_factory.mktemp("faults")
+    with running("--load-ms", "0", "--stall-s", "5", "--parallel", "16") as simulator:
+
+        def one(model: str) -> Run:
+            headless(simulator.url, parent / model, "OllamaChatUser", "--model", model, *load, *limits)
+            return folder(parent / model)
+
+        return dict(zip(FAULTS, Pool(4).map(one, FAULTS), strict=True))
+
+
+@pytest.mark.parametrize("model", FAULTS)
+def test_what_a_misbehaving_server_does_is_data(model: str, faulty_runs: dict[str, Run]) -> None:
+    outcome, words = FAULTS[model]
+    run = faulty_runs[model]
+    assert outcome in run.outcomes
+    assert set(run.outcomes) <= {outcome, "cancelled"}
+    rows = [row for row in run.rows if row["outcome"] == outcome]
+    assert all(words in row["error"] for row in rows)
+    assert all((row["error"] == "") == (outcome == "ok") for row in rows)
+    if model == "fault-many-tokens-a-chunk":
+        assert all(float(row["tokens_per_chunk"]) > 2 for row in rows)
+    if model == "fault-no-usage":
+        assert all(row["output_tokens"] == row["tpot_ms"] == "" for row in rows)
+        assert all(row["ttft_ms"] for row in rows)
+    if model == "fault-think-tags":
+        assert all(int(row["thinking_chars"]) > 0 for row in rows)
+        assert any(float(row["ttfa_ms"]) > float(row["ttft_ms"]) for row in rows if row["ttfa_ms"])
+    if model == "fault-empty":
+        assert all(row["ttft_ms"] == "" and int(row["output_tokens"]) > 0 for row in rows)
