@@ -1,0 +1,88 @@
+"""The summary in the terminal: at most 100 columns, Chinese counted as two."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from unicodedata import east_asian_width
+
+from reports.numbers import integer, number, plain
+
+COLUMNS = 100
+_NAME = 25
+_SHOWN = (
+    ("ttft_ms", "p50"),
+    ("ttft_ms", "p95"),
+    ("tpot_ms", "p50"),
+    ("itl_ms", "p99"),
+    ("e2e_ms", "p50"),
+    ("e2e_ms", "p95"),
+)
+
+
+def render(summary: Mapping[str, Any]) -> str:
+    """Verdict, a line a group, findings and what was odd; ends with a newline."""
+    run = summary["run"]
+    lines = [_fit(f"{run['run']}  {run['model'] or ''} at {run['host'] or 'an unknown target'}", COLUMNS), ""]
+    lines += [*wrap(summary["verdict"]), ""]
+    if summary["groups"]:
+        lines += [*_table(summary), ""]
+    for error in summary["errors"][:3]:
+        lines += wrap(f"{integer(error['requests'])} × {error['outcome']}: {error['error']}", "  ")[:3]
+    for notice in summary["notices"]:
+        lines += wrap(f"note: {notice}", "  ")
+    for found in summary["findings"]:
+        todo = f" → {found['do']}" if found.get("do") else ""
+        lines += wrap(f"{found.get('level') or 'info'}: {found['what']}{todo}", "  ")
+    return "\n".join(line.rstrip() for line in lines).strip("\n") + "\n"
+
+
+def width(text: str) -> int:
+    """Columns that a terminal needs for a text without control characters."""
+    return sum(2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def wrap(text: str, indent: str = "") -> list[str]:
+    """Lines of at most COLUMNS, broken at spaces where there are any; all but the first are indented."""
+    lines = [""]
+    for word in _words(plain(text)):
+        if width(lines[-1] + word) > COLUMNS:
+            lines.append(indent)
+        lines[-1] += word if lines[-1].strip() else word.lstrip()
+    return lines
+
+
+def _words(text: str) -> Iterator[str]:
+    """Pieces that may stand at the end of a line: a word with its space, cut where it is far too long."""
+    word = ""
+    for c in text:
+        word += c
+        if c == " " or east_asian_width(c) in "WF" or len(word) >= COLUMNS // 2:
+            yield word
+            word = ""
+    yield word
+
+
+def _table(summary: Mapping[str, Any]) -> list[str]:
+    groups = list(summary["groups"])
+    if len(groups) > 1:
+        groups.append({"endpoint": "all", "model": "", **summary["overall"]})
+    heads = ("ok", "of", "tok/s", "TTFT p50", "p95", "TPOT p50", "ITL p99", "E2E p50", "p95")
+    sizes = (8, 9, 8, 9, 7, 9, 8, 8, 7)
+    lines = [" " * _NAME + "".join(f"{head:>{size}}" for head, size in zip(heads, sizes, strict=True))]
+    for group in groups:
+        metrics, counts = group["metrics"], group["requests"]
+        cells = [integer(counts["by_outcome"].get("ok", 0)), integer(counts["total"])]
+        cells.append(number(group["tokens"]["output_tokens_per_s"]))
+        cells += [number(metrics.get(metric, {}).get(percentile)) for metric, percentile in _SHOWN]
+        name = _fit(f"{group['endpoint']} {group['model']}", _NAME - 1)
+        row = "".join(f"{cell:>{size}}" for cell, size in zip(cells, sizes, strict=True))
+        lines.append(name + " " * (_NAME - width(name)) + row)
+    return [*lines, "Times in ms, of requests that ended ok; – where there are too few of them."]
+
+
+def _fit(text: str, columns: int) -> str:
+    text = plain(text).strip()
+    if width(text) <= columns:
+        return text
+    while width(text) > columns - 1:
+        text = text[:-1]
+    return text + "…"

@@ -1,0 +1,50 @@
+"""A report as a value: sections of lines, lists and tables, for Markdown and HTML to render alike."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Text that is not ours (a model's name, an error): shown letter by letter, never interpreted."""
+
+    text: str
+
+
+Cell = str | Code
+Line = tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """`columns` of which the first `names` hold words, the others numbers; each of `rows` is as long."""
+
+    columns: tuple[Cell, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    caption: Line = ()
+    names: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One heading and what is below it: lines, then a list, then tables, then the figures that name its `key`.
+
+    `folded` sections are closed until someone opens them.
+    """
+
+    key: str
+    title: str
+    lines: tuple[Line, ...] = ()
+    items: tuple[Line, ...] = ()
+    tables: tuple[Table, ...] = ()
+    folded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A whole report: `facts` are (label, value) pairs for its head, `tiles` the few numbers to see first."""
+
+    title: str
+    facts: tuple[tuple[str, Cell], ...]
+    verdict: str
+    tiles: tuple[tuple[str, str], ...]
+    sections: tuple[Section, ...]

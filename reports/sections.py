@@ -1,0 +1,206 @@
+"""The sections of a run's report, from its summary."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from metrics.catalogue import METRICS
+from reports.document import Cell, Code, Document, Line, Section, Table
+from reports.ledger import LABELS
+from reports.numbers import ABSENT, integer, many, number
+from reports.percentiles import CONFIDENCE, minimum_n
+
+KINDS = {metric.name.removesuffix("_hist"): metric.kind for metric in METRICS}
+# These say how well was measured, not how well was served: see the limits.
+_QUALITY = frozenset({"clock_step_ms", "clock_stamps", "coalesced_chunks"})
+_LATENCY_COLUMNS = ("n", "mean", "p50", "p90", "p95", "p99")
+_RATE_COLUMNS = ("n", "mean", "p10", "p50", "p90")
+_COUNT_COLUMNS = ("n", "total", "mean", "p50")
+Summary = Mapping[str, Any]
+
+
+def document(summary: Summary, circumstances: Iterable[Section] = ()) -> Document:
+    """The report, with the sections about its circumstances at the end."""
+    run = summary["run"]
+    if not summary["overall"]["requests"]["total"]:
+        sections = [_findings(summary), *circumstances]
+    else:
+        measured = (_requests, _tokens, _latencies, _rates, _ledger, _errors, _limits)
+        sections = [_findings(summary), *(build(summary) for build in measured), *circumstances]
+    return Document(run["run"], _facts(summary), summary["verdict"], _tiles(summary), tuple(filter(_any, sections)))
+
+
+def group_name(group: Summary) -> Line:
+    """The name of a slice by endpoint and model."""
+    named = [Code(group[name]) for name in ("endpoint", "model") if group.get(name)]
+    return tuple(cell for pair in zip(named, (" ", ""), strict=False) for cell in pair if cell) or ("all requests",)
+
+
+def _any(section: Section) -> bool:
+    return bool(section.lines or section.items or section.tables)
+
+
+def _slices(summary: Summary) -> list[Summary]:
+    """The groups, and all of them together where there is more than one."""
+    groups = list(summary["groups"])
+    return [*groups, {"endpoint": "", "model": "", **summary["overall"]}] if len(groups) > 1 else groups
+
+
+def _facts(summary: Summary) -> tuple[tuple[str, Cell], ...]:
+    run, window = summary["run"], summary["window"]
+    server = " ".join(str(run[name]) for name in ("kind", "version") if run[name])
+    duration = f"{number(run['duration_s'])} s" if run["duration_s"] else ""
+    window_s = f"{number(window['window_s'])} s, first sent to last ended" if window["window_s"] else ""
+    pairs: tuple[tuple[str, Cell], ...] = (
+        ("target", Code(run["host"] or "")),
+        ("server", Code(server)),
+        ("model", Code(run["model"] or "")),
+        ("run took", duration),
+        ("window", window_s),
+        ("state", run["state"]),
+    )
+    return tuple((label, cell) for label, cell in pairs if (cell.text if isinstance(cell, Code) else cell))
+
+
+def _tiles(summary: Summary) -> tuple[tuple[str, str], ...]:
+    requests, metrics = summary["overall"]["requests"], summary["overall"]["metrics"]
+    if not requests["total"]:
+        return ()
+    none = dict.fromkeys(("p50", "p95", "p99"))
+    ttft, itl, e2e = (metrics.get(name, none) for name in ("ttft_ms", "itl_ms", "e2e_ms"))
+    rate = summary["overall"]["tokens"]["output_tokens_per_s"]
+    return (
+        ("requests ok", f"{integer(requests['by_outcome'].get('ok', 0))} / {integer(requests['total'])}"),
+        ("output tokens/s", number(rate)),
+        ("TTFT p50 / p95, ms", f"{number(ttft['p50'])} / {number(ttft['p95'])}"),
+        ("ITL p50 / p99, ms", f"{number(itl['p50'])} / {number(itl['p99'])}"),
+        ("E2E p50 / p95, ms", f"{number(e2e['p50'])} / {number(e2e['p95'])}"),
+    )
+
+
+def _findings(summary: Summary) -> Section:
+    items: list[Line] = [(f"note: {notice}",) for notice in summary["notices"]]
+    for found in summary["findings"]:
+        todo = f" → {found['do']}" if found.get("do") else ""
+        items.append((f"{found.get('level') or 'info'}: {found['what']}{todo}",))
+    return Section("findings", "Findings", items=tuple(items))
+
+
+def _requests(summary: Summary) -> Section:
+    outcomes = list(summary["overall"]["requests"]["by_outcome"])
+    shown = outcomes if "ok" in outcomes else ["ok", *outcomes]
+    rows = []
+    for group in _slices(summary):
+        counts = group["requests"]["by_outcome"]
+        rows.append(
+            (*_two(group), integer(group["requests"]["total"]), *(integer(counts.get(name, 0)) for name in shown))
+        )
+    rate = summary["window"]["ok_requests_per_s"]
+    lines: tuple[Line, ...] = ((f"{number(rate)} ok requests a second over the window.",),) if rate else ()
+    table = Table(("endpoint", "model", "requests", *shown), tuple(rows), names=2)
+    return Section("requests", "Requests by outcome", lines=lines, tables=(table,))
+
+
+def _two(group: Summary) -> tuple[Cell, Cell]:
+    if not group["endpoint"] and not group["model"]:
+        return "all", ""
+    return Code(group["endpoint"]), Code(group["model"])
+
+
+def _tokens(summary: Summary) -> Section:
+    columns = ("output, all", "output, ok", "prompt, all", "prompt, ok", "output tokens/s", "counted", "no count")
+    rows = []
+    for group in _slices(summary):
+        t = group["tokens"]
+        totals = ("output_tokens_all", "output_tokens_ok", "prompt_tokens_all", "prompt_tokens_ok")
+        counted = ("requests_with_count", "requests_without_count")
+        sums, requests = (tuple(integer(t[name]) for name in names) for names in (totals, counted))
+        rows.append((*_two(group), *sums, number(t["output_tokens_per_s"]), *requests))
+    sources = summary["overall"]["tokens"]["token_source"]
+    said = ", ".join(f"{name} ({many(n, 'request')})" for name, n in sources.items())
+    lines: list[Line] = [
+        (
+            "Exact sums of the server's own counts: over all requests that have one, and over the ok ones. "
+            "Tokens/s = output of all / window, and the window is that of the whole run "
+            f"({number(summary['window']['window_s'])} s, first sent to last ended, whatever the outcome).",
+        )
+    ]
+    if said:
+        lines.append(("Counted by: ", Code(said), "."))
+    table = Table(("endpoint", "model", *columns), tuple(rows), names=2)
+    return Section("tokens", "Tokens", lines=tuple(lines), tables=(table,))
+
+
+def _described(summary: Summary, kinds: tuple[str, ...], columns: tuple[str, ...], first: str) -> tuple[Table, ...]:
+    tables = []
+    for group in _slices(summary):
+        rows: tuple[tuple[Cell, ...], ...] = tuple(
+            (Code(name), *(_shown(column, found[column]) for column in columns))
+            for name, found in group["metrics"].items()
+            if KINDS[name] in kinds and name not in _QUALITY and found.get("total") != 0
+        )
+        if rows:
+            tables.append(Table((first, *columns), rows, caption=group_name(group)))
+    return tuple(tables)
+
+
+def _shown(column: str, value: float | int | None) -> str:
+    return integer(int(value)) if column in ("n", "total") and value is not None else number(value)
+
+
+def _latencies(summary: Summary) -> Section:
+    needed = ", ".join(f"p{p:g} {integer(minimum_n(p))}" for p in (90, 95, 99))
+    requests = summary["overall"]["requests"]
+    failed = requests["total"] - requests["by_outcome"].get("ok", 0)
+    lines: list[Line] = [
+        (
+            f"Of requests with outcome ok; the other {integer(failed)} are in no latency here, and never count as 0. "
+            f"Nearest rank; {ABSENT} where n does not support the percentile at confidence {CONFIDENCE} "
+            f"(at least: {needed}). ITL is pooled over all gaps, exact to 1 %.",
+        )
+    ]
+    tables = _described(summary, ("duration", "histogram"), _LATENCY_COLUMNS, "ms")
+    if not tables:
+        lines = [("No request ended ok, so there is no latency.",)]
+    return Section("latencies", "Latencies", lines=tuple(lines), tables=tables)
+
+
+def _rates(summary: Summary) -> Section:
+    rates = _described(summary, ("rate",), _RATE_COLUMNS, "a request's")
+    counts = _described(summary, ("count",), _COUNT_COLUMNS, "a request's")
+    lines: tuple[Line, ...] = (("Per request, of those with outcome ok. One in ten was slower than p10.",),)
+    return Section("rates", "Rates and sizes", lines=lines if rates or counts else (), tables=(*rates, *counts))
+
+
+def _ledger(summary: Summary) -> Section:
+    rows: dict[tuple[str, ...], list[tuple[Cell, ...]]] = {}
+    kinds: dict[tuple[str, ...], set[str]] = {}
+    for group in _slices(summary):
+        for account in group["ledger"]:
+            parts = account["parts_mean_ms"]
+            cells = (*map(number, parts.values()), number(account["sum_mean_ms"]))
+            rows.setdefault(tuple(parts), []).append((*_two(group), integer(account["n"]), *cells))
+            kinds.setdefault(tuple(parts), set()).add(account["kind"])
+    tables = tuple(
+        Table(
+            ("endpoint", "model", "n", *(LABELS[name] for name in parts), "sum"),
+            tuple(found),
+            caption=(f"As told by the {' and the '.join(sorted(kinds[parts]))}; mean ms",),
+            names=2,
+        )
+        for parts, found in rows.items()
+    )
+    lines: Line = (
+        "Mean milliseconds of requests with outcome ok. The parts add up to the whole: from scheduled (open loop) or "
+        "from connecting to the last byte. What the server does not tell apart is left whole.",
+    )
+    return Section("ledger", "Where the time went", lines=(lines,) if tables else (), tables=tables)
+
+
+def _errors(summary: Summary) -> Section:
+    rows = tuple((integer(e["requests"]), e["outcome"], Code(e["error"])) for e in summary["errors"])
+    table = Table(("requests", "outcome", "error"), rows, names=3)
+    return Section("errors", "Errors, the most frequent", tables=(table,) if rows else ())
+
+
+def _limits(summary: Summary) -> Section:
+    return Section("limits", "What this run cannot tell", items=tuple((text,) for text in summary["limits"]))

@@ -1,0 +1,118 @@
+"""The summary of a run: everything that a report says, as one plain dict that JSON can hold."""
+
+from typing import Any
+
+from reports.ledger import ledger
+from reports.load import Run
+from reports.pooled import describe_all
+from reports.quality import limits, quality
+from reports.tokens import Window, tokens, window
+from reports.verdict import verdict
+
+FORMAT = 1
+TOP_ERRORS = 10
+# ok first, then as the glossary has them; what is unknown here comes last.
+OUTCOMES = ("ok", "http_error", "refused", "timeout", "truncated", "protocol_error", "server_error", "cancelled")
+
+
+def summarise(run: Run) -> dict[str, Any]:
+    """A Run as a dict: numbers or None under keys that name the unit (latencies as `metrics[...]["ttft_ms"]["p50"]`).
+
+    `groups` are the slices by endpoint and model, `overall` is all of them; `metrics` and `ledger` are over requests
+    with outcome ok, `tokens` says over which. Raises ReportError on a histogram that cannot be read.
+    """
+    frame, info = run.frame, run.info
+    span = window(frame)
+    window_s = (span[1] - span[0]) / 1e9 if span else None
+    overall = _slice(frame, span)
+    groups = [
+        {"endpoint": str(endpoint), "model": str(model), **_slice(rows, span)}
+        for (endpoint, model), rows in frame.groupby(["endpoint", "model"], sort=True)
+    ]
+    measured = quality(frame)
+    ok = overall["requests"]["by_outcome"].get("ok", 0)
+    return {
+        "format": FORMAT,
+        "run": _run(run),
+        "verdict": verdict(overall["requests"], overall, window_s),
+        "findings": [f for f in _listed(info, "findings") if f.get("what")],
+        "notices": list(run.notices),
+        "window": {
+            "first_sent_unix_ns": span[0] if span else None,
+            "last_ended_unix_ns": span[1] if span else None,
+            "window_s": window_s,
+            "ok_requests_per_s": round(ok / window_s, 6) if window_s else None,
+        },
+        "overall": overall,
+        "groups": groups,
+        "errors": _errors(frame),
+        "quality": measured,
+        "limits": limits(measured, overall["tokens"], str(info.get("clock_source") or "")),
+        "circumstances": {
+            "options": _mapped(info, "options"),
+            "software": _mapped(info, "software"),
+            "workers": _listed(info, "workers"),
+            "warmup": _mapped(info, "warmup"),
+            "clock_source": info.get("clock_source"),
+        },
+    }
+
+
+def _slice(frame: Any, run_window: Window | None) -> dict[str, Any]:
+    ok = frame[frame["outcome"] == "ok"]
+    return {
+        "requests": {"total": len(frame), "by_outcome": _by_outcome(frame)},
+        "tokens": tokens(frame, run_window),
+        "metrics": describe_all(ok),
+        "ledger": ledger(ok),
+    }
+
+
+def _by_outcome(frame: Any) -> dict[str, int]:
+    counts = {str(name): int(n) for name, n in frame["outcome"].value_counts().items()}
+    known = {name: counts.pop(name) for name in OUTCOMES if name in counts}
+    return {**known, **{name or "not stated": counts[name] for name in sorted(counts)}}
+
+
+def _errors(frame: Any) -> list[dict[str, Any]]:
+    failed = frame[(frame["outcome"] != "ok") & (frame["error"] != "")]
+    counts = [(int(n), str(outcome), str(error)) for (outcome, error), n in _pairs(failed)]
+    counts.sort(key=lambda item: (-item[0], item[1:]))
+    return [{"requests": n, "outcome": outcome, "error": error} for n, outcome, error in counts[:TOP_ERRORS]]
+
+
+def _pairs(failed: Any) -> Any:
+    return failed.groupby(["outcome", "error"]).size().items()
+
+
+def _run(run: Run) -> dict[str, Any]:
+    info, target = run.info, _mapped(run.info, "target")
+    models = sorted({str(model) for model in run.frame["model"]} - {""})
+    started, ended = info.get("started_unix_s"), info.get("ended_unix_s")
+    return {
+        "run": str(info.get("run") or run.folder.resolve().name),
+        "name": info.get("name"),
+        "state": info.get("state") or "not stated",
+        "host": target.get("host"),
+        "kind": target.get("kind"),
+        "version": target.get("version"),
+        "model": ", ".join(models) or target.get("model"),
+        "started_unix_s": started,
+        "ended_unix_s": ended,
+        "duration_s": _difference(ended, started),
+    }
+
+
+def _difference(ended_s: Any, started_s: Any) -> float | None:
+    both = isinstance(ended_s, (int, float)) and isinstance(started_s, (int, float))
+    return round(ended_s - started_s, 3) if both else None
+
+
+def _mapped(info: dict[str, Any], name: str) -> dict[str, Any]:
+    found = info.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _listed(info: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    found = info.get(name)
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []

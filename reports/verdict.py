@@ -1,0 +1,40 @@
+"""The run in one sentence."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from reports.numbers import integer, number
+from reports.percentiles import minimum_n
+
+
+def verdict(requests: Mapping[str, Any], overall: Mapping[str, Any], window_s: float | None) -> str:
+    """Requests by outcome, output tokens/s with the window, TTFT p50 and p95, ITL p99."""
+    total, outcomes = requests["total"], requests["by_outcome"]
+    if not total:
+        return "No request was made: there is nothing to measure."
+    ok = outcomes.get("ok", 0)
+    others = ", ".join(f"{integer(n)} {name}" for name, n in outcomes.items() if name != "ok")
+    if not ok:
+        return f"Not one of {integer(total)} requests was answered in full ({others}): there are no latencies to show."
+    parts = [f"{integer(ok)} of {integer(total)} requests ok" + (f" ({others})" if others else "")]
+    rate = overall["tokens"]["output_tokens_per_s"]
+    if rate is None:
+        parts.append("output tokens/s not known, since the server counted none")
+    else:
+        parts.append(f"{number(rate)} output tokens/s over {number(window_s)} s")
+    metrics = overall["metrics"]
+    if "ttft_ms" in metrics:
+        ttft = metrics["ttft_ms"]
+        p95 = f"{number(ttft['p95'])} ms" if ttft["p95"] is not None else _unsupported(95, ttft["n"])
+        parts.append(f"TTFT p50 {number(ttft['p50'])} ms, p95 {p95}")
+    else:
+        parts.append("no TTFT, since nothing was streamed")
+    if "itl_ms" in metrics:
+        itl = metrics["itl_ms"]
+        p99 = f"{number(itl['p99'])} ms" if itl["p99"] is not None else _unsupported(99, itl["n"])
+        parts.append(f"ITL p99 {p99}")
+    return "; ".join(parts) + "."
+
+
+def _unsupported(percent: float, n: Any) -> str:
+    return f"– (needs {minimum_n(percent)}, there are {n})"

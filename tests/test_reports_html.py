@@ -1,0 +1,103 @@
+"""report.html: nothing from elsewhere becomes HTML, nothing is loaded, and a browser draws it without an error."""
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from golden.make import failed, folder, golden_records, identity, ollama
+
+from reports.document import Document
+from reports.figures.style import Plot, figure
+from reports.render_html import render
+from reports.write import report
+
+HOSTILE = "</script><script>document.title='taken'</script><img src=x onerror=alert(1)>"
+FIGURES = ("throughput-0", "requests-0", "distributions-0", "distributions-1", "distributions-2", "ledger-0")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A reported run whose model, error, options and finding are all hostile."""
+    path = tmp_path_factory.mktemp("run")
+    hostile = ollama(100, identity=replace(identity(100), model=HOSTILE, endpoint="=1+1|$x$"))
+    records = [*golden_records(), hostile, failed(101, "server_error", "=cmd|' /C calc'!A1\n" + HOSTILE)]
+    findings = [{"level": "warning", "what": HOSTILE, "do": HOSTILE}]
+    report(folder(path, records, {"format": 1, "run": HOSTILE, "options": {HOSTILE: HOSTILE}, "findings": findings}))
+    return path
+
+
+def own(page: str) -> str:
+    """The page without plotly.js, which is its one great script."""
+    return re.sub(r"<script>.{1000000,}?</script>", "", page, flags=re.S)
+
+
+def test_what_others_wrote_stays_text(run: Path) -> None:
+    page = own((run / "report.html").read_text(encoding="utf-8"))
+    assert "<img" not in page
+    assert "document.title='taken'</script>" not in page
+    assert "&lt;img src=x onerror=alert(1)&gt;" in page
+    assert "=cmd|&#x27; /C calc&#x27;!A1" in page
+    assert "通义千问" in page
+
+
+def test_markdown_has_no_tag_no_formula_and_no_broken_table_either(run: Path) -> None:
+    text = (run / "report.md").read_text(encoding="utf-8")
+    outside_code = re.sub(r"(`+).*?\1", "", text)
+    assert "<script" not in outside_code.replace(r"\<", "")
+    assert "$x$" not in outside_code
+    for table in re.findall(r"(?:^\|.*\n)+", text, flags=re.M):
+        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1
+
+
+def test_the_page_loads_nothing(run: Path) -> None:
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert page.count("<script>") - own(page).count("<script>") == 1  # plotly.js, once
+    assert not re.search(r"""<(script|link|img|iframe)[^>]*\b(src|href)\s*=""", own(page))
+    assert "http-equiv" in own(page)
+    assert "url(" not in own(page)
+    assert "@import" not in own(page)
+
+
+def test_a_browser_draws_all_figures_without_an_error(run: Path, tmp_path: Path) -> None:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if not chromium:
+        if os.environ.get("CI") == "true":
+            pytest.fail("there is no Chromium to draw the report in")
+        pytest.skip("there is no Chromium to draw the report in")
+    watch = (
+        "<head><script>const failed = what => document.documentElement.dataset.failed = what;"
+        "addEventListener('error', event => failed(event.message));"
+        "addEventListener('securitypolicyviolation', event => failed(event.violatedDirective + event.blockedURI));"
+        "</script>"
+    )
+    page = tmp_path / "watched.html"
+    page.write_text((run / "report.html").read_text(encoding="utf-8").replace("<head>", watch, 1), encoding="utf-8")
+    quiet = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic")
+    command = (chromium, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", *quiet)
+    profile = f"--user-data-dir={tmp_path / 'profile'}"
+    shown = subprocess.run(
+        [*command, profile, "--virtual-time-budget=10000", "--dump-dom", page.as_uri()],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=60,
+        check=True,
+    ).stdout
+    found = re.search(r'data-failed="[^"]*"', own(shown))
+    assert found is None, found
+    assert "<title>taken" not in shown
+    for name in FIGURES:
+        drawn = shown.partition(f'id="figure-{name}"')[2].partition("application/json")[0]
+        assert 'class="main-svg"' in drawn, f"{name} was not drawn"
+        assert "NaN" not in drawn
+
+
+def test_a_figure_cannot_end_the_script_it_is_in() -> None:
+    plot = Plot("x", "x", HOSTILE, HOSTILE, (figure().add_scatter(x=[1], y=[1], name=HOSTILE),), (("red", HOSTILE),))
+    page = own(render(Document("title", (), "verdict", (), ()), [plot]))
+    assert HOSTILE not in page
+    assert page.count("</script>") == page.count("<script")

@@ -1,0 +1,132 @@
+"""Reading run folders: what is odd is said, what cannot be read is one line."""
+
+from pathlib import Path
+
+import pytest
+from golden.make import RUN, ZERO_NS, failed, folder, ollama, openai
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metrics.rows import COLUMNS
+from reports.__main__ import main
+from reports.load import load, whole_rows
+from reports.summary import summarise
+
+
+def test_a_moment_is_never_a_float(tmp_path: Path) -> None:
+    run = load(folder(tmp_path, [ollama(0), failed(1, "refused", "no", sent_ns=None, ended_ns=None)]))
+    assert str(run.frame["sent_unix_ns"].dtype) == "Int64"
+    assert int(run.frame["sent_unix_ns"][0]) == ZERO_NS
+    assert run.frame["sent_unix_ns"].isna().tolist() == [False, True]
+    assert summarise(run)["window"]["first_sent_unix_ns"] == ZERO_NS
+
+
+def test_rows_that_came_twice_are_one(tmp_path: Path) -> None:
+    run = load(folder(tmp_path, [ollama(0), ollama(1), ollama(0)]))
+    assert len(run.frame) == 2
+    assert any("twice" in notice for notice in run.notices)
+
+
+def test_names_that_look_absent_are_names(tmp_path: Path) -> None:
+    run = load(folder(tmp_path, [ollama(0, outcome="timeout", error="NA"), ollama(1, outcome="timeout", error="null")]))
+    assert run.frame["error"].tolist() == ["NA", "null"]
+
+
+def test_a_cut_last_line_is_left_out(tmp_path: Path) -> None:
+    path = folder(tmp_path, [ollama(0), ollama(1), ollama(2)]) / "requests.csv"
+    path.write_bytes(path.read_bytes()[:-70])
+    run = load(tmp_path)
+    assert len(run.frame) == 2
+    assert any("cut in the middle" in notice for notice in run.notices)
+
+
+def test_a_cell_cut_after_a_line_end_is_cut_too() -> None:
+    assert whole_rows(b'a,b\n1,"x\ny"\n2,"p\nq') == b'a,b\n1,"x\ny"\n'
+
+
+@given(st.lists(st.text('ab",\n', max_size=5), min_size=1, max_size=4), st.data())
+def test_whole_rows_at_every_cut(cells: list[str], data: st.DataObject) -> None:
+    rows = ['"' + cell.replace('"', '""') + '"\n' for cell in cells]
+    text = "".join(rows).encode()
+    cut = data.draw(st.integers(0, len(text)))
+    ends = [len("".join(rows[:n])) for n in range(len(rows) + 1)]
+    assert whole_rows(text[:cut]) == text[: max(end for end in ends if end <= cut)]
+
+
+def test_a_killed_run_is_reported_without_run_json(tmp_path: Path) -> None:
+    run = load(folder(tmp_path, [ollama(0)], run=None))
+    assert any("no run.json" in notice for notice in run.notices)
+    assert summarise(run)["run"]["model"] == "sim:latest"
+
+
+def test_a_run_that_goes_on_is_said_to(tmp_path: Path) -> None:
+    run = load(folder(tmp_path, [ollama(0)], {**RUN, "state": "running", "ended_unix_s": None}))
+    assert any("has not ended" in notice for notice in run.notices)
+
+
+def test_every_key_of_run_json_but_format_may_be_missing(tmp_path: Path) -> None:
+    folder(tmp_path, [ollama(0)], {"format": 1})
+    assert main([str(tmp_path), "--quiet"]) == 0
+
+
+def test_a_metric_that_an_older_run_did_not_have_is_absent(tmp_path: Path) -> None:
+    path = folder(tmp_path, [openai(0)]) / "requests.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace("longest_gap_ms", "gone_ms"), encoding="utf-8")
+    run = load(tmp_path)
+    assert any("longest_gap_ms" in notice for notice in run.notices)
+    assert "longest_gap_ms" not in summarise(run)["overall"]["metrics"]
+
+
+def _spoil_nothing(path: Path) -> None:
+    path.rmdir()
+
+
+def _spoil_rows(path: Path) -> None:
+    (path / "run.json").write_text('{"format": 1}')
+
+
+def _spoil_empty(path: Path) -> None:
+    (path / "requests.csv").write_text("")
+
+
+def _spoil_columns(path: Path) -> None:
+    (path / "requests.csv").write_text("a,b\n1,2\n")
+
+
+def _spoil_numbers(path: Path) -> None:
+    (path / "requests.csv").write_text(",".join(COLUMNS) + "\n" + "x," * (len(COLUMNS) - 1) + "\n")
+
+
+def _spoil_format(path: Path) -> None:
+    folder(path, [], {"format": 7})
+
+
+def _spoil_json(path: Path) -> None:
+    folder(path, [])
+    (path / "run.json").write_text("{")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (_spoil_nothing, "no such folder"),
+        (_spoil_rows, "is this the folder of a run"),
+        (_spoil_empty, "is empty"),
+        (_spoil_columns, "lacks the columns worker, sequence"),
+        (_spoil_numbers, "cannot be read"),
+        (_spoil_format, "format 7 is unknown"),
+        (_spoil_json, "run.json: cannot be read"),
+    ],
+)
+def test_what_cannot_be_read_is_one_line_and_exit_code_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], spoil: object, said: str
+) -> None:
+    path = tmp_path / "run"
+    path.mkdir()
+    spoil(path)  # type: ignore[operator]
+    assert main([str(path)]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert said in err
+    assert err.count("\n") == 1
+    assert err.startswith("tokenswarm: error: ")

@@ -1,0 +1,76 @@
+"""Percentiles: the rule for how many values they need, nearest rank, histograms."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metrics.histogram import bucket, encode, merge, percentile_ms
+from reports.errors import ReportError
+from reports.percentiles import describe, describe_histogram, minimum_n, rank
+from reports.pooled import pool
+
+
+@pytest.mark.parametrize(("percent", "n"), [(50, 1), (90, 44), (95, 90), (99, 459), (99.9, 4603), (10, 44), (1, 459)])
+def test_minimum_n_is_loadgens(percent: float, n: int) -> None:
+    assert minimum_n(percent) == n
+
+
+@given(st.floats(50.1, 99.99))
+def test_minimum_n_is_the_smallest(percent: float) -> None:
+    n = minimum_n(percent)
+    assert (percent / 100) ** n <= 0.01 * (1 + 1e-9)
+    assert n == 1 or (percent / 100) ** (n - 1) > 0.01 * (1 - 1e-9)
+
+
+@pytest.mark.parametrize("n", [1, 43, 44, 89, 90, 458, 459])
+def test_a_percentile_is_shown_from_its_minimum_on(n: int) -> None:
+    found = describe(np.arange(1.0, n + 1))
+    assert [found[key] is not None for key in ("p50", "p90", "p95", "p99")] == [True, n >= 44, n >= 90, n >= 459]
+    assert found["n"] == n
+    assert found["mean"] == (n + 1) / 2
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=9), st.sampled_from([50.0, 90.0, 95.0, 99.0]))
+def test_nearest_rank(few: list[float], percent: float) -> None:
+    values = few * 459
+    value = describe(np.array(values), (percent,))[f"p{percent:g}"]
+    assert value in values
+    assert sum(v <= value for v in values) >= len(values) * percent / 100
+    assert sum(v < value for v in values) < len(values) * percent / 100
+
+
+@pytest.mark.parametrize(("n", "percent", "expected"), [(1000, 99.9, 999), (100, 95, 95), (1, 50, 1), (101, 99, 100)])
+def test_rank_is_not_off_by_one_for_floats(n: int, percent: float, expected: int) -> None:
+    assert rank(n, percent) == expected
+
+
+def test_absent_is_not_a_value() -> None:
+    assert describe(np.array([math.nan, 7.0, math.nan]))["n"] == 1
+    assert describe(np.array([math.nan])) == {"n": 0, "mean": None, "p50": None, "p90": None, "p95": None, "p99": None}
+
+
+Histograms = st.lists(st.dictionaries(st.integers(0, 2500), st.integers(1, 90), max_size=8), max_size=8)
+
+
+@given(Histograms)
+def test_pooled_histograms_are_their_sum(histograms: list[dict[int, int]]) -> None:
+    pooled = pool(map(encode, histograms))
+    assert pooled == merge(histograms)
+    found = describe_histogram(pooled)
+    n = sum(pooled.values())
+    assert found["n"] == n
+    for percent in (50, 90, 95, 99):
+        expected = percentile_ms(pooled, percent) if n >= minimum_n(percent) else None
+        assert found[f"p{percent}"] == (None if expected is None else pytest.approx(expected, abs=1e-6))
+
+
+def test_a_pooled_percentile_is_within_one_percent() -> None:
+    assert describe_histogram({bucket(10_000_000): 500})["p99"] == pytest.approx(10, rel=0.01)
+
+
+def test_a_broken_histogram_is_an_error() -> None:
+    with pytest.raises(ReportError, match="'12:x'"):
+        pool(["11 12:x"])

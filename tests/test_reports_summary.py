@@ -1,0 +1,150 @@
+"""The summary of a run: exact totals, who counts where, ledgers that add up, and words for the sad cases."""
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from golden.make import HERE, MS, REPORT, ZERO_NS, failed, folder, golden_records, ollama, openai
+
+from metrics.catalogue import METRICS
+from metrics.record import Record
+from reports import console
+from reports.__main__ import main
+from reports.figures.throughput import bins, passed
+from reports.glossary import glossary
+from reports.load import load
+from reports.summary import summarise
+from reports.write import report
+from wire.values import Usage
+
+
+def summary_of(path: Path, records: Iterable[Record]) -> dict[str, Any]:
+    return summarise(load(folder(path, records)))
+
+
+def test_the_golden_report(tmp_path: Path) -> None:
+    # To make it anew: PYTHONPATH=. python -m tests.golden.make
+    report(folder(tmp_path, golden_records()))
+    assert (tmp_path / "report.md").read_bytes() == REPORT.read_bytes(), f"see {HERE.name}/make.py"
+
+
+def test_totals_are_exact(tmp_path: Path) -> None:
+    records = golden_records()
+    found = summary_of(tmp_path, records)["overall"]["tokens"]
+    counts = [r.usage.output_tokens for r in records if r.usage.output_tokens is not None]
+    assert found["output_tokens_all"] == sum(counts)
+    assert found["requests_with_count"] == len(counts)
+    assert found["requests_without_count"] == len(records) - len(counts)
+
+
+def test_tokens_of_failed_requests_count_in_all_but_not_in_ok(tmp_path: Path) -> None:
+    found = summary_of(tmp_path, [ollama(0, tokens=10), ollama(1, tokens=7, outcome="truncated")])["overall"]["tokens"]
+    assert (found["output_tokens_all"], found["output_tokens_ok"]) == (17, 10)
+
+
+def test_the_runs_rate_is_over_first_sent_to_last_ended_of_all(tmp_path: Path) -> None:
+    late = failed(1, "timeout", "late", at_ms=1970)
+    found = summary_of(tmp_path, [ollama(0, tokens=10), late])
+    assert found["window"]["window_s"] == 2.0
+    assert found["overall"]["tokens"]["output_tokens_per_s"] == 5.0
+    assert found["window"]["ok_requests_per_s"] == 0.5
+
+
+def test_a_failure_is_in_no_latency(tmp_path: Path) -> None:
+    found = summary_of(tmp_path, [ollama(0), failed(1, "http_error", "busy"), openai(2, outcome="cancelled")])
+    overall = found["overall"]
+    assert overall["metrics"]["e2e_ms"]["n"] == overall["metrics"]["ttft_ms"]["n"] == 1
+    assert overall["requests"] == {"total": 3, "by_outcome": {"ok": 1, "http_error": 1, "cancelled": 1}}
+
+
+def test_the_ledger_adds_up_to_e2e_and_connecting(tmp_path: Path) -> None:
+    usage = ollama(0).usage._replace(total_ns=167 * MS)  # 1 ms less than its parts: a queue of -1 ms
+    records = [ollama(0, usage=usage, connect_ns=3 * MS), ollama(1)]
+    (account,) = summary_of(tmp_path, records)["overall"]["ledger"]
+    assert list(account["parts_mean_ms"]) == ["connect", "queue", "load", "prompt_eval", "eval", "rest"]
+    assert account["parts_mean_ms"]["queue"] == pytest.approx((-1 + 50) / 2)
+    assert account["sum_mean_ms"] == pytest.approx(225 + 1.5)
+    assert sum(account["parts_mean_ms"].values()) == pytest.approx(account["sum_mean_ms"])
+
+
+def test_in_the_open_loop_connecting_is_a_part_of_the_lateness(tmp_path: Path) -> None:
+    (account,) = summary_of(tmp_path, [ollama(0, scheduled_ns=ZERO_NS - 10 * MS, connect_ns=4 * MS)])["overall"][
+        "ledger"
+    ]
+    assert account["parts_mean_ms"]["lateness"] == pytest.approx(6)
+    assert account["parts_mean_ms"]["connect"] == pytest.approx(4)
+    assert account["sum_mean_ms"] == pytest.approx(225 + 10)  # response_ms
+
+
+@pytest.mark.parametrize(
+    ("record", "parts"),
+    [
+        (openai(0), {"first output": 120, "streaming": 45}),
+        (openai(0, streamed=False, first_output_ns=None), {"whole answer": 165}),
+        (
+            openai(0, usage=Usage(output_tokens=5, prompt_eval_ns=60 * MS, eval_ns=40 * MS)),
+            {"prompt_eval": 60, "eval": 40, "rest": 65},
+        ),
+    ],
+)
+def test_ledgers_of_servers_that_tell_less(tmp_path: Path, record: Record, parts: dict[str, float]) -> None:
+    (account,) = summary_of(tmp_path, [record])["overall"]["ledger"]
+    assert account["parts_mean_ms"] == pytest.approx(parts)
+    assert account["sum_mean_ms"] == pytest.approx(165)
+
+
+SAD = {
+    "empty": [],
+    "all refused": [failed(n, "refused", "no", sent_ns=None, ended_ns=None) for n in range(3)],
+    "all failed": [failed(n, "http_error", "busy", status=503) for n in range(3)],
+    "one": [ollama(0)],
+    "no counts": [openai(n, usage=Usage()) for n in range(3)],
+    "not streamed": [openai(n, streamed=False, first_output_ns=None, first_answer_ns=None, gaps={}) for n in range(3)],
+}
+
+
+@pytest.mark.parametrize("records", SAD.values(), ids=SAD.keys())
+def test_no_run_makes_nan_or_none(tmp_path: Path, capsys: pytest.CaptureFixture[str], records: list[Record]) -> None:
+    assert main([str(folder(tmp_path, records))]) == 0
+    said = capsys.readouterr().out
+    page = (tmp_path / "report.html").read_text(encoding="utf-8").rpartition("</head>")[2]
+    body = re.sub(r"<script>.*?</script>", "", page, flags=re.S)
+    for text in (said, (tmp_path / "report.md").read_text(encoding="utf-8"), body):
+        assert not re.search(r"\b(nan|NaN|None|NaT|inf|undefined|<NA>)\b", text)
+    assert all(console.width(line) <= 100 for line in said.splitlines())
+    json.loads((tmp_path / "summary.json").read_text(encoding="utf-8"), parse_constant=pytest.fail)
+
+
+def test_sad_runs_are_said_in_words(tmp_path: Path) -> None:
+    assert "No request was made" in summary_of(tmp_path / "a", SAD["empty"])["verdict"]
+    assert summary_of(tmp_path / "b", SAD["all failed"])["verdict"].startswith("Not one of 3 requests")
+    assert "the server counted none" in summary_of(tmp_path / "c", SAD["no counts"])["verdict"]
+
+
+def test_the_terminal_gets_100_columns_also_in_chinese(tmp_path: Path) -> None:
+    records = [failed(n, "server_error", "模型加载失败" * 30 + "\x1b[31m") for n in range(2)] + golden_records()[2:]
+    said = console.render(summary_of(tmp_path, records))
+    assert max(console.width(line) for line in said.splitlines()) <= 100
+    assert "\x1b" not in said
+
+
+def test_the_glossary_has_every_metric() -> None:
+    assert all(f"| `{metric.name}` |" in glossary() for metric in METRICS)
+
+
+def test_the_glossary_can_be_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--glossary"]) == 0
+    assert capsys.readouterr().out == glossary()
+
+
+def test_tokens_over_time_lose_none() -> None:
+    import numpy as np
+
+    edges = bins(10.0)
+    start, end, tokens = np.array([0.0, 2.5, 9.0]), np.array([10.0, 2.5, 10.0]), np.array([100.0, 7.0, 30.0])
+    gained = np.diff(passed(edges, start, end, tokens))
+    assert gained.sum() == pytest.approx(137)
+    assert passed(np.array([5.0]), start, end, tokens)[0] == pytest.approx(57)
