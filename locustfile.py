@@ -38,4 +38,5 @@ def on_init(environment: Any, web_ui: Any = None, **_: Any) -> None:
         swarm.prepare()
     except UsageError as error:
         print(f"tokenswarm: error: {error}", file=sys.stderr)
+        swarm.end_processes()
         sys.exit(2)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import gevent
+import psutil
 from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner, WorkerRunner
 
 from metrics.folder import new_path, run_name
@@ -99,6 +100,12 @@ class Swarm:
                 kind = type(current) if current is not None else str
                 setattr(self.options, name, value == "true" if kind is bool else value if kind is list else kind(value))
         self.prepare()
+
+    def end_processes(self) -> None:
+        """End the workers that `--processes` forked: left to Locust, they wait a minute for their master's heartbeat."""
+        if self.options.processes:
+            for child in psutil.Process().children():
+                child.terminate()
 
     # During a run
 
