@@ -3,6 +3,7 @@
 import argparse
 import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -12,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent
 SERVERS = {
-    "simulator": (["-m", "simulator", "--port", "0"], ["--parallel", "8", "--output-tokens", "80"]),
+    "simulator": (["-m", "simulator", "--port", "0"], ["--parallel", "4", "--output-tokens", "80"]),
     "llama": (["-m", "simulator.llama"], ["--parallel", "4"]),
 }
 MODELS = {"simulator": "sim", "llama": "gemma3-270m"}
@@ -33,6 +34,13 @@ def server(engine: str, options: list[str] | None = None) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait()
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def main() -> int:
@@ -58,6 +66,9 @@ def main() -> int:
             what = {"llama": "llama.cpp with a real model"}.get(arguments.engine, "the simulator")
             print(f"demo: {arguments.seconds} s of load on {arguments.host or what} at {url}", flush=True)
             locust += ["--headless", "--only-summary", "--users", "8", "--spawn-rate", "4", "--processes", "2"]
+            # The workers' port on this machine only, and one that is free: others may run Locust here.
+            port = str(free_port())
+            locust += ["--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port]
             locust += ["--run-time", f"{arguments.seconds}s", "--loglevel", "WARNING"]
             # Asked for a file, Locust does not print its own long tables below the report.
             locust += ["--json-file", f"{folder}/stats"]

@@ -90,7 +90,17 @@ def run(client: str, url: str, folder: Path, truth: Truth, tap: Tap | None) -> E
         if len(left) != len(arrivals):
             sys.exit(f"bench: {client} saw {len(arrivals)} chunks of the {len(left)} of {request_id}")
         asked_ns = tap.left_ns[request_id] if tap else row["read_ns"]
-        if os.environ.get("DBG") and abs((arrivals[0] - sent_ns) - (left[0] - asked_ns))>3e6: print(client, request_id, "sent late", (asked_ns-sent_ns)/1e6, "arr late", (arrivals[0]-left[0])/1e6, "t", sent_ns/1e9%1000)
+        if os.environ.get("DBG") and abs((arrivals[0] - sent_ns) - (left[0] - asked_ns)) > 3e6:
+            print(
+                client,
+                request_id,
+                "sent late",
+                (asked_ns - sent_ns) / 1e6,
+                "arr late",
+                (arrivals[0] - left[0]) / 1e6,
+                "t",
+                sent_ns / 1e9 % 1000,
+            )
         ttft.append(abs((arrivals[0] - sent_ns) - (left[0] - asked_ns)) / 1e6)
         steps = zip(arrivals, arrivals[1:], left, left[1:], strict=False)
         gaps += [abs((b - a) - (d - c)) / 1e6 for a, b, c, d in steps]
@@ -120,7 +130,9 @@ def main() -> None:
             except PermissionError:
                 tap = None
                 print("no right to a packet socket: TTFT holds the time until the simulator read the request")
-            print(f"{STREAMS} streams x 50 tokens/s, {SECONDS} s a run; error = |client - truth|, ms; CPU in µs a token")
+            print(
+                f"{STREAMS} streams x 50 tokens/s, {SECONDS} s a run; error = |client - truth|, ms; CPU in µs a token"
+            )
             columns = ("gap p50", "gap p99", "gap max", "TTFT p50", "TTFT p99", "CPU/token", "stall p99", "stall max")
             print(f"{'client':18}{'n':>6}{'tokens':>8}" + "".join(f"{column:>10}" for column in columns))
             truth, rows = Truth(path), []

@@ -1,5 +1,6 @@
 """The recorded answers of real servers, as Transcripts, cut wherever a test wants."""
 
+import itertools
 import json
 import os
 from functools import cache
@@ -38,7 +39,7 @@ def transcript(exchange: dict[str, Any], cuts: list[int] | None = None) -> Trans
             cuts.append(at)
     response = Response()
     edges = [0, *cuts, len(raw)]
-    for number, (start, stop) in enumerate(zip(edges, edges[1:], strict=False), start=1):
+    for number, (start, stop) in enumerate(itertools.pairwise(edges), start=1):
         if stop > start:
             response.feed(number * 1_000_000, raw[start:stop])
     failure = None

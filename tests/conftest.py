@@ -1,4 +1,4 @@
-"""Patches the standard library as Locust does, before anything else is imported, and lets tests import their helpers."""
+"""Patches the standard library as Locust does, before any other import, and lets tests import their helpers."""
 
 import sys
 from pathlib import Path

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections import Counter
@@ -11,6 +12,20 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def processes(number: int) -> tuple[str, ...]:
+    """`--processes` on a port of its own, so that runs may go on side by side."""
+    port = str(free_port())
+    bound = ("--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port)
+    return ("--processes", str(number), *bound)
 
 
 def command(url: str, run_dir: Path, *options: str, locustfile: str = "locustfile.py") -> list[str]:

@@ -7,7 +7,7 @@ from subprocess import CompletedProcess
 
 import pytest
 from gevent.pool import Pool
-from locust_process import headless
+from locust_process import headless, processes
 from scripted import request, serving, whole
 from simulator_process import Simulator, running
 
@@ -45,6 +45,7 @@ MISTAKES = {
     "bad header": (["--header", "nocolon"], "--header 'nocolon' is no header; write it as"),
     "bad host": (["--host", "ftp://x"], "'ftp' is no scheme for an LLM server; use http:// or https://"),
     "key in host": (["--host", "http://me:secret@127.0.0.1"], "keys go to --api-key"),
+    "run folder in a file": (["--run-dir", "README.md/runs"], "--run-dir README.md/runs: Not a directory; name"),
     "bad timeout": (["--request-timeout", "0"], "argument --request-timeout: 0 is too small"),
 }
 
@@ -81,9 +82,7 @@ def test_one_clear_line(mistake: str, attempts: dict[str, CompletedProcess[str]]
         ("", "no prompts"),
     ],
 )
-def test_a_payload_file_is_named_with_its_line(
-    content: str, words: str, simulator: Simulator, tmp_path: Path
-) -> None:
+def test_a_payload_file_is_named_with_its_line(content: str, words: str, simulator: Simulator, tmp_path: Path) -> None:
     path = tmp_path / "mine.jsonl"
     path.write_text(content)
     before = _generations(simulator)
@@ -95,7 +94,7 @@ def test_a_payload_file_is_named_with_its_line(
 
 
 def test_with_processes_too(simulator: Simulator, tmp_path: Path) -> None:
-    done = headless(simulator.url, tmp_path, "--model", "nope", "--processes", "2", "--run-time", "2s")
+    done = headless(simulator.url, tmp_path, "--model", "nope", *processes(2), "--run-time", "2s")
     assert "has no model 'nope'" in _the_one_line(done.stderr)
     assert done.returncode == 2
 

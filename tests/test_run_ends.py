@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from gevent.pool import Pool
-from locust_process import ROOT, Run, command, environment, folder, headless
+from locust_process import ROOT, Run, command, environment, folder, headless, processes
 from simulator_process import running
 
 
@@ -18,13 +18,19 @@ def _start(url: str, run_dir: Path, *options: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("processes", [(), ("--processes", "2")])
+@pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_stopped_in_the_middle_of_long_generations(
-    processes: tuple[str, ...], number: signal.Signals, tmp_path: Path
-) -> None:
+def test_stopped_in_the_middle_of_long_generations(workers: int, number: signal.Signals, tmp_path: Path) -> None:
     with running("--parallel", "8", "--output-tokens", "4000", "--output-cv", "0") as simulator:
-        options = ("--users", "6", "--spawn-rate", "6", "--max-tokens", "4000", *processes)
+        options = (
+            "--users",
+            "6",
+            "--spawn-rate",
+            "6",
+            "--max-tokens",
+            "4000",
+            *(processes(workers) if workers else ()),
+        )
         process = _start(simulator.url, tmp_path, *options)
         simulator.wait_for(running=6)
         time.sleep(1)

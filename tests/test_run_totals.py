@@ -2,26 +2,19 @@
 
 import csv
 import json
-import socket
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
-from locust_process import ROOT, Run, command, environment, folder, headless
+from locust_process import ROOT, Run, command, environment, folder, free_port, headless, processes
 from simulator_process import running, stop
 
 LOAD = ("--model", "sim", "--users", "8", "--spawn-rate", "8", "--run-time", "5s", "--max-tokens", "40")
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _master_and_workers(url: str, run_dir: Path) -> None:
-    port = str(_free_port())
+    port = str(free_port())
     worker = command("", run_dir / "workers", "--worker", "--master-port", port)
     workers = [subprocess.Popen(worker, cwd=ROOT, env=environment(), stderr=subprocess.DEVNULL) for _ in range(2)]
     bound = ("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--expect-workers", "2")
@@ -42,7 +35,7 @@ def test_totals_equal_the_servers_own_count(way: str, tmp_path: Path) -> None:
         if way == "master":
             _master_and_workers(simulator.url, run_dir)
         else:
-            done = headless(simulator.url, run_dir, *LOAD, *(["--processes", "2"] if way == "processes" else []))
+            done = headless(simulator.url, run_dir, *LOAD, *(processes(2) if way == "processes" else ()))
             assert done.returncode == 0, done.stderr
         stop(simulator.process)
     run = folder(run_dir)

@@ -1,5 +1,6 @@
 """The readers against literals: each oddity of the wire has one defined result, and no cut changes it."""
 
+import itertools
 import json
 from typing import Any
 
@@ -111,8 +112,16 @@ SENTINEL = b"data: [DONE]\n\n"
 @pytest.mark.parametrize(
     ("body", "outcome", "text"),
     [
-        (event(delta(role="assistant", content="")) + event(delta(content="hi")) + FINISH + USAGE + SENTINEL, "ok", "hi"),
-        (event(delta(content="hi"), b"\r\n\r\n") + FINISH.replace(b"\n", b"\r\n") + b"data: [DONE]\r\n\r\n", "ok", "hi"),
+        (
+            event(delta(role="assistant", content="")) + event(delta(content="hi")) + FINISH + USAGE + SENTINEL,
+            "ok",
+            "hi",
+        ),
+        (
+            event(delta(content="hi"), b"\r\n\r\n") + FINISH.replace(b"\n", b"\r\n") + b"data: [DONE]\r\n\r\n",
+            "ok",
+            "hi",
+        ),
         (b": ping\n\nevent: x\nid: 3\n" + event(delta(content="hi")) + FINISH + SENTINEL, "ok", "hi"),
         (event(delta(content="hi")) + FINISH + b"data: [DONE]", "ok", "hi"),
         (event(delta(content="hi")) + FINISH, "truncated", "hi"),
@@ -228,7 +237,7 @@ def test_garbage_never_raises_and_never_succeeds(body: bytes, path: str, events:
 def _cut(body: bytes, data: st.DataObject) -> tuple[tuple[int, bytes], ...]:
     cuts = sorted(data.draw(st.lists(st.integers(0, len(body)), max_size=8)))
     edges = [0, *cuts, len(body)]
-    return tuple((n, body[a:b]) for n, (a, b) in enumerate(zip(edges, edges[1:], strict=False)) if b > a)
+    return tuple((n, body[a:b]) for n, (a, b) in enumerate(itertools.pairwise(edges)) if b > a)
 
 
 def _texts(api: Any, content_type: str, pieces: tuple[tuple[int, bytes], ...]) -> list[str]:
@@ -241,7 +250,9 @@ def _texts(api: Any, content_type: str, pieces: tuple[tuple[int, bytes], ...]) -
 
 
 @given(
-    st.lists(st.sampled_from(["<think>", "</think>", "a", "<", "b<", "<th", "ink>", "</", "think", ">", ""]), max_size=14)
+    st.lists(
+        st.sampled_from(["<think>", "</think>", "a", "<", "b<", "<th", "ink>", "</", "think", ">", ""]), max_size=14
+    )
 )
 def test_tags_are_found_wherever_the_chunks_cut_them(pieces: list[str]) -> None:
     chunks = [Chunk(number, text) for number, text in enumerate(pieces)]
@@ -253,7 +264,11 @@ def test_tags_are_found_wherever_the_chunks_cut_them(pieces: list[str]) -> None:
 
 
 def test_a_lone_bracket_keeps_its_time_and_a_tag_is_no_output() -> None:
-    found = list(separate([Chunk(1, "<"), Chunk(2, "3"), Chunk(3, "<thi"), Chunk(4, "nk>"), Chunk(5, "hm"), Chunk(6, "</think>x")]))
+    found = list(
+        separate(
+            [Chunk(1, "<"), Chunk(2, "3"), Chunk(3, "<thi"), Chunk(4, "nk>"), Chunk(5, "hm"), Chunk(6, "</think>x")]
+        )
+    )
     assert [(c.ns, c.text, c.thinking) for c in found] == [
         (1, "<", ""),
         (2, "3", ""),

@@ -28,9 +28,15 @@ seed = _number(int, 0, "a whole number, 0 or more")
 pause = _number(float, 0, "seconds, 0 or more")
 
 
-def add(parser: Any) -> None:
+OURS: set[str] = set()  # destinations of our options, filled when they are added
+
+
+def add(parser: Any, **_: Any) -> None:
     """Add the options to Locust's parser (listener of init_command_line_parser)."""
-    option = parser.add_argument
+
+    def option(*names: str, **details: Any) -> None:
+        OURS.add(parser.add_argument(*names, **details).dest)
+
     option("--model", env_var="TOKENSWARM_MODEL", default="", help="Model to load; may be left out if the server has just one (or has one in memory)")
     option("--payloads", env_var="TOKENSWARM_PAYLOADS", default="chat", help=f"Prompts: built-in corpora ({', '.join(BUILT_IN)}) or JSONL files, comma-separated, with weights: chat=3,my.jsonl=1")
     option("--max-tokens", env_var="TOKENSWARM_MAX_TOKENS", type=tokens, default=128, help="Output limit of every request, tokens (a prompt's own limit goes first); always sent")
@@ -38,7 +44,7 @@ def add(parser: Any) -> None:
     option("--think", env_var="TOKENSWARM_THINK", default="", choices=("", *THINK), help="Ask the model to think or not, or how hard; not sent if left out")
     option("--unique-prompts", env_var="TOKENSWARM_UNIQUE_PROMPTS", action="store_true", default=False, help="Begin each prompt with a mark of its own, so that the server's prompt cache cannot serve it")
     option("--seed", env_var="TOKENSWARM_SEED", type=seed, default=0, help="Seed of the choice of prompts")
-    option("--run-dir", env_var="TOKENSWARM_RUN_DIR", default="runs", help="Where run folders are made")
+    option("--run-dir", env_var="TOKENSWARM_RUN_DIR", default="runs", include_in_web_ui=False, help="Where run folders are made")
     option("--name", env_var="TOKENSWARM_NAME", default="run", help="Name of the run, part of its folder's name")
     option("--no-report", env_var="TOKENSWARM_NO_REPORT", action="store_true", default=False, help="Write no report at the end (python -m reports FOLDER does it later)")
     option("--keep-text", env_var="TOKENSWARM_KEEP_TEXT", action="store_true", default=False, help="Keep prompts and answers in requests.csv")

@@ -13,8 +13,6 @@ from users.target import Target, target
 from users.transport import Timeouts
 from wire.values import Ask
 
-NEVER_KEPT = ("api_key", "header")
-
 
 @dataclass(frozen=True, slots=True)
 class Settings:

@@ -20,10 +20,13 @@ from users.base import LLMUser, Work
 from users.errors import UsageError
 from users.exchange import plain_socket
 from users.health import Health
+from users.options import OURS
 from users.preflight import Preflight, Server, WarmUp, apis_spoken
-from users.settings import NEVER_KEPT, Settings, api_key, check_form, settings
+from users.settings import Settings, api_key, check_form, settings
 
 FINISH = "tokenswarm_finish"
+LOCUSTS = ("num_users", "spawn_rate", "run_time", "stop_timeout", "processes")  # its options that a run is known by
+SECRET = {"api_key", "header"}  # a header may hold a key
 ROOT = Path(__file__).parent.parent
 WAIT_FOR_WORKERS_S = 30.0
 
@@ -40,7 +43,7 @@ class Swarm:
         self.recorder: Recorder | None = None
         self.findings: list[dict[str, str]] = []
         self.publisher = Publisher(environment, self._snapshot)
-        self._classes_named = bool(self.options.user_classes)
+        self._classes = tuple(environment.user_classes)
         self._api_key = api_key(self.options)
         self._server: Server | None = None
         self._warm_up: WarmUp | None = None
@@ -61,14 +64,20 @@ class Swarm:
 
     # Before a run
 
-    def prepare(self) -> None:
+    def prepare(self, classes_named: list[str] | None = None) -> None:
         """Check the options, ask the server, choose the classes. Raises UsageError; no load was sent then."""
         options = self.options
         checked = settings(options)
+        try:
+            Path(options.run_dir).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"--run-dir {options.run_dir}: {error.strerror}; name a folder that can be made") from None
+        if not os.access(options.run_dir, os.W_OK):
+            raise UsageError(f"--run-dir {options.run_dir} cannot be written to; name another folder")
         preflight = Preflight(checked, options.ca_cert, options.insecure)
         server = preflight.server()
         options.model = preflight.model(server)
-        apis = self._choose_classes(server)
+        apis = self._choose_classes(server, classes_named or self.options.user_classes or [])
         self.environment.host = options.host = checked.target.url
         self._server, self._warm_up = server, preflight.warm_up(apis[0], options.model) if apis else None
         self.findings = []
@@ -77,16 +86,16 @@ class Swarm:
             self.findings.append({"level": "warning", "what": what, "do": "see whether the server is healthy"})
             print(f"tokenswarm: warning: {what}", file=sys.stderr)
 
-    def _choose_classes(self, server: Server) -> list[Any]:
-        environment = self.environment
-        classes = [c for c in environment.user_classes if issubclass(c, LLMUser)]
-        spoken = apis_spoken(server, [c.api for c in classes])
-        foreign = [c for c in classes if c.api not in spoken]
-        if foreign and (self._classes_named or not spoken):
+    def _choose_classes(self, server: Server, named: list[str]) -> list[Any]:
+        """Let those classes run that the server speaks to; the APIs of them. What was named must be spoken to."""
+        classes = [c for c in self._classes if not named or c.__name__ in named]
+        apis = [c.api for c in classes if issubclass(c, LLMUser)]
+        spoken = apis_spoken(server, apis)
+        foreign = [c for c in classes if issubclass(c, LLMUser) and c.api not in spoken]
+        if foreign and (named or not spoken):
             names = ", ".join(sorted(c.__name__ for c in foreign))
             raise UsageError(f"{names}: the server speaks only /v1; use OpenAIChatUser or OpenAICompletionsUser")
-        if foreign:
-            environment.user_classes = [c for c in environment.user_classes if c not in foreign]
+        self.environment.user_classes = [c for c in classes if c not in foreign]
         return list(spoken)
 
     def prepare_from_form(self, form: Any) -> None:
@@ -95,10 +104,10 @@ class Swarm:
             return
         check_form(form)
         for name, value in form.items():
-            if hasattr(self.options, name) and name not in ("user_classes", "run_time", "spawn_rate", "profile"):
+            if name in OURS or name == "host":
                 current = getattr(self.options, name)
-                kind = type(current) if current is not None else str
-                setattr(self.options, name, value == "true" if kind is bool else value if kind is list else kind(value))
+                kind = str if current is None else type(current)
+                setattr(self.options, name, value == "true" if kind is bool else kind(value))
         self.prepare()
 
     def end_processes(self) -> None:
@@ -110,7 +119,19 @@ class Swarm:
     # During a run
 
     def on_test_start(self, **_: Any) -> None:
-        """A run begins in this process. The master comes first: it gives the run its name."""
+        """A run begins in this process. The master comes first: it gives the run its name.
+
+        What can still be wrong here (a disk that has filled up, a payload file that this worker does not have) ends the
+        process: Locust would only log it, and load the server without keeping a row.
+        """
+        try:
+            self._begin()
+        except (UsageError, OSError) as error:
+            print(f"tokenswarm: error: {error}", file=sys.stderr)
+            self.end_processes()
+            sys.exit(2)
+
+    def _begin(self) -> None:
         self.options.api_key = self.options.api_key or self._api_key
         if self.is_worker:
             self.options.host = self.environment.host  # Locust hands the host over apart from the other options
@@ -128,9 +149,7 @@ class Swarm:
         options = self.options
         path = new_path(options.run_dir, run_name(options.name, time.time()))
         options.run_id = path.name
-        kept = {
-            k: v for k, v in vars(options).items() if k not in NEVER_KEPT and isinstance(v, (str, int, float, list))
-        }
+        kept = {name: getattr(options, name, None) for name in (*LOCUSTS, *sorted(OURS - SECRET))}
         server = self._server
         circumstances = {
             "name": options.name,
