@@ -1,7 +1,7 @@
 """`make bench-quick`: error and cost of our transport beside a plain `requests` user, against the simulator's truth.
 
-100 streams at 20 ms a token, one Locust process each, in turns. The truth: when each chunk was handed to the kernel (the
-simulator's log) and when each request left (a packet socket; without the right to one, when the simulator read it).
+100 streams at 20 ms a token, one Locust process each, in turns. The truth: when each chunk was handed to the kernel
+(the simulator's log) and when each request left (a packet socket; without the right to one, when it was read).
 """
 
 import json

@@ -34,7 +34,7 @@ class Tally:
             self._text_chars += len(text)
             self._thinking_chars += len(thinking)
             if tool_calls:
-                self._tool_calls.update(call.index for call in tool_calls)
+                self._tool_calls.update(call.place for call in tool_calls)
             if self._texts:
                 self._texts[0].append(text)
                 self._texts[1].append(thinking)

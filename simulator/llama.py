@@ -27,7 +27,7 @@ def main() -> None:
         parser.exit(2, f"simulator.llama: {error}; run `make demo ENGINE=llama`, which installs it\n")
     # Quiet: the packages' versions and the model's load log are of no use here.
     params = engine.CommonParams()
-    params.model.path = str(weights.assemble(Path(weights.__file__).parent / "assembled" / weights.MODEL_NAME))
+    params.model.path = str(weights.assemble(Path(str(weights.__file__)).parent / "assembled" / weights.MODEL_NAME))
     params.model_alias = {"gemma3-270m"}
     params.hostnames = ["127.0.0.1"]
     params.port = arguments.port or _free_port()

@@ -14,8 +14,14 @@ from simulator_process import running
 def _start(url: str, run_dir: Path, *options: str) -> subprocess.Popen[str]:
     full = command(url, run_dir, "--headless", "--only-summary", "--model", "sim", *options)
     return subprocess.Popen(
-        full, cwd=ROOT, env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
-    )  # fmt: skip
+        full,
+        cwd=ROOT,
+        env=environment(),
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
 
 
 @pytest.mark.parametrize("workers", [0, 2])

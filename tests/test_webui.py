@@ -43,36 +43,39 @@ def _fill(window: Browser, **fields: str) -> None:
 
 def test_a_run_from_the_form(tmp_path: Path) -> None:
     runs = tmp_path / "runs"
-    with running("--parallel", "4", "--decode-tps", "100") as simulator, browser() as window:
-        with web(simulator, runs, *processes(2), "--api-key", KEY) as url:
-            window.open(url)
-            window.find("input[name=userCount]")
-            assert KEY not in window.script("return document.documentElement.outerHTML")
-            # A mistake in the form is answered with its line; nothing starts.
-            for button in ("Advanced options", "Custom parameters"):
-                window.script(
-                    f"[...document.querySelectorAll('button')].find(b => b.innerText.includes('{button}'))?.click()"
-                )
-            _fill(window, userCount="4", spawnRate="4", runTime="8s", model="smi")
-            window.click("button[type=submit]")
-            window.wait_for("has no model 'smi' (did you mean 'sim'?)")
-            assert not list(runs.glob("*"))
-            _fill(window, model="sim", maxTokens="30")
-            window.click("button[type=submit]")
-            window.wait_for("Aggregated")
-            text = window.wait_for("decode_tokens_per_s")
-            assert all(row in text for row in ("ttft_ms", "tpot_ms", "output_tokens", "queue_ms", "/api/chat sim"))
-            stats = requests.get(f"{url}/stats/requests", timeout=10).json()["stats"]
-            generations = sum(entry["num_requests"] for entry in stats if entry["method"] == "POST")
-            (aggregated,) = (entry for entry in stats if entry["name"] == "Aggregated")
-            assert aggregated["num_requests"] == generations > 0
-            if picture := os.environ.get("SCREENSHOT"):
-                window.screenshot(Path(picture))
-            report = _wait_for_report(runs)
-            run = report.parent.name
-            assert requests.get(f"{url}/runs/{run}/report.html", timeout=10).text == report.read_text()
-            for outside in (f"{run}/../../locust.log", f"{run}/locust_stats.csv", "..%2F..%2Fx/run.json"):
-                assert requests.get(f"{url}/runs/{outside}", timeout=10).status_code == 404
+    with (
+        running("--parallel", "4", "--decode-tps", "100") as simulator,
+        browser() as window,
+        web(simulator, runs, *processes(2), "--api-key", KEY) as url,
+    ):
+        window.open(url)
+        window.find("input[name=userCount]")
+        assert KEY not in window.script("return document.documentElement.outerHTML")
+        # A mistake in the form is answered with its line; nothing starts.
+        for button in ("Advanced options", "Custom parameters"):
+            window.script(
+                f"[...document.querySelectorAll('button')].find(b => b.innerText.includes('{button}'))?.click()"
+            )
+        _fill(window, userCount="4", spawnRate="4", runTime="8s", model="smi")
+        window.click("button[type=submit]")
+        window.wait_for("has no model 'smi' (did you mean 'sim'?)")
+        assert not list(runs.glob("*"))
+        _fill(window, model="sim", maxTokens="30")
+        window.click("button[type=submit]")
+        window.wait_for("Aggregated")
+        text = window.wait_for("decode_tokens_per_s")
+        assert all(row in text for row in ("ttft_ms", "tpot_ms", "output_tokens", "queue_ms", "/api/chat sim"))
+        stats = requests.get(f"{url}/stats/requests", timeout=10).json()["stats"]
+        generations = sum(entry["num_requests"] for entry in stats if entry["method"] == "POST")
+        (aggregated,) = (entry for entry in stats if entry["name"] == "Aggregated")
+        assert aggregated["num_requests"] == generations > 0
+        if picture := os.environ.get("SCREENSHOT"):
+            window.screenshot(Path(picture))
+        report = _wait_for_report(runs)
+        run = report.parent.name
+        assert requests.get(f"{url}/runs/{run}/report.html", timeout=10).text == report.read_text()
+        for outside in (f"{run}/../../locust.log", f"{run}/locust_stats.csv", "..%2F..%2Fx/run.json"):
+            assert requests.get(f"{url}/runs/{outside}", timeout=10).status_code == 404
     finished = folder(runs)
     assert finished.run["state"] == "complete"
     assert finished.run["options"]["max_tokens"] == 30

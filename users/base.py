@@ -2,7 +2,7 @@
 
 import itertools
 import time
-from typing import Any, ClassVar
+from typing import Any
 
 import gevent
 from gevent.lock import BoundedSemaphore
@@ -43,7 +43,7 @@ class LLMUser(User):
     """
 
     abstract = True
-    api: ClassVar[Api]
+    api: Api
     wait_time = constant(0)
 
     def on_start(self) -> None:

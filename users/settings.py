@@ -2,6 +2,7 @@
 
 import os
 import ssl
+from argparse import ArgumentTypeError
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,7 +62,7 @@ def check_form(form: Any) -> None:
         if name in form:
             try:
                 check(form[name])
-            except checks.ArgumentTypeError as error:
+            except ArgumentTypeError as error:
                 raise UsageError(f"--{name.replace('_', '-')}: {error}") from None
 
 

@@ -111,7 +111,7 @@ class Swarm:
         self.prepare()
 
     def end_processes(self) -> None:
-        """End the workers that `--processes` forked: left to Locust, they wait a minute for their master's heartbeat."""
+        """End the workers that `--processes` forked: left to Locust, they wait a minute for a heartbeat."""
         if self.options.processes:
             for child in psutil.Process().children():
                 child.terminate()

@@ -83,9 +83,9 @@ class Usage(NamedTuple):
 
 
 class ToolCall(NamedTuple):
-    """A tool call, or a piece of one: OpenAI servers may stream `arguments` as text pieces of one `index`."""
+    """A tool call, or a piece of one: OpenAI servers may stream `arguments` as text pieces of one `place`."""
 
-    index: int
+    place: int
     id: str
     name: str
     arguments: object
