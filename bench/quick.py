@@ -90,17 +90,6 @@ def run(client: str, url: str, folder: Path, truth: Truth, tap: Tap | None) -> E
         if len(left) != len(arrivals):
             sys.exit(f"bench: {client} saw {len(arrivals)} chunks of the {len(left)} of {request_id}")
         asked_ns = tap.left_ns[request_id] if tap else row["read_ns"]
-        if os.environ.get("DBG") and abs((arrivals[0] - sent_ns) - (left[0] - asked_ns)) > 3e6:
-            print(
-                client,
-                request_id,
-                "sent late",
-                (asked_ns - sent_ns) / 1e6,
-                "arr late",
-                (arrivals[0] - left[0]) / 1e6,
-                "t",
-                sent_ns / 1e9 % 1000,
-            )
         ttft.append(abs((arrivals[0] - sent_ns) - (left[0] - asked_ns)) / 1e6)
         steps = zip(arrivals, arrivals[1:], left, left[1:], strict=False)
         gaps += [abs((b - a) - (d - c)) / 1e6 for a, b, c, d in steps]

@@ -34,6 +34,7 @@ def main() -> None:
     params.n_parallel = arguments.parallel
     params.n_ctx = arguments.context * arguments.parallel
     params.verbosity = -1
+    params.endpoint_metrics = True  # /metrics: its own totals, to check ours against
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
