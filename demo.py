@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent
 SERVERS = {
-    "simulator": (["-m", "simulator", "--port", "0"], ["--parallel", "4", "--output-tokens", "80"]),
+    "simulator": (["-m", "simulator", "--port", "0"], ["--parallel", "4", "--output-tokens", "32"]),
     "llama": (["-m", "simulator.llama"], ["--parallel", "4"]),
 }
 MODELS = {"simulator": "sim", "llama": "gemma3-270m"}
@@ -56,6 +56,8 @@ def main() -> int:
     with serving as url, tempfile.TemporaryDirectory() as folder:
         if not arguments.host:
             environment.setdefault("TOKENSWARM_MODEL", MODELS[arguments.engine])
+        if arguments.engine == "llama":
+            environment.setdefault("TOKENSWARM_MAX_TOKENS", "32")  # a CPU's worth of answers in the time there is
         locust = [sys.executable, "-m", "locust", "-f", str(ROOT / "locustfile.py"), "--host", url, "--name", "demo"]
         if arguments.ui:
             port = environment.get("LOCUST_WEB_PORT", "8089")

@@ -1,0 +1,73 @@
+"""The README is true: its options, its glossary, its commands, its example."""
+
+import re
+from pathlib import Path
+from subprocess import run
+from typing import Any
+
+import pytest
+from locust_process import ROOT, command, environment, folder
+from simulator_process import running
+
+from metrics.catalogue import METRICS
+from reports.glossary import glossary
+from users import options
+from wire.reading import OUTCOMES
+
+READMES = ("README.md", "README.zh-CN.md")
+
+
+class Parser:
+    """Stands in for Locust's parser: remembers what was added."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def add_argument(self, name: str, **_: Any) -> Any:
+        self.names.append(name)
+        return type("Action", (), {"dest": name.removeprefix("--").replace("-", "_")})
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_every_option_metric_outcome_and_class_is_there(readme: str) -> None:
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    parser = Parser()
+    options.add(parser)
+    assert len(parser.names) > 15
+    for name in parser.names:
+        assert f"`{name}`" in text or name == "--run-id", name  # the one that the master sets itself
+    for metric in METRICS:
+        assert f"`{metric.name}`" in text, metric.name
+    for outcome in OUTCOMES:
+        assert f"`{outcome}`" in text, outcome
+    for path in sorted((ROOT / "users").glob("*.py")):
+        for name in re.findall(r"^class (\w+User)\(LLMUser\)", path.read_text(), re.MULTILINE):
+            assert f"`{name}`" in text, name
+
+
+def test_the_glossary_is_the_tables() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    found = re.search(r"<!-- glossary[^>]*-->\n(.*?)\n<!-- /glossary -->", text, re.DOTALL)
+    assert found
+    assert found[1].strip() == glossary().strip()
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_every_make_target_exists(readme: str) -> None:
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    makefile = (ROOT / "Makefile").read_text()
+    for target in set(re.findall(r"make ([a-z][a-z-]+)", text)):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_the_example_locustfile_runs(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    own = tmp_path / "mine.py"
+    own.write_text(example, encoding="utf-8")
+    load = ("Reader", "--model", "fault-empty", "--headless", "--only-summary", "--users", "1", "--run-time", "3s")
+    with running("--load-ms", "0", "--output-tokens", "5") as simulator:
+        full = command(simulator.url, tmp_path / "runs", *load, "--no-report", locustfile=str(own))
+        done = run(full, cwd=tmp_path, env=environment(PYTHONPATH=str(ROOT)), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    kept = folder(tmp_path / "runs")
+    assert {row["user_class"] for row in kept.rows} == {"Reader"}
