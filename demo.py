@@ -3,6 +3,7 @@
 import argparse
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -24,7 +25,8 @@ def server(engine: str, options: list[str] | None = None) -> Iterator[str]:
     """Start it, wait for the line in which it says where it listens, end it afterwards. Gives its URL."""
     command, usual = SERVERS[engine]
     arguments = [sys.executable, *command, *(usual if options is None else options)]
-    process = subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    # In a session of its own: a Ctrl-C is for Locust, which then cuts its requests and writes the report.
+    process = subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True)
     assert process.stdout is not None
     try:
         url = next((m[0] for line in process.stdout if (m := re.search(r"http://127\.0\.0\.1:\d+", line))), None)
@@ -74,10 +76,9 @@ def main() -> int:
             locust += ["--run-time", f"{arguments.seconds}s", "--loglevel", "WARNING"]
             # Asked for a file, Locust does not print its own long tables below the report.
             locust += ["--json-file", f"{folder}/stats"]
-        try:
-            return subprocess.run(locust, cwd=ROOT, env=environment, check=False).returncode
-        except KeyboardInterrupt:
-            return 0
+        running = subprocess.Popen(locust, cwd=ROOT, env=environment)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Locust gets it too, and takes its time to end well
+        return running.wait()
 
 
 if __name__ == "__main__":

@@ -67,7 +67,9 @@ def test_the_example_locustfile_runs(tmp_path: Path) -> None:
     load = ("Reader", "--model", "fault-empty", "--headless", "--only-summary", "--users", "1", "--run-time", "3s")
     with running("--load-ms", "0", "--output-tokens", "5") as simulator:
         full = command(simulator.url, tmp_path / "runs", *load, "--no-report", locustfile=str(own))
-        done = run(full, cwd=tmp_path, env=environment(PYTHONPATH=str(ROOT)), capture_output=True, text=True, check=False)
+        done = run(
+            full, cwd=tmp_path, env=environment(PYTHONPATH=str(ROOT)), capture_output=True, text=True, check=False
+        )
     assert done.returncode == 0, done.stderr
     kept = folder(tmp_path / "runs")
     assert {row["user_class"] for row in kept.rows} == {"Reader"}

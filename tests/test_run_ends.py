@@ -1,5 +1,6 @@
 """However a run ends, its folder is complete, and every request has its true outcome."""
 
+import os
 import signal
 import subprocess
 import time
@@ -40,7 +41,10 @@ def test_stopped_in_the_middle_of_long_generations(workers: int, number: signal.
         process = _start(simulator.url, tmp_path, *options)
         simulator.wait_for(running=6)
         time.sleep(1)
-        process.send_signal(number)
+        if number == signal.SIGINT:
+            os.killpg(process.pid, number)  # as a terminal does: every process of the run gets it
+        else:
+            process.send_signal(number)
         said, _ = process.communicate(timeout=60)
         simulator.wait_for(running=0)
     run = folder(tmp_path)

@@ -28,7 +28,7 @@ FINISH = "tokenswarm_finish"
 LOCUSTS = ("num_users", "spawn_rate", "run_time", "stop_timeout", "processes")  # its options that a run is known by
 SECRET = {"api_key", "header"}  # a header may hold a key
 ROOT = Path(__file__).parent.parent
-WAIT_FOR_WORKERS_S = 30.0
+WAIT_FOR_WORKERS_S, WAIT_FOR_LOST_S = 30.0, 5.0
 
 
 class Swarm:
@@ -48,6 +48,7 @@ class Swarm:
         self._server: Server | None = None
         self._warm_up: WarmUp | None = None
         self._kernel_stamps = False
+        self._closing: gevent.Greenlet | None = None
 
     def listen(self) -> None:
         """Connect to Locust's events."""
@@ -55,6 +56,7 @@ class Swarm:
         events.generation.add_listener(self.publisher.on_generation)
         events.test_start.add_listener(self.on_test_start)
         events.test_stop.add_listener(self.on_test_stop)
+        events.quitting.add_listener(self.on_quitting)
         if self.is_worker:
             events.report_to_master.add_listener(self.publisher.on_report_to_master)
             runner.register_message(ACKNOWLEDGE, self.publisher.on_acknowledge)
@@ -174,25 +176,51 @@ class Swarm:
         """The run ends in this process: hand over all rows, or wait for all and close the folder."""
         if self.is_worker:
             self.publisher.send_final()
+        elif self.is_master:
+            self._closing = gevent.spawn(self._close_on_master)
+            # Locust may call this from the very greenlet that takes in the workers' messages (when the last one has
+            # quit, as on Ctrl-C, which they get too): waiting there would wait for ever.
+            if gevent.getcurrent() not in self.environment.runner.greenlet:
+                self._closing.join()
         elif self.recorder:
-            if self.is_master:
-                self._wait_for_workers()
-            else:
-                self.publisher.workers = {"local": {**self._snapshot(), "requests": self.recorder.folder.rows}}
+            self.publisher.workers = {"local": {**self._snapshot(), "requests": self.recorder.folder.rows}}
             self._end_folder(self.recorder)
         if self.health:
             self.health.stop()
             self.health = None
 
+    def on_quitting(self, **_: Any) -> None:
+        """The process ends: a worker's not before its rows are handed over, the master's not before its folder is closed.
+
+        Listeners of this event are called last one first, so this comes before Locust says goodbye to the master, which
+        takes no more messages after the last worker's goodbye.
+        """
+        if self.is_worker and self.health:
+            self.environment.runner.stop()
+        if self._closing:
+            self._closing.join()
+
+    def _close_on_master(self) -> None:
+        if self.recorder:
+            self._wait_for_workers()
+            self._end_folder(self.recorder)
+
     def _wait_for_workers(self) -> None:
-        runner, finished = self.environment.runner, self.publisher.finished
-        runner.send_message(FINISH, {"run": self.publisher.run_id})
-        deadline_s = time.monotonic() + WAIT_FOR_WORKERS_S + (self.environment.stop_timeout or 0)
-        while (missing := {c.id for c in runner.clients.all} - finished) and time.monotonic() < deadline_s:
+        runner, publisher = self.environment.runner, self.publisher
+        runner.send_message(FINISH, {"run": publisher.run_id})
+        began_s = time.monotonic()
+        while True:
+            connected = {client.id for client in runner.clients.all}
+            missing = (connected | set(publisher.workers)) - publisher.finished
+            # One that has said goodbye may have its last rows on the way; one that was killed has not.
+            limit_s = (
+                WAIT_FOR_WORKERS_S + (self.environment.stop_timeout or 0) if missing & connected else WAIT_FOR_LOST_S
+            )
+            if not missing or time.monotonic() - began_s > limit_s:
+                break
             gevent.sleep(0.05)
-        lost = sorted(missing | (set(self.publisher.workers) - finished))
-        if lost:
-            what = f"{len(lost)} of the workers did not hand over their last rows: {', '.join(lost)}"
+        if missing:
+            what = f"{len(missing)} of the workers did not hand over their last rows: {', '.join(sorted(missing))}"
             self.findings.append({"level": "warning", "what": what, "do": "rows of up to 3 s of them are missing"})
 
     def _end_folder(self, recorder: Recorder) -> None:
