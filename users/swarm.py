@@ -190,7 +190,7 @@ class Swarm:
             self.health = None
 
     def on_quitting(self, **_: Any) -> None:
-        """The process ends: a worker's not before its rows are handed over, the master's not before its folder is closed.
+        """The process ends, but first a worker hands over its rows, and the master closes its folder.
 
         Listeners of this event are called last one first, so this comes before Locust says goodbye to the master, which
         takes no more messages after the last worker's goodbye.
