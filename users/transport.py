@@ -65,7 +65,7 @@ class Transport:
                 if self._open(exchange):
                     self._send_and_receive(exchange, request)
         except BaseException:
-            exchange.end(time.time_ns(), "cancelled", "cut at the end of the run")
+            exchange.end(time.time_ns(), "cancelled", "cut when its user was stopped")
             raise
         finally:
             if exchange.failure or self._new_connection or not exchange.response.keep_alive:
