@@ -115,7 +115,7 @@ class OpenAI:
 
     def loaded(self, wall_ns: int) -> bytes:
         """Never said: /v1 has no request that only loads."""
-        raise NotImplementedError
+        raise AssertionError("/v1 has no request that only loads")
 
     def failed(self) -> bytes:
         """The body of status 500, when the model died and nothing was sent yet."""
