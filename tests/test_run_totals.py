@@ -11,6 +11,8 @@ from locust_process import ROOT, Run, command, environment, folder, free_port, h
 from simulator_process import running, stop
 
 LOAD = ("--model", "sim", "--users", "8", "--spawn-rate", "8", "--run-time", "5s", "--max-tokens", "40")
+# Nothing is cut: of a request cut on its last byte, the two sides may rightly think differently.
+LOAD += ("--stop-timeout", "10")
 
 
 def _master_and_workers(url: str, run_dir: Path) -> None:
@@ -51,8 +53,8 @@ def test_totals_equal_the_servers_own_count(way: str, tmp_path: Path) -> None:
 def _check(run: Run, complete: list[dict[str, Any]], ours: list[dict[str, Any]]) -> None:
     assert run.run["state"] == "complete"
     assert len(run.rows) == len(run.identities()) == len(ours) == run.run["rows"]
-    assert set(run.outcomes) <= {"ok", "cancelled"}
-    assert run.outcomes["ok"] == len(complete) > 20
+    assert run.outcomes == {"ok": len(complete)}
+    assert len(complete) > 20
     assert run.total("output_tokens") == sum(row["output_tokens"] for row in complete)
     assert run.total("prompt_tokens") == sum(row["prompt_tokens"] for row in complete)
     assert {row["endpoint"] for row in run.rows} == {

@@ -211,6 +211,29 @@ def test_a_request_that_the_end_of_the_run_cuts_is_kept_as_cancelled() -> None:
     assert [data for _, data in seen.transcript().pieces] == [b"a\n"]
 
 
+def test_what_had_arrived_when_the_run_cut_it_did_arrive() -> None:
+    """The end of the answer is in the kernel, not yet read, when the user is stopped: the answer is whole."""
+    sockets = []
+
+    def script(sock: socket.socket) -> None:
+        request(sock)
+        sock.sendall(CHUNKED + chunk(b"a\n"))
+        sockets.append(sock)
+        gevent.sleep(5)
+
+    with serving(script) as port, closing(Transport("127.0.0.1", port, QUICK)) as transport:
+        seen = Exchange()
+        greenlet = gevent.spawn(transport.run, seen, REQUEST)
+        while not seen.response.pieces:
+            gevent.sleep(0.005)
+        greenlet.kill(block=False)  # before the loop can look at its sockets again
+        sockets[0].sendall(chunk(b"b\n") + chunk(b""))
+        greenlet.join()
+    assert [data for _, data in seen.transcript().pieces] == [b"a\n", b"b\n"]
+    assert seen.response.complete
+    assert seen.failure is None
+
+
 def test_a_large_request_and_a_large_answer_pass_whole() -> None:
     got = []
 

@@ -45,6 +45,11 @@ class Exchange:
             wall_ns, monotonic_ns = time.time_ns(), time.monotonic_ns()
             self._clock_step_ns = (wall_ns - self.sent_ns) - (monotonic_ns - self._sent_monotonic_ns)
 
+    @property
+    def reads(self) -> int:
+        """Reads that gave bytes."""
+        return self.kernel_stamps + self.clock_stamps
+
     def transcript(self) -> Transcript:
         """What was seen, as a value."""
         response = self.response
@@ -109,6 +114,13 @@ class Receiving:
         else:
             if response.complete:
                 self._finish(ns)
+
+    def drain(self) -> None:
+        """Take in all that the kernel holds already."""
+        reads = -1
+        while self._exchange.ended_ns is None and reads != self._exchange.reads:
+            reads = self._exchange.reads
+            self.on_readable()
 
     def on_first_byte_timeout(self, limit_s: float) -> None:
         """Too long without any byte of the body."""

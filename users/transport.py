@@ -60,7 +60,7 @@ class Transport:
                 return
             self._send_and_receive(exchange, request)
             failure = exchange.failure
-            if reused and failure and failure.kind == "closed" and not exchange.kernel_stamps + exchange.clock_stamps:
+            if reused and failure and failure.kind == "closed" and not exchange.reads:
                 exchange.failure = exchange.ended_ns = None
                 if self._open(exchange):
                     self._send_and_receive(exchange, request)
@@ -158,6 +158,10 @@ class Transport:
                 exchange.end(time.time_ns(), "closed", f"the connection broke while sending: {error}")
             if exchange.ended_ns is None:
                 receiving.waiter.get()
+        except BaseException:
+            # The run cuts it here; but what the kernel has got by now did arrive, be it the end of the answer.
+            receiving.drain()
+            raise
         finally:
             for watcher in (reader, first_byte, total):
                 watcher.stop()
