@@ -65,7 +65,7 @@ def main() -> int:
             port = environment.get("LOCUST_WEB_PORT", "8089")
             print(f"\n  {url} is the server under load. Open http://127.0.0.1:{port} and press Start.\n", flush=True)
             locust += ["--web-host", "127.0.0.1", "--web-port", port, "--users", "8", "--spawn-rate", "4"]
-            locust += ["--run-time", "30s", "--class-picker"]
+            locust += ["--run-time", "30s"]
         else:
             what = {"llama": "llama.cpp with a real model"}.get(arguments.engine, "the simulator")
             print(f"demo: {arguments.seconds} s of load on {arguments.host or what} at {url}", flush=True)

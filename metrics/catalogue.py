@@ -71,6 +71,11 @@ def decode_tokens_per_s(r: Record) -> float | None:
     return None if tokens is None or tokens < 2 else _rate(tokens - 1, r.usage.eval_ns)
 
 
+def eval_tokens_per_s(r: Record) -> float | None:
+    tokens = r.usage.output_tokens
+    return None if tokens is None or tokens < 2 else _rate(tokens, r.usage.eval_ns)
+
+
 def prompt_tokens_per_s(r: Record) -> float | None:
     u = r.usage
     if u.prompt_tokens is None:
@@ -84,7 +89,8 @@ def output_tokens_per_s(r: Record) -> float | None:
 
 
 def tokens_per_chunk(r: Record) -> float | None:
-    return r.usage.output_tokens / r.output_chunks if r.usage.output_tokens and r.output_chunks else None
+    tokens, chunks = r.usage.output_tokens, r.output_chunks
+    return tokens / chunks if r.streamed and tokens and chunks else None
 
 
 METRICS: tuple[Metric, ...] = (
@@ -101,9 +107,9 @@ METRICS: tuple[Metric, ...] = (
     Metric("prompt_tokens", "count", "the server's own count (prompt_eval_count, usage.prompt_tokens), cached ones included", lambda r: r.usage.prompt_tokens, ui=True),
     Metric("cached_tokens", "count", "prompt tokens that the server says it had cached; Ollama does not say", lambda r: r.usage.cached_tokens),
     Metric("output_tokens", "count", "the server's own count (eval_count, usage.completion_tokens), thinking and stop tokens included; never the number of chunks", lambda r: r.usage.output_tokens, ui=True),
-    Metric("output_chunks", "count", "chunks with output that arrived", lambda r: r.output_chunks),
-    Metric("tokens_per_chunk", "rate", "output_tokens / output_chunks", tokens_per_chunk),
-    Metric("eval_tokens_per_s", "rate", "eval_count / eval_duration × 1e9: the rate as Ollama documents it", lambda r: _rate(r.usage.output_tokens, r.usage.eval_ns), ui=True),
+    Metric("output_chunks", "count", "chunks with output that arrived; absent when not streamed", lambda r: r.output_chunks if r.streamed else None),
+    Metric("tokens_per_chunk", "rate", "output_tokens / output_chunks; absent when not streamed", tokens_per_chunk),
+    Metric("eval_tokens_per_s", "rate", "eval_count / eval_duration × 1e9: the rate as Ollama documents it; absent under 2 tokens, for which it reports 1000 ns", eval_tokens_per_s, ui=True),
     Metric("decode_tokens_per_s", "rate", "(eval_count − 1) / eval_duration × 1e9: the unbiased decode rate, since eval_duration spans eval_count − 1 intervals; absent under 2 tokens", decode_tokens_per_s, ui=True),
     Metric("prompt_tokens_per_s", "rate", "prompt_eval_count (less cached_tokens, where the server says them) / prompt_eval_duration × 1e9; with Ollama a prefill speed only when nothing was cached", prompt_tokens_per_s, ui=True),
     Metric("output_tokens_per_s", "rate", "the client's: output tokens / (last byte − first output chunk)", output_tokens_per_s),
@@ -117,6 +123,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("thinking_chars", "count", "characters of thinking", lambda r: r.thinking_chars),
     Metric("tool_calls", "count", "tool calls in the answer", lambda r: r.tool_calls),
     Metric("coalesced_chunks", "count", "output chunks that came in the same read as the one before, so that their gap shows as 0", lambda r: r.coalesced_chunks),
+    Metric("resends", "count", "times the request met an idle connection that the server was just closing, and was sent again; its times count from the first", lambda r: r.resends),
     Metric("clock_stamps", "count", "reads without a kernel time stamp, dated by the process's clock", lambda r: r.clock_stamps),
     Metric("clock_step_ms", "duration", "how far the wall clock ran off the monotonic one during the request", lambda r: r.clock_step_ns / 1e6),
 )  # fmt: skip

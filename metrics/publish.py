@@ -74,11 +74,12 @@ class Publisher:
 
     def on_generation(self, record: Record, response_bytes: int = 0, **_: Any) -> None:
         """A request has ended in this process."""
-        to_locust(self._environment, record, response_bytes)
+        # The row first: a user's listener of Locust's events may wait, and be stopped there.
         if self.sink:
             self.sink([row(record)])
         else:
             self._outbox.add(row(record))
+        to_locust(self._environment, record, response_bytes)
 
     # On workers
 
@@ -86,7 +87,14 @@ class Publisher:
         """Locust is about to report: put in what the master does not have yet."""
         first, rows = self._outbox.pending()
         final = self._final and len(rows) == len(self._outbox)
-        data[KEY] = {"run": self.run_id, "first": first, "rows": rows, "health": self._health(), "final": final}
+        data[KEY] = {
+            "run": self.run_id,
+            "first": first,
+            "rows": rows,
+            "made": self._outbox.made,
+            "health": self._health(),
+            "final": final,
+        }
 
     def on_acknowledge(self, environment: Any, msg: Any, **_: Any) -> None:
         """The master has rows: drop them."""
@@ -94,7 +102,9 @@ class Publisher:
             self._outbox.acknowledge(msg.data["up_to"])
 
     def send_final(self) -> None:
-        """The run is over on this worker: report until every row has been handed over."""
+        """The run is over on this worker: report until every row has been handed over; only the first call does."""
+        if self._final:
+            return
         self._final = True
         runner = self._environment.runner
         while True:
@@ -120,6 +130,8 @@ class Publisher:
         if sent["rows"]:
             runner = self._environment.runner
             runner.send_message(ACKNOWLEDGE, {"run": sent["run"], "up_to": up_to}, client_id)
-        self.workers[client_id] = {**sent["health"], "requests": up_to}
+        # After its end a worker goes on reporting, with nothing to say of its health any more.
+        known = self.workers.get(client_id, {})
+        self.workers[client_id] = {**known, **sent["health"], "requests": up_to, "made": sent["made"]}
         if sent["final"]:
             self.finished.add(client_id)

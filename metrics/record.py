@@ -61,4 +61,5 @@ class Record:
     kernel_stamps: int = 0
     clock_stamps: int = 0
     clock_step_ns: int = 0
+    resends: int = 0
     kept: Kept | None = None

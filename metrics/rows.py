@@ -41,7 +41,7 @@ def row(record: Record) -> list[Cell]:
         record.outcome,
         record.status,
         record.finish_reason,
-        record.error or None,
+        _printable(record.error) or None,
         who.max_tokens,
         record.usage.source,
         record.scheduled_ns,
@@ -51,5 +51,11 @@ def row(record: Record) -> list[Cell]:
     for metric in METRICS:
         value = metric.of(record)
         cells.append(round(value, 6) if isinstance(value, float) else value)
-    cells.extend((kept.prompt, kept.output, kept.thinking) if kept else (None, None, None))
+    texts = (kept.prompt, kept.output, kept.thinking) if kept else (None, None, None)
+    cells.extend(text if text is None else _printable(text) for text in texts)
     return cells
+
+
+def _printable(text: str) -> str:
+    # A lone surrogate can be put neither into a file nor into a message to the master.
+    return text.encode("utf-8", "replace").decode()

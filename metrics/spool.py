@@ -17,6 +17,11 @@ class Outbox:
         self._rows.append((self._next, row))
         self._next += 1
 
+    @property
+    def made(self) -> int:
+        """How many rows there have been."""
+        return self._next
+
     def pending(self, most: int = 5000) -> tuple[int, list[Row]]:
         """(number of the first, rows): the oldest rows that are not acknowledged, at most `most` in one message."""
         batch = self._rows[:most]

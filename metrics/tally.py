@@ -95,5 +95,6 @@ class Tally:
             kernel_stamps=transcript.kernel_stamps,
             clock_stamps=transcript.clock_stamps,
             clock_step_ns=transcript.clock_step_ns,
+            resends=transcript.resends,
             kept=Kept(prompt_text, *("".join(parts) for parts in self._texts)) if self._texts else None,
         )

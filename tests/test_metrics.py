@@ -99,7 +99,18 @@ def test_a_row_has_a_cell_a_column_and_reads_back() -> None:
 
 def test_names_end_in_their_units() -> None:
     for metric in METRICS:
-        units = ("_ms", "_tokens", "_per_s", "_ms_hist", "_chunks", "_chars", "_stamps", "_calls", "_per_chunk")
+        units = (
+            "_ms",
+            "_tokens",
+            "_per_s",
+            "_ms_hist",
+            "_chunks",
+            "_chars",
+            "_stamps",
+            "_calls",
+            "_per_chunk",
+            "resends",
+        )
         assert metric.name.endswith(units), metric.name
         assert metric.kind in ("duration", "rate", "count", "histogram")
         assert metric.definition

@@ -1,5 +1,6 @@
 """The transport on real sockets: every way an exchange can go, and that arrivals are the kernel's."""
 
+import gc
 import os
 import shutil
 import socket
@@ -8,6 +9,7 @@ import struct
 import subprocess
 import sys
 import time
+import weakref
 from contextlib import closing
 from pathlib import Path
 
@@ -279,3 +281,18 @@ def test_tls_gives_the_same_pieces_and_the_kernels_stamps(certificate: Path) -> 
     assert distrusting.failure is not None
     assert distrusting.failure.kind == "refused"
     assert "certificate" in distrusting.failure.text
+
+
+def test_a_request_leaves_no_cycles_behind() -> None:
+    """Cyclic collection is off while a run goes on: an answer that needed it would stay for the whole run."""
+    gc.collect()
+    gc.disable()
+    try:
+        with serving(answer(CHUNKED + chunk(b"a\n"), chunk(b""))) as port:
+            alive = weakref.ref(exchange(port).response)
+            gevent.sleep(0)  # the loop's own greenlet is still within the callback that woke this one
+        assert alive() is None
+        refused = weakref.ref(exchange(1).response)
+        assert refused() is None
+    finally:
+        gc.enable()

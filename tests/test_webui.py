@@ -17,13 +17,13 @@ KEY = "sk-very-secret-5678"
 
 
 @contextmanager
-def web(simulator: Simulator, run_dir: Path, *options: str) -> Iterator[str]:
+def web(simulator: Simulator, run_dir: Path, *options: str, **env: str) -> Iterator[str]:
     """Locust with its UI on a free port; ended by its own id."""
     port = free_port()
     full = command(simulator.url, run_dir, "--web-host", "127.0.0.1", "--web-port", str(port), *options)
     url = f"http://127.0.0.1:{port}"
     with (run_dir.parent / "locust.log").open("w") as log:
-        process = subprocess.Popen(full, cwd=ROOT, env=environment(), stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(full, cwd=ROOT, env=environment(**env), stdout=log, stderr=subprocess.STDOUT)
         try:
             for _ in range(100):
                 with suppress(requests.ConnectionError):

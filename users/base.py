@@ -18,7 +18,7 @@ from users.http1 import request_bytes
 from users.settings import Settings
 from users.transport import Transport
 from wire import reading
-from wire.values import Api, Transcript
+from wire.values import Api, Chunk, Transcript
 
 SLICE_NS = 1_000_000
 
@@ -106,11 +106,14 @@ class LLMUser(User):
         api, s = self.api, self.work.settings
         tally = Tally(streamed=s.ask.stream and transcript.streamed, keep_text=s.keep_text)
         slice_ends_ns = time.monotonic_ns() + SLICE_NS
-        for count, chunk in enumerate(reading.chunks(api, transcript)):
-            tally.add(chunk)
-            if yielding and count % 16 == 15 and time.monotonic_ns() > slice_ends_ns:
-                gevent.sleep(0)
-                slice_ends_ns = time.monotonic_ns() + SLICE_NS
+        try:
+            for count, chunk in enumerate(reading.chunks(api, transcript)):
+                tally.add(chunk)
+                if yielding and count % 16 == 15 and time.monotonic_ns() > slice_ends_ns:
+                    gevent.sleep(0)
+                    slice_ends_ns = time.monotonic_ns() + SLICE_NS
+        except Exception as fault:  # noqa: BLE001 - whatever a server thinks of, its request keeps its row
+            tally.failed = Chunk(0, broken=f"unreadable: {fault!r}")
         outcome, error = reading.verdict(api, transcript, tally.done, tally.finish_reason, tally.failed)
         asked = "\n\n".join(content for _, content in prompt.messages) if s.keep_text else ""
         return tally.record(identity, transcript, outcome, error, asked)

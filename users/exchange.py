@@ -26,13 +26,21 @@ class Exchange:
         self.sent_ns: int | None = None
         self.ended_ns: int | None = None
         self.failure: Failure | None = None
-        self.kernel_stamps = self.clock_stamps = 0
+        self.kernel_stamps = self.clock_stamps = self.resends = 0
         self._sent_monotonic_ns = 0
         self._clock_step_ns = 0
 
     def begin(self) -> None:
-        """The request is being sent now."""
-        self.sent_ns, self._sent_monotonic_ns = time.time_ns(), time.monotonic_ns()
+        """The request is being sent now; of one that must be sent again, the first time counts."""
+        if self.sent_ns is None:
+            self.sent_ns, self._sent_monotonic_ns = time.time_ns(), time.monotonic_ns()
+
+    def again(self) -> None:
+        """It will be sent a second time: forget how the first went."""
+        self.failure = self.ended_ns = None
+        self.response.release()
+        self.response = Response()
+        self.resends += 1
 
     def end(self, ended_ns: int, kind: FailureKind | None = None, text: str = "") -> None:
         """The exchange is over, whole or not; only the first end counts."""
@@ -66,6 +74,7 @@ class Exchange:
             kernel_stamps=self.kernel_stamps,
             clock_stamps=self.clock_stamps,
             clock_step_ns=self._clock_step_ns,
+            resends=self.resends,
         )
 
 
@@ -105,15 +114,22 @@ class Receiving:
         else:
             exchange.kernel_stamps += 1
         response = exchange.response
+        broken: ssl.SSLError | None = None
+        if self._tls is not None:
+            data, broken = self._decrypted(self._tls, data)
         try:
-            response.feed(ns, data if self._tls is None else self._decrypted(self._tls, data))
-        except ssl.SSLError as error:
-            self._finish(ns, "closed", f"TLS broke: {error}")
+            response.feed(ns, data)
         except ValueError as error:
-            self._finish(ns, "protocol", str(error))
-        else:
-            if response.complete:
-                self._finish(ns)
+            # After the end of the answer, garbage takes nothing away; but the connection is not used again.
+            response.keep_alive = False
+            self._finish(ns, *(() if response.complete else ("protocol", str(error))))
+            return
+        if response.complete:
+            self._finish(ns)
+        elif isinstance(broken, ssl.SSLZeroReturnError):
+            self._on_end_of_stream()
+        elif broken:
+            self._finish(ns, "closed", f"TLS broke: {broken}")
 
     def drain(self) -> None:
         """Take in all that the kernel holds already."""
@@ -139,15 +155,18 @@ class Receiving:
         else:
             self._finish(time.time_ns(), "closed", "the server closed the connection in the middle of the answer")
 
-    def _decrypted(self, tls: ssl.SSLObject, data: bytes) -> bytes:
+    def _decrypted(self, tls: ssl.SSLObject, data: bytes) -> tuple[bytes, ssl.SSLError | None]:
+        """What the records hold, and what came after them: nothing yet, the end of the stream, or an error."""
         self._incoming.write(data)
         clear = []
         try:
             while part := tls.read(READ_BYTES):
                 clear.append(part)
         except ssl.SSLWantReadError:
-            pass
-        return b"".join(clear)
+            return b"".join(clear), None
+        except ssl.SSLError as error:
+            return b"".join(clear), error
+        return b"".join(clear), ssl.SSLZeroReturnError()
 
     def _finish(self, ended_ns: int, kind: FailureKind | None = None, text: str = "") -> None:
         if self._exchange.ended_ns is None:

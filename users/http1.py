@@ -33,17 +33,22 @@ class Response:
         self.keep_alive = False
         self._framed = False
         self._now_ns = 0
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
 
     def feed(self, ns: int, data: bytes) -> None:
         """Take in what one read gave. Raises ValueError on what is not HTTP."""
         self._now_ns = ns
         try:
-            self._parser.feed_data(data)
+            if self._parser is not None:
+                self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as error:
             raise ValueError("the server switched protocols") from error
         except httptools.HttpParserError as error:
             raise ValueError(f"not HTTP: {error}") from error
+
+    def release(self) -> None:
+        """Let go of the parser, which refers back to this: without cyclic collection neither would ever be freed."""
+        self._parser = None
 
     def end_of_stream(self) -> bool:
         """The server closed the connection: was that the end of the message? (A body without any framing ends so.)"""
@@ -54,8 +59,11 @@ class Response:
     # llhttp's callbacks
 
     def on_message_begin(self) -> None:
-        # A second one is the final response after an informational one (100, 103), which says nothing of its own.
-        self.complete, self._framed, self.content_type = False, False, ""
+        # After an informational response (100, 103), which says nothing of its own, comes the final one. What comes
+        # after that nobody has asked for.
+        if self.complete:
+            raise ValueError("more than one response")
+        self._framed, self.content_type = False, ""
 
     def on_header(self, name: bytes, value: bytes) -> None:
         lower = name.lower()
@@ -65,9 +73,9 @@ class Response:
             self._framed = True
 
     def on_headers_complete(self) -> None:
-        status = self._parser.get_status_code()
+        status = self._parser.get_status_code() if self._parser else 0
         self.status = status if status >= 200 else None
-        self.keep_alive = bool(self._parser.should_keep_alive())
+        self.keep_alive = bool(self._parser and self._parser.should_keep_alive())
 
     def on_body(self, body: bytes) -> None:
         self.pieces.append((self._now_ns, body))

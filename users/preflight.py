@@ -93,12 +93,17 @@ class Preflight:
         is the server's, and what a load test may be about: it is told.
         """
         settings = self._settings
-        prompt = unique(settings.mix.pick(0, 0), nonce(settings.mix.seed, 0, 0, settings.run_id + "warm-up"))
+        prompt = unique(settings.mix.pick(0, 0), nonce(settings.mix.seed, 0, 0, "warm-up"))
         call = api.build(prompt, Ask(model, WARM_UP_TOKENS, stream=False, think=settings.ask.think))
         timeouts = (settings.timeouts.connect_s, settings.timeouts.total_s)
         try:
             answer = self._session.request(
-                call.method, self._url + call.path, data=call.body, headers=dict(call.headers), timeout=timeouts
+                call.method,
+                self._url + call.path,
+                data=call.body,
+                headers=dict(call.headers),
+                timeout=timeouts,
+                allow_redirects=False,
             )
         except requests.RequestException as error:
             return WarmUp(api.PATH, "timeout" if isinstance(error, requests.Timeout) else "truncated", _plain(error))

@@ -66,11 +66,6 @@ def check_form(form: Any) -> None:
                 raise UsageError(f"--{name.replace('_', '-')}: {error}") from None
 
 
-def api_key(options: Any) -> str:
-    """The key to send: the option's, else OPENAI_API_KEY's, else none."""
-    return options.api_key or os.environ.get("OPENAI_API_KEY", "")
-
-
 def headers(options: Any) -> tuple[tuple[str, str], ...]:
     """The user's own headers and, with a key, Authorization. Raises UsageError on what is no header."""
     own = []
@@ -79,7 +74,7 @@ def headers(options: Any) -> tuple[tuple[str, str], ...]:
         if not colon or not name.strip() or any(c.isspace() for c in name.strip()) or "\n" in text or "\r" in text:
             raise UsageError(f'--header {text!r} is no header; write it as "Name: value"')
         own.append((name.strip(), value.strip()))
-    key = api_key(options)
+    key = options.api_key
     if key and any(not 0x20 < ord(c) < 0x7F for c in key):
         raise UsageError("the API key holds a blank or a control character; check --api-key or OPENAI_API_KEY")
     return (("Authorization", f"Bearer {key}"), *own) if key else tuple(own)

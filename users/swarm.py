@@ -22,7 +22,8 @@ from users.exchange import plain_socket
 from users.health import Health
 from users.options import OURS
 from users.preflight import Preflight, Server, WarmUp, apis_spoken
-from users.settings import Settings, api_key, check_form, settings
+from users.settings import Settings, check_form, settings
+from users.target import target
 
 FINISH = "tokenswarm_finish"
 LOCUSTS = ("num_users", "spawn_rate", "run_time", "stop_timeout", "processes")  # its options that a run is known by
@@ -44,7 +45,10 @@ class Swarm:
         self.findings: list[dict[str, str]] = []
         self.publisher = Publisher(environment, self._snapshot)
         self._classes = tuple(environment.user_classes)
-        self._api_key = api_key(self.options)
+        self._own_key = self.options.api_key or os.environ.get("OPENAI_API_KEY", "")
+        self._own_target = self.options.host
+        self._chosen: dict[str, str] = {}
+        self._ending = False
         self._server: Server | None = None
         self._warm_up: WarmUp | None = None
         self._kernel_stamps = False
@@ -69,6 +73,9 @@ class Swarm:
     def prepare(self, classes_named: list[str] | None = None) -> None:
         """Check the options, ask the server, choose the classes. Raises UsageError; no load was sent then."""
         options = self.options
+        if not options.api_key and _origin(options.host) == _origin(self._own_target):
+            # Only where the key was meant for: a form can name any host.
+            options.api_key = self._own_key
         checked = settings(options)
         try:
             Path(options.run_dir).mkdir(parents=True, exist_ok=True)
@@ -81,6 +88,7 @@ class Swarm:
         options.model = preflight.model(server)
         apis = self._choose_classes(server, classes_named or self.options.user_classes or [])
         self.environment.host = options.host = checked.target.url
+        self._chosen = {"host": options.host, "model": options.model, "api_key": options.api_key}
         self._server, self._warm_up = server, preflight.warm_up(apis[0], options.model) if apis else None
         self.findings = []
         if self._warm_up and self._warm_up.outcome != "ok":
@@ -104,6 +112,8 @@ class Swarm:
         """The same for a run that begins in the web form. Raises UsageError."""
         if self.environment.runner.state in (STATE_RUNNING, STATE_SPAWNING):
             return
+        if self._ending:
+            raise UsageError("the last run is still being written down; start again in a few seconds")
         check_form(form)
         for name, value in form.items():
             if name in OURS or name == "host":
@@ -128,16 +138,19 @@ class Swarm:
         """
         try:
             self._begin()
-        except (UsageError, OSError) as error:
-            print(f"tokenswarm: error: {error}", file=sys.stderr)
+        except Exception as error:  # noqa: BLE001 - Locust would log it and go on, whatever it is
+            what = str(error) if isinstance(error, (UsageError, OSError)) else repr(error)
+            print(f"tokenswarm: error: {what}", file=sys.stderr)
             self.end_processes()
             sys.exit(2)
 
     def _begin(self) -> None:
-        self.options.api_key = self.options.api_key or self._api_key
         if self.is_worker:
             self.options.host = self.environment.host  # Locust hands the host over apart from the other options
         else:
+            # Between the check of a web form and here, Locust has put what the form held over what was chosen.
+            vars(self.options).update(self._chosen)
+            self.environment.host = self.options.host
             self._begin_folder()
         self.publisher.reset(self.options.run_id)
         if not self.is_master:
@@ -166,25 +179,33 @@ class Swarm:
 
     def on_finish(self, environment: Any, msg: Any, **_: Any) -> None:
         """The master ends the run (Locust's own quit message would come only after it has closed the folder)."""
-        if self.publisher.run_id != msg.data["run"]:
-            self.publisher.reset(msg.data["run"])  # had no part in it
-            self.publisher.send_final()
-        else:
+        if self.publisher.run_id == msg.data["run"]:
             environment.runner.stop()
+        else:
+            self.publisher.reset(msg.data["run"])  # had no part in it
+        self.publisher.send_final()
 
     def on_test_stop(self, **_: Any) -> None:
         """The run ends in this process: hand over all rows, or wait for all and close the folder."""
         if self.is_worker:
-            self.publisher.send_final()
+            try:
+                self.publisher.send_final()
+            finally:
+                self._stop_health()
         elif self.is_master:
+            self._ending = True
             self._closing = gevent.spawn(self._close_on_master)
             # Locust may call this from the very greenlet that takes in the workers' messages (when the last one has
             # quit, as on Ctrl-C, which they get too): waiting there would wait for ever.
             if gevent.getcurrent() not in self.environment.runner.greenlet:
                 self._closing.join()
         elif self.recorder:
+            self._ending = True
             self.publisher.workers = {"local": {**self._snapshot(), "requests": self.recorder.folder.rows}}
+            self._stop_health()
             self._end_folder(self.recorder)
+
+    def _stop_health(self) -> None:
         if self.health:
             self.health.stop()
             self.health = None
@@ -220,20 +241,33 @@ class Swarm:
                 break
             gevent.sleep(0.05)
         if missing:
-            what = f"{len(missing)} of the workers did not hand over their last rows: {', '.join(sorted(missing))}"
-            self.findings.append({"level": "warning", "what": what, "do": "rows of up to 3 s of them are missing"})
+            names = ", ".join(sorted(missing))
+            what = f"{len(missing)} of the workers did not hand over their last rows, up to 3 s of them each: {names}"
+            self.findings.append({"level": "warning", "what": what, "do": "see why they ended; the totals are too low"})
+        lost = sum(worker["made"] - worker["requests"] for worker in publisher.workers.values())
+        if lost:
+            what = f"{lost} rows that workers said they had never came"
+            self.findings.append({"level": "warning", "what": what, "do": "the totals are too low by them"})
 
     def _end_folder(self, recorder: Recorder) -> None:
         workers = sorted(self.publisher.workers.values(), key=lambda worker: int(worker["worker"]))
         self.recorder, self.publisher.sink = None, None
-        path = recorder.end(workers, self.findings)
-        print(f"tokenswarm: {recorder.folder.rows} requests in {path}", file=sys.stderr)
-        if not self.options.no_report:
-            # In a process of its own: pandas stays out of the one that measures, and an error in it harms no run.
-            environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-            subprocess.run([sys.executable, "-m", "reports", str(path)], env=environment, check=False)
+        try:
+            path = recorder.end(workers, self.findings)
+            print(f"tokenswarm: {recorder.folder.rows} requests in {path}", file=sys.stderr)
+            if not self.options.no_report:
+                # In a process of its own: pandas stays out of the one that measures, and an error in it harms no run.
+                environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+                subprocess.run([sys.executable, "-m", "reports", str(path)], env=environment, check=False)
+        finally:
+            self._ending = False
 
     def _snapshot(self) -> dict[str, Any]:
         index = max(0, self.environment.runner.worker_index)
         seen = self.health.snapshot() if self.health else {}
         return {"worker": index, "clock_source": "kernel" if self._kernel_stamps else "clock", **seen}
+
+
+def _origin(host: str | None) -> tuple[str, str, int]:
+    where = target(host, os.environ)
+    return where.scheme, where.host, where.port

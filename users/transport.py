@@ -5,17 +5,17 @@ read afterwards (see `users.base`). gevent's own sockets would switch to the gre
 read that fails.
 """
 
+import contextlib
 import socket
 import ssl
 import time
 from dataclasses import dataclass
 
 import gevent.socket
-from gevent import Timeout, get_hub
+from gevent import GreenletExit, Timeout, get_hub
 
 from users import stamps
 from users.exchange import Exchange, Receiving, plain_socket
-from users.http1 import Response
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,11 @@ class Timeouts:
     connect_s: float = 10.0
     first_byte_s: float = 300.0
     total_s: float = 300.0
+
+
+# A close this soon after sending met an idle connection that was being closed; later, the server had the request.
+RESEND_WITHIN_NS = 100_000_000
+WRITE_CHECK_S = 0.25
 
 
 class Transport:
@@ -59,17 +64,24 @@ class Transport:
             if not reused and not self._open(exchange):
                 return
             self._send_and_receive(exchange, request)
-            failure = exchange.failure
-            if reused and failure and failure.kind == "closed" and not exchange.reads:
-                exchange.failure = exchange.ended_ns = None
+            if reused and self._met_a_closing_connection(exchange):
+                exchange.again()
                 if self._open(exchange):
                     self._send_and_receive(exchange, request)
-        except BaseException:
-            exchange.end(time.time_ns(), "cancelled", "cut when its user was stopped")
+        except BaseException as error:
+            why = "its user was stopped" if isinstance(error, GreenletExit) else f"interrupted by {error!r}"
+            exchange.end(time.time_ns(), "cancelled", f"cut: {why}")
             raise
         finally:
+            exchange.response.release()
             if exchange.failure or self._new_connection or not exchange.response.keep_alive:
                 self.close()
+
+    def _met_a_closing_connection(self, exchange: Exchange) -> bool:
+        failure, ended_ns, sent_ns = exchange.failure, exchange.ended_ns, exchange.sent_ns
+        if not failure or failure.kind != "closed" or exchange.reads or ended_ns is None or sent_ns is None:
+            return False
+        return ended_ns - sent_ns < RESEND_WITHIN_NS
 
     def _usable(self) -> bool:
         """Is there an open connection that the server has not closed (or written to) while it was idle?"""
@@ -131,18 +143,21 @@ class Transport:
                 self._write(self._outgoing.read())
                 return
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes, exchange: Exchange | None = None) -> None:
+        """Send all, or until the exchange has ended (timed out, answered early) before all was sent."""
         assert self._sock is not None
         view = memoryview(data)
-        while view:
+        while view and (exchange is None or exchange.ended_ns is None):
             try:
                 view = view[self._sock.send(view) :]
             except BlockingIOError:
-                gevent.socket.wait_write(self._sock.fileno())
+                with contextlib.suppress(TimeoutError):
+                    gevent.socket.wait_write(self._sock.fileno(), timeout=WRITE_CHECK_S)
+        if view and exchange is not None:
+            exchange.response.keep_alive = False
 
     def _send_and_receive(self, exchange: Exchange, request: bytes) -> None:
         assert self._sock is not None
-        exchange.response = Response()
         receiving = Receiving(self._sock, exchange, self._tls, self._incoming)
         loop = get_hub().loop
         reader = loop.io(self._sock.fileno(), 1)
@@ -153,7 +168,7 @@ class Transport:
             first_byte.start(receiving.on_first_byte_timeout, self._timeouts.first_byte_s)
             total.start(receiving.on_timeout, self._timeouts.total_s)
             try:
-                self._write(request if self._tls is None else self._encrypted(request))
+                self._write(request if self._tls is None else self._encrypted(request), exchange)
             except OSError as error:
                 exchange.end(time.time_ns(), "closed", f"the connection broke while sending: {error}")
             if exchange.ended_ns is None:

@@ -24,14 +24,17 @@ def attach(web_ui: Any, swarm: Swarm) -> None:
 
     web_ui.update_template_args = without_secrets
 
-    @web_ui.app.before_request
-    def check_form() -> Any:
-        if request.method == "POST" and request.path.endswith("/swarm"):
-            try:
-                swarm.prepare_from_form(request.form)
-            except UsageError as error:
-                return jsonify({"success": False, "message": str(error), "host": options.host})
-        return None
+    swarm_view = web_ui.app.view_functions["locust.swarm"]
+
+    @web_ui.auth_required_if_enabled
+    def checked() -> Any:
+        try:
+            swarm.prepare_from_form(request.form)
+        except UsageError as error:
+            return jsonify({"success": False, "message": str(error), "host": options.host})
+        return swarm_view()
+
+    web_ui.app.view_functions["locust.swarm"] = checked
 
     @web_ui.app.route("/runs/<run>/<file>")
     @web_ui.auth_required_if_enabled

@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 
 from payloads.prompt import Prompt
+from wire.numbers import count
 from wire.values import Ask, Call, Chunk, ToolCall, Usage
 
 HEADERS = (("Content-Type", "application/json"), ("Accept", "application/x-ndjson"))
@@ -48,14 +49,13 @@ def usage(frame: dict[str, Any]) -> Usage | None:
 
 def tool_call(position: int, said: dict[str, Any]) -> ToolCall:
     function = said["function"]
-    return ToolCall(function.get("index", position), said.get("id", ""), function["name"], function.get("arguments"))
+    place = count("index", function.get("index", position))
+    return ToolCall(place, said.get("id", ""), function["name"], function.get("arguments"))
 
 
 def _count(frame: dict[str, Any], name: str) -> int | None:
     value = frame.get(name)
-    if value is not None and (type(value) is not int or value < 0):
-        raise TypeError(f"{name} is {value!r:.40}, not a count")
-    return value
+    return None if value is None else count(name, value)
 
 
 def _text(error: object) -> str:

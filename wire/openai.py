@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from payloads.prompt import Prompt
+from wire.numbers import count
 from wire.values import Ask, Call, Chunk, Usage
 
 HEADERS = (("Content-Type", "application/json"), ("Accept", "text/event-stream"))
@@ -72,9 +73,9 @@ def usage(frame: dict[str, Any]) -> Usage | None:
             prompt_tokens = timings["prompt_n"] + timings.get("cache_n", 0)
         if output_tokens is None and "predicted_n" in timings:
             output_tokens, source = timings["predicted_n"], "timings"
-    for count in (prompt_tokens, output_tokens, cached):
-        if count is not None and (type(count) is not int or count < 0):
-            raise TypeError(f"usage holds {count!r:.40}, not a count")
+    for said_count in (prompt_tokens, output_tokens, cached):
+        if said_count is not None:
+            count("usage", said_count)
     return Usage(
         prompt_tokens=prompt_tokens,
         output_tokens=output_tokens,
@@ -86,4 +87,4 @@ def usage(frame: dict[str, Any]) -> Usage | None:
 
 
 def _ns(ms: float | None) -> int | None:
-    return None if ms is None else round(ms * 1e6)
+    return None if ms is None else count("a duration", round(ms * 1e6))

@@ -4,6 +4,7 @@ from typing import Any
 
 from payloads.prompt import Prompt
 from wire import openai
+from wire.numbers import count
 from wire.values import Ask, Call, Chunk, ToolCall
 
 PATH = "/v1/chat/completions"
@@ -34,6 +35,5 @@ def read(ns: int, frame: dict[str, Any]) -> Chunk:
 
 def _tool_call(position: int, piece: dict[str, Any]) -> ToolCall:
     function: dict[str, Any] = piece.get("function") or {}
-    return ToolCall(
-        piece.get("index", position), piece.get("id") or "", function.get("name") or "", function.get("arguments")
-    )
+    place = count("index", piece.get("index", position))
+    return ToolCall(place, piece.get("id") or "", function.get("name") or "", function.get("arguments"))

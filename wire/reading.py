@@ -23,7 +23,7 @@ OUTCOMES = (
     "cancelled",
 )
 
-_SHAPE_ERRORS = (TypeError, KeyError, ValueError, AttributeError, IndexError)
+_SHAPE_ERRORS = (TypeError, KeyError, ValueError, AttributeError, IndexError, ArithmeticError, RecursionError)
 _MAX_ERROR_CHARACTERS = 300
 
 
@@ -84,7 +84,7 @@ def _decode(api: Api, ns: int, frame: bytes) -> Chunk:
         try:
             # Half of an emoji as `\ud83d` is JSON, which orjson refuses; Python's own reader takes it.
             decoded = _mended(json.loads(frame))
-        except ValueError:
+        except (ValueError, RecursionError):
             return Chunk(ns, broken=f"not JSON: {frame[:60]!r}")
     if not isinstance(decoded, dict):
         return Chunk(ns, broken=f"not a JSON object: {frame[:60]!r}")
@@ -96,7 +96,12 @@ def _decode(api: Api, ns: int, frame: bytes) -> Chunk:
 
 def _mended(decoded: Any) -> Any:
     """The same value without lone surrogates, which no file could hold."""
-    return json.loads(json.dumps(decoded, ensure_ascii=False).encode("utf-8", "replace"))
+    return json.loads(printable(json.dumps(decoded, ensure_ascii=False)))
+
+
+def printable(text: str) -> str:
+    """The text with lone surrogates replaced: neither files nor messages between processes could hold them."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def verdict(api: Api, transcript: Transcript, done: bool, finish_reason: str | None, failed: Chunk | None) -> Verdict:
@@ -130,17 +135,17 @@ def error_text(body: bytes) -> str:
     for _ in range(3):
         try:
             decoded = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             break
         while isinstance(decoded, dict):
             inner = next((decoded[key] for key in ("error", "message", "detail") if decoded.get(key)), None)
             if inner is None:
-                return text
+                return printable(text)
             decoded = inner
         if not isinstance(decoded, str):
             break
         text = decoded
-    return text
+    return printable(text)
 
 
 def _end(transcript: Transcript) -> int:

@@ -43,7 +43,8 @@ class Transcript:
 
     `pieces` are `(arrival_ns, bytes)`; `connect_ns` is a duration, absent when the connection was there already;
     `sent_ns` is absent when nothing was sent; `complete` says that the HTTP message ended as its framing promised;
-    `clock_step_ns` is how far the wall clock ran off the monotonic one during the exchange.
+    `clock_step_ns` is how far the wall clock ran off the monotonic one during the exchange; `resends` counts how often
+    the request met an idle connection that the server was just closing, and was sent again.
     """
 
     pieces: Sequence[tuple[int, bytes]] = ()
@@ -58,6 +59,7 @@ class Transcript:
     kernel_stamps: int = 0
     clock_stamps: int = 0
     clock_step_ns: int = 0
+    resends: int = 0
 
     @property
     def streamed(self) -> bool:
