@@ -6,6 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from gevent.pool import Pool
 from locust_process import ROOT, Run, command, environment, folder, headless, processes
@@ -146,3 +147,20 @@ def test_what_a_misbehaving_server_does_is_data(model: str, faulty_runs: dict[st
         assert any(float(row["ttfa_ms"]) > float(row["ttft_ms"]) for row in rows if row["ttfa_ms"])
     if model == "fault-empty":
         assert all(row["ttft_ms"] == "" and int(row["output_tokens"]) > 0 for row in rows)
+
+
+def test_a_killed_worker_leaves_the_rows_it_had_sent_and_a_warning(tmp_path: Path) -> None:
+    options = ("--users", "4", "--spawn-rate", "4", "--run-time", "12s", "--max-tokens", "10", *processes(2))
+    with running("--parallel", "4", "--load-ms", "0") as simulator:
+        process = _start(simulator.url, tmp_path, *options)
+        simulator.wait_for(running=4)
+        time.sleep(5)  # Locust's workers report every 3 s
+        psutil.Process(process.pid).children()[0].kill()
+        said, _ = process.communicate(timeout=90)
+    run = folder(tmp_path)
+    assert run.run["state"] == "complete"
+    workers = {row["worker"] for row in run.rows}
+    assert workers == {"0", "1"}, said
+    (finding,) = run.run["findings"]
+    assert "1 of the workers did not hand over" in finding["what"]
+    assert "did not hand over" in (run.path / "report.md").read_text()

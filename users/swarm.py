@@ -10,7 +10,7 @@ from typing import Any
 
 import gevent
 import psutil
-from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner, WorkerRunner
+from locust.runners import STATE_MISSING, STATE_RUNNING, STATE_SPAWNING, MasterRunner, WorkerRunner
 
 from metrics.folder import new_path, run_name
 from metrics.publish import ACKNOWLEDGE, Publisher
@@ -192,9 +192,9 @@ class Swarm:
                 self.publisher.send_final()
             finally:
                 self._stop_health()
-        elif self.is_master:
+        elif self.is_master and self.recorder:
             self._ending = True
-            self._closing = gevent.spawn(self._close_on_master)
+            self._closing = gevent.spawn(self._close_on_master, self.recorder)
             # Locust may call this from the very greenlet that takes in the workers' messages (when the last one has
             # quit, as on Ctrl-C, which they get too): waiting there would wait for ever.
             if gevent.getcurrent() not in self.environment.runner.greenlet:
@@ -221,23 +221,20 @@ class Swarm:
         if self._closing:
             self._closing.join()
 
-    def _close_on_master(self) -> None:
-        if self.recorder:
-            self._wait_for_workers()
-            self._end_folder(self.recorder)
+    def _close_on_master(self, recorder: Recorder) -> None:
+        self._wait_for_workers()
+        self._end_folder(recorder)
 
     def _wait_for_workers(self) -> None:
         runner, publisher = self.environment.runner, self.publisher
         runner.send_message(FINISH, {"run": publisher.run_id})
         began_s = time.monotonic()
         while True:
-            connected = {client.id for client in runner.clients.all}
+            connected = {client.id for client in runner.clients.all if client.state != STATE_MISSING}
             missing = (connected | set(publisher.workers)) - publisher.finished
             # One that has said goodbye may have its last rows on the way; one that was killed has not.
-            limit_s = (
-                WAIT_FOR_WORKERS_S + (self.environment.stop_timeout or 0) if missing & connected else WAIT_FOR_LOST_S
-            )
-            if not missing or time.monotonic() - began_s > limit_s:
+            patience_s = WAIT_FOR_WORKERS_S + (self.environment.stop_timeout or 0)
+            if not missing or time.monotonic() - began_s > (patience_s if missing & connected else WAIT_FOR_LOST_S):
                 break
             gevent.sleep(0.05)
         if missing:
