@@ -28,7 +28,9 @@ class Tally:
 
     def add(self, chunk: Chunk) -> None:
         """Take in the next chunk, in order of arrival."""
-        ns, text, thinking, tool_calls, finish_reason, usage, done, error, broken = chunk
+        ns, text, thinking, tool_calls, finish_reason, usage, done, error, broken, ends_thinking = chunk
+        if ends_thinking:
+            self._all_was_thinking()
         if text or thinking or tool_calls:
             self._add_output(ns, answer=bool(text or tool_calls))
             self._text_chars += len(text)
@@ -46,6 +48,14 @@ class Tally:
             self.done = True
         if error is not None or broken is not None:
             self.failed = chunk
+
+    def _all_was_thinking(self) -> None:
+        self._thinking_chars, self._text_chars = self._thinking_chars + self._text_chars, 0
+        self._first_answer_ns = None
+        if self._texts:
+            answer, thinking = self._texts
+            thinking.extend(answer)
+            answer.clear()
 
     def _add_output(self, ns: int, *, answer: bool) -> None:
         self._output_chunks += 1

@@ -3,8 +3,20 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from metrics.record import Identity
+from metrics.tally import Tally
 from wire.thinking import separate
-from wire.values import Chunk
+from wire.values import Chunk, Transcript
+
+
+def told(chunks: list[Chunk]) -> tuple[str, str]:
+    """Answer and thinking, as a Tally takes them."""
+    tally = Tally(streamed=True, keep_text=True)
+    for chunk in chunks:
+        tally.add(chunk)
+    kept = tally.record(Identity(0, 0, "", "", "", "", 1), Transcript(), "ok", "").kept
+    assert kept
+    return kept.output, kept.thinking
 
 
 @given(
@@ -17,8 +29,7 @@ def test_tags_are_found_wherever_the_chunks_cut_them(pieces: list[str]) -> None:
     cut = list(separate(chunks))
     whole = list(separate([Chunk(0, "".join(pieces))]))
     assert [c.ns for c in cut] == list(range(len(pieces)))  # none lost, none moved
-    assert "".join(c.text for c in cut) == "".join(c.text for c in whole)
-    assert "".join(c.thinking for c in cut) == "".join(c.thinking for c in whole)
+    assert told(cut) == told(whole)
 
 
 def test_a_lone_bracket_keeps_its_time_and_a_tag_is_no_output() -> None:
@@ -35,3 +46,19 @@ def test_a_lone_bracket_keeps_its_time_and_a_tag_is_no_output() -> None:
         (5, "", "hm"),
         (6, "x", ""),
     ]  # fmt: skip
+
+
+def test_a_closing_tag_alone_ends_a_thinking_that_began_in_the_prompt() -> None:
+    pieces = ["I ", "wonder", ".</th", "ink>\n", "Blue", " <b>"]
+    chunks = list(separate([Chunk(number, text) for number, text in enumerate(pieces)]))
+    assert told(chunks) == ("\nBlue <b>", "I wonder.")
+    tally = Tally(streamed=True)
+    for chunk in chunks:
+        tally.add(chunk)
+    record = tally.record(Identity(0, 0, "", "", "", "", 1), Transcript(), "ok", "")
+    assert (record.first_output_ns, record.first_answer_ns) == (0, 3)
+    assert (record.text_chars, record.thinking_chars) == (9, 9)
+
+
+def test_after_a_block_a_closing_tag_is_text() -> None:
+    assert told(list(separate([Chunk(0, "<think>a</think>b</think>c")]))) == ("b</think>c", "a")

@@ -14,10 +14,10 @@ OPEN, CLOSE = "<think>", "</think>"
 class _Sorting:
     """A chunk whose characters are being sorted into text and thinking."""
 
-    __slots__ = ("chunk", "text", "thinking")
+    __slots__ = ("chunk", "ends_thinking", "text", "thinking")
 
     def __init__(self, chunk: Chunk) -> None:
-        self.chunk, self.text, self.thinking = chunk, "", chunk.thinking
+        self.chunk, self.text, self.thinking, self.ends_thinking = chunk, "", chunk.thinking, False
 
     def add(self, character: str, inside: bool) -> None:
         if inside:
@@ -26,16 +26,18 @@ class _Sorting:
             self.text += character
 
     def sorted(self) -> Chunk:
-        return self.chunk._replace(text=self.text, thinking=self.thinking)
+        return self.chunk._replace(text=self.text, thinking=self.thinking, ends_thinking=self.ends_thinking)
 
 
 def separate(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
     """The same chunks with tagged text moved to `thinking` and the tags taken out.
 
     A chunk that may end within a tag waits until the next ones tell, and then keeps its own arrival time: a lone `<`
-    counts from when it came, and a chunk that was only tag carries no output. A tag that never ends is text.
+    counts from when it came, and a chunk that was only tag carries no output. A tag that never ends is text. If the
+    first tag is a closing one, the opening one stood in the prompt (as many reasoning models' templates have it): a
+    chunk then says `ends_thinking` of all before it.
     """
-    inside = False
+    inside, any_seen = False, False
     held: list[tuple[_Sorting, str]] = []  # what may be the beginning of the next tag
     waiting: list[_Sorting] = []
     for chunk in chunks:
@@ -45,11 +47,17 @@ def separate(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
         current = _Sorting(chunk)
         waiting.append(current)
         for character in chunk.text:
-            tag = CLOSE if inside else OPEN
-            if character == tag[len(held)]:
+            beginning = "".join(early for _, early in held) + character
+            tags = (CLOSE,) if inside else (OPEN,) if any_seen else (OPEN, CLOSE)
+            if any(tag.startswith(beginning) for tag in tags):
                 held.append((current, character))
-                if len(held) == len(tag):
-                    held, inside = [], not inside
+                if beginning in tags:
+                    if beginning == CLOSE and not any_seen:
+                        # What has been given away already, its reader must move; what waits is moved here.
+                        waiting[0].ends_thinking = True
+                        for before in waiting:
+                            before.text, before.thinking = "", before.thinking + before.text
+                    held, inside, any_seen = [], beginning == OPEN, True
                 continue
             for owner, early in held:
                 owner.add(early, inside)

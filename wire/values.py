@@ -97,7 +97,8 @@ class Chunk(NamedTuple):
     """One frame of an answer, with the arrival of its last byte in wall-clock ns.
 
     `error` is the server's own error text; `broken` says what made a frame unreadable; `done` is Ollama's
-    `done:true` or OpenAI's `[DONE]`; `finish_reason` may come with it or before it.
+    `done:true` or OpenAI's `[DONE]`; `finish_reason` may come with it or before it. `ends_thinking`: all text of the
+    chunks before was thinking, as a closing tag without an opening one tells.
     """
 
     ns: int
@@ -109,6 +110,7 @@ class Chunk(NamedTuple):
     done: bool = False
     error: str | None = None
     broken: str | None = None
+    ends_thinking: bool = False
 
     @property
     def output(self) -> bool:
