@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -13,9 +15,11 @@ from locust_process import ROOT, Run, command, environment, folder, headless, pr
 from simulator_process import running
 
 
-def _start(url: str, run_dir: Path, *options: str) -> subprocess.Popen[str]:
+@contextmanager
+def _started(url: str, run_dir: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """A headless run in a process group of its own; whatever happens, nothing of it stays."""
     full = command(url, run_dir, "--headless", "--only-summary", "--model", "sim", *options)
-    return subprocess.Popen(
+    process = subprocess.Popen(
         full,
         cwd=ROOT,
         env=environment(),
@@ -26,6 +30,12 @@ def _start(url: str, run_dir: Path, *options: str) -> subprocess.Popen[str]:
         # Where the tests run in the background, SIGINT is ignored, and that is inherited.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # type: ignore[arg-type, return-value]
     )
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -41,14 +51,14 @@ def test_stopped_in_the_middle_of_long_generations(workers: int, number: signal.
             "4000",
             *(processes(workers) if workers else ()),
         )
-        process = _start(simulator.url, tmp_path, *options)
-        simulator.wait_for(running=6)
-        time.sleep(1)
-        if number == signal.SIGINT:
-            os.killpg(process.pid, number)  # as a terminal does: every process of the run gets it
-        else:
-            process.send_signal(number)
-        said, _ = process.communicate(timeout=60)
+        with _started(simulator.url, tmp_path, *options) as process:
+            simulator.wait_for(running=6)
+            time.sleep(1)
+            if number == signal.SIGINT:
+                os.killpg(process.pid, number)  # as a terminal does: every process of the run gets it
+            else:
+                process.send_signal(number)
+            said, _ = process.communicate(timeout=60)
         simulator.wait_for(running=0)
     run = folder(tmp_path)
     assert run.outcomes == {"cancelled": 6}, said
@@ -74,11 +84,11 @@ def test_run_time_ends_in_the_middle_of_long_generations(tmp_path: Path) -> None
 def test_the_server_dies_in_the_middle(tmp_path: Path) -> None:
     with running("--parallel", "4", "--output-tokens", "4000", "--output-cv", "0") as simulator:
         options = ("--users", "4", "--spawn-rate", "4", "--max-tokens", "4000", "--run-time", "5s")
-        process = _start(simulator.url, tmp_path, *options)
-        simulator.wait_for(running=4)
-        time.sleep(0.5)
-        simulator.process.kill()
-        said, _ = process.communicate(timeout=60)
+        with _started(simulator.url, tmp_path, *options) as process:
+            simulator.wait_for(running=4)
+            time.sleep(0.5)
+            simulator.process.kill()
+            said, _ = process.communicate(timeout=60)
         assert process.returncode == 1, said  # Locust's own exit code for failures
     run = folder(tmp_path)
     assert run.outcomes["truncated"] == 4
@@ -151,8 +161,10 @@ def test_what_a_misbehaving_server_does_is_data(model: str, faulty_runs: dict[st
 
 def test_a_killed_worker_leaves_the_rows_it_had_sent_and_a_warning(tmp_path: Path) -> None:
     options = ("--users", "4", "--spawn-rate", "4", "--run-time", "12s", "--max-tokens", "10", *processes(2))
-    with running("--parallel", "4", "--load-ms", "0") as simulator:
-        process = _start(simulator.url, tmp_path, *options)
+    with (
+        running("--parallel", "4", "--load-ms", "0") as simulator,
+        _started(simulator.url, tmp_path, *options) as process,
+    ):
         simulator.wait_for(running=4)
         time.sleep(5)  # Locust's workers report every 3 s
         psutil.Process(process.pid).children()[0].kill()
