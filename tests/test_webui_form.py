@@ -108,3 +108,13 @@ def test_a_form_without_a_model_takes_the_only_one(tmp_path: Path) -> None:
     assert run.run["target"]["model"] == "the-one"
     assert {row["model"] for row in run.rows} == {"the-one"}
     assert run.outcomes["ok"] > 0
+
+
+def test_classes_picked_in_the_form_must_fit_the_server(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    with running("--openai-only") as simulator, web(simulator, runs, "--class-picker", "--no-report") as url:
+        refused = start(url, model="sim:latest", user_classes="OllamaChatUser")
+        assert "OllamaChatUser: the server speaks only /v1" in refused["message"]
+        assert start(url, model="sim:latest", user_classes="OpenAIChatUser")["success"]
+        wait_for_runs(runs, 1)
+    assert {row["endpoint"] for row in folder(runs).rows} == {"/v1/chat/completions"}

@@ -120,7 +120,7 @@ class Swarm:
                 current = getattr(self.options, name)
                 kind = str if current is None else type(current)
                 setattr(self.options, name, value == "true" if kind is bool else kind(value))
-        self.prepare()
+        self.prepare(form.getlist("user_classes"))
 
     def end_processes(self) -> None:
         """End the workers that `--processes` forked: left to Locust, they wait a minute for a heartbeat."""
