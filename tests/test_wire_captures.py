@@ -1,7 +1,11 @@
 """Real answers of real servers are read for what they are, however the reads cut them."""
 
+from typing import Any
+
 import pytest
 from captures import APIS, load, read, transcript
+
+from wire import framing
 
 EXPECTED = {
     # name: (outcome, finish reason, prompt tokens, output tokens)
@@ -90,14 +94,29 @@ def test_every_exchange_has_one_of_the_known_outcomes_and_lost_nothing() -> None
             assert tally.usage.output_tokens >= sum(c.output for c in chunks), name
 
 
+def frames(exchange: dict[str, Any], cut: int) -> object:
+    """All that the chunks are made from, when the answer comes in two reads."""
+    seen = transcript(exchange, [cut])
+    lines = framing.events if "event-stream" in seen.content_type else framing.lines
+    return [(data, whole) for _, data, whole in lines(seen.pieces)], seen.status, seen.content_type, seen.complete
+
+
 @pytest.mark.parametrize("part", range(8))
-def test_cut_at_every_byte_the_chunks_are_the_same(part: int) -> None:
-    """Every exchange, cut into two reads at every position. Long ones (the context on the final line) in steps."""
+def test_cut_at_every_byte_the_frames_are_the_same(part: int) -> None:
+    """Every exchange in two reads, cut at every byte; those of more than 8 kB, of many like lines, at every 7th."""
     for name, exchange in list(load().items())[part::8]:
+        size = len(exchange["response_latin1"])
+        expected = frames(exchange, 0)
+        for cut in range(0, size + 1, 1 if size <= 8000 else 7):
+            assert frames(exchange, cut) == expected, (name, cut)
+
+
+def test_cut_anywhere_the_chunks_are_the_same() -> None:
+    for name, exchange in load().items():
         api = APIS[exchange["path"]]
         size = len(exchange["response_latin1"])
         whole = [c._replace(ns=0) for c in read(api, transcript(exchange, []))[0]]
-        for cut in range(0, size + 1, 1 + size // 500):
+        for cut in range(0, size + 1, 1 + size // 50):
             seen = transcript(exchange, [cut])
             assert [c._replace(ns=0) for c in read(api, seen)[0]] == whole, (name, cut)
 
