@@ -58,7 +58,6 @@ class Record:
     gaps: Mapping[int, int] = field(default_factory=dict)
     longest_gap_ns: int | None = None
     usage: Usage = field(default_factory=Usage)
-    kernel_stamps: int = 0
     clock_stamps: int = 0
     clock_step_ns: int = 0
     resends: int = 0

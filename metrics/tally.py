@@ -102,7 +102,6 @@ class Tally:
             gaps=self._gaps,
             longest_gap_ns=self._longest_gap_ns,
             usage=self.usage,
-            kernel_stamps=transcript.kernel_stamps,
             clock_stamps=transcript.clock_stamps,
             clock_step_ns=transcript.clock_step_ns,
             resends=transcript.resends,

@@ -1,10 +1,16 @@
 """The target as Ollama reads OLLAMA_HOST, and settings out of options."""
 
+from argparse import ArgumentParser
+from typing import Any
+
 import pytest
 
+from users import options
 from users.errors import UsageError
 from users.http1 import request_bytes
+from users.settings import settings
 from users.target import target
+from users.transport import Timeouts
 from wire.values import Call
 
 
@@ -37,6 +43,27 @@ def test_addresses(option: str | None, variable: str | None, url: str) -> None:
 def test_no_addresses(text: str) -> None:
     with pytest.raises(UsageError, match="--host"):
         target(text, {})
+
+
+def test_a_shorter_total_timeout_bounds_the_first_byte_for_this_run_only() -> None:
+    """The options stay as they were given: the next run from the web form may have a longer one."""
+    parser = ArgumentParser()
+    options.add(parser_of(parser))
+    given = parser.parse_args(["--request-timeout", "2"])
+    given.host = None
+    assert settings(given).timeouts == Timeouts(10.0, 2.0, 2.0)
+    assert given.first_byte_timeout == 300.0
+
+
+def parser_of(parser: ArgumentParser) -> Any:
+    """Takes Locust's own words for arguments, as its parser does."""
+
+    class Taking:
+        def add_argument(self, *names: str, **details: Any) -> Any:
+            ours = ("env_var", "is_secret", "include_in_web_ui")
+            return parser.add_argument(*names, **{k: v for k, v in details.items() if k not in ours})
+
+    return Taking()
 
 
 def test_the_users_own_headers_have_the_last_word() -> None:

@@ -39,13 +39,12 @@ def settings(options: Any) -> Settings:
         prompts = load(options.payloads)
     except PayloadError as error:
         raise UsageError(f"--payloads: {error}") from error
-    if not options.no_stream and options.first_byte_timeout > options.request_timeout:
-        options.first_byte_timeout = options.request_timeout
+    first_byte_s = min(options.first_byte_timeout, options.request_timeout)
     return Settings(
         target=where,
         ask=Ask(options.model, options.max_tokens, not options.no_stream, _think(options.think)),
         mix=Mix(prompts, options.seed),
-        timeouts=Timeouts(options.connect_timeout, options.first_byte_timeout, options.request_timeout),
+        timeouts=Timeouts(options.connect_timeout, first_byte_s, options.request_timeout),
         headers=headers(options),
         unique_prompts=options.unique_prompts,
         keep_text=options.keep_text,

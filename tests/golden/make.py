@@ -57,7 +57,6 @@ def ollama(sequence: int, at_ms: int = 0, tokens: int = 11, **changes: Any) -> R
             eval_ns=decoding_ns,
             source="eval_count",
         ),
-        kernel_stamps=tokens,
     )
     return replace(made, **changes)
 
