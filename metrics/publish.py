@@ -27,8 +27,10 @@ def to_locust(environment: Any, record: Record, response_bytes: int) -> None:
 
     The metrics go straight to their entries: a second `request` event would count as a generation in Aggregated.
     The response time is E2E; of a request that never left, the time spent trying. A cancelled one is no failure of
-    the server: it shows in the report, not in Locust's failures.
+    the server: it shows in the report, not in Locust's failures. The warm-up is in no figure, so it is not in these.
     """
+    if record.phase == "warm-up":
+        return
     failed = None
     if record.outcome != "ok":
         failed = Failed(f"{record.outcome}: {record.error}" if record.error else record.outcome)

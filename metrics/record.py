@@ -2,8 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from wire.values import Usage
+
+# When in the run a request was made: in the warm-up that was asked for, while users were still being started, while
+# all ran, or cut short by (or finished within the grace of) the end.
+Phase = Literal["warm-up", "ramp-up", "steady", "drain"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +37,9 @@ class Kept:
 class Record:
     """One request: who, how it ended, when things happened (wall-clock ns), what the server counted.
 
-    `*_ns` are moments but for `connect_ns` and `clock_step_ns`, which are durations. `gaps` counts the times between
-    consecutive output chunks in the buckets of `metrics.histogram`. METRICS turns all this into numbers with units.
+    `*_ns` are moments but for `connect_ns`, `read_lag_ns` and `clock_step_ns`, which are durations. `gaps` counts the
+    times between consecutive output chunks in the buckets of `metrics.histogram`; `late_chunks` are those of the
+    coalesced ones that a late read may have merged. METRICS turns all this into numbers with units.
     """
 
     identity: Identity
@@ -50,15 +56,19 @@ class Record:
     first_answer_ns: int | None = None
     last_output_ns: int | None = None
     ended_ns: int | None = None
+    interpreted_ns: int | None = None
     output_chunks: int = 0
     coalesced_chunks: int = 0
+    late_chunks: int = 0
     text_chars: int = 0
     thinking_chars: int = 0
     tool_calls: int = 0
     gaps: Mapping[int, int] = field(default_factory=dict)
     longest_gap_ns: int | None = None
     usage: Usage = field(default_factory=Usage)
+    read_lag_ns: int | None = None
     clock_stamps: int = 0
     clock_step_ns: int = 0
     resends: int = 0
+    phase: Phase = "steady"
     kept: Kept | None = None

@@ -10,8 +10,10 @@ from typing import Any
 import gevent
 from locust.stats import CSV_STATS_INTERVAL_SEC, PERCENTILES_TO_REPORT, StatsCSVFileWriter
 
+from metrics.evidence import gather
 from metrics.folder import RunFolder
 from metrics.rows import Cell
+from metrics.validity import Facts, judge
 
 SOFTWARE = ("locust", "gevent", "requests", "httptools", "orjson", "pandas")
 
@@ -39,8 +41,8 @@ class Recorder:
         """Rows came: they go to the file system at once."""
         self.folder.append(rows)
 
-    def end(self, workers: list[dict[str, Any]], findings: list[dict[str, str]]) -> Path:
-        """Close the folder; give its path."""
+    def end(self, workers: list[dict[str, Any]], known: list[dict[str, Any]]) -> dict[str, Any]:
+        """Close the folder and judge the run; give the verdict (see `metrics.validity`)."""
         if self._csv:
             # Its writer looks at the statistics once a second; this is its look at the last of them.
             gevent.sleep(CSV_STATS_INTERVAL_SEC + 0.1)
@@ -50,9 +52,12 @@ class Recorder:
         self.folder.close()
         ended = {"state": "complete", "ended_unix_s": time.time(), "rows": self.folder.rows}
         stamped = {"clock_source": ", ".join(sorted({str(w["clock_source"]) for w in workers}))} if workers else {}
-        run = {**self._circumstances, **ended, **stamped, "workers": workers, "findings": findings}
-        self.folder.write_run(run)
-        return self.folder.path
+        run = {**self._circumstances, **ended, **stamped, "workers": workers}
+        self.folder.write_run(run)  # as it is, before anything else can go wrong
+        unique = bool(run["options"].get("unique_prompts"))
+        validity = judge(Facts(gather(self.folder.path / "requests.csv"), workers, unique), known)
+        self.folder.write_run({**run, "validity": validity})
+        return validity
 
 
 def software() -> dict[str, str]:

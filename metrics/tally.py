@@ -1,7 +1,7 @@
 """Folding the chunks of one answer into its Record."""
 
 from metrics.histogram import bucket
-from metrics.record import Identity, Kept, Record
+from metrics.record import Identity, Kept, Phase, Record
 from wire.values import Chunk, Transcript, Usage
 
 
@@ -11,15 +11,16 @@ class Tally:
     An answer that is not streamed has no first output: it arrives whole, so its TTFT and gaps are absent.
     """
 
-    def __init__(self, *, streamed: bool, keep_text: bool = False) -> None:
+    def __init__(self, *, streamed: bool, keep_text: bool = False, late_stamps: frozenset[int] = frozenset()) -> None:
         self._streamed = streamed
+        self._late_stamps = late_stamps
         self._texts: tuple[list[str], list[str]] | None = ([], []) if keep_text else None
         self._gaps: dict[int, int] = {}
         self._longest_gap_ns: int | None = None
         self._first_output_ns: int | None = None
         self._first_answer_ns: int | None = None
         self._last_output_ns: int | None = None
-        self._output_chunks = self._coalesced = self._text_chars = self._thinking_chars = 0
+        self._output_chunks = self._coalesced = self._late = self._text_chars = self._thinking_chars = 0
         self._tool_calls: set[int] = set()
         self.usage = Usage()
         self.done = False
@@ -72,10 +73,19 @@ class Tally:
                 self._longest_gap_ns = gap
             if gap == 0:
                 self._coalesced += 1
+                self._late += ns in self._late_stamps
         self._last_output_ns = ns
 
     def record(
-        self, identity: Identity, transcript: Transcript, outcome: str, error: str, prompt_text: str = ""
+        self,
+        identity: Identity,
+        transcript: Transcript,
+        outcome: str,
+        error: str,
+        *,
+        prompt_text: str = "",
+        phase: Phase = "steady",
+        interpreted_ns: int | None = None,
     ) -> Record:
         """The Record of the request that this answer belongs to."""
         streamed = self._streamed
@@ -94,16 +104,20 @@ class Tally:
             first_answer_ns=self._first_answer_ns if streamed else None,
             last_output_ns=self._last_output_ns if streamed else None,
             ended_ns=transcript.ended_ns,
+            interpreted_ns=interpreted_ns,
             output_chunks=self._output_chunks,
             coalesced_chunks=self._coalesced,
+            late_chunks=self._late,
             text_chars=self._text_chars,
             thinking_chars=self._thinking_chars,
             tool_calls=len(self._tool_calls),
             gaps=self._gaps,
             longest_gap_ns=self._longest_gap_ns,
             usage=self.usage,
+            read_lag_ns=transcript.read_lag_ns,
             clock_stamps=transcript.clock_stamps,
             clock_step_ns=transcript.clock_step_ns,
             resends=transcript.resends,
+            phase=phase,
             kept=Kept(prompt_text, *("".join(parts) for parts in self._texts)) if self._texts else None,
         )

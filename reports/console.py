@@ -5,6 +5,7 @@ from typing import Any
 from unicodedata import east_asian_width
 
 from reports.numbers import integer, number, plain
+from reports.sections import finding_line
 
 COLUMNS = 100
 _NAME = 25
@@ -21,7 +22,8 @@ _SHOWN = (
 def render(summary: Mapping[str, Any]) -> str:
     """Verdict, a line a group, findings and what was odd; ends with a newline."""
     run = summary["run"]
-    lines = [_fit(f"{run['run']}  {run['model'] or ''} at {run['host'] or 'an unknown target'}", COLUMNS), ""]
+    target = f"{run['model'] or ''} at {run['host'] or 'an unknown target'}"
+    lines = [_fit(f"{summary['validity']['verdict']}: {run['run']}  {target}", COLUMNS), ""]
     lines += [*wrap(summary["verdict"]), ""]
     if summary["groups"]:
         lines += [*_table(summary), ""]
@@ -29,9 +31,8 @@ def render(summary: Mapping[str, Any]) -> str:
         lines += wrap(f"{integer(error['requests'])} × {error['outcome']}: {error['error']}", "  ")[:3]
     for notice in summary["notices"]:
         lines += wrap(f"note: {notice}", "  ")
-    for found in summary["findings"]:
-        todo = f" → {found['do']}" if found.get("do") else ""
-        lines += wrap(f"{found.get('level') or 'info'}: {found['what']}{todo}", "  ")
+    for found in summary["validity"]["findings"]:
+        lines += wrap(finding_line(found), "  ")
     return "\n".join(line.rstrip() for line in lines).strip("\n") + "\n"
 
 

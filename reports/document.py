@@ -41,9 +41,13 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A whole report: `facts` are (label, value) pairs for its head, `tiles` the few numbers to see first."""
+    """A whole report.
+
+    `validity` is VALID or INVALID, `facts` are (label, value) pairs for the head, `tiles` the few numbers to see first.
+    """
 
     title: str
+    validity: str
     facts: tuple[tuple[str, Cell], ...]
     verdict: str
     tiles: tuple[tuple[str, str], ...]

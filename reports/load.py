@@ -24,7 +24,15 @@ INTEGERS = (
     "ended_unix_ns",
 )
 # Without these a file is not a requests.csv. Other metrics may be missing: older runs did not have them yet.
-NEEDED = (*IDENTITY, "ttft_ms", "itl_ms_hist", "e2e_ms", "prompt_tokens", "output_tokens", "output_chunks")
+NEEDED = (
+    *(name for name in IDENTITY if name != "phase"),
+    "ttft_ms",
+    "itl_ms_hist",
+    "e2e_ms",
+    "prompt_tokens",
+    "output_tokens",
+    "output_chunks",
+)
 _DTYPES = {"duration": "float64", "rate": "float64", "count": "Int64", "histogram": "str"}
 
 
@@ -124,4 +132,5 @@ def _parse(path: Path, data: bytes) -> tuple[Any, list[str]]:
         frame[name] = pd.Series(pd.NA if dtypes[name] == "Int64" else None, index=frame.index, dtype=dtypes[name])
     for name in ("endpoint", "model", "outcome", "error", "token_source"):
         frame[name] = frame[name].fillna("")
+    frame["phase"] = frame["phase"].fillna("steady")
     return frame, missing

@@ -11,7 +11,9 @@ from reports.percentiles import CONFIDENCE, minimum_n
 
 KINDS = {metric.name.removesuffix("_hist"): metric.kind for metric in METRICS}
 # These say how well was measured, not how well was served: see the limits.
-_QUALITY = frozenset({"clock_step_ms", "clock_stamps", "coalesced_chunks"})
+_QUALITY = frozenset(
+    {"clock_step_ms", "clock_stamps", "coalesced_chunks", "late_chunks", "read_lag_ms", "turnaround_ms"}
+)
 _LATENCY_COLUMNS = ("n", "mean", "p50", "p90", "p95", "p99")
 _RATE_COLUMNS = ("n", "mean", "p10", "p50", "p90")
 _COUNT_COLUMNS = ("n", "total", "mean", "p50")
@@ -24,9 +26,11 @@ def document(summary: Summary, circumstances: Iterable[Section] = ()) -> Documen
     if not summary["overall"]["requests"]["total"]:
         sections = [_findings(summary), *circumstances]
     else:
-        measured = (_requests, _tokens, _latencies, _rates, _ledger, _errors, _limits)
+        measured = (_phases, _requests, _tokens, _latencies, _rates, _ledger, _errors, _limits)
         sections = [_findings(summary), *(build(summary) for build in measured), *circumstances]
-    return Document(run["run"], _facts(summary), summary["verdict"], _tiles(summary), tuple(filter(_any, sections)))
+    shown = tuple(filter(_any, sections))
+    validity = summary["validity"]["verdict"]
+    return Document(run["run"], validity, _facts(summary), summary["verdict"], _tiles(summary), shown)
 
 
 def group_name(group: Summary) -> Line:
@@ -50,6 +54,8 @@ def _facts(summary: Summary) -> tuple[tuple[str, Cell], ...]:
     server = " ".join(str(run[name]) for name in ("kind", "version") if run[name])
     duration = f"{number(run['duration_s'])} s" if run["duration_s"] else ""
     window_s = f"{number(window['window_s'])} s, first sent to last ended" if window["window_s"] else ""
+    if window["left_out"]:
+        window_s += f", without the warm-up ({many(window['left_out'], 'request')})"
     pairs: tuple[tuple[str, Cell], ...] = (
         ("target", Code(run["host"] or "")),
         ("server", Code(server)),
@@ -79,10 +85,33 @@ def _tiles(summary: Summary) -> tuple[tuple[str, str], ...]:
 
 def _findings(summary: Summary) -> Section:
     items: list[Line] = [(f"note: {notice}",) for notice in summary["notices"]]
-    for found in summary["findings"]:
-        todo = f" → {found['do']}" if found.get("do") else ""
-        items.append((f"{found.get('level') or 'info'}: {found['what']}{todo}",))
+    items += [(finding_line(found),) for found in summary["validity"]["findings"]]
     return Section("findings", "Findings", items=tuple(items))
+
+
+def finding_line(found: Mapping[str, Any]) -> str:
+    """`INVALID (late reads): 12 % of … (limit 0.5 % of the chunks) → use more workers`."""
+    level = "INVALID" if found.get("level") == "invalid" else found.get("level") or "remark"
+    limit, todo = found.get("limit"), f" → {found['do']}" if found.get("do") else ""
+    limited = f" (limit {number(limit)} {found.get('unit') or ''}".rstrip() + ")" if limit else ""
+    return f"{level} ({found.get('rule') or 'run'}): {found['what']}{limited}{todo}"
+
+
+def _phases(summary: Summary) -> Section:
+    phases = summary["phases"]
+    if [phase["phase"] for phase in phases] in ([], ["steady"]):
+        return Section("phases", "Phases of the run")
+    rows: list[tuple[Cell, ...]] = []
+    for phase in phases:
+        shown = (number(phase["span_s"]), number(phase.get("ttft_ms_p50")), number(phase.get("e2e_ms_p50")))
+        rows.append((phase["phase"], integer(phase["requests"]), integer(phase["ok"]), *shown))
+    left_out = "in no other figure of this report" if summary["window"]["left_out"] else "none was asked for"
+    line = (
+        f"Warm-up: {left_out}. Ramp-up: sent before all users had been started. Drain: under way when the run was "
+        "stopped. All but the warm-up are in the figures.",
+    )
+    columns = ("phase", "requests", "ok", "first sent to last ended, s", "TTFT p50, ms", "E2E p50, ms")
+    return Section("phases", "Phases of the run", lines=(line,), tables=(Table(columns, tuple(rows)),))
 
 
 def _requests(summary: Summary) -> Section:

@@ -4,6 +4,7 @@ from typing import Any
 
 from reports.ledger import ledger
 from reports.load import Run
+from reports.percentiles import describe
 from reports.pooled import describe_all
 from reports.quality import limits, quality
 from reports.tokens import Window, tokens, window
@@ -11,6 +12,7 @@ from reports.verdict import verdict
 
 FORMAT = 1
 TOP_ERRORS = 10
+PHASES = ("warm-up", "ramp-up", "steady", "drain")
 # ok first, then as the glossary has them; what is unknown here comes last.
 OUTCOMES = ("ok", "http_error", "refused", "timeout", "truncated", "protocol_error", "server_error", "cancelled")
 
@@ -21,7 +23,7 @@ def summarise(run: Run) -> dict[str, Any]:
     `groups` are the slices by endpoint and model, `overall` is all of them; `metrics` and `ledger` are over requests
     with outcome ok, `tokens` says over which. Raises ReportError on a histogram that cannot be read.
     """
-    frame, info = run.frame, run.info
+    info, frame = run.info, measured_rows(run.frame)
     span = window(frame)
     window_s = (span[1] - span[0]) / 1e9 if span else None
     overall = _slice(frame, span)
@@ -35,14 +37,16 @@ def summarise(run: Run) -> dict[str, Any]:
         "format": FORMAT,
         "run": _run(run),
         "verdict": verdict(overall["requests"], overall, window_s),
-        "findings": [f for f in _listed(info, "findings") if f.get("what")],
+        "validity": _validity(info),
         "notices": list(run.notices),
         "window": {
             "first_sent_unix_ns": span[0] if span else None,
             "last_ended_unix_ns": span[1] if span else None,
             "window_s": window_s,
             "ok_requests_per_s": round(ok / window_s, 6) if window_s else None,
+            "left_out": len(run.frame) - len(frame),
         },
+        "phases": _phases(run.frame),
         "overall": overall,
         "groups": groups,
         "errors": _errors(frame),
@@ -56,6 +60,39 @@ def summarise(run: Run) -> dict[str, Any]:
             "clock_source": info.get("clock_source"),
         },
     }
+
+
+def measured_rows(frame: Any) -> Any:
+    """The rows that figures are made of: all but those of the warm-up."""
+    return frame[frame["phase"] != "warm-up"].reset_index(drop=True)
+
+
+def _validity(info: dict[str, Any]) -> dict[str, Any]:
+    """What run.json says of the run's validity; of a run without that, that nobody could judge it."""
+    found = _mapped(info, "validity")
+    if found:
+        verdict = "VALID" if found.get("verdict") == "VALID" else "INVALID"
+        return {"verdict": verdict, "findings": [f for f in _listed(found, "findings") if f.get("what")]}
+    what = "the run did not come to its end, so it is not known how well its clients kept up"
+    missing = {"rule": "ended", "level": "invalid", "figure": None, "limit": None, "unit": "", "what": what}
+    return {"verdict": "INVALID", "findings": [{**missing, "do": "let a run end by itself, or with Ctrl-C"}]}
+
+
+def _phases(frame: Any) -> list[dict[str, Any]]:
+    """Each phase of the run that has rows, in order: how many, over how long, at what TTFT and E2E."""
+    found = []
+    for phase in PHASES:
+        rows = frame[frame["phase"] == phase]
+        if len(rows):
+            ok, span = rows[rows["outcome"] == "ok"], window(rows)
+            p50s = {
+                f"{name}_p50": describe(ok[name].to_numpy(), (50.0,))["p50"]
+                for name in ("ttft_ms", "e2e_ms")
+                if len(ok)
+            }
+            span_s = round((span[1] - span[0]) / 1e9, 6) if span else None
+            found.append({"phase": phase, "requests": len(rows), "ok": len(ok), "span_s": span_s, **p50s})
+    return found
 
 
 def _slice(frame: Any, run_window: Window | None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from reports import circumstances, render_html, render_md, sections
 from reports.errors import ReportError
 from reports.figures.registry import build_all
 from reports.load import load
-from reports.summary import summarise
+from reports.summary import measured_rows, summarise
 
 
 def report(folder: Path) -> dict[str, Any]:
@@ -20,7 +20,7 @@ def report(folder: Path) -> dict[str, Any]:
     document = sections.document(summary, circumstances.sections(summary))
     write(folder / "summary.json", as_json(summary))
     write(folder / "report.md", render_md.render(document))
-    write(folder / "report.html", render_html.render(document, build_all(run.frame, summary)))
+    write(folder / "report.html", render_html.render(document, build_all(measured_rows(run.frame), summary)))
     return summary
 
 

@@ -65,6 +65,11 @@ class Run:
     def identities(self) -> set[tuple[str, str]]:
         return {(row["worker"], row["sequence"]) for row in self.rows}
 
+    def rules(self, level: str = "") -> set[str]:
+        """Names of the rules of validity that found something (at that level)."""
+        found = self.run["validity"]["findings"]
+        return {finding["rule"] for finding in found if finding["level"].startswith(level)}
+
     def summary(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads((self.path / "summary.json").read_text())
         return found

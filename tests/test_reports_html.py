@@ -25,8 +25,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("run")
     hostile = ollama(100, identity=replace(identity(100), model=HOSTILE, endpoint="=1+1|$x$"))
     records = [*golden_records(), hostile, failed(101, "server_error", "=cmd|' /C calc'!A1\n" + HOSTILE)]
-    findings = [{"level": "warning", "what": HOSTILE, "do": HOSTILE}]
-    report(folder(path, records, {"format": 1, "run": HOSTILE, "options": {HOSTILE: HOSTILE}, "findings": findings}))
+    findings = [{"rule": HOSTILE, "level": HOSTILE, "what": HOSTILE, "do": HOSTILE, "unit": HOSTILE, "limit": 1}]
+    validity = {"verdict": HOSTILE, "findings": findings}
+    report(folder(path, records, {"format": 1, "run": HOSTILE, "options": {HOSTILE: HOSTILE}, "validity": validity}))
     return path
 
 
@@ -98,6 +99,6 @@ def test_a_browser_draws_all_figures_without_an_error(run: Path, tmp_path: Path)
 
 def test_a_figure_cannot_end_the_script_it_is_in() -> None:
     plot = Plot("x", "x", HOSTILE, HOSTILE, (figure().add_scatter(x=[1], y=[1], name=HOSTILE),), (("red", HOSTILE),))
-    page = own(render(Document("title", (), "verdict", (), ()), [plot]))
+    page = own(render(Document("title", "VALID", (), "verdict", (), ()), [plot]))
     assert HOSTILE not in page
     assert page.count("</script>") == page.count("<script")

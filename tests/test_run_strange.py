@@ -65,7 +65,7 @@ def test_every_row_arrives_whatever_the_server_says(tmp_path: Path) -> None:
     rows = sorted(run.rows, key=lambda row: int(row["sequence"]))
     for name, row in zip(said, rows, strict=True):
         assert row["outcome"] in (STRANGE[name][1], "cancelled"), name
-    assert run.run["findings"] == []
+    assert not run.rules() & {"workers", "lost rows"}
     assert "Traceback" not in done.stderr
 
 

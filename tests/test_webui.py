@@ -73,6 +73,14 @@ def test_a_run_from_the_form(tmp_path: Path) -> None:
             window.screenshot(Path(picture))
         report = _wait_for_report(runs)
         run = report.parent.name
+        # The run's verdict is in the tab of its own.
+        window.script(
+            "[...document.querySelectorAll('button')].find(b => b.innerText.trim().toUpperCase() == 'RUNS').click()"
+        )
+        text = window.wait_for(run)
+        assert "VALID" in text
+        if picture := os.environ.get("SCREENSHOT"):
+            window.screenshot(Path(picture).with_suffix(".runs.png"))
         assert requests.get(f"{url}/runs/{run}/report.html", timeout=10).text == report.read_text()
         for outside in (f"{run}/../../locust.log", f"{run}/locust_stats.csv", "..%2F..%2Fx/run.json"):
             assert requests.get(f"{url}/runs/{outside}", timeout=10).status_code == 404

@@ -8,7 +8,7 @@ import gevent
 from gevent.lock import BoundedSemaphore
 from locust import User, constant, task
 
-from metrics.record import Identity, Record
+from metrics.record import Identity, Phase, Record
 from metrics.tally import Tally
 from payloads.mix import nonce
 from payloads.prompt import Prompt, unique
@@ -34,6 +34,14 @@ class Work:
         self.settings, self.worker, self.health = settings, worker, health
         self.reading = BoundedSemaphore(1)
         self.next_sequence = itertools.count().__next__
+        self.all_started = self.ending = False
+        self._warm_from_ns = time.monotonic_ns() + int(settings.warmup_s * 1e9)
+
+    def phase(self) -> Phase:
+        """The phase of the run that a request belongs to which begins now."""
+        if time.monotonic_ns() < self._warm_from_ns:
+            return "warm-up"
+        return "steady" if self.all_started else "ramp-up"
 
 
 class LLMUser(User):
@@ -85,15 +93,15 @@ class LLMUser(User):
             prompt_id=prompt.id,
             max_tokens=prompt.max_tokens or s.ask.max_tokens,
         )
-        exchange = Exchange(scheduled_ns)
+        exchange, phase = Exchange(scheduled_ns), work.phase()
         work.health.in_flight += 1
         try:
             self.transport.run(exchange, request)
             with work.reading:
-                record = self._read(identity, exchange.transcript(), prompt, yielding=True)
+                record = self._read(identity, exchange.transcript(), prompt, phase, yielding=True)
         except BaseException:
             # The run ends: read at once, in this greenlet's last moment, so that the row is there when it is collected.
-            record = self._read(identity, exchange.transcript(), prompt, yielding=False)
+            record = self._read(identity, exchange.transcript(), prompt, phase, yielding=False)
             self._tell(record, exchange.transcript())
             raise
         finally:
@@ -101,10 +109,13 @@ class LLMUser(User):
         self._tell(record, exchange.transcript())
         return record
 
-    def _read(self, identity: Identity, transcript: Transcript, prompt: Prompt, *, yielding: bool) -> Record:
+    def _read(
+        self, identity: Identity, transcript: Transcript, prompt: Prompt, phase: Phase, *, yielding: bool
+    ) -> Record:
         """Interpret an answer that has ended, in slices of a millisecond, with the loop's turn between them."""
         api, s = self.api, self.work.settings
-        tally = Tally(streamed=s.ask.stream and transcript.streamed, keep_text=s.keep_text)
+        streamed = s.ask.stream and transcript.streamed
+        tally = Tally(streamed=streamed, keep_text=s.keep_text, late_stamps=transcript.late_stamps)
         slice_ends_ns = time.monotonic_ns() + SLICE_NS
         try:
             for count, chunk in enumerate(reading.chunks(api, transcript)):
@@ -116,7 +127,15 @@ class LLMUser(User):
             tally.failed = Chunk(0, broken=f"unreadable: {fault!r}")
         outcome, error = reading.verdict(api, transcript, tally.done, tally.finish_reason, tally.failed)
         asked = "\n\n".join(content for _, content in prompt.messages) if s.keep_text else ""
-        return tally.record(identity, transcript, outcome, error, asked)
+        return tally.record(
+            identity,
+            transcript,
+            outcome,
+            error,
+            prompt_text=asked,
+            phase="drain" if self.work.ending and phase != "warm-up" else phase,
+            interpreted_ns=time.time_ns() if yielding else None,
+        )
 
     def _tell(self, record: Record, transcript: Transcript) -> None:
         events: Any = self.environment.events

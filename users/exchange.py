@@ -12,6 +12,8 @@ from users.http1 import Response
 from wire.values import Failure, FailureKind, Transcript
 
 READ_BYTES = 65536
+# A read this long after the kernel's stamp may have merged chunks that came apart.
+LATE_NS = 1_000_000
 # The class beneath gevent's: its sockets would switch greenlets for every read.
 plain_socket: type[socket.socket] = get_original("socket", "socket")
 
@@ -27,6 +29,8 @@ class Exchange:
         self.ended_ns: int | None = None
         self.failure: Failure | None = None
         self.kernel_stamps = self.clock_stamps = self.resends = 0
+        self.read_lag_ns: int | None = None
+        self.late_stamps: set[int] = set()
         self._sent_monotonic_ns = 0
         self._clock_step_ns = 0
 
@@ -75,6 +79,8 @@ class Exchange:
             clock_stamps=self.clock_stamps,
             clock_step_ns=self._clock_step_ns,
             resends=self.resends,
+            read_lag_ns=self.read_lag_ns,
+            late_stamps=frozenset(self.late_stamps),
         )
 
 
@@ -113,6 +119,11 @@ class Receiving:
             exchange.clock_stamps += 1
         else:
             exchange.kernel_stamps += 1
+            lag_ns = time.time_ns() - ns
+            if exchange.read_lag_ns is None or lag_ns > exchange.read_lag_ns:
+                exchange.read_lag_ns = lag_ns
+            if lag_ns > LATE_NS:
+                exchange.late_stamps.add(ns)
         response = exchange.response
         broken: ssl.SSLError | None = None
         if self._tls is not None:

@@ -24,8 +24,8 @@ class Health:
         self._lags_ms: list[float] = []
         self._lag_max_ms = 0.0
         self._cpu_max = 0.0
-        self._cpu_s = time.process_time()
-        self._wall_s = time.monotonic()
+        self._cpu_s = self._began_cpu_s = time.process_time()
+        self._wall_s = self._began_wall_s = time.monotonic()
         self._greenlet = gevent.spawn(self._watch)
         gc.collect()
         gc.freeze()
@@ -38,14 +38,17 @@ class Health:
         gc.unfreeze()
 
     def snapshot(self) -> dict[str, float | int | str]:
-        """Figures for the run's circumstances: lag of the loop in ms, greatest CPU share in % of a core."""
+        """Figures for the run's circumstances: lag of the loop in ms, CPU in % of a core."""
         self._measure_cpu()
         lags = sorted(self._lags_ms)
+        cpu_s, wall_s = time.process_time() - self._began_cpu_s, time.monotonic() - self._began_wall_s
         return {
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "cpus": os.cpu_count() or 0,
+            "cpu_percent_mean": round(100 * cpu_s / wall_s, 1) if wall_s else 0.0,
             "cpu_percent_max": round(self._cpu_max, 1),
+            "loop_lag_ms_p50": round(lags[len(lags) // 2], 3) if lags else 0.0,
             "loop_lag_ms_p99": round(lags[int(len(lags) * 0.99)], 3) if lags else 0.0,
             "loop_lag_ms_max": round(self._lag_max_ms, 3),
         }

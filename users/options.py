@@ -4,6 +4,8 @@ from argparse import ArgumentTypeError
 from collections.abc import Callable
 from typing import Any
 
+from locust.util.timespan import parse_timespan
+
 from payloads.corpus import BUILT_IN
 
 THINK = ("true", "false", "low", "medium", "high", "max")
@@ -26,6 +28,16 @@ tokens = _number(int, 1, "a whole number of tokens, 1 or more")
 seconds = _number(float, 0.001, "seconds above 0")
 seed = _number(int, 0, "a whole number, 0 or more")
 pause = _number(float, 0, "seconds, 0 or more")
+
+
+def timespan(text: str) -> str:
+    """A time span as Locust writes it; kept as text, since the web form gives it back so."""
+    try:
+        parse_timespan(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is no time span; give 20, 20s, 3m, 1h20m …") from None
+    return text
+
 
 
 OURS: set[str] = set()  # destinations of our options, filled when they are added
@@ -53,6 +65,7 @@ def add(parser: Any, **_: Any) -> None:
     option("--request-timeout", env_var="TOKENSWARM_REQUEST_TIMEOUT", type=seconds, default=300.0, help="Longest time from sending a request to the end of its answer, s")
     option("--first-byte-timeout", env_var="TOKENSWARM_FIRST_BYTE_TIMEOUT", type=seconds, default=300.0, help="Longest time from sending a request to the first byte of its answer, s")
     option("--connect-timeout", env_var="TOKENSWARM_CONNECT_TIMEOUT", type=seconds, default=10.0, help="Longest time to open a connection, s")
+    option("--warmup", env_var="TOKENSWARM_WARMUP", type=timespan, default="0s", help="Leave the requests of this first part of the run out of all figures (10s, 2m); their rows are kept and marked")
     option("--pause-after-error", env_var="TOKENSWARM_PAUSE_AFTER_ERROR", type=pause, default=1.0, help="How long a user waits after a failed request, s: a server that is down is not hammered")
     option("--new-connection", env_var="TOKENSWARM_NEW_CONNECTION", action="store_true", default=False, help="Open a new connection for every request")
     option("--insecure", env_var="TOKENSWARM_INSECURE", action="store_true", default=False, include_in_web_ui=False, help="Accept any TLS certificate")
@@ -67,4 +80,5 @@ CHECKED: dict[str, Callable[[str], Any]] = {
     "first_byte_timeout": seconds,
     "connect_timeout": seconds,
     "pause_after_error": pause,
+    "warmup": timespan,
 }

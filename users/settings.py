@@ -1,10 +1,13 @@
 """Settings: what the options come to, checked as a whole before any load."""
 
+import contextlib
 import os
 import ssl
 from argparse import ArgumentTypeError
 from dataclasses import dataclass
 from typing import Any
+
+from locust.util.timespan import parse_timespan
 
 from payloads.corpus import PayloadError, load
 from payloads.mix import Mix
@@ -28,6 +31,7 @@ class Settings:
     keep_text: bool
     new_connection: bool
     pause_after_error_s: float
+    warmup_s: float
     tls: ssl.SSLContext | None
     run_id: str
 
@@ -50,9 +54,21 @@ def settings(options: Any) -> Settings:
         keep_text=options.keep_text,
         new_connection=options.new_connection,
         pause_after_error_s=options.pause_after_error,
+        warmup_s=_warmup_s(options),
         tls=tls_context(options) if where.scheme == "https" else None,
         run_id=options.run_id,
     )
+
+
+def _warmup_s(options: Any) -> float:
+    warmup_s, run_time_s = parse_timespan(options.warmup), 0
+    with contextlib.suppress(ValueError):  # the form's run time, which Locust itself will refuse
+        run_time_s = parse_timespan(str(options.run_time or 0))
+    if 0 < run_time_s <= warmup_s:
+        raise UsageError(
+            f"--warmup {options.warmup} leaves nothing of --run-time {run_time_s}s; shorten it, or run longer"
+        )
+    return float(warmup_s)
 
 
 def check_form(form: Any) -> None:

@@ -15,6 +15,7 @@ from locust.runners import STATE_MISSING, STATE_RUNNING, STATE_SPAWNING, MasterR
 from metrics.folder import new_path, run_name
 from metrics.publish import ACKNOWLEDGE, Publisher
 from metrics.recorder import Recorder
+from metrics.validity import finding
 from users import stamps
 from users.base import LLMUser, Work
 from users.errors import UsageError
@@ -41,14 +42,16 @@ class Swarm:
         self.is_worker = isinstance(environment.runner, WorkerRunner)
         self.is_master = isinstance(environment.runner, MasterRunner)
         self.health: Health | None = None
+        self.work: Work | None = None
         self.recorder: Recorder | None = None
-        self.findings: list[dict[str, str]] = []
+        self.findings: list[dict[str, Any]] = []
+        self.verdicts: dict[str, str] = {}  # of the runs of this process, by their folder's name
         self.publisher = Publisher(environment, self._snapshot)
         self._classes = tuple(environment.user_classes)
         self._own_key = self.options.api_key or os.environ.get("OPENAI_API_KEY", "")
         self._own_target = self.options.host
         self._chosen: dict[str, str] = {}
-        self._ending = False
+        self.ending = False
         self._server: Server | None = None
         self._warm_up: WarmUp | None = None
         self._kernel_stamps = False
@@ -59,6 +62,8 @@ class Swarm:
         events, runner = self.environment.events, self.environment.runner
         events.generation.add_listener(self.publisher.on_generation)
         events.test_start.add_listener(self.on_test_start)
+        events.spawning_complete.add_listener(self.on_spawning_complete)
+        events.test_stopping.add_listener(self.on_test_stopping)
         events.test_stop.add_listener(self.on_test_stop)
         events.quitting.add_listener(self.on_quitting)
         if self.is_worker:
@@ -93,7 +98,7 @@ class Swarm:
         self.findings = []
         if self._warm_up and self._warm_up.outcome != "ok":
             what = f"the warm-up request ended as {self._warm_up.outcome}: {self._warm_up.error}"
-            self.findings.append({"level": "warning", "what": what, "do": "see whether the server is healthy"})
+            self.findings.append(finding("warm-up", "remark", what, "see whether the server is healthy"))
             print(f"tokenswarm: warning: {what}", file=sys.stderr)
 
     def _choose_classes(self, server: Server, named: list[str]) -> list[Any]:
@@ -112,9 +117,10 @@ class Swarm:
         """The same for a run that begins in the web form. Raises UsageError."""
         if self.environment.runner.state in (STATE_RUNNING, STATE_SPAWNING):
             return
-        if self._ending:
+        if self.ending:
             raise UsageError("the last run is still being written down; start again in a few seconds")
         check_form(form)
+        self.options.run_time = form.get("run_time") or None
         for name, value in form.items():
             if name in OURS or name == "host":
                 current = getattr(self.options, name)
@@ -158,7 +164,17 @@ class Swarm:
             self.health = Health()
             checked: Settings = settings(self.options)
             worker = max(0, self.environment.runner.worker_index)
-            self.environment.tokenswarm = Work(checked, worker, self.health)
+            self.work = self.environment.tokenswarm = Work(checked, worker, self.health)
+
+    def on_spawning_complete(self, **_: Any) -> None:
+        """All users run (on workers: the master says so): the ramp-up is over."""
+        if self.work:
+            self.work.all_started = True
+
+    def on_test_stopping(self, **_: Any) -> None:
+        """The run is about to be stopped in this process: what ends from now on is the drain."""
+        if self.work:
+            self.work.ending = True
 
     def _begin_folder(self) -> None:
         options = self.options
@@ -193,14 +209,14 @@ class Swarm:
             finally:
                 self._stop_health()
         elif self.is_master and self.recorder:
-            self._ending = True
+            self.ending = True
             self._closing = gevent.spawn(self._close_on_master, self.recorder)
             # Locust may call this from the very greenlet that takes in the workers' messages (when the last one has
             # quit, as on Ctrl-C, which they get too): waiting there would wait for ever.
             if gevent.getcurrent() not in self.environment.runner.greenlet:
                 self._closing.join()
         elif self.recorder:
-            self._ending = True
+            self.ending = True
             self.publisher.workers = {"local": {**self._snapshot(), "requests": self.recorder.folder.rows}}
             self._stop_health()
             self._end_folder(self.recorder)
@@ -240,24 +256,28 @@ class Swarm:
         if missing:
             names = ", ".join(sorted(missing))
             what = f"{len(missing)} of the workers did not hand over their last rows, up to 3 s of them each: {names}"
-            self.findings.append({"level": "warning", "what": what, "do": "see why they ended; the totals are too low"})
+            do = "see why they ended; the totals are too low"
+            self.findings.append(finding("workers", "invalid", what, do, len(missing), 0))
         lost = sum(worker["made"] - worker["requests"] for worker in publisher.workers.values())
         if lost:
             what = f"{lost} rows that workers said they had never came"
-            self.findings.append({"level": "warning", "what": what, "do": "the totals are too low by them"})
+            self.findings.append(finding("lost rows", "invalid", what, "the totals are too low by them", lost, 0))
 
     def _end_folder(self, recorder: Recorder) -> None:
         workers = sorted(self.publisher.workers.values(), key=lambda worker: int(worker["worker"]))
         self.recorder, self.publisher.sink = None, None
         try:
-            path = recorder.end(workers, self.findings)
+            validity = recorder.end(workers, self.findings)
+            path, why = recorder.folder.path, [f["what"] for f in validity["findings"] if f["level"] == "invalid"]
+            self.verdicts[path.name] = ": ".join([validity["verdict"], *(["; ".join(why)] if why else [])])
             print(f"tokenswarm: {recorder.folder.rows} requests in {path}", file=sys.stderr)
+            print(f"tokenswarm: {self.verdicts[path.name]}", file=sys.stderr)
             if not self.options.no_report:
                 # In a process of its own: pandas stays out of the one that measures, and an error in it harms no run.
                 environment = {**os.environ, "PYTHONPATH": str(ROOT)}
                 subprocess.run([sys.executable, "-m", "reports", str(path)], env=environment, check=False)
         finally:
-            self._ending = False
+            self.ending = False
 
     def _snapshot(self) -> dict[str, Any]:
         index = max(0, self.environment.runner.worker_index)

@@ -1,13 +1,16 @@
 """Locust's web UI: the form is checked like the command line, secrets are not shown, reports can be opened."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 from flask import abort, jsonify, request, send_from_directory
+from locust.runners import STATE_RUNNING
 
 from users.errors import UsageError
 from users.swarm import Swarm
 
+TAB = "tokenswarm-runs"
 SERVED = ("report.html", "report.md", "summary.json", "run.json", "requests.csv")
 
 
@@ -36,9 +39,33 @@ def attach(web_ui: Any, swarm: Swarm) -> None:
 
     web_ui.app.view_functions["locust.swarm"] = checked
 
+    _add_tab(web_ui, swarm)
+
     @web_ui.app.route("/runs/<run>/<file>")
     @web_ui.auth_required_if_enabled
     def run_file(run: str, file: str) -> Any:
         if file not in SERVED or "/" in run or run.startswith("."):
             abort(404)
         return send_from_directory(Path(options.run_dir).resolve() / run, file)
+
+
+def _add_tab(web_ui: Any, swarm: Swarm) -> None:
+    """A tab with the runs that this process has made, the newest first, each with its verdict."""
+    columns = {"run": "Run", "verdict": "Valid?", "report": "Report (below this address)"}
+    structure = [{"key": key, "title": title} for key, title in columns.items()]
+    shown = web_ui.template_args
+    shown["extended_tabs"] = [*(shown.get("extended_tabs") or []), {"title": "Runs", "key": TAB}]
+    shown["extended_tables"] = [*(shown.get("extended_tables") or []), {"key": TAB, "structure": structure}]
+
+    @web_ui.app.after_request
+    def with_runs(response: Any) -> Any:
+        if request.path == "/stats/requests" and response.is_json:
+            runs = [
+                {"run": run, "verdict": verdict, "report": f"/runs/{run}/report.html"}
+                for run, verdict in reversed(swarm.verdicts.items())
+            ]
+            tables = [*(response.json.get("extended_stats") or []), {"key": TAB, "data": runs}]
+            # The page asks on only while a run goes on; and it does so until its verdict is there.
+            state = {"state": STATE_RUNNING} if swarm.ending else {}
+            response.set_data(json.dumps({**response.json, "extended_stats": tables, **state}))
+        return response

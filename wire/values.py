@@ -44,7 +44,9 @@ class Transcript:
     `pieces` are `(arrival_ns, bytes)`; `connect_ns` is a duration, absent when the connection was there already;
     `sent_ns` is absent when nothing was sent; `complete` says that the HTTP message ended as its framing promised;
     `clock_step_ns` is how far the wall clock ran off the monotonic one during the exchange; `resends` counts how often
-    the request met an idle connection that the server was just closing, and was sent again.
+    the request met an idle connection that the server was just closing, and was sent again; `read_lag_ns` is the
+    longest time that bytes lay in the kernel before they were read, `late_stamps` are the arrivals of those that lay
+    there for so long that chunks may have been merged.
     """
 
     pieces: Sequence[tuple[int, bytes]] = ()
@@ -60,6 +62,8 @@ class Transcript:
     clock_stamps: int = 0
     clock_step_ns: int = 0
     resends: int = 0
+    read_lag_ns: int | None = None
+    late_stamps: frozenset[int] = frozenset()
 
     @property
     def streamed(self) -> bool:

@@ -85,6 +85,8 @@ def golden_records() -> list[Record]:
     made.append(ollama(57, at_ms=4900, **partial))
     made.append(ollama(58, at_ms=4000, coalesced_chunks=1, clock_stamps=2, clock_step_ns=3 * MS))
     made.append(ollama(59, at_ms=4100, usage=Usage(), outcome="ok"))
+    made += [ollama(60 + n, at_ms=-2000 + 500 * n, phase="warm-up") for n in range(3)]
+    made.append(ollama(63, at_ms=4200, phase="drain"))
     return made
 
 
@@ -112,7 +114,21 @@ RUN: dict[str, Any] = {
         }
     ],
     "rows": 60,
-    "findings": [{"level": "warning", "what": "the loop was late", "do": "use more workers"}],
+    "validity": {
+        "verdict": "INVALID",
+        "findings": [
+            {
+                "rule": "loop lag",
+                "level": "invalid",
+                "figure": 12.5,
+                "limit": 5.0,
+                "unit": "ms",
+                "what": "the loop was late by 12.5 ms",
+                "do": "use more workers",
+            },
+            {"rule": "errors", "level": "remark", "what": "5 % of the requests failed", "do": ""},
+        ],
+    },
 }
 
 

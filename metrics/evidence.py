@@ -1,0 +1,108 @@
+"""What a run's rows say for or against it: sums over requests.csv, of all phases but the warm-up."""
+
+import csv
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from metrics.histogram import bucket, decode, middle_ms
+
+STEP_MS = 1.0
+# A chunk may hold a part of a character only, or a tag's rest: so many more chunks than tokens are no contradiction.
+SPARE_CHUNKS = 2
+
+
+@dataclass(slots=True)
+class Evidence:
+    """Counts of rows, but for `*_ms` (histograms in the buckets of `metrics.histogram`, or sums) and `*_tokens`."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    ttft_ms: Counter[int] = field(default_factory=Counter)
+    tpot_ms: Counter[int] = field(default_factory=Counter)
+    e2e_ms: Counter[int] = field(default_factory=Counter)
+    cut_ms: Counter[int] = field(default_factory=Counter)
+    late_ms: Counter[int] = field(default_factory=Counter)
+    gap_ms: Counter[int] = field(default_factory=Counter)
+    turnaround_sum_ms: float = 0.0
+    e2e_sum_ms: float = 0.0
+    chunks: int = 0
+    late_chunks: int = 0
+    clock_stamps: int = 0
+    stepped: int = 0
+    limited: int = 0
+    over_limit: int = 0
+    over_counted: int = 0
+    uncounted: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.outcomes.total()
+
+    @property
+    def ok(self) -> int:
+        return self.outcomes["ok"]
+
+    def add(self, row: dict[str, str]) -> None:
+        """Take in one row of requests.csv."""
+        if row["phase"] == "warm-up":
+            return
+        outcome = row["outcome"]
+        self.outcomes[outcome] += 1
+        self.clock_stamps += int(row["clock_stamps"] or 0)
+        if outcome == "cancelled":
+            _count(self.cut_ms, row["e2e_ms"])
+        if outcome != "ok":
+            return
+        for into, name in ((self.ttft_ms, "ttft_ms"), (self.tpot_ms, "tpot_ms"), (self.e2e_ms, "e2e_ms")):
+            _count(into, row[name])
+        _count(self.late_ms, row["lateness_ms"])
+        self.gap_ms.update(decode(row["itl_ms_hist"]))
+        self.e2e_sum_ms += float(row["e2e_ms"] or 0)
+        self.turnaround_sum_ms += float(row["turnaround_ms"] or 0)
+        self.chunks += int(row["output_chunks"] or 0)
+        self.late_chunks += int(row["late_chunks"] or 0)
+        self.stepped += abs(float(row["clock_step_ms"] or 0)) > STEP_MS
+        self._add_tokens(row)
+
+    def _add_tokens(self, row: dict[str, str]) -> None:
+        if not row["output_tokens"]:
+            self.uncounted += 1
+            return
+        tokens = int(row["output_tokens"])
+        if row["max_tokens"]:
+            self.limited += 1
+            self.over_limit += tokens > int(row["max_tokens"])
+        self.over_counted += int(row["output_chunks"] or 0) > tokens + SPARE_CHUNKS
+        if row["cached_tokens"]:
+            self.prompt_tokens += int(row["prompt_tokens"] or 0)
+            self.cached_tokens += int(row["cached_tokens"])
+
+
+def gather(path: Path) -> Evidence:
+    """The evidence of a requests.csv. Raises OSError."""
+    found = Evidence()
+    with path.open(newline="", encoding="utf-8", errors="replace") as file:
+        for row in csv.DictReader(file, restval=""):
+            found.add(row)
+    return found
+
+
+def with_the_cut(done: Counter[int], cut: Counter[int], percent: float) -> float | None:
+    """A percentile in ms of durations of which some are only known to be longer than their cut; None if beyond all.
+
+    The product-limit estimate (Kaplan and Meier, 1958), over the buckets of `metrics.histogram`.
+    """
+    at_risk, beyond = done.total() + cut.total(), 1.0
+    for number in sorted({*done, *cut}):
+        beyond *= 1 - done[number] / at_risk
+        if 1 - beyond >= percent / 100 - 1e-12:
+            return middle_ms(number)
+        at_risk -= done[number] + cut[number]
+    return None
+
+
+def _count(into: Counter[int], cell: str) -> None:
+    if cell:
+        into[bucket(int(float(cell) * 1e6))] += 1

@@ -1,0 +1,199 @@
+"""VALID or INVALID: each rule on rows in round numbers, and the verdict of real runs, a healthy and a hindered one."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from subprocess import run as run_process
+from typing import Any
+
+import pytest
+from golden.make import MS, ZERO_NS, failed, folder, ollama
+from locust_process import ROOT, command, environment, headless
+from locust_process import folder as run_folder
+from simulator_process import running
+
+from metrics.evidence import gather, with_the_cut
+from metrics.histogram import bucket
+from metrics.record import Record
+from metrics.validity import RULES, Facts, judge
+from wire.values import Usage
+
+Change = Callable[[Record], Record]
+HEALTHY = {"loop_lag_ms_p99": 0.5, "cpu_percent_mean": 10.0}
+
+
+def verdict(path: Path, records: list[Record], worker: dict[str, Any] = HEALTHY, **facts: Any) -> dict[str, Any]:
+    made = folder(path, records, None)
+    return judge(Facts(gather(made / "requests.csv"), [worker], **facts))
+
+
+def many(change: Change = lambda r: r, every: int = 1, n: int = 500) -> list[Record]:
+    """Requests of 225 ms with a token each 10 ms, every so-many-th of them changed."""
+    made = (ollama(i, at_ms=10 * i, interpreted_ns=ZERO_NS + (10 * i + 225) * MS) for i in range(n))
+    return [change(r) if i % every == 0 else r for i, r in enumerate(made)]
+
+
+def rules(found: dict[str, Any], level: str = "") -> set[str]:
+    return {finding["rule"] for finding in found["findings"] if finding["level"].startswith(level)}
+
+
+def test_a_good_run_is_valid_without_a_word(tmp_path: Path) -> None:
+    assert verdict(tmp_path, many()) == {"verdict": "VALID", "findings": []}
+
+
+def usage(**changes: Any) -> Change:
+    return lambda r: replace(r, usage=r.usage._replace(**changes))
+
+
+BAD: dict[str, tuple[Change, int]] = {
+    "late reads": (lambda r: replace(r, coalesced_chunks=2, late_chunks=2), 10),
+    "late dispatch": (lambda r: replace(r, interpreted_ns=(r.ended_ns or 0) + 12 * MS), 1),
+    "lateness": (lambda r: replace(r, scheduled_ns=(r.sent_ns or 0) - MS), 50),
+    "clock steps": (lambda r: replace(r, clock_step_ns=-3 * MS), 50),
+    "errors": (lambda r: replace(r, outcome="http_error"), 15),
+    "output limit": (usage(output_tokens=422), 50),
+    "token counts": (lambda r: replace(r, output_chunks=14), 50),
+    "uncounted tokens": (usage(output_tokens=None), 50),
+    "prompt cache": (usage(cached_tokens=10), 1),
+}
+
+
+@pytest.mark.parametrize("rule", BAD)
+def test_each_rule_finds_its_fault_and_nothing_else(rule: str, tmp_path: Path) -> None:
+    change, every = BAD[rule]
+    found = verdict(tmp_path, many(change, every), unique_prompts=True)
+    assert found["verdict"] == "INVALID"
+    assert rules(found) == {rule}
+    (finding,) = found["findings"]
+    assert finding["figure"] > finding["limit"]
+    assert finding["what"]
+    assert finding["do"]
+
+
+@pytest.mark.parametrize(
+    ("worker", "rule"),
+    [({"loop_lag_ms_p99": 9.0}, "loop lag"), ({"cpu_percent_mean": 97.0}, "worker CPU")],
+)
+def test_a_worker_that_could_not_keep_up(worker: dict[str, float], rule: str, tmp_path: Path) -> None:
+    found = verdict(tmp_path, many(), {**HEALTHY, **worker})
+    assert rules(found, "invalid") == {rule}
+
+
+def test_without_kernel_stamps_the_loops_lag_is_the_error(tmp_path: Path) -> None:
+    def clocked(r: Record) -> Record:
+        return replace(r, clock_stamps=11)
+
+    assert verdict(tmp_path / "a", many(clocked), {"loop_lag_ms_p99": 0.4})["verdict"] == "VALID"
+    late = verdict(tmp_path / "b", many(clocked), {"loop_lag_ms_p99": 0.6})  # 5 % of the gaps of 10 ms is 0.5 ms
+    assert rules(late, "invalid") == {"loop lag"}
+
+
+def test_too_few_requests_for_a_median(tmp_path: Path) -> None:
+    assert rules(verdict(tmp_path / "6", many(n=6)), "invalid") == {"samples"}
+    seven = verdict(tmp_path / "7", many(n=7))
+    assert seven["verdict"] == "VALID"
+    assert rules(seven, "remark") == {"samples for p95", "samples for p99"}
+    assert rules(verdict(tmp_path / "0", []), "invalid") == {"samples"}
+
+
+def test_the_warm_up_is_not_judged(tmp_path: Path) -> None:
+    bad = [replace(failed(1000 + i, "timeout", "late", at_ms=i), phase="warm-up") for i in range(500)]
+    assert verdict(tmp_path, many() + bad)["verdict"] == "VALID"
+
+
+def test_a_server_that_counts_no_tokens_at_all_is_only_remarked_on(tmp_path: Path) -> None:
+    found = verdict(tmp_path, many(lambda r: replace(r, usage=Usage())))
+    assert found["verdict"] == "VALID"
+    assert rules(found, "remark") == {"uncounted tokens"}
+
+
+def test_requests_cut_at_the_end_move_the_median(tmp_path: Path) -> None:
+    # Ten ended after 225 ms; ninety were cut after 900 ms: the median is beyond all that ended.
+    cut = [replace(ollama(100 + i, outcome="cancelled", usage=Usage()), ended_ns=ZERO_NS + 900 * MS) for i in range(90)]
+    found = verdict(tmp_path / "a", many(n=10) + cut)
+    assert "censored tail" in rules(found, "invalid")
+    assert "∞" in next(f["what"] for f in found["findings"] if f["rule"] == "censored tail")
+    # Cut early, after 10 ms, they say nothing about the others.
+    early = [replace(r, ended_ns=ZERO_NS + 10 * MS) for r in cut]
+    assert "censored tail" not in rules(verdict(tmp_path / "b", many(n=500) + early))
+
+
+def test_the_product_limit_estimate() -> None:
+    # Textbook: ends at 1, 2, 4 ms and cuts at 1.5 and 3 ms: S = 4/5, then x 2/3 (8/15), then 0.
+    def at(*ms: float) -> Counter[int]:
+        return Counter(bucket(int(value * MS)) for value in ms)
+
+    done, cut = at(1, 2, 4), at(1.5, 3)
+    assert with_the_cut(done, cut, 20) == pytest.approx(1, rel=0.01)
+    assert with_the_cut(done, cut, 46) == pytest.approx(2, rel=0.01)
+    assert with_the_cut(done, cut, 47) == pytest.approx(4, rel=0.01)
+    assert with_the_cut(at(1), at(2), 51) is None
+    assert with_the_cut(at(1, 2, 3), at(), 50) == pytest.approx(2, rel=0.01)
+
+
+def test_every_rule_says_what_to_do() -> None:
+    assert len({rule.name for rule in RULES}) == len(RULES)
+    for rule in RULES:
+        assert "{figure}" in rule.what
+        assert rule.do
+
+
+LOAD = ("OllamaChatUser", "--model", "sim", "--users", "8", "--spawn-rate", "8", "--max-tokens", "20")
+
+BUSY = """
+import time
+import gevent
+from locust import events
+from locustfile import *
+
+@events.test_start.add_listener
+def hinder(**_):
+    def spin():
+        while True:
+            until = time.monotonic() + 0.08
+            while time.monotonic() < until:
+                pass
+            gevent.sleep(0.02)
+    gevent.spawn(spin)
+"""
+
+
+def test_a_healthy_run_says_so_everywhere(tmp_path: Path) -> None:
+    with running("--parallel", "8", "--load-ms", "0") as simulator:
+        done = headless(simulator.url, tmp_path, *LOAD, "--run-time", "6s", "--stop-timeout", "5")
+    run = run_folder(tmp_path)
+    assert run.run["validity"]["verdict"] == "VALID", run.run["validity"]
+    assert "tokenswarm: VALID" in done.stderr
+    assert done.stdout.startswith(f"VALID: {run.path.name}") or f"\nVALID: {run.path.name}" in done.stdout
+    assert (run.path / "report.md").read_text().startswith("# VALID: ")
+    assert '<span class="valid">VALID</span>' in (run.path / "report.html").read_text()
+
+
+def test_a_hindered_client_is_found_out(tmp_path: Path) -> None:
+    own = tmp_path / "busy.py"
+    own.write_text(BUSY)
+    with running("--parallel", "8", "--load-ms", "0") as simulator:
+        full = command(simulator.url, tmp_path / "runs", "--headless", "--only-summary", *LOAD, locustfile=str(own))
+        env = environment(PYTHONPATH=str(ROOT))
+        done = run_process([*full, "--run-time", "5s"], env=env, capture_output=True, text=True, check=False)
+    run = run_folder(tmp_path / "runs")
+    assert {"late reads", "loop lag"} <= run.rules("invalid"), (run.run["validity"], done.stderr)
+    assert (run.path / "report.md").read_text().startswith("# INVALID: ")
+    assert "INVALID (late reads)" in done.stdout
+
+
+def test_the_warm_up_is_kept_marked_and_left_out(tmp_path: Path) -> None:
+    with running("--parallel", "8", "--load-ms", "0") as simulator:
+        asked = (*LOAD[:-3], "2", "--max-tokens", "20", "--run-time", "8s", "--warmup", "2s")
+        headless(simulator.url, tmp_path, *asked, "--stop-timeout", "5")
+    run = run_folder(tmp_path)
+    phases = Counter(row["phase"] for row in run.rows)
+    # 8 users at 2 a second: the ramp-up lasts 3.5 s, so it is seen after the warm-up.
+    assert set(phases) == {"warm-up", "ramp-up", "steady", "drain"}
+    summary = run.summary()
+    assert summary["overall"]["requests"]["total"] == len(run.rows) - phases["warm-up"]
+    assert {phase["phase"]: phase["requests"] for phase in summary["phases"]} == phases
+    begins_ns = min(int(row["sent_unix_ns"]) for row in run.rows if row["phase"] != "warm-up")
+    assert summary["window"]["first_sent_unix_ns"] == begins_ns
+    assert f"without the warm-up ({phases['warm-up']} requests)" in (run.path / "report.md").read_text()
