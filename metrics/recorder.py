@@ -34,7 +34,9 @@ class Recorder:
         self.folder.write_run(self._circumstances)
         self._csv = None
         if locust_csv:
-            self._csv = StatsCSVFileWriter(environment, PERCENTILES_TO_REPORT, str(path / "locust"), full_history=True)
+            # Without the history of each row: percentiles of all our rows every second took 14 % of the CPU at 600
+            # streams, 100 ms at a time, in which no socket was read.
+            self._csv = StatsCSVFileWriter(environment, PERCENTILES_TO_REPORT, str(path / "locust"), full_history=False)
             self._csv_greenlet = gevent.spawn(self._csv.stats_writer)
 
     def append(self, rows: list[list[Cell]]) -> None:

@@ -46,7 +46,7 @@ def transcript(exchange: dict[str, Any], cuts: list[int] | None = None) -> Trans
     if not response.complete and not response.end_of_stream():
         failure = Failure("closed", "the server closed the connection in the middle of the answer")
     return Transcript(
-        pieces=response.pieces,
+        pieces=list(zip(response.stamps, response.bodies, strict=True)),
         sent_ns=0,
         ended_ns=len(edges) * 1_000_000,
         status=response.status,

@@ -149,7 +149,7 @@ def test_a_connection_closed_on_the_next_request_is_tried_once_more() -> None:
         transport.run(first, REQUEST)
         transport.run(second, REQUEST)
     assert second.failure is None
-    assert second.response.pieces[0][1] == b"second"
+    assert second.response.bodies[0] == b"second"
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_a_request_that_the_end_of_the_run_cuts_is_kept_as_cancelled() -> None:
     with serving(answer(CHUNKED + chunk(b"a\n"), pause_s=5)) as port:
         seen = Exchange()
         greenlet = gevent.spawn(Transport("127.0.0.1", port, QUICK).run, seen, REQUEST)
-        while not seen.response.pieces:
+        while not seen.response.bodies:
             gevent.sleep(0.005)
         greenlet.kill()
     assert seen.failure is not None
@@ -226,7 +226,7 @@ def test_what_had_arrived_when_the_run_cut_it_did_arrive() -> None:
     with serving(script) as port, closing(Transport("127.0.0.1", port, QUICK)) as transport:
         seen = Exchange()
         greenlet = gevent.spawn(transport.run, seen, REQUEST)
-        while not seen.response.pieces:
+        while not seen.response.bodies:
             gevent.sleep(0.005)
         greenlet.kill(block=False)  # before the loop can look at its sockets again
         sockets[0].sendall(chunk(b"b\n") + chunk(b""))
@@ -248,7 +248,7 @@ def test_a_large_request_and_a_large_answer_pass_whole() -> None:
         seen = Exchange()
         transport.run(seen, large)
     assert got == [len(large)]
-    assert sum(len(data) for _, data in seen.response.pieces) == 3_000_000
+    assert sum(len(data) for data in seen.response.bodies) == 3_000_000
 
 
 @pytest.fixture(scope="module")

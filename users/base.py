@@ -5,7 +5,6 @@ import time
 from typing import Any
 
 import gevent
-from gevent.lock import BoundedSemaphore
 from locust import User, constant, task
 
 from metrics.record import Identity, Phase, Record
@@ -15,24 +14,19 @@ from payloads.prompt import Prompt, unique
 from users.exchange import Exchange
 from users.health import Health
 from users.http1 import request_bytes
+from users.lane import Lane
 from users.settings import Settings
 from users.transport import Transport
 from wire import reading
 from wire.values import Api, Chunk, Transcript
 
-SLICE_NS = 1_000_000
-
 
 class Work:
-    """What the users of one process share during one run.
-
-    `reading` lets one greenlet at a time read what it received: 300 streams that end together would otherwise each
-    take their slice before the loop gets to its sockets again.
-    """
+    """What the users of one process share during one run."""
 
     def __init__(self, settings: Settings, worker: int, health: Health) -> None:
         self.settings, self.worker, self.health = settings, worker, health
-        self.reading = BoundedSemaphore(1)
+        self.lane = Lane()
         self.next_sequence = itertools.count().__next__
         self.all_started = self.ending = False
         self._warm_from_ns = time.monotonic_ns() + int(settings.warmup_s * 1e9)
@@ -96,17 +90,27 @@ class LLMUser(User):
         exchange, phase = Exchange(scheduled_ns), work.phase()
         work.health.in_flight += 1
         try:
-            self.transport.run(exchange, request)
-            with work.reading:
-                record = self._read(identity, exchange.transcript(), prompt, phase, yielding=True)
-        except BaseException:
-            # The run ends: read at once, in this greenlet's last moment, so that the row is there when it is collected.
-            record = self._read(identity, exchange.transcript(), prompt, phase, yielding=False)
-            self._tell(record, exchange.transcript())
-            raise
+            try:
+                self.transport.run(exchange, request)
+            finally:
+                # Also what the end of the run cuts takes its turn: a thousand that were read at once would keep the
+                # loop from the others, whose last chunks would seem to have come together.
+                record = self._read_and_tell(identity, exchange, prompt, phase)
         finally:
             work.health.in_flight -= 1
-        self._tell(record, exchange.transcript())
+        return record
+
+    def _read_and_tell(self, identity: Identity, exchange: Exchange, prompt: Prompt, phase: Phase) -> Record:
+        transcript = exchange.transcript()
+        try:
+            with self.work.lane:
+                record = self._read(identity, transcript, prompt, phase, yielding=True)
+        except BaseException:
+            # Cut again, or while it waited for its turn: its row must be there when they are collected.
+            record = self._read(identity, transcript, prompt, phase, yielding=False)
+            self._tell(record, transcript)
+            raise
+        self._tell(record, transcript)
         return record
 
     def _read(
@@ -116,13 +120,11 @@ class LLMUser(User):
         api, s = self.api, self.work.settings
         streamed = s.ask.stream and transcript.streamed
         tally = Tally(streamed=streamed, keep_text=s.keep_text, late_stamps=transcript.late_stamps)
-        slice_ends_ns = time.monotonic_ns() + SLICE_NS
         try:
             for count, chunk in enumerate(reading.chunks(api, transcript)):
                 tally.add(chunk)
-                if yielding and count % 16 == 15 and time.monotonic_ns() > slice_ends_ns:
-                    gevent.sleep(0)
-                    slice_ends_ns = time.monotonic_ns() + SLICE_NS
+                if yielding and count % 16 == 15:
+                    self.work.lane.breathe()
         except Exception as fault:  # noqa: BLE001 - whatever a server thinks of, its request keeps its row
             tally.failed = Chunk(0, broken=f"unreadable: {fault!r}")
         outcome, error = reading.verdict(api, transcript, tally.done, tally.finish_reason, tally.failed)
@@ -134,7 +136,7 @@ class LLMUser(User):
             error,
             prompt_text=asked,
             phase="drain" if self.work.ending and phase != "warm-up" else phase,
-            interpreted_ns=time.time_ns() if yielding else None,
+            interpreted_ns=None if self.work.ending else time.time_ns(),
         )
 
     def _tell(self, record: Record, transcript: Transcript) -> None:

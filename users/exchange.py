@@ -66,7 +66,7 @@ class Exchange:
         """What was seen, as a value."""
         response = self.response
         return Transcript(
-            pieces=response.pieces,
+            pieces=list(zip(response.stamps, response.bodies, strict=True)),
             scheduled_ns=self.scheduled_ns,
             connect_ns=self.connect_ns,
             sent_ns=self.sent_ns,
@@ -151,7 +151,7 @@ class Receiving:
 
     def on_first_byte_timeout(self, limit_s: float) -> None:
         """Too long without any byte of the body."""
-        if not self._exchange.response.pieces:
+        if not self._exchange.response.bodies:
             self._finish(time.time_ns(), "timeout", f"no first byte within {limit_s:g} s")
 
     def on_timeout(self, limit_s: float) -> None:

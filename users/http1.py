@@ -22,11 +22,14 @@ def request_bytes(call: Call, authority: str, base_path: str, headers: tuple[tup
 class Response:
     """Collects one response from the bytes that arrive; llhttp does the parsing and calls back.
 
-    `pieces` are `(ns, body bytes)`, one or more a read; `complete` when the message has ended as its framing promised.
+    `bodies` are pieces of the body, one or more a read, `stamps` when each of them came; two lists and not one of
+    pairs, since a pair a token is one more object for the garbage collector to walk through. `complete` when the
+    message has ended as its framing promised.
     """
 
     def __init__(self) -> None:
-        self.pieces: list[tuple[int, bytes]] = []
+        self.stamps: list[int] = []
+        self.bodies: list[bytes] = []
         self.status: int | None = None
         self.content_type = ""
         self.complete = False
@@ -78,7 +81,8 @@ class Response:
         self.keep_alive = bool(self._parser and self._parser.should_keep_alive())
 
     def on_body(self, body: bytes) -> None:
-        self.pieces.append((self._now_ns, body))
+        self.stamps.append(self._now_ns)
+        self.bodies.append(body)
 
     def on_message_complete(self) -> None:
         self.complete = self.status is not None

@@ -174,7 +174,7 @@ class Swarm:
     def on_test_stopping(self, **_: Any) -> None:
         """The run is about to be stopped in this process: what ends from now on is the drain."""
         if self.work:
-            self.work.ending = True
+            self.work.ending = self.work.health.ending = True
 
     def _begin_folder(self) -> None:
         options = self.options
@@ -203,6 +203,7 @@ class Swarm:
 
     def on_test_stop(self, **_: Any) -> None:
         """The run ends in this process: hand over all rows, or wait for all and close the folder."""
+        self._wait_for_the_cut()
         if self.is_worker:
             try:
                 self.publisher.send_final()
@@ -220,6 +221,12 @@ class Swarm:
             self.publisher.workers = {"local": {**self._snapshot(), "requests": self.recorder.folder.rows}}
             self._stop_health()
             self._end_folder(self.recorder)
+
+    def _wait_for_the_cut(self) -> None:
+        """Requests that were cut are read in turn, a millisecond at a time: let each of them leave its row."""
+        waited_until_s = time.monotonic() + WAIT_FOR_WORKERS_S
+        while self.health and self.health.in_flight and time.monotonic() < waited_until_s:
+            gevent.sleep(0.01)
 
     def _stop_health(self) -> None:
         if self.health:
