@@ -5,7 +5,8 @@ import io
 import sys
 from pathlib import Path
 
-from reports import console, locust_csv_report
+from reports import console, dialect_report, locust_csv_report
+from reports.dialects import DIALECTS
 from reports.errors import ReportError
 from reports.glossary import glossary
 from reports.write import report
@@ -18,8 +19,11 @@ def main(arguments: list[str] | None = None) -> int:
     what.add_argument("folder", nargs="?", type=Path, metavar="RUN_FOLDER", help="a folder below runs/")
     what.add_argument("--locust-csv", metavar="PREFIX", help="what Locust's own --csv=PREFIX files alone can tell")
     what.add_argument("--glossary", action="store_true", help="print what each metric means, as a Markdown table")
+    parser.add_argument("--as", dest="dialect", choices=tuple(DIALECTS), help="score it by another tool's definitions")
     parser.add_argument("--quiet", action="store_true", help="write the files, print nothing")
     options = parser.parse_args(arguments)
+    if options.dialect and not options.folder:
+        parser.error("--as needs a RUN_FOLDER")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may not know Chinese
     try:
@@ -27,6 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
             said = glossary()
         elif options.locust_csv:
             said = locust_csv_report.report(options.locust_csv)
+        elif options.dialect:
+            said = dialect_report.report(options.folder, options.dialect)
         else:
             said = console.render(report(options.folder)) + f"\nThe report: {options.folder / 'report.html'}\n"
     except ReportError as error:
