@@ -43,7 +43,8 @@ class Section:
 class Document:
     """A whole report.
 
-    `validity` is VALID or INVALID, `facts` are (label, value) pairs for the head, `tiles` the few numbers to see first.
+    `validity` is VALID, INVALID or, where nothing can tell, empty; `facts` are (label, value) pairs for the head,
+    `tiles` the few numbers to see first.
     """
 
     title: str

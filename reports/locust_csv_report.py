@@ -48,7 +48,7 @@ def _document(summary: Summary) -> Document:
         Section("unknown", "What these files cannot tell", items=tuple((text,) for text in summary["unknown"])),
     ]
     sections = [known, *(section for section in sections if section.tables or section.items)]
-    return Document(Path(summary["source"]).name, facts, _verdict(summary), tiles, tuple(sections))
+    return Document(Path(summary["source"]).name, "", facts, _verdict(summary), tiles, tuple(sections))
 
 
 def _ok(summary: Summary) -> int:

@@ -33,6 +33,8 @@ def render(document: Document, plots: Iterable[Plot] = ()) -> str:
     keys = {section.key for section in document.sections}
     facts = "".join(f"<span>{label} <b>{_cell(cell)}</b></span>" for label, cell in document.facts)
     tiles = "".join(f'<div class="tile"><b>{value}</b><span>{label}</span></div>' for label, value in document.tiles)
+    validity = document.validity
+    badge = f'<span class="{validity.lower()}">{validity}</span> ' if validity else ""
     top = [_plot(plot, level=2) for plot in plots if plot.section not in keys]
     findings = [_section(s, plots) for s in document.sections if s.key == "findings"]
     rest = [_section(s, plots) for s in document.sections if s.key != "findings"]
@@ -41,10 +43,10 @@ def render(document: Document, plots: Iterable[Plot] = ()) -> str:
             '<!doctype html><html lang="en"><head><meta charset="utf-8">',
             f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{document.validity}: {_escaped(document.title)}</title>",
+            f"<title>{_escaped(f'{validity} {document.title}'.strip())}</title>",
             f"<style>{_CSS.read_text(encoding='utf-8')}</style>",
             f"<script>{get_plotlyjs()}</script></head><body>" if plots else "</head><body>",
-            f'<h1><span class="{document.validity.lower()}">{document.validity}</span> {_escaped(document.title)}</h1>',
+            f"<h1>{badge}{_escaped(document.title)}</h1>",
             f'<div class="facts">{facts}</div>',
             f'<p class="verdict">{_escaped(document.verdict)}</p>',
             f'<div class="tiles">{tiles}</div>' if tiles else "",

@@ -11,7 +11,10 @@ _SPECIAL = re.compile(r"([\\`*<>|$\[\]~#]|(?<!\w)_|_(?!\w))")
 
 def render(document: Document) -> str:
     """The whole report as text that ends with a newline."""
-    blocks = [f"# {document.validity}: {_escaped(document.title)}", f"**{_escaped(document.verdict)}**"]
+    blocks = [
+        f"# {f'{document.validity}: ' if document.validity else ''}{_escaped(document.title)}",
+        f"**{_escaped(document.verdict)}**",
+    ]
     blocks.append("\n".join(f"- {label}: {_cell(cell)}" for label, cell in document.facts))
     blocks.extend(block for section in document.sections for block in _section(section))
     return "\n\n".join(block for block in blocks if block) + "\n"
