@@ -1,17 +1,28 @@
 """The clients that are compared, as Locust users: ours, and what one would write with `requests`.
 
-Both ask /api/chat for the same prompts, keep the arrival of every chunk with output, and leave them with the CPU time
-of their process in the file that BENCH_SEEN names.
+Both ask /api/chat for the same prompts. With BENCH_REQUESTS=N each user asks N times, and the run ends when all have;
+else `--run-time` ends it. With BENCH_STAGGER_S=0 they begin in step, as Locust starts them. Each process leaves what
+it believed in a file `$BENCH_SEEN.<role or worker's number>`:
+
+    cpu_test_s   CPU time from test_start to test_stop; cpu_s: all of the process and its children
+    peak_mb      greatest resident size until test_stop (in it are the answers that OursUser keeps for the comparison)
+    steady_ns    when the last of the users was up, wall-clock ns; null in a process without users
+    seen         [[request id, sent, [arrivals of chunks with output], ended], …] of what ended ok, wall-clock ns
 """
 
+import itertools
 import json
 import os
+import resource
 import time
 import uuid
+from pathlib import Path
 from typing import Any
 
+import gevent
 import requests
-from locust import User, constant, events, task
+from locust import User, events, task
+from locust.runners import MasterRunner, WorkerRunner
 
 import locustfile
 from metrics.record import Record
@@ -21,37 +32,80 @@ from wire.values import Transcript
 
 __all__ = ["OursUser", "PlainRequestsUser"]
 
-# (request id, sent, arrivals), wall-clock ns
-_seen: list[tuple[str, int, list[int]]] = []
-# Ours are read a second time for their arrivals, after the CPU time has been taken.
-_kept: list[tuple[str, int, Transcript]] = []
-_began_cpu_s = 0.0
+FOREVER_S = 1e6
+# Locust starts users once a second, many at a time; they begin spread over that second, as people would.
+STAGGER_S = float(os.environ.get("BENCH_STAGGER_S", "1"))
+ENDED = "bench_users_ended"
+QUOTA = int(os.environ.get("BENCH_REQUESTS", "0"))
+
+Seen = tuple[str, int, list[int], int]
+
+
+class Process:
+    """What this process notes down."""
+
+    def __init__(self) -> None:
+        self.seen: list[Seen] = []
+        # Ours are read a second time for their arrivals, after the CPU time has been taken.
+        self.kept: list[tuple[str, Record, Transcript]] = []
+        self.next_user = itertools.count().__next__
+        self.ended_users = 0
+        self.ended_elsewhere: dict[str, int] = {}
+        self.steady_ns: int | None = None
+        self.began_cpu_s = self.cpu_test_s = self.peak_mb = 0.0
+
+
+process = Process()
+
+
+def _begin(user: Any) -> None:
+    user.place, user.asked = process.next_user(), 0
+    gevent.sleep(user.place * 0.618034 % 1 * STAGGER_S)
+
+
+def _wait_s(user: Any) -> float:
+    """Seconds until the user's next request. One that is done stays: Locust would start another in its place."""
+    user.asked += 1
+    if not QUOTA or user.asked < QUOTA:
+        return 0.0
+    process.ended_users += 1
+    runner = user.environment.runner
+    if process.ended_users >= runner.target_user_count:
+        runner.send_message(ENDED, {"worker": runner.client_id, "users": process.ended_users})
+    return FOREVER_S
 
 
 class OursUser(OllamaChatUser):
     """The suite's own user."""
 
+    wait_time = _wait_s
+
+    def on_start(self) -> None:
+        super().on_start()
+        _begin(self)
+
     def _tell(self, record: Record, transcript: Transcript) -> None:
         super()._tell(record, transcript)
-        if record.outcome == "ok" and record.sent_ns is not None:
-            work, who = self.work, record.identity
-            _kept.append((f"{work.settings.run_id}-{who.worker}-{who.sequence}", record.sent_ns, transcript))
+        if record.outcome == "ok":
+            who = record.identity
+            process.kept.append((f"{self.work.settings.run_id}-{who.worker}-{who.sequence}", record, transcript))
 
 
 class PlainRequestsUser(User):
     """`requests` with `iter_lines`, JSON read as it comes, the clock asked at every line."""
 
-    wait_time = constant(0)
+    wait_time = _wait_s
 
     def on_start(self) -> None:
         self.session = requests.Session()
-        self.count = 0
+        self.session.trust_env, self.session.verify = False, not self.environment.parsed_options.insecure
+        _begin(self)
 
     @task
     def ask(self) -> None:
+        """One request."""
         settings = self.environment.tokenswarm.settings
-        call = ollama_chat.build(settings.mix.pick(id(self) % 1000, self.count), settings.ask)
-        self.count += 1
+        call = ollama_chat.build(settings.mix.pick(self.place, self.asked), settings.ask)
         headers = {**dict(call.headers), "X-Request-Id": (request_id := uuid.uuid4().hex)}
         arrivals, done = [], False
         sent_ns = time.time_ns()
@@ -61,32 +115,70 @@ class PlainRequestsUser(User):
                 if said["message"].get("content"):
                     arrivals.append(time.time_ns())
                 done = said["done"]
+        ended_ns = time.time_ns()
         if done:
-            _seen.append((request_id, sent_ns, arrivals))
+            process.seen.append((request_id, sent_ns, arrivals, ended_ns))
         self.environment.events.request.fire(
             request_type="POST",
             name=call.path,
-            response_time=(time.time_ns() - sent_ns) / 1e6,
+            response_time=(ended_ns - sent_ns) / 1e6,
             response_length=0,
             exception=None,
             context={},
         )
 
 
+@events.init.add_listener
+def _on_init(environment: Any, runner: Any, **_: Any) -> None:
+    # Last of all: with half a million chunks to read again, a worker would miss its heartbeats.
+    environment.events.quit.add_listener(lambda **_: _write(runner))
+    if isinstance(runner, WorkerRunner):
+        return
+
+    def on_ended(msg: Any, **_: Any) -> None:
+        process.ended_elsewhere[msg.data["worker"]] = msg.data["users"]
+        if sum(process.ended_elsewhere.values()) >= environment.parsed_options.num_users:
+            # Not here: this may be the greenlet of a user, or the one that hears the workers.
+            gevent.spawn(runner.quit)
+
+    runner.register_message(ENDED, on_ended)
+
+
 @events.test_start.add_listener
-def _begin(**_: Any) -> None:
-    global _began_cpu_s
-    _began_cpu_s = time.process_time()
+def _on_test_start(**_: Any) -> None:
+    process.began_cpu_s = time.process_time()
+
+
+@events.spawning_complete.add_listener
+def _on_spawning_complete(**_: Any) -> None:
+    process.steady_ns = time.time_ns() + int(STAGGER_S * 1e9)
 
 
 @events.test_stop.add_listener
-def _end(**_: Any) -> None:
-    cpu_s = time.process_time() - _began_cpu_s
-    for request_id, sent_ns, transcript in _kept:
+def _on_test_stop(**_: Any) -> None:
+    process.cpu_test_s = time.process_time() - process.began_cpu_s
+    process.peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _write(runner: Any) -> None:
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    for request_id, record, transcript in process.kept:
         arrivals = [chunk.ns for chunk in reading.chunks(ollama_chat, transcript) if chunk.output]
-        _seen.append((request_id, sent_ns, arrivals))
-    with open(os.environ["BENCH_SEEN"], "w") as file:
-        json.dump({"cpu_s": cpu_s, "seen": _seen}, file)
+        assert record.sent_ns is not None
+        assert record.ended_ns is not None
+        process.seen.append((request_id, record.sent_ns, arrivals, record.ended_ns))
+    is_master = isinstance(runner, MasterRunner)
+    said = {
+        "cpu_test_s": process.cpu_test_s,
+        "cpu_s": sum(usage.ru_utime + usage.ru_stime for usage in usages),
+        "peak_mb": process.peak_mb,
+        "steady_ns": None if is_master else process.steady_ns,
+        "seen": process.seen,
+    }
+    path = Path(f"{os.environ['BENCH_SEEN']}.{'master' if is_master else max(0, runner.worker_index)}")
+    new = path.with_name(f".{path.name}")
+    new.write_text(json.dumps(said))
+    new.rename(path)
 
 
 assert locustfile  # its listeners are what makes our user run

@@ -73,7 +73,7 @@ def test_each_rule_finds_its_fault_and_nothing_else(rule: str, tmp_path: Path) -
 
 @pytest.mark.parametrize(
     ("worker", "rule"),
-    [({"loop_lag_ms_p99": 9.0}, "loop lag"), ({"cpu_percent_mean": 97.0}, "worker CPU")],
+    [({"loop_lag_ms_p99": 11.0}, "loop lag"), ({"cpu_percent_mean": 97.0}, "worker CPU")],
 )
 def test_a_worker_that_could_not_keep_up(worker: dict[str, float], rule: str, tmp_path: Path) -> None:
     found = verdict(tmp_path, many(), {**HEALTHY, **worker})
