@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 ENGINE ?= simulator
 HOST ?=
 
-.PHONY: setup demo ui test test-real check lock bench-quick
+.PHONY: setup demo ui test test-real check lock bench bench-quick bench-rosetta
 
 setup: .venv/ready
 
@@ -39,6 +39,19 @@ check: .venv/ready
 # The error and the cost of our transport beside plain requests, against the truth.
 bench-quick: .venv/ready
 	$(PYTHON) -m bench.quick
+
+# The accuracy curve, other tools beside ours (each in an environment of its own: 5 GB), 200 runs that judge themselves,
+# a million requests: about 75 minutes, then docs/accuracy.md. What runs/bench/ holds already is not measured again.
+bench: .venv/ready
+	$(PYTHON) -m bench.curve --resume
+	$(PYTHON) -m bench.compare --rounds 3
+	$(PYTHON) -m bench.trial --resume
+	$(PYTHON) -m bench.memory
+	$(PYTHON) -m bench.report
+
+# Our scores by the definitions of AIPerf, GuideLLM and vLLM (`--as`), beside their own on the same server.
+bench-rosetta: .venv/ready
+	$(PYTHON) -m bench.rosetta
 
 lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml -o requirements.lock

@@ -35,6 +35,8 @@ __all__ = ["OursUser", "PlainRequestsUser"]
 FOREVER_S = 1e6
 # Locust starts users once a second, many at a time; they begin spread over that second, as people would.
 STAGGER_S = float(os.environ.get("BENCH_STAGGER_S", "1"))
+# To hinder a client on purpose: its event loop is kept busy for so long, again and again.
+BUSY_MS = float(os.environ.get("BENCH_BUSY_MS", "0"))
 ENDED = "bench_users_ended"
 QUOTA = int(os.environ.get("BENCH_REQUESTS", "0"))
 
@@ -147,6 +149,16 @@ def _on_init(environment: Any, runner: Any, **_: Any) -> None:
 @events.test_start.add_listener
 def _on_test_start(**_: Any) -> None:
     process.began_cpu_s = time.process_time()
+    if BUSY_MS:
+        gevent.spawn(_hinder)
+
+
+def _hinder() -> None:
+    while True:
+        until_s = time.monotonic() + BUSY_MS / 1e3
+        while time.monotonic() < until_s:
+            pass
+        gevent.sleep(0.02)
 
 
 @events.spawning_complete.add_listener

@@ -1,0 +1,114 @@
+"""The other tools, each in a virtual environment of its own: pinned here, made where they are missing."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+FOLDER = ROOT / ".venv-others"
+
+# Tool: what pip is asked for, a call each (a lock with hashes wants one of its own), and the modules that it brings.
+# GuideLLM brings PyTorch: several GB.
+PINNED = {
+    "openai": ((("openai==3.54.0",), ("-r", str(ROOT / "requirements.lock"))), ("openai", "locust")),
+    "aiperf": ((("aiperf==0.13.0",),), ("aiperf",)),
+    "guidellm": ((("guidellm==0.8.1",),), ("guidellm",)),
+}
+
+
+class Missing(Exception):
+    """A tool cannot be had, or did not do its work; the text is one line that says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What every tool is to do: a closed loop of `streams`, `requests` in all, `tokens` each, against `url`."""
+
+    url: str
+    streams: int
+    requests: int
+    tokens: int
+
+    @property
+    def limit_s(self) -> float:
+        """After this it has hung."""
+        return 150.0
+
+
+def python_of(tool: str, folder: Path) -> Path:
+    """The interpreter of a tool's virtual environment below `folder`, made if it is not there. Raises Missing."""
+    wanted, modules = PINNED[tool]
+    python, uv = folder / tool / "bin" / "python", shutil.which("uv")
+    if not python.exists():
+        venv.create(folder / tool, with_pip=uv is None)
+    if not all(_has(python, module) for module in modules):
+        print(f"installing {tool} into {folder / tool} …", file=sys.stderr, flush=True)
+        installer = [uv, "pip", "install", "-q", "--python"] if uv else [str(python), "-m", "pip", "install", "-q"]
+        installer += [str(python)] if uv else []
+        for packages in wanted:
+            if subprocess.run([*installer, *packages], check=False).returncode:
+                raise Missing(f"{' '.join(packages)} could not be installed into {folder / tool}")
+    return python
+
+
+def last_words(log: Path) -> str:
+    """The end of what a tool said, on one line."""
+    return " ".join(log.read_text(errors="replace").split())[-300:]
+
+
+def _has(python: Path, module: str) -> bool:
+    code = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({module!r}) is None)"
+    return subprocess.run([python, "-c", code], check=False).returncode == 0
+
+
+def version_of(tool: str) -> str:
+    """The pinned version."""
+    return PINNED[tool][0][0][0].partition("==")[2]
+
+
+def environment(folder: Path) -> Mapping[str, str]:
+    """Keep a tool's caches in `folder`, and it from calling home."""
+    return {
+        "HF_HOME": str(folder / "hf"),
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "DO_NOT_TRACK": "1",
+        "NO_PROXY": "127.0.0.1",
+        "PATH": os.environ.get("PATH", os.defpath),
+    }
+
+
+def tokenizer(folder: Path) -> Path:
+    """A tokenizer of whitespace, as Hugging Face's libraries load one from a folder.
+
+    Both tools insist on one, though the server counts the tokens; none is downloaded for it.
+    """
+    made = folder / "tokenizer"
+    made.mkdir(exist_ok=True)
+    unknown = {"id": 0, "content": "[UNK]", "special": True}
+    sides = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
+    said = {
+        "version": "1.0",
+        "added_tokens": [{**unknown, **sides}],
+        "pre_tokenizer": {"type": "Whitespace"},
+        "model": {"type": "WordLevel", "vocab": {"[UNK]": 0}, "unk_token": "[UNK]"},
+        **dict.fromkeys(("truncation", "padding", "normalizer", "post_processor", "decoder")),
+    }
+    (made / "tokenizer.json").write_text(json.dumps(said))
+    config = {"tokenizer_class": "PreTrainedTokenizerFast", "unk_token": "[UNK]", "model_max_length": 100_000}
+    (made / "tokenizer_config.json").write_text(json.dumps(config))
+    return made
+
+
+def prompts(folder: Path, load: Load, field: str, length: str = "") -> Path:
+    """A JSONL file of as many prompts as there are requests, under the names that the tool reads."""
+    path = folder / "prompts.jsonl"
+    extra = {length: load.tokens} if length else {}
+    rows = ({field: f"Question {n}: say a few words.", **extra} for n in range(load.requests))
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path

@@ -1,0 +1,34 @@
+"""Percentiles as all of the bench shows them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+def percentile(ordered: Sequence[float], percent: float) -> float:
+    """Nearest rank of a sorted sequence; nan of an empty one."""
+    if not ordered:
+        return float("nan")
+    return ordered[max(0, min(len(ordered), -int(-len(ordered) * percent // 100)) - 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """n values' p50, p99 and greatest, in the unit of the values; None of no values."""
+
+    n: int
+    p50: float | None = None
+    p99: float | None = None
+    max: float | None = None
+
+
+def spread(values: list[float]) -> Spread:
+    """Sorts the values, and sums them up."""
+    if not values:
+        return Spread(0)
+    values.sort()
+    return Spread(len(values), percentile(values, 50), percentile(values, 99), values[-1])
+
+
+def median(values: Sequence[float]) -> float:
+    """Nearest rank."""
+    return percentile(sorted(values), 50)

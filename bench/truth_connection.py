@@ -1,0 +1,227 @@
+"""One client of the truth server: requests in with the kernel's stamp, answers out without ever waiting."""
+
+import json
+import re
+import socket
+import ssl
+import struct
+import time
+from typing import Any
+
+from bench import truth_answers as answers
+from bench.truth_answers import Ended
+from bench.truth_engine import Answer, Engine
+from bench.truth_log import Entry
+
+SO_TIMESTAMPNS = 35  # also the kind of its control message: two int64, s and ns of the wall clock
+ANCILLARY_BYTES = socket.CMSG_SPACE(16)
+READ_BYTES, MAX_HEAD_BYTES = 1 << 16, 1 << 16
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
+_REQUEST_ID = re.compile(rb"\r\nx-request-id:[ \t]*([^\r\n]*)", re.IGNORECASE)
+_CLOSE = re.compile(rb"\r\nconnection:[ \t]*close", re.IGNORECASE)
+_CHUNKED = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
+
+
+class Connection:
+    """One client's socket: reads requests, one at a time, and writes without ever waiting."""
+
+    def __init__(self, sock: socket.socket, peer_port: int, engine: Engine, context: ssl.SSLContext | None) -> None:
+        self._sock, self._peer_port, self._engine = sock, peer_port, engine
+        self._received, self._backlog = bytearray(), bytearray()
+        self._arrived_ns: int | None = None
+        self._answer: Answer | None = None
+        self._closing = False
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True) if context else None
+        self._shaken = False
+        engine.loop.add_reader(sock, self._on_readable)
+
+    # Writing
+
+    def write(self, data: bytes) -> int:
+        """Hand data to the kernel, or hold it until the client reads; give the wall clock right before, ns."""
+        if self._tls is not None:
+            data = self._encrypted(data)
+        log = self._engine.log
+        before_ns = time.time_ns()
+        if self._backlog:
+            self._backlog += data
+            log.blocked += 1
+            return before_ns
+        try:
+            sent = self._sock.send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self.close()
+            return before_ns
+        log.send_ns.append(time.time_ns() - before_ns)
+        if sent < len(data):
+            log.blocked += 1
+            self._hold(data[sent:])
+        return before_ns
+
+    def _reply(self, data: bytes) -> None:
+        """A response that nobody times."""
+        self._hold(self._encrypted(data) if self._tls is not None else data)
+        self._flush()
+
+    def _hold(self, data: bytes) -> None:
+        if data and not self._backlog and self._sock.fileno() >= 0:
+            self._engine.loop.add_writer(self._sock, self._flush)
+        self._backlog += data
+
+    def _flush(self) -> None:
+        try:
+            while self._backlog:
+                del self._backlog[: self._sock.send(self._backlog)]
+        except BlockingIOError:
+            return
+        except OSError:
+            self.close()
+            return
+        self._engine.loop.remove_writer(self._sock)
+        if self._closing and self._answer is None:
+            self.close()
+
+    def _encrypted(self, data: bytes) -> bytes:
+        assert self._tls is not None
+        self._tls.write(data)
+        return self._outgoing.read()
+
+    # Reading
+
+    def _on_readable(self) -> None:
+        try:
+            data, ancillary, _, _ = self._sock.recvmsg(READ_BYTES, ANCILLARY_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data, ancillary = b"", []
+        if not data:
+            self.close()
+            return
+        if self._arrived_ns is None:
+            self._arrived_ns = stamp_ns(ancillary)
+            if self._arrived_ns is None:
+                self._arrived_ns = time.time_ns()
+                self._engine.log.unstamped += 1
+        try:
+            clear = data if self._tls is None else self._decrypted(self._tls, data)
+        except ssl.SSLError:
+            self.close()
+            return
+        if clear:
+            self._received += clear
+            self._take()
+        elif not self._received:
+            self._arrived_ns = None  # that was the handshake
+
+    def _decrypted(self, tls: ssl.SSLObject, data: bytes) -> bytes:
+        self._incoming.write(data)
+        clear = []
+        try:
+            if not self._shaken:
+                tls.do_handshake()
+                self._shaken = True
+            while part := tls.read(READ_BYTES):
+                clear.append(part)
+        except ssl.SSLWantReadError:
+            pass
+        if shaking := self._outgoing.read():
+            self._hold(shaking)
+            self._flush()
+        return b"".join(clear)
+
+    def _take(self) -> None:
+        """Read the next request, if it is all there and the last one has been answered."""
+        received = self._received
+        end = received.find(b"\r\n\r\n")
+        if self._answer is not None or (end < 0 and len(received) < MAX_HEAD_BYTES):
+            return
+        head = bytes(received[:end])
+        if end < 0 or _CHUNKED.search(head):
+            self.close()
+            return
+        length = int(found[1]) if (found := _LENGTH.search(head)) else 0
+        if len(received) < end + 4 + length:
+            return
+        body = bytes(received[end + 4 : end + 4 + length])
+        del received[: end + 4 + length]
+        arrived_ns, self._arrived_ns = self._arrived_ns or time.time_ns(), None
+        self._closing = bool(_CLOSE.search(head))
+        method, _, rest = head.partition(b"\r\n")[0].decode("latin-1").partition(" ")
+        path = rest.partition(" ")[0].partition("?")[0]
+        request_id = found[1].decode("latin-1").strip() if (found := _REQUEST_ID.search(head)) else None
+        self._route(method, path, body, arrived_ns, request_id)
+
+    def _route(self, method: str, path: str, body: bytes, arrived_ns: int, request_id: str | None) -> None:
+        engine = self._engine
+        if (method, path) == ("GET", "/truth"):
+            self._reply(answers.reply(json.dumps(engine.log.take()).encode()))
+        elif method == "POST" and path in ("/api/chat", "/v1/chat/completions"):
+            self._generate(path, body, arrived_ns, request_id)
+        elif known := answers.facts(engine.settings.model).get((method, path)):
+            self._reply(known)
+        else:
+            self._reply(answers.reply(b"404 page not found", "text/plain", "404 Not Found"))
+
+    def _generate(self, path: str, body: bytes, arrived_ns: int, request_id: str | None) -> None:
+        engine, settings = self._engine, self._engine.settings
+        try:
+            asked = json.loads(body)
+            limit = wanted_tokens(asked) or settings.output_tokens
+            model, streamed = str(asked["model"]), bool(asked.get("stream", path == "/api/chat"))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            self._reply(answers.reply(b'{"error":"bad request"}', status="400 Bad Request"))
+            return
+        number, prompt_tokens = engine.next_number(), max(1, len(body) // 4)
+        native = path == "/api/chat"
+        if not streamed:
+            ended = Ended(prompt_tokens, limit, 2_000_000 + limit * 1000, 500_000, limit * 1000)
+            whole = answers.ollama_whole(model, ended) if native else answers.openai_whole(model, number, ended)
+            self._reply(whole)
+            return
+        with_usage = bool((asked.get("stream_options") or {}).get("include_usage"))
+        script = answers.ollama_chat(model) if native else answers.openai_chat(model, number, with_usage)
+        entry = Entry(number, request_id, path, self._peer_port, arrived_ns, limit)
+        self._answer = Answer(self, entry, script, prompt_tokens, engine.loop.time() + settings.prefill_s)
+        engine.join(self._answer)
+
+    def on_answered(self) -> None:
+        """The answer has ended, one way or the other."""
+        self._answer = None
+        if self._closing and not self._backlog:
+            self.close()
+        elif self._received:
+            self._engine.loop.call_soon(self._take)
+
+    def close(self) -> None:
+        """The client has gone, or is to go."""
+        if self._sock.fileno() < 0:
+            return
+        self._engine.loop.remove_reader(self._sock)
+        self._engine.loop.remove_writer(self._sock)
+        self._sock.close()
+        self._backlog.clear()
+        if self._answer is not None:
+            self._engine.drop(self._answer)
+
+
+def wanted_tokens(asked: dict[str, Any]) -> int:
+    """The limit that a request asks for; 0 if it asks for none."""
+    limits = (
+        (asked.get("options") or {}).get("num_predict"),
+        asked.get("max_tokens"),
+        asked.get("max_completion_tokens"),
+    )
+    return max(0, next((int(limit) for limit in limits if limit is not None), 0))
+
+
+def stamp_ns(ancillary: list[tuple[int, int, bytes]]) -> int | None:
+    """The kernel's arrival stamp out of `recvmsg`, wall-clock ns."""
+    for _, kind, data in ancillary:
+        if kind == SO_TIMESTAMPNS:
+            seconds, nanoseconds = struct.unpack_from("@qq", data)
+            return int(seconds * 1_000_000_000 + nanoseconds)
+    return None
