@@ -63,7 +63,7 @@ def cells(name: str, point: Point) -> list[str]:
 
 def line(cells: list[str] | tuple[str, ...]) -> str:
     """Cells in columns."""
-    return f"{cells[0]:<20}" + "".join(f"{cell:>10}" for cell in cells[1:])
+    return f"{cells[0]:<25}" + "".join(f"{cell:>10}" for cell in cells[1:])
 
 
 def main() -> None:

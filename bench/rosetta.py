@@ -26,9 +26,9 @@ from bench.measure import clean_environment
 from bench.others import FOLDER, ROOT, Load, Missing, python_of
 from bench.truth import serving, take
 from reports.answers import Answers, answers
-from reports.dialect_report import scored
 from reports.dialects import DIALECTS
 from reports.load import load as load_run
+from reports.summary import measured_rows
 
 STREAMS, STEP_MS, REQUESTS, TOKENS = 4, 50, 24, 64
 Figures = Mapping[str, Mapping[str, float]]
@@ -89,7 +89,7 @@ def ours(load: Load, folder: Path) -> Answers:
     if done.returncode:
         sys.exit(f"bench: our own run ended with {done.returncode}: {done.stderr[-500:]}")
     (run_folder,) = (folder / "runs").iterdir()
-    return answers(scored(load_run(run_folder).frame))
+    return answers(measured_rows(load_run(run_folder).frame))
 
 
 def figures_of(name: str, from_: Answers) -> Figures:

@@ -1,7 +1,9 @@
 """What a run's rows say for or against it: sums over requests.csv, of all phases but the warm-up."""
 
 import csv
+import sys
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,7 +28,11 @@ class Evidence:
     turnaround_sum_ms: float = 0.0
     e2e_sum_ms: float = 0.0
     chunks: int = 0
+    cut_chunks: int = 0
+    coalesced_chunks: int = 0
     late_chunks: int = 0
+    reads: int = 0
+    late_reads: int = 0
     clock_stamps: int = 0
     stepped: int = 0
     limited: int = 0
@@ -34,7 +40,8 @@ class Evidence:
     over_counted: int = 0
     uncounted: int = 0
     prompt_tokens: int = 0
-    cached_tokens: int = 0
+    # By endpoint and model: rows, their cached tokens, the fewest of a row.
+    cached: dict[tuple[str, str], tuple[int, int, int]] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -44,15 +51,29 @@ class Evidence:
     def ok(self) -> int:
         return self.outcomes["ok"]
 
+    @property
+    def merged_late(self) -> float:
+        """Chunks that late reads merged: those in late reads, less what reads in time hold of chunks sent together."""
+        in_time = self.reads - self.late_reads
+        together = (self.coalesced_chunks - self.late_chunks) / in_time if in_time > 0 else 0.0
+        return max(0.0, self.late_chunks - together * self.late_reads)
+
+    @property
+    def cached_tokens(self) -> int:
+        """Prompt tokens from the server's cache, without what all requests of a model share: its template."""
+        return sum(total - rows * least for rows, total, least in self.cached.values())
+
     def add(self, row: dict[str, str]) -> None:
         """Take in one row of requests.csv."""
         if row["phase"] == "warm-up":
             return
         outcome = row["outcome"]
         self.outcomes[outcome] += 1
-        self.clock_stamps += int(row["clock_stamps"] or 0)
+        for name in ("reads", "late_reads", "clock_stamps"):
+            setattr(self, name, getattr(self, name) + int(row[name] or 0))
         if outcome == "cancelled":
             _count(self.cut_ms, row["e2e_ms"])
+            self.cut_chunks += int(row["output_chunks"] or 0)
         if outcome != "ok":
             return
         for into, name in ((self.ttft_ms, "ttft_ms"), (self.tpot_ms, "tpot_ms"), (self.e2e_ms, "e2e_ms")):
@@ -62,6 +83,7 @@ class Evidence:
         self.e2e_sum_ms += float(row["e2e_ms"] or 0)
         self.turnaround_sum_ms += float(row["turnaround_ms"] or 0)
         self.chunks += int(row["output_chunks"] or 0)
+        self.coalesced_chunks += int(row["coalesced_chunks"] or 0)
         self.late_chunks += int(row["late_chunks"] or 0)
         self.stepped += abs(float(row["clock_step_ms"] or 0)) > STEP_MS
         self._add_tokens(row)
@@ -75,17 +97,21 @@ class Evidence:
             self.limited += 1
             self.over_limit += tokens > int(row["max_tokens"])
         self.over_counted += int(row["output_chunks"] or 0) > tokens + SPARE_CHUNKS
-        if row["cached_tokens"]:
-            self.prompt_tokens += int(row["prompt_tokens"] or 0)
-            self.cached_tokens += int(row["cached_tokens"])
+        self.prompt_tokens += int(row["prompt_tokens"] or 0)
+        cached, where = int(row["cached_tokens"] or 0), (row["endpoint"], row["model"])
+        rows, total, least = self.cached.get(where, (0, 0, cached))
+        self.cached[where] = (rows + 1, total + cached, min(least, cached))
 
 
-def gather(path: Path) -> Evidence:
-    """The evidence of a requests.csv. Raises OSError."""
+def gather(path: Path, pause: Callable[[], None] = lambda: None) -> Evidence:
+    """The evidence of a requests.csv; `pause` is called every thousand rows, some 40 ms. Raises OSError."""
+    csv.field_size_limit(sys.maxsize)  # a cell may hold a kept prompt of any length
     found = Evidence()
     with path.open(newline="", encoding="utf-8", errors="replace") as file:
-        for row in csv.DictReader(file, restval=""):
+        for number, row in enumerate(csv.DictReader(file, restval="")):
             found.add(row)
+            if number % 1000 == 999:
+                pause()
     return found
 
 

@@ -7,6 +7,7 @@ from metrics.catalogue import METRICS
 from metrics.record import Record
 from metrics.rows import Cell, row
 from metrics.spool import Inbox, Outbox
+from metrics.validity import finding
 
 KEY = "tokenswarm"
 ACKNOWLEDGE = "tokenswarm_acknowledge"
@@ -137,3 +138,16 @@ class Publisher:
         self.workers[client_id] = {**known, **sent["health"], "requests": up_to, "made": sent["made"]}
         if sent["final"]:
             self.finished.add(client_id)
+
+    def lost(self, missing: set[str]) -> list[dict[str, Any]]:
+        """Findings at the end of a run: workers that did not hand over, rows that never came."""
+        found = []
+        if missing:
+            names = ", ".join(sorted(missing))
+            what = f"{len(missing)} of the workers did not hand over their last rows, up to 3 s of them each: {names}"
+            do = "see why they ended; the totals are too low"
+            found.append(finding("workers", "invalid", what, do, len(missing), 0))
+        if lost := sum(worker["made"] - worker["requests"] for worker in self.workers.values()):
+            what = f"{lost} rows that workers said they had never came"
+            found.append(finding("lost rows", "invalid", what, "the totals are too low by them", lost, 0))
+        return found

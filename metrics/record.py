@@ -37,9 +37,9 @@ class Kept:
 class Record:
     """One request: who, how it ended, when things happened (wall-clock ns), what the server counted.
 
-    `*_ns` are moments but for `connect_ns`, `read_lag_ns` and `clock_step_ns`, which are durations. `gaps` counts the
-    times between consecutive output chunks in the buckets of `metrics.histogram`; `late_chunks` are those of the
-    coalesced ones that a late read may have merged. METRICS turns all this into numbers with units.
+    `*_ns` are moments, but `connect_ns`, `longest_gap_ns`, `read_lag_ns` and `clock_step_ns` are durations. `gaps`
+    counts the times between consecutive output chunks in the buckets of `metrics.histogram`; `late_chunks` are those of
+    the coalesced ones that a late read may have merged. METRICS turns all this into numbers with units.
     """
 
     identity: Identity
@@ -66,6 +66,8 @@ class Record:
     gaps: Mapping[int, int] = field(default_factory=dict)
     longest_gap_ns: int | None = None
     usage: Usage = field(default_factory=Usage)
+    reads: int = 0
+    late_reads: int = 0
     read_lag_ns: int | None = None
     clock_stamps: int = 0
     clock_step_ns: int = 0

@@ -13,7 +13,7 @@ from locust.stats import CSV_STATS_INTERVAL_SEC, PERCENTILES_TO_REPORT, StatsCSV
 from metrics.evidence import gather
 from metrics.folder import RunFolder
 from metrics.rows import Cell
-from metrics.validity import Facts, judge
+from metrics.validity import Facts, finding, judge
 
 SOFTWARE = ("locust", "gevent", "requests", "httptools", "orjson", "pandas")
 
@@ -56,10 +56,17 @@ class Recorder:
         stamped = {"clock_source": ", ".join(sorted({str(w["clock_source"]) for w in workers}))} if workers else {}
         run = {**self._circumstances, **ended, **stamped, "workers": workers}
         self.folder.write_run(run)  # as it is, before anything else can go wrong
-        unique = bool(run["options"].get("unique_prompts"))
-        validity = judge(Facts(gather(self.folder.path / "requests.csv"), workers, unique), known)
+        validity = self._judged(workers, known, bool(run["options"].get("unique_prompts")))
         self.folder.write_run({**run, "validity": validity})
         return validity
+
+    def _judged(self, workers: list[dict[str, Any]], known: list[dict[str, Any]], unique: bool) -> dict[str, Any]:
+        try:
+            rows = gather(self.folder.path / "requests.csv", lambda: gevent.sleep(0.001))
+            return judge(Facts(rows, workers, unique), known)
+        except Exception as error:  # noqa: BLE001 - whatever the rows hold, the run gets its end and its report
+            what = f"the rows could not be judged: {error!r}"
+            return {"verdict": "INVALID", "findings": [*known, finding("judged", "invalid", what, "see requests.csv")]}
 
 
 def software() -> dict[str, str]:

@@ -60,4 +60,5 @@ def row(record: Record) -> list[Cell]:
 
 def _printable(text: str) -> str:
     # A lone surrogate can be put neither into a file nor into a message to the master.
-    return text.encode("utf-8", "replace").decode()
+    # Nor is a bare carriage return quoted in a file with "\n" line ends: readers would take it for one.
+    return text.replace("\r\n", "\n").replace("\r", "\n").encode("utf-8", "replace").decode()

@@ -114,6 +114,8 @@ class Tally:
             gaps=self._gaps,
             longest_gap_ns=self._longest_gap_ns,
             usage=self.usage,
+            reads=transcript.kernel_stamps + transcript.clock_stamps,
+            late_reads=len(transcript.late_stamps),
             read_lag_ns=transcript.read_lag_ns,
             clock_stamps=transcript.clock_stamps,
             clock_step_ns=transcript.clock_step_ns,

@@ -17,7 +17,8 @@ from metrics.histogram import percentile_ms
 ERROR_SHARE, ERROR_MS = 0.05, 10.0
 # From the accuracy curve: the loop lag at p99, in gaps between chunks, and the share of chunks that were merged late.
 LAG_OF_GAP, LATE_PERCENT = 1.0, 0.2
-# The fewest values of which the median, p95 and p99 can be told at confidence 0.99 (as in reports/percentiles.py).
+# The fewest values of which the median, p95 and p99 can be told at confidence 0.99: the rule of reports/percentiles.py,
+# which shows a median of any n.
 P50_NEEDS, P95_NEEDS, P99_NEEDS = 7, 90, 459
 Figure = float | int | None
 
@@ -33,12 +34,12 @@ class Facts:
     @property
     def stamped(self) -> bool:
         """Do the kernel's stamps date (almost) all reads?"""
-        return self.rows.clock_stamps * 100 <= self.rows.chunks + self.rows.total
+        return self.rows.clock_stamps * 100 <= self.rows.reads
 
     @property
     def gap_p50_ms(self) -> Figure:
-        """Between chunks; of servers that send several at once, between tokens."""
-        return percentile_ms(self.rows.gap_ms, 50) or percentile_ms(self.rows.tpot_ms, 50)
+        """Between chunks; where servers send several (almost) at once, between tokens."""
+        return max(percentile_ms(self.rows.gap_ms, 50) or 0.0, percentile_ms(self.rows.tpot_ms, 50) or 0.0) or None
 
     def worst(self, name: str) -> Figure:
         """The greatest value that a worker gave for something."""
@@ -58,18 +59,22 @@ class Rule:
     do: str
 
 
-def allowed_ms(f: Facts) -> Figure:
-    """The error that the least of the reported medians bears: 5 % of it, at most 10 ms."""
-    medians = [percentile_ms(f.rows.ttft_ms, 50), f.gap_p50_ms, percentile_ms(f.rows.e2e_ms, 50)]
-    known = [median for median in medians if median]
+def _allowed_ms(*medians_ms: Figure) -> Figure:
+    """The error that the least of some medians bears: 5 % of it, at most 10 ms."""
+    known = [median_ms for median_ms in medians_ms if median_ms]
     return min(ERROR_MS, ERROR_SHARE * min(known)) if known else None
 
 
+def _medians_ms(f: Facts) -> tuple[Figure, Figure]:
+    return percentile_ms(f.rows.ttft_ms, 50), percentile_ms(f.rows.e2e_ms, 50)
+
+
 def _lag_limit_ms(f: Facts) -> Figure:
+    """Without kernel stamps the lag is the error; with them it is one only where chunks were merged."""
     if not f.stamped:
-        return allowed_ms(f)
-    gap_ms = f.gap_p50_ms
-    return LAG_OF_GAP * gap_ms if gap_ms else None
+        return _allowed_ms(f.gap_p50_ms, *_medians_ms(f))
+    merged = f.rows.merged_late * 100 > LATE_PERCENT / 4 * f.rows.chunks
+    return LAG_OF_GAP * f.gap_p50_ms if merged and f.gap_p50_ms else None
 
 
 def _percent(part: float, whole: float) -> Figure:
@@ -82,7 +87,12 @@ def _cut_shift(f: Facts, percent: float) -> Figure:
     if not shown or not f.rows.cut_ms:
         return None
     with_cut = with_the_cut(f.rows.e2e_ms, f.rows.cut_ms, percent)
-    return float("inf") if with_cut is None else 100 * abs(with_cut - shown) / shown
+    if with_cut is None:
+        return float("inf")
+    # What the sample itself leaves open (the 95 % interval of a percentile's rank) is not the cut's doing.
+    spread = 196 * (percent / 100 * (1 - percent / 100) / f.rows.ok) ** 0.5
+    open_to_ms = percentile_ms(f.rows.e2e_ms, min(100, percent + spread)) or 0.0
+    return 0 if with_cut <= open_to_ms else 100 * (with_cut - shown) / shown
 
 
 def _failed(f: Facts) -> int:
@@ -97,20 +107,21 @@ RULES: tuple[Rule, ...] = (
     Rule("samples", "requests short of what p50 needs", lambda f: _missing(f, P50_NEEDS), 0, 0, f"a median needs {P50_NEEDS} requests that ended ok; {{figure}} are missing", "run longer, or with more users"),
     Rule("samples for p95", "requests short of it", lambda f: _missing(f, P95_NEEDS), 0, None, f"p95 of a request's times needs {P95_NEEDS} requests that ended ok; {{figure}} are missing, so it is not shown", "run longer, or with more users"),
     Rule("samples for p99", "requests short of it", lambda f: _missing(f, P99_NEEDS), 0, None, f"p99 of a request's times needs {P99_NEEDS} requests that ended ok; {{figure}} are missing, so it is not shown", "run longer, or with more users"),
-    Rule("late reads", "% of the chunks", lambda f: _percent(f.rows.late_chunks, f.rows.chunks), LATE_PERCENT / 4, LATE_PERCENT, "{figure} % of the output chunks were read so late that they were merged with others: gaps (ITL) are wrong, some TTFT too", "use more workers (--processes), fewer users each, or a machine with less else to do"),
-    Rule("loop lag", "ms", lambda f: f.worst("loop_lag_ms_p99"), None, _lag_limit_ms, "the event loop of the worst worker was late by {figure} ms at p99: it cannot tell chunks apart that are {gap} ms apart", "use more workers (--processes), fewer users each, or a machine with less else to do"),
-    Rule("kernel stamps", "% of the reads", lambda f: _percent(f.rows.clock_stamps, f.rows.chunks + f.rows.total), 0, None, "{figure} % of the reads bear no stamp of the kernel, but the process's time: late by however long it was busy (see loop lag)", "measure from Linux"),
+    Rule("late reads", "% of the chunks", lambda f: _percent(f.rows.merged_late, f.rows.chunks), LATE_PERCENT / 4, LATE_PERCENT, "{figure} % of the output chunks were read so late that they were merged with others: gaps (ITL) are wrong, some TTFT too", "use more workers (--processes), fewer users each, or a machine with less else to do"),
+    Rule("loop lag", "ms", lambda f: f.worst("loop_lag_ms_p99"), 10, _lag_limit_ms, "the event loop of the worst worker was late by {figure} ms at p99, with {gap} ms between chunks", "use more workers (--processes), fewer users each, or a machine with less else to do"),
+    Rule("kernel stamps", "% of the reads", lambda f: _percent(f.rows.clock_stamps, f.rows.reads), 0, None, "{figure} % of the reads bear no stamp of the kernel, but the process's time: late by however long it was busy (see loop lag)", "measure from Linux"),
     Rule("late dispatch", "% of the E2E time", lambda f: _percent(f.rows.turnaround_sum_ms, f.rows.e2e_sum_ms), 1, 100 * ERROR_SHARE, "between two requests each user lost {figure} % of a request's time to the client itself: the load was that much lower than its number of users says", "use more workers (--processes)"),
-    Rule("lateness", "ms", lambda f: percentile_ms(f.rows.late_ms, 99), None, allowed_ms, "requests left up to {figure} ms (p99) after they were due", "use more workers (--processes), or a lower rate"),
+    Rule("lateness", "ms", lambda f: percentile_ms(f.rows.late_ms, 99), None, lambda f: _allowed_ms(*_medians_ms(f)), "requests left up to {figure} ms (p99) after they were due", "use more workers (--processes), or a lower rate"),
     Rule("worker CPU", "% of a core", lambda f: f.worst("cpu_percent_mean"), 70, 90, "the busiest worker used {figure} % of a core all through the run: the throughput may be its limit, not the server's", "use more workers (--processes)"),
     Rule("clock steps", "% of the requests", lambda f: _percent(f.rows.stepped, f.rows.ok), 0, 1, "during {figure} % of the requests the wall clock was set by more than 1 ms: their times are off by that", "let the clock be slewed, not set, while a test runs"),
     Rule("censored tail", "% of p50", lambda f: _cut_shift(f, 50), None, 100 * ERROR_SHARE, "requests that the end of the run cut would move the median E2E by {figure} %: long ones are cut more often", "run longer, or let them end with --stop-timeout"),
     Rule("censored p95", "% of p95", lambda f: _cut_shift(f, 95), 100 * ERROR_SHARE, None, "requests that the end of the run cut may move the p95 of E2E by {figure} %", "run longer, or let them end with --stop-timeout"),
+    Rule("cut tokens", "% of the chunks", lambda f: _percent(f.rows.cut_chunks, f.rows.chunks + f.rows.cut_chunks), 1, 20, "{figure} % of the output came in requests that the end of the run cut, whose tokens nobody counted: tokens/s are too low by about that", "run longer, or let them end with --stop-timeout"),
     Rule("errors", "% of the requests", lambda f: _percent(_failed(f), f.rows.total), 0, 100 * ERROR_SHARE, "{figure} % of the requests failed: the latencies are those of the others", "see the errors in the report"),
     Rule("output limit", "% of the requests", lambda f: _percent(f.rows.over_limit, f.rows.limited), 0, 1, "{figure} % of the answers were longer than the limit that was sent: the load was another than asked for", "see which limit the server heeds (with format and thinking Ollama runs the model twice)"),
     Rule("token counts", "% of the answers", lambda f: _percent(f.rows.over_counted, f.rows.ok), 0, 1, "{figure} % of the answers came in more chunks than the server counted tokens: tokens/s are too low", "Ollama counts one run of two when it thinks with a format: leave one of them out"),
     Rule("uncounted tokens", "% of the answers", lambda f: _percent(f.rows.uncounted, f.rows.ok), 0, lambda f: 1 if f.rows.uncounted < f.rows.ok else None, "for {figure} % of the answers the server gave no token count: they are in no tokens/s, and nothing else counts them", "see whether the server can send its usage (stream_options.include_usage)"),
-    Rule("prompt cache", "% of the prompt tokens", lambda f: _percent(f.rows.cached_tokens, f.rows.prompt_tokens) if f.unique_prompts else None, 1, 100 * ERROR_SHARE, "{figure} % of the prompt tokens came from the server's cache, though unique prompts were asked for: TTFT is too good", "see whether the server's template or system prompt is what it shares"),
+    Rule("prompt cache", "% of the prompt tokens", lambda f: _percent(f.rows.cached_tokens, f.rows.prompt_tokens) if f.unique_prompts else None, 1, 100 * ERROR_SHARE, "{figure} % of the prompt tokens came from the server's cache, though unique prompts were asked for: TTFT is too good", "see what the prompts share beyond the model's template"),
 )  # fmt: skip
 
 

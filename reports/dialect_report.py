@@ -9,6 +9,7 @@ from reports.console import wrap
 from reports.dialects import DIALECTS, Dialect, Line
 from reports.load import load
 from reports.numbers import integer, many
+from reports.summary import measured_rows
 
 _NAME, _N, _FIGURE = 34, 8, 8
 
@@ -17,7 +18,7 @@ def report(folder: Path, tool: str) -> str:
     """The table of a tool, a key of DIALECTS, and a line on each thing that the log cannot tell. Raises ReportError."""
     run, dialect = load(folder), DIALECTS[tool]
     name = run.info.get("run") or folder.resolve().name
-    frame = scored(run.frame)
+    frame = measured_rows(run.frame)
     lines = dialect.lines(answers(frame))
     said = [f"{name}, by the definitions of {dialect.tool} {dialect.version}", ""]
     said += _table(dialect, lines) if lines else ["No request was answered: there is nothing to score."]
@@ -25,11 +26,6 @@ def report(folder: Path, tool: str) -> str:
     for limit in _limits(frame, tool):
         said += wrap(f"- {limit}", "  ")
     return "\n".join(line.rstrip() for line in said) + "\n"
-
-
-def scored(frame: Any) -> Any:
-    """The rows that are in figures: all but the warm-up's."""
-    return frame[frame["phase"] != "warm-up"]
 
 
 def _table(dialect: Dialect, lines: tuple[Line, ...]) -> list[str]:

@@ -12,7 +12,16 @@ from reports.percentiles import CONFIDENCE, minimum_n
 KINDS = {metric.name.removesuffix("_hist"): metric.kind for metric in METRICS}
 # These say how well was measured, not how well was served: see the limits.
 _QUALITY = frozenset(
-    {"clock_step_ms", "clock_stamps", "coalesced_chunks", "late_chunks", "read_lag_ms", "turnaround_ms"}
+    {
+        "clock_step_ms",
+        "clock_stamps",
+        "coalesced_chunks",
+        "late_chunks",
+        "reads",
+        "late_reads",
+        "read_lag_ms",
+        "turnaround_ms",
+    }
 )
 _LATENCY_COLUMNS = ("n", "mean", "p50", "p90", "p95", "p99")
 _RATE_COLUMNS = ("n", "mean", "p10", "p50", "p90")
@@ -90,7 +99,7 @@ def _findings(summary: Summary) -> Section:
 
 
 def finding_line(found: Mapping[str, Any]) -> str:
-    """`INVALID (late reads): 12 % of … (limit 0.5 % of the chunks) → use more workers`."""
+    """`INVALID (late reads): 12 % of … (limit 0.2 % of the chunks) → use more workers`."""
     level = "INVALID" if found.get("level") == "invalid" else found.get("level") or "remark"
     limit, todo = found.get("limit"), f" → {found['do']}" if found.get("do") else ""
     limited = f" (limit {number(limit)} {found.get('unit') or ''}".rstrip() + ")" if limit else ""

@@ -36,7 +36,7 @@ def summarise(run: Run) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "run": _run(run),
-        "verdict": verdict(overall["requests"], overall, window_s),
+        "verdict": verdict(overall["requests"], overall, window_s, len(run.frame) - len(frame)),
         "validity": _validity(info),
         "notices": list(run.notices),
         "window": {

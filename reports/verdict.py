@@ -6,12 +6,14 @@ from typing import Any
 from reports.numbers import integer, number
 from reports.percentiles import minimum_n
 
+NOTHING = "No request was made: there is nothing to measure."
 
-def verdict(requests: Mapping[str, Any], overall: Mapping[str, Any], window_s: float | None) -> str:
+
+def verdict(requests: Mapping[str, Any], overall: Mapping[str, Any], window_s: float | None, left_out: int = 0) -> str:
     """Requests by outcome, output tokens/s with the window, TTFT p50 and p95, ITL p99."""
     total, outcomes = requests["total"], requests["by_outcome"]
     if not total:
-        return "No request was made: there is nothing to measure."
+        return "No request was made but for the warm-up: there is nothing to measure." if left_out else NOTHING
     ok = outcomes.get("ok", 0)
     others = ", ".join(f"{integer(n)} {name}" for name, n in outcomes.items() if name != "ok")
     if not ok:

@@ -46,6 +46,8 @@ MISTAKES = {
     "bad host": (["--host", "ftp://x"], "'ftp' is no scheme for an LLM server; use http:// or https://"),
     "key in host": (["--host", "http://me:secret@127.0.0.1"], "keys go to --api-key"),
     "run folder in a file": (["--run-dir", "README.md/runs"], "--run-dir README.md/runs: Not a directory; name"),
+    "bad warm-up": (["--warmup", "soon"], "argument --warmup: 'soon' is no time span; give 20, 20s"),
+    "warm-up too long": (["--warmup", "1m", "--run-time", "9s"], "--warmup 1m leaves nothing of --run-time 9s"),
     "bad timeout": (["--request-timeout", "0"], "argument --request-timeout: 0 is too small"),
 }
 

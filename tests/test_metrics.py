@@ -110,6 +110,7 @@ def test_names_end_in_their_units() -> None:
             "_calls",
             "_per_chunk",
             "resends",
+            "reads",
         )
         assert metric.name.endswith(units), metric.name
         assert metric.kind in ("duration", "rate", "count", "histogram")

@@ -53,6 +53,16 @@ def test_the_glossary_is_the_tables() -> None:
 
 
 @pytest.mark.parametrize("readme", READMES)
+def test_the_accuracy_is_what_was_measured(readme: str) -> None:
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    found = re.search(r"<!-- accuracy[^>]*-->\n(.*?)\n<!-- /accuracy -->", text, re.DOTALL)
+    assert found
+    goals = (ROOT / "docs" / "accuracy.md").read_text(encoding="utf-8").partition("## Goals")[2].partition("\n## ")[0]
+    assert "| gap error p99 at 100 streams, ms |" in found[1]
+    assert found[1].strip() in goals
+
+
+@pytest.mark.parametrize("readme", READMES)
 def test_every_make_target_exists(readme: str) -> None:
     text = (ROOT / readme).read_text(encoding="utf-8")
     makefile = (ROOT / "Makefile").read_text()

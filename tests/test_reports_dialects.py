@@ -18,6 +18,7 @@ from reports.answers import Answers, answers
 from reports.dialects import DIALECTS
 from reports.load import load
 from reports.spread import spread_linear, spread_weighted
+from reports.summary import measured_rows
 from wire.values import Usage
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "metrics.md"
@@ -51,7 +52,7 @@ WHOLE: Mapping[str, Any] = {
 
 
 def answers_of(path: Path, *records: Record) -> Answers:
-    return answers(dialect_report.scored(load(folder(path, records)).frame))
+    return answers(measured_rows(load(folder(path, records)).frame))
 
 
 def means(path: Path, tool: str, *records: Record) -> dict[str, float]:

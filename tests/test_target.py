@@ -50,7 +50,7 @@ def test_a_shorter_total_timeout_bounds_the_first_byte_for_this_run_only() -> No
     parser = ArgumentParser()
     options.add(parser_of(parser))
     given = parser.parse_args(["--request-timeout", "2"])
-    given.host = None
+    given.host = given.run_time = None
     assert settings(given).timeouts == Timeouts(10.0, 2.0, 2.0)
     assert given.first_byte_timeout == 300.0
 

@@ -136,8 +136,12 @@ class LLMUser(User):
             error,
             prompt_text=asked,
             phase="drain" if self.work.ending and phase != "warm-up" else phase,
-            interpreted_ns=None if self.work.ending else time.time_ns(),
+            interpreted_ns=time.time_ns() if self._goes_on_at_once(transcript) else None,
         )
+
+    def _goes_on_at_once(self, transcript: Transcript) -> bool:
+        """Does a late end of this request make the next one later? (A wait time or a schedule takes it in.)"""
+        return type(self).wait_time is LLMUser.wait_time and transcript.scheduled_ns is None and not self.work.ending
 
     def _tell(self, record: Record, transcript: Transcript) -> None:
         events: Any = self.environment.events

@@ -19,7 +19,7 @@ class Health:
     collected here, the young at every look and everything when no request is in flight, is for users' own code.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, warmup_s: float = 0.0) -> None:
         self.in_flight = 0
         self.ending = False  # cutting what is under way keeps the loop busy, and harms nothing any more
         self._lags_ms: list[float] = []
@@ -27,6 +27,7 @@ class Health:
         self._cpu_max = 0.0
         self._cpu_s = self._began_cpu_s = time.process_time()
         self._wall_s = self._began_wall_s = time.monotonic()
+        self._counts_from_s = self._began_wall_s + warmup_s
         self._greenlet = gevent.spawn(self._watch)
         gc.collect()
         gc.freeze()
@@ -61,7 +62,9 @@ class Health:
             gevent.sleep(max(0.0, due_s - time.monotonic()))
             now_s = time.monotonic()
             lag_ms = max(0.0, now_s - due_s) * 1e3
-            if not self.ending:
+            if now_s < self._counts_from_s:
+                self._began_cpu_s, self._began_wall_s = time.process_time(), now_s  # the warm-up is not judged
+            elif not self.ending:
                 self._lag_max_ms = max(self._lag_max_ms, lag_ms)
                 self._lags_ms.append(lag_ms)
             if len(self._lags_ms) > 60_000:  # 20 minutes' worth; every second one stands for the rest

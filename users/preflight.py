@@ -81,7 +81,8 @@ class Preflight:
             raise UsageError(f"which model? Give --model; {self._url} has: {there}")
         if wanted in server.models or (server.kind == "ollama" and f"{wanted}:latest" in server.models):
             return wanted
-        near = get_close_matches(wanted, [name.removesuffix(":latest") for name in server.models], n=1)
+        implied = ":latest" if server.kind == "ollama" else ""
+        near = get_close_matches(wanted, [name.removesuffix(implied) for name in server.models], n=1)
         raise UsageError(
             f"{self._url} has no model {wanted!r}{f' (did you mean {near[0]!r}?)' if near else ''}; it has: {there}"
         )

@@ -161,8 +161,8 @@ class Swarm:
         self.publisher.reset(self.options.run_id)
         if not self.is_master:
             self._kernel_stamps = stamps.prime(plain_socket)
-            self.health = Health()
             checked: Settings = settings(self.options)
+            self.health = Health(checked.warmup_s)
             worker = max(0, self.environment.runner.worker_index)
             self.work = self.environment.tokenswarm = Work(checked, worker, self.health)
 
@@ -173,6 +173,7 @@ class Swarm:
 
     def on_test_stopping(self, **_: Any) -> None:
         """The run is about to be stopped in this process: what ends from now on is the drain."""
+        self.ending = self.recorder is not None
         if self.work:
             self.work.ending = self.work.health.ending = True
 
@@ -202,28 +203,35 @@ class Swarm:
         self.publisher.send_final()
 
     def on_test_stop(self, **_: Any) -> None:
-        """The run ends in this process: hand over all rows, or wait for all and close the folder."""
-        self._wait_for_the_cut()
+        """The run ends in this process: hand over all rows, or wait for all and close the folder.
+
+        In a greenlet of its own, since Locust may call this from one that is about to be killed (a user's task that
+        called `runner.quit`), or from the very one that takes in the workers' messages (when the last of them has
+        quit, as on Ctrl-C, which they get too): waiting there would wait for ever.
+        """
         if self.is_worker:
-            try:
-                self.publisher.send_final()
-            finally:
-                self._stop_health()
-        elif self.is_master and self.recorder:
-            self.ending = True
-            self._closing = gevent.spawn(self._close_on_master, self.recorder)
-            # Locust may call this from the very greenlet that takes in the workers' messages (when the last one has
-            # quit, as on Ctrl-C, which they get too): waiting there would wait for ever.
-            if gevent.getcurrent() not in self.environment.runner.greenlet:
-                self._closing.join()
+            self._closing = gevent.spawn(self._hand_over)
         elif self.recorder:
             self.ending = True
-            self.publisher.workers = {"local": {**self._snapshot(), "requests": self.recorder.folder.rows}}
+            self._closing = gevent.spawn(self._close_on_master if self.is_master else self._close_alone, self.recorder)
+        if self._closing and not (self.is_master and gevent.getcurrent() in self.environment.runner.greenlet):
+            self._closing.join()
+
+    def _hand_over(self) -> None:
+        try:
+            self._wait_for_the_cut()
+            self.publisher.send_final()
+        finally:
             self._stop_health()
-            self._end_folder(self.recorder)
+
+    def _close_alone(self, recorder: Recorder) -> None:
+        self._wait_for_the_cut()
+        self.publisher.workers = {"local": {**self._snapshot(), "requests": recorder.folder.rows}}
+        self._stop_health()
+        self._end_folder(recorder)
 
     def _wait_for_the_cut(self) -> None:
-        """Requests that were cut are read in turn, a millisecond at a time: let each of them leave its row."""
+        """Requests that are being cut leave their rows in turn, a millisecond at a time."""
         waited_until_s = time.monotonic() + WAIT_FOR_WORKERS_S
         while self.health and self.health.in_flight and time.monotonic() < waited_until_s:
             gevent.sleep(0.01)
@@ -260,15 +268,7 @@ class Swarm:
             if not missing or time.monotonic() - began_s > (patience_s if missing & connected else WAIT_FOR_LOST_S):
                 break
             gevent.sleep(0.05)
-        if missing:
-            names = ", ".join(sorted(missing))
-            what = f"{len(missing)} of the workers did not hand over their last rows, up to 3 s of them each: {names}"
-            do = "see why they ended; the totals are too low"
-            self.findings.append(finding("workers", "invalid", what, do, len(missing), 0))
-        lost = sum(worker["made"] - worker["requests"] for worker in publisher.workers.values())
-        if lost:
-            what = f"{lost} rows that workers said they had never came"
-            self.findings.append(finding("lost rows", "invalid", what, "the totals are too low by them", lost, 0))
+        self.findings += publisher.lost(missing)
 
     def _end_folder(self, recorder: Recorder) -> None:
         workers = sorted(self.publisher.workers.values(), key=lambda worker: int(worker["worker"]))

@@ -1,6 +1,5 @@
 """Locust's web UI: the form is checked like the command line, secrets are not shown, reports can be opened."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +40,7 @@ def attach(web_ui: Any, swarm: Swarm) -> None:
 
     _add_tab(web_ui, swarm)
 
-    @web_ui.app.route("/runs/<run>/<file>")
+    @web_ui.app.route(f"{_base(web_ui)}/runs/<run>/<file>")
     @web_ui.auth_required_if_enabled
     def run_file(run: str, file: str) -> Any:
         if file not in SERVED or "/" in run or run.startswith("."):
@@ -59,13 +58,19 @@ def _add_tab(web_ui: Any, swarm: Swarm) -> None:
 
     @web_ui.app.after_request
     def with_runs(response: Any) -> Any:
-        if request.path == "/stats/requests" and response.is_json:
+        if request.endpoint == "locust.request_stats" and response.is_json:
             runs = [
-                {"run": run, "verdict": verdict, "report": f"/runs/{run}/report.html"}
+                {"run": run, "verdict": verdict, "report": f"{_base(web_ui)}/runs/{run}/report.html"}
                 for run, verdict in reversed(swarm.verdicts.items())
             ]
             tables = [*(response.json.get("extended_stats") or []), {"key": TAB, "data": runs}]
             # The page asks on only while a run goes on; and it does so until its verdict is there.
             state = {"state": STATE_RUNNING} if swarm.ending else {}
-            response.set_data(json.dumps({**response.json, "extended_stats": tables, **state}))
+            # A new answer: Locust keeps its own for two seconds, for whoever asks next.
+            return jsonify({**response.json, "extended_stats": tables, **state})
         return response
+
+
+def _base(web_ui: Any) -> str:
+    """What `--web-base-path` puts before all addresses."""
+    return (web_ui.environment.parsed_options.web_base_path or "").rstrip("/")
