@@ -175,3 +175,32 @@ def test_a_killed_worker_leaves_the_rows_it_had_sent_and_a_warning(tmp_path: Pat
     assert workers == {"0", "1"}, said
     assert "workers" in run.rules("invalid")
     assert "INVALID (workers): 1 of the workers did not hand over" in (run.path / "report.md").read_text()
+
+
+QUITTER = """
+import gevent
+from locust import events
+from locustfile import *
+
+@events.init.add_listener
+def on_init(environment, **_):
+    @environment.events.generation.add_listener
+    def enough(record, **_):
+        if record.identity.sequence == 5:
+            gevent.spawn(environment.runner.quit)
+"""
+
+
+def test_a_run_that_its_own_listener_quits_is_written_down(tmp_path: Path) -> None:
+    own = tmp_path / "quits.py"
+    own.write_text(QUITTER)
+    with running("--parallel", "4", "--load-ms", "0") as simulator:
+        options = ("OllamaChatUser", "--model", "sim", "--users", "4", "--headless", "--only-summary")
+        full = command(simulator.url, tmp_path / "runs", *options, locustfile=str(own))
+        env = environment(PYTHONPATH=str(ROOT))
+        done = subprocess.run(full, env=env, capture_output=True, text=True, timeout=60, check=False)
+    run = folder(tmp_path / "runs")
+    assert run.run["state"] == "complete", done.stderr
+    assert "validity" in run.run
+    assert len(run.rows) == len(run.identities()) >= 6
+    assert (run.path / "report.md").exists()

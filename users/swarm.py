@@ -205,16 +205,17 @@ class Swarm:
     def on_test_stop(self, **_: Any) -> None:
         """The run ends in this process: hand over all rows, or wait for all and close the folder.
 
-        In a greenlet of its own, since Locust may call this from one that is about to be killed (a user's task that
-        called `runner.quit`), or from the very one that takes in the workers' messages (when the last of them has
-        quit, as on Ctrl-C, which they get too): waiting there would wait for ever.
+        In a greenlet of its own, since Locust may call this where one must not wait: in a user's greenlet that is about
+        to be killed (its task called `runner.quit`, which must go on), or in the very one that takes in the workers'
+        messages (when the last of them has quit, as on Ctrl-C, which they get too). Then `on_quitting` waits.
         """
         if self.is_worker:
             self._closing = gevent.spawn(self._hand_over)
         elif self.recorder:
             self.ending = True
             self._closing = gevent.spawn(self._close_on_master if self.is_master else self._close_alone, self.recorder)
-        if self._closing and not (self.is_master and gevent.getcurrent() in self.environment.runner.greenlet):
+        here, runner = gevent.getcurrent(), self.environment.runner
+        if self._closing and here not in runner.user_greenlets and not (self.is_master and here in runner.greenlet):
             self._closing.join()
 
     def _hand_over(self) -> None:
