@@ -73,7 +73,7 @@ def _lag_limit_ms(f: Facts) -> Figure:
     """Without kernel stamps the lag is the error; with them it is one only where chunks were merged."""
     if not f.stamped:
         return _allowed_ms(f.gap_p50_ms, *_medians_ms(f))
-    merged = f.rows.merged_late * 100 > LATE_PERCENT / 4 * f.rows.chunks
+    merged = f.rows.coalesced_chunks * 100 > LATE_PERCENT / 4 * f.rows.chunks
     return LAG_OF_GAP * f.gap_p50_ms if merged and f.gap_p50_ms else None
 
 

@@ -20,7 +20,7 @@ from users import stamps
 from users.base import LLMUser, Work
 from users.errors import UsageError
 from users.exchange import plain_socket
-from users.health import Health
+from users.health import Health, spare_the_loop
 from users.options import OURS
 from users.preflight import Preflight, Server, WarmUp, apis_spoken
 from users.settings import Settings, check_form, settings
@@ -66,6 +66,8 @@ class Swarm:
         events.test_stopping.add_listener(self.on_test_stopping)
         events.test_stop.add_listener(self.on_test_stop)
         events.quitting.add_listener(self.on_quitting)
+        if not self.is_master:
+            spare_the_loop()
         if self.is_worker:
             events.report_to_master.add_listener(self.publisher.on_report_to_master)
             runner.register_message(ACKNOWLEDGE, self.publisher.on_acknowledge)
