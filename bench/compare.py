@@ -17,13 +17,12 @@ from pathlib import Path
 from bench import aiperf, guidellm, locusts, results
 from bench.believed import Believed, errors
 from bench.others import FOLDER, Load, Missing, python_of, version_of
-from bench.percentiles import median
+from bench.report_comparison import OURS, RATIOS, ratio
 from bench.results import Row
 from bench.spent import Spent
 from bench.truth import serving, take
 
 STREAMS, STEP_MS, REQUESTS, TOKENS = 100, 20, 400, 200
-OURS = "tokenswarm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +68,10 @@ def row(tool: Tool, number: int, load: Load, venvs: Path) -> Row:
     return made | {"cpu_s": spent.cpu_s, "wall_s": spent.wall_s, "peak_mb": spent.peak_mb}
 
 
-FIGURES: tuple[tuple[str, str, str | None], ...] = (
-    ("TTFT p50", "ttft_ms", "p50"),
-    ("TTFT p99", "ttft_ms", "p99"),
-    ("gap p50", "gap_ms", "p50"),
-    ("gap p99", "gap_ms", "p99"),
-    ("gap max", "gap_ms", "max"),
-    ("E2E p50", "e2e_ms", "p50"),
-    ("E2E p99", "e2e_ms", "p99"),
-    ("CPU s", "cpu_s", None),
-    ("wall s", "wall_s", None),
-    ("peak MB", "peak_mb", None),
-)
+FIGURES = (*RATIOS, ("CPU s", "cpu_s", ""), ("wall s", "wall_s", ""), ("peak MB", "peak_mb", ""))
 
 
-def figure(made: Row, what: str, rank: str | None) -> float | None:
+def figure(made: Row, what: str, rank: str) -> float | None:
     """One figure of a row; None where the client has none."""
     found = made.get(what)
     value = found.get(rank) if rank and found else found
@@ -109,13 +97,7 @@ def ratios(rows: list[Row]) -> None:
     names = [tool.name for tool in TOOLS if tool.name != OURS]
     print("\nours / theirs, medians" + "".join(f"{name:>12}" for name in names))
     for head, what, rank in FIGURES:
-        medians: dict[str, float | None] = {}
-        for name in (OURS, *names):
-            values = [figure(made, what, rank) for made in rows if made["tool"] == name]
-            there = [value for value in values if value is not None]
-            medians[name] = median(there) if there else None
-        mine = medians[OURS]
-        cells = (None if mine is None or not medians[name] else mine / medians[name] for name in names)  # type: ignore[operator]
+        cells = (ratio(rows, name, what, rank) for name in names)
         print(f"{head:22}" + "".join(f"{'–' if cell is None else format(cell, '.4f'):>12}" for cell in cells))
 
 
