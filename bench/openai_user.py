@@ -32,7 +32,7 @@ class OpenAISdkUser(PlainRequestsUser):
         request_id, sent_ns = uuid.uuid4().hex, time.time_ns()
         chunks = client(settings.target.url).chat.completions.create(
             model=settings.ask.model,
-            messages=[{"role": role, "content": content} for role, content in prompt.messages],
+            messages=[{"role": message.role, "content": message.content} for message in prompt.messages],
             max_tokens=settings.ask.max_tokens,
             stream=True,
             stream_options={"include_usage": True},

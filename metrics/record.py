@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from wire.values import Usage
+from wire.values import Embeddings, Usage
 
 # When in the run a request was made: in the warm-up that was asked for, while users were still being started, while
 # all ran, or cut short by (or finished within the grace of) the end.
@@ -13,7 +13,10 @@ Phase = Literal["warm-up", "ramp-up", "steady", "drain"]
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Which request of the run it was: `worker` and `sequence` (the worker's own count) name it for good."""
+    """Which request of the run it was: `worker` and `sequence` (the worker's own count) name it for good.
+
+    `session` is the sequence of the conversation's first request, and `turn` counts its requests from 1.
+    """
 
     worker: int
     sequence: int
@@ -22,6 +25,8 @@ class Identity:
     model: str
     prompt_id: str
     max_tokens: int
+    session: int | None = None
+    turn: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,4 +78,5 @@ class Record:
     clock_step_ns: int = 0
     resends: int = 0
     phase: Phase = "steady"
+    embeddings: Embeddings | None = None
     kept: Kept | None = None

@@ -2,7 +2,7 @@
 
 from metrics.histogram import bucket
 from metrics.record import Identity, Kept, Phase, Record
-from wire.values import Chunk, Transcript, Usage
+from wire.values import Answer, Chunk, Embeddings, ToolCall, Transcript, Usage
 
 
 class Tally:
@@ -11,17 +11,20 @@ class Tally:
     An answer that is not streamed has no first output: it arrives whole, so its TTFT and gaps are absent.
     """
 
-    def __init__(self, *, streamed: bool, keep_text: bool = False, late_stamps: frozenset[int] = frozenset()) -> None:
+    def __init__(self, *, streamed: bool, late_stamps: frozenset[int] = frozenset()) -> None:
         self._streamed = streamed
         self._late_stamps = late_stamps
-        self._texts: tuple[list[str], list[str]] | None = ([], []) if keep_text else None
+        self._text: list[str] = []
+        self._thinking: list[str] = []
+        self._pieces: list[ToolCall] = []
+        self._context: tuple[int, ...] | None = None
+        self._embeddings: Embeddings | None = None
         self._gaps: dict[int, int] = {}
         self._longest_gap_ns: int | None = None
         self._first_output_ns: int | None = None
         self._first_answer_ns: int | None = None
         self._last_output_ns: int | None = None
-        self._output_chunks = self._coalesced = self._late = self._text_chars = self._thinking_chars = 0
-        self._tool_calls: set[int] = set()
+        self._output_chunks = self._coalesced = self._late = 0
         self.usage = Usage()
         self.done = False
         self.finish_reason: str | None = None
@@ -29,34 +32,31 @@ class Tally:
 
     def add(self, chunk: Chunk) -> None:
         """Take in the next chunk, in order of arrival."""
-        ns, text, thinking, tool_calls, finish_reason, usage, done, error, broken, ends_thinking = chunk
-        if ends_thinking:
+        ns, text, thinking, tool_calls, finish_reason, usage, done, error, broken, ends, context, embeddings = chunk
+        if ends:
             self._all_was_thinking()
         if text or thinking or tool_calls:
             self._add_output(ns, answer=bool(text or tool_calls))
-            self._text_chars += len(text)
-            self._thinking_chars += len(thinking)
-            if tool_calls:
-                self._tool_calls.update(call.place for call in tool_calls)
-            if self._texts:
-                self._texts[0].append(text)
-                self._texts[1].append(thinking)
+            self._text.append(text)
+            self._thinking.append(thinking)
+            self._pieces.extend(tool_calls)
         if finish_reason:
             self.finish_reason = finish_reason
         if usage:
             self.usage = usage
         if done:
             self.done = True
+        if context is not None:
+            self._context = context
+        if embeddings is not None:
+            self._embeddings = embeddings
         if error is not None or broken is not None:
             self.failed = chunk
 
     def _all_was_thinking(self) -> None:
-        self._thinking_chars, self._text_chars = self._thinking_chars + self._text_chars, 0
         self._first_answer_ns = None
-        if self._texts:
-            answer, thinking = self._texts
-            thinking.extend(answer)
-            answer.clear()
+        self._thinking.extend(self._text)
+        self._text.clear()
 
     def _add_output(self, ns: int, *, answer: bool) -> None:
         self._output_chunks += 1
@@ -76,6 +76,21 @@ class Tally:
                 self._late += ns in self._late_stamps
         self._last_output_ns = ns
 
+    def answer(self) -> Answer:
+        """What was said, whole; the pieces of a tool call's arguments joined."""
+        calls: dict[int, ToolCall] = {}
+        for piece in self._pieces:
+            whole = calls.get(piece.place)
+            if whole is None:
+                calls[piece.place] = piece
+                continue
+            arguments = whole.arguments
+            if piece.arguments is not None:
+                joins = isinstance(arguments, str) and isinstance(piece.arguments, str)
+                arguments = f"{arguments}{piece.arguments}" if joins else piece.arguments
+            calls[piece.place] = ToolCall(whole.place, whole.id or piece.id, whole.name or piece.name, arguments)
+        return Answer("".join(self._text), "".join(self._thinking), tuple(calls.values()), self._context)
+
     def record(
         self,
         identity: Identity,
@@ -83,12 +98,12 @@ class Tally:
         outcome: str,
         error: str,
         *,
-        prompt_text: str = "",
+        prompt_text: str | None = None,
         phase: Phase = "steady",
         interpreted_ns: int | None = None,
     ) -> Record:
-        """The Record of the request that this answer belongs to."""
-        streamed = self._streamed
+        """The Record of the request that this answer belongs to; the texts are kept where the prompt's is given."""
+        streamed, answer = self._streamed, self.answer()
         return Record(
             identity=identity,
             outcome=outcome,
@@ -108,9 +123,9 @@ class Tally:
             output_chunks=self._output_chunks,
             coalesced_chunks=self._coalesced,
             late_chunks=self._late,
-            text_chars=self._text_chars,
-            thinking_chars=self._thinking_chars,
-            tool_calls=len(self._tool_calls),
+            text_chars=len(answer.text),
+            thinking_chars=len(answer.thinking),
+            tool_calls=len(answer.tool_calls),
             gaps=self._gaps,
             longest_gap_ns=self._longest_gap_ns,
             usage=self.usage,
@@ -120,6 +135,7 @@ class Tally:
             clock_stamps=transcript.clock_stamps,
             clock_step_ns=transcript.clock_step_ns,
             resends=transcript.resends,
+            embeddings=self._embeddings,
             phase=phase,
-            kept=Kept(prompt_text, *("".join(parts) for parts in self._texts)) if self._texts else None,
+            kept=None if prompt_text is None else Kept(prompt_text, answer.text, answer.thinking),
         )

@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import orjson
 
-from payloads.prompt import ROLES, Prompt
+from payloads.prompt import ROLES, Message, Prompt
 
 FIELDS = ("id", "prompt", "system", "messages", "max_tokens", "options", "format", "tags", "weight")
 MAX_WEIGHT = 1e9  # Weights are added up; a sum that overflows would leave nothing to choose.
@@ -88,12 +88,12 @@ def _text(value: object, name: str) -> str:
     return value
 
 
-def _messages(fields: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
+def _messages(fields: Mapping[str, object]) -> tuple[Message, ...]:
     if "messages" not in fields:
         if "prompt" not in fields:
             raise ValueError("neither prompt nor messages; give one of them")
-        asked = (("user", _text(fields["prompt"], "prompt")),)
-        return (("system", _text(fields["system"], "system")), *asked) if "system" in fields else asked
+        asked = (Message("user", _text(fields["prompt"], "prompt")),)
+        return (Message("system", _text(fields["system"], "system")), *asked) if "system" in fields else asked
     for other in ("prompt", "system"):
         if other in fields:
             raise ValueError(f"both {other} and messages; put the {other} into messages")
@@ -104,12 +104,12 @@ def _messages(fields: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
         raise ValueError("messages is empty; give at least one message")
     messages = tuple(_message(message, f"messages[{at}]") for at, message in enumerate(given))
     # Ollama answers an empty prompt by loading the model: a request without a token, which would spoil the numbers.
-    if not any(content.strip() for role, content in messages if role != "system"):
+    if not any(message.content.strip() for message in messages if message.role != "system"):
         raise ValueError("messages ask nothing; give a user message with some content")
     return messages
 
 
-def _message(message: object, name: str) -> tuple[str, str]:
+def _message(message: object, name: str) -> Message:
     if not isinstance(message, dict):
         _wrong(name, message, 'make it {"role": …, "content": …}')
     _known(message, ("role", "content"), f"field of {name}")
@@ -121,7 +121,7 @@ def _message(message: object, name: str) -> tuple[str, str]:
         _wrong(f"{name}.role", role, f"use {', '.join(ROLES)}")
     if not isinstance(content, str):
         _wrong(f"{name}.content", content, "put a text in quotes")
-    return role, content
+    return Message(role, content)
 
 
 def _max_tokens(value: object) -> int | None:

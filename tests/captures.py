@@ -58,7 +58,7 @@ def transcript(exchange: dict[str, Any], cuts: list[int] | None = None) -> Trans
 
 def read(api: Api, seen: Transcript) -> tuple[list[Chunk], Tally, reading.Verdict]:
     """Chunks, what they come to, and the verdict."""
-    tally = Tally(streamed=seen.streamed, keep_text=True)
+    tally = Tally(streamed=seen.streamed)
     chunks = []
     for chunk in reading.chunks(api, seen):
         chunks.append(chunk)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from payloads.corpus import BUILT_IN, DEFAULT, FOLDER, PayloadError, load, read_corpus
 from payloads.line import FIELDS, NOT_OPTIONS, read_line
-from payloads.prompt import ROLES, Prompt
+from payloads.prompt import ROLES, Message, Prompt
 
 
 def write(folder: Path, *lines: str, name: str = "mine.jsonl") -> Path:
@@ -76,7 +76,9 @@ values = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(al
 prompts = st.builds(
     Prompt,
     id=contents,
-    messages=st.lists(st.tuples(st.sampled_from(ROLES), contents), max_size=4).map(lambda m: (*m, ("user", "and?"))),
+    messages=st.lists(st.tuples(st.sampled_from(ROLES), contents), max_size=4).map(
+        lambda m: tuple(Message(*one) for one in (*m, ("user", "and?")))
+    ),
     max_tokens=st.none() | st.integers(1, 10**6),
     options=st.dictionaries(contents.filter(lambda name: name not in NOT_OPTIONS), values | st.lists(values)),
     format=st.none() | st.just("json") | st.dictionaries(contents, values),
@@ -88,7 +90,7 @@ prompts = st.builds(
 @given(prompts)
 def test_any_prompt_written_as_a_line_reads_back(prompt: Prompt) -> None:
     fields = {name: getattr(prompt, name) for name in FIELDS if name not in ("prompt", "system")}
-    fields["messages"] = [{"role": role, "content": content} for role, content in prompt.messages]
+    fields["messages"] = [{"role": role, "content": content} for role, content, *_ in prompt.messages]
     fields["options"] = dict(prompt.options)
     line = orjson.dumps(fields)
     assert b"\n" not in line

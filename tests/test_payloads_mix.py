@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from payloads.mix import Mix, nonce
-from payloads.prompt import ROLES, Prompt, unique
+from payloads.prompt import ROLES, Message, Prompt, unique
 
 
 def named(**weights: float) -> tuple[Prompt, ...]:
@@ -75,23 +75,23 @@ def test_nonces_are_eight_hex_characters_and_differ_in_every_part() -> None:
 def test_unique_opens_the_first_message_with_the_mark() -> None:
     prompt = Prompt("a", (("system", "Be short."), ("user", "Why?")), max_tokens=3, options={"seed": 1}, tags=("x",))
     marked = unique(prompt, "7f3a9c00")
-    assert marked.messages == (("system", "[7f3a9c00] Be short."), ("user", "Why?"))
+    assert marked.messages == (Message("system", "[7f3a9c00] Be short."), Message("user", "Why?"))
     assert (marked.id, marked.max_tokens, marked.options, marked.tags) == ("a", 3, {"seed": 1}, ("x",))
 
 
 def test_unique_marks_a_late_system_message_too_since_templates_may_put_it_first() -> None:
     marked = unique(Prompt("a", (("user", "Why?"), ("system", "Be short."))), "00")
-    assert marked.messages == (("user", "[00] Why?"), ("system", "[00] Be short."))
+    assert marked.messages == (Message("user", "[00] Why?"), Message("system", "[00] Be short."))
 
 
 @given(st.lists(st.tuples(st.sampled_from(ROLES), st.text()), min_size=1).map(tuple))
 def test_unique_changes_the_beginnings_and_keeps_the_rest(messages: tuple[tuple[str, str], ...]) -> None:
     prompt = Prompt("a", messages)
     marked = unique(prompt, "12345678")
-    kept = tuple((role, content.removeprefix("[12345678] ")) for role, content in marked.messages)
+    kept = tuple((role, content.removeprefix("[12345678] ")) for role, content, *_ in marked.messages)
     assert kept == messages
     # Whichever of the two a server renders first, it starts with the mark.
-    assert marked.messages[0][1].startswith("[12345678] ")
+    assert marked.messages[0].content.startswith("[12345678] ")
     assert marked.system is None or marked.system.startswith("[12345678] ")
 
 

@@ -11,12 +11,11 @@ from wire.values import Chunk, Transcript
 
 def told(chunks: list[Chunk]) -> tuple[str, str]:
     """Answer and thinking, as a Tally takes them."""
-    tally = Tally(streamed=True, keep_text=True)
+    tally = Tally(streamed=True)
     for chunk in chunks:
         tally.add(chunk)
-    kept = tally.record(Identity(0, 0, "", "", "", "", 1), Transcript(), "ok", "").kept
-    assert kept
-    return kept.output, kept.thinking
+    kept = tally.answer()
+    return kept.text, kept.thinking
 
 
 @given(

@@ -18,7 +18,7 @@ from users.lane import Lane
 from users.settings import Settings
 from users.transport import Transport
 from wire import reading
-from wire.values import Api, Chunk, Transcript
+from wire.values import Answer, Api, Chunk, Transcript
 
 
 class Work:
@@ -47,6 +47,7 @@ class LLMUser(User):
     abstract = True
     api: Api
     wait_time = constant(0)
+    answer = Answer()  # to the last request
 
     def on_start(self) -> None:
         """Connect this user with the run's settings; the connection itself opens with the first request."""
@@ -65,10 +66,17 @@ class LLMUser(User):
         if record.outcome != "ok" and self.work.settings.pause_after_error_s:
             gevent.sleep(self.work.settings.pause_after_error_s)
 
-    def generate(self, prompt: Prompt | None = None, scheduled_ns: int | None = None) -> Record:
+    def generate(
+        self,
+        prompt: Prompt | None = None,
+        scheduled_ns: int | None = None,
+        session: int | None = None,
+        turn: int = 1,
+    ) -> Record:
         """Send one request, wait for its answer, read it, fire the `generation` event; give the Record.
 
-        Without a prompt the mix chooses. Also a request that the end of the run cuts leaves its Record.
+        Without a prompt the mix chooses. What was said is in `self.answer`. Also a request that the end of the run cuts
+        leaves its Record. `session` and `turn` are those of `Identity`.
         """
         work, s = self.work, self.work.settings
         sequence = work.next_sequence()
@@ -86,6 +94,8 @@ class LLMUser(User):
             model=s.ask.model,
             prompt_id=prompt.id,
             max_tokens=prompt.max_tokens or s.ask.max_tokens,
+            session=session,
+            turn=turn,
         )
         exchange, phase = Exchange(scheduled_ns), work.phase()
         work.health.in_flight += 1
@@ -119,7 +129,7 @@ class LLMUser(User):
         """Interpret an answer that has ended, in slices of a millisecond, with the loop's turn between them."""
         api, s = self.api, self.work.settings
         streamed = s.ask.stream and transcript.streamed
-        tally = Tally(streamed=streamed, keep_text=s.keep_text, late_stamps=transcript.late_stamps)
+        tally = Tally(streamed=streamed, late_stamps=transcript.late_stamps)
         try:
             for count, chunk in enumerate(reading.chunks(api, transcript)):
                 tally.add(chunk)
@@ -128,7 +138,8 @@ class LLMUser(User):
         except Exception as fault:  # noqa: BLE001 - whatever a server thinks of, its request keeps its row
             tally.failed = Chunk(0, broken=f"unreadable: {fault!r}")
         outcome, error = reading.verdict(api, transcript, tally.done, tally.finish_reason, tally.failed)
-        asked = "\n\n".join(content for _, content in prompt.messages) if s.keep_text else ""
+        self.answer = tally.answer()
+        asked = "\n\n".join(message.content for message in prompt.messages) if s.keep_text else None
         return tally.record(
             identity,
             transcript,

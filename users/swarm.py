@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +14,13 @@ from locust.runners import STATE_MISSING, STATE_RUNNING, STATE_SPAWNING, MasterR
 from metrics.folder import new_path, run_name
 from metrics.publish import ACKNOWLEDGE, Publisher
 from metrics.recorder import Recorder
-from metrics.validity import finding
 from users import stamps
-from users.base import LLMUser, Work
+from users.base import Work
 from users.errors import UsageError
 from users.exchange import plain_socket
 from users.health import Health, spare_the_loop
 from users.options import OURS
-from users.preflight import Preflight, Server, WarmUp, apis_spoken
+from users.preparation import Prepared, prepare
 from users.settings import Settings, check_form, settings
 from users.target import target
 
@@ -52,8 +50,7 @@ class Swarm:
         self._own_target = self.options.host
         self._chosen: dict[str, str] = {}
         self.ending = False
-        self._server: Server | None = None
-        self._warm_up: WarmUp | None = None
+        self._prepared: Prepared | None = None
         self._kernel_stamps = False
         self._closing: gevent.Greenlet | None = None
 
@@ -83,37 +80,12 @@ class Swarm:
         if not options.api_key and _origin(options.host) == _origin(self._own_target):
             # Only where the key was meant for: a form can name any host.
             options.api_key = self._own_key
-        checked = settings(options)
-        try:
-            Path(options.run_dir).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"--run-dir {options.run_dir}: {error.strerror}; name a folder that can be made") from None
-        if not os.access(options.run_dir, os.W_OK):
-            raise UsageError(f"--run-dir {options.run_dir} cannot be written to; name another folder")
-        preflight = Preflight(checked, options.ca_cert, options.insecure)
-        server = preflight.server()
-        options.model = preflight.model(server)
-        apis = self._choose_classes(server, classes_named or self.options.user_classes or [])
-        self.environment.host = options.host = checked.target.url
-        self._chosen = {"host": options.host, "model": options.model, "api_key": options.api_key}
-        self._server, self._warm_up = server, preflight.warm_up(apis[0], options.model) if apis else None
-        self.findings = []
-        if self._warm_up and self._warm_up.outcome != "ok":
-            what = f"the warm-up request ended as {self._warm_up.outcome}: {self._warm_up.error}"
-            self.findings.append(finding("warm-up", "remark", what, "see whether the server is healthy"))
-            print(f"tokenswarm: warning: {what}", file=sys.stderr)
-
-    def _choose_classes(self, server: Server, named: list[str]) -> list[Any]:
-        """Let those classes run that the server speaks to; the APIs of them. What was named must be spoken to."""
-        classes = [c for c in self._classes if not named or c.__name__ in named]
-        apis = [c.api for c in classes if issubclass(c, LLMUser)]
-        spoken = apis_spoken(server, apis)
-        foreign = [c for c in classes if issubclass(c, LLMUser) and c.api not in spoken]
-        if foreign and (named or not spoken):
-            names = ", ".join(sorted(c.__name__ for c in foreign))
-            raise UsageError(f"{names}: the server speaks only /v1; use OpenAIChatUser or OpenAICompletionsUser")
-        self.environment.user_classes = [c for c in classes if c not in foreign]
-        return list(spoken)
+        self._prepared = prepared = prepare(options, self._classes, classes_named or options.user_classes or [])
+        self.environment.user_classes = list(prepared.classes)
+        self.environment.host = options.host
+        # What the options become here must reach the workers, whatever a form puts over them.
+        self._chosen = {name: getattr(options, name) for name in ("host", "model", "api_key")}
+        self.findings = list(prepared.findings)
 
     def prepare_from_form(self, form: Any) -> None:
         """The same for a run that begins in the web form. Raises UsageError."""
@@ -184,13 +156,13 @@ class Swarm:
         path = new_path(options.run_dir, run_name(options.name, time.time()))
         options.run_id = path.name
         kept = {name: getattr(options, name, None) for name in (*LOCUSTS, *sorted(OURS - SECRET))}
-        server = self._server
+        prepared = self._prepared
         circumstances = {
             "name": options.name,
             "options": kept,
             "seed": options.seed,
-            "target": {"host": options.host, "model": options.model, **(asdict(server) if server else {})},
-            "warmup": asdict(self._warm_up) if self._warm_up else None,
+            "target": {"host": options.host, "model": options.model},
+            **(prepared.circumstances() if prepared else {}),
             "user_classes": [c.__name__ for c in self.environment.user_classes],
         }
         self.recorder = Recorder(self.environment, path, circumstances, locust_csv=not options.csv_prefix)

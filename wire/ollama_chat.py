@@ -12,7 +12,7 @@ done_by_sentinel = False
 
 def build(prompt: Prompt, ask: Ask) -> Call:
     """The request for a prompt: its messages as they are."""
-    messages = [{"role": role, "content": content} for role, content in prompt.messages]
+    messages = [{"role": message.role, "content": message.content} for message in prompt.messages]
     return ollama.call(PATH, prompt, ask, {"messages": messages})
 
 

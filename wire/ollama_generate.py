@@ -20,4 +20,6 @@ def build(prompt: Prompt, ask: Ask) -> Call:
 
 def read(ns: int, frame: dict[str, Any]) -> Chunk:
     """One line: `response`, `thinking`, and the numbers when it is done. Empty lines (tag tokens) carry no output."""
-    return ollama.chunk(ns, frame, frame.get("response") or "", frame.get("thinking") or "")
+    chunk = ollama.chunk(ns, frame, frame.get("response") or "", frame.get("thinking") or "")
+    context = frame.get("context")
+    return chunk if context is None else chunk._replace(context=tuple(context))

@@ -13,7 +13,9 @@ done_by_sentinel = True
 
 def build(prompt: Prompt, ask: Ask) -> Call:
     """The request for a prompt: its messages as they are."""
-    asked: dict[str, Any] = {"messages": [{"role": role, "content": content} for role, content in prompt.messages]}
+    asked: dict[str, Any] = {
+        "messages": [{"role": message.role, "content": message.content} for message in prompt.messages]
+    }
     if ask.think is not None:
         asked["reasoning_effort"] = openai.effort(ask.think)
     return openai.call(PATH, prompt, ask, asked)

@@ -1,7 +1,7 @@
-"""The values of the wire: what is sent (`Ask`, `Call`), what came (`Transcript`), what it says (`Chunk`, `Usage`)."""
+"""The values of the wire: what is sent (`Ask`, `Call`), what came (`Transcript`), what it says (`Chunk`, `Answer`)."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
 from payloads.prompt import Prompt
@@ -11,12 +11,17 @@ FailureKind = Literal["refused", "timeout", "closed", "protocol", "cancelled"]
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What every request of a run asks beside the prompt; `max_tokens` is always sent."""
+    """What every request of a User class asks beside the prompt; `max_tokens` is always sent.
+
+    `options` are sampling options and `fields` what stands beside them in the body; a prompt's own go first.
+    """
 
     model: str
     max_tokens: int = 128
     stream: bool = True
     think: bool | str | None = None
+    options: Mapping[str, object] = field(default_factory=dict)
+    fields: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +102,26 @@ class ToolCall(NamedTuple):
     arguments: object
 
 
+class Embeddings(NamedTuple):
+    """What an embedding answer holds: how many vectors, of how many numbers, and how many of them are bad.
+
+    A bad vector has another dimension than the first, or anything but finite numbers, or only zeros.
+    """
+
+    vectors: int
+    dimension: int
+    bad: int = 0
+
+
+class Answer(NamedTuple):
+    """All that the model said, whole; `context` are the token ids that /api/generate hands back."""
+
+    text: str = ""
+    thinking: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    context: tuple[int, ...] | None = None
+
+
 class Chunk(NamedTuple):
     """One frame of an answer, with the arrival of its last byte in wall-clock ns.
 
@@ -115,6 +140,8 @@ class Chunk(NamedTuple):
     error: str | None = None
     broken: str | None = None
     ends_thinking: bool = False
+    context: tuple[int, ...] | None = None
+    embeddings: Embeddings | None = None
 
     @property
     def output(self) -> bool:

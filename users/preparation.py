@@ -1,0 +1,68 @@
+"""All that happens before any load: options checked, the server asked, the User classes chosen."""
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from metrics.validity import finding
+from users.base import LLMUser
+from users.errors import UsageError
+from users.preflight import Preflight, Server, WarmUp, apis_spoken
+from users.settings import settings
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a run begins with: the classes that will run, what was learnt of the server, and what is odd already."""
+
+    classes: tuple[Any, ...]
+    target: dict[str, Any]
+    warm_up: WarmUp | None
+    findings: tuple[dict[str, Any], ...] = ()
+
+    def circumstances(self) -> dict[str, Any]:
+        """Its part of run.json."""
+        return {"target": self.target, "warmup": asdict(self.warm_up) if self.warm_up else None}
+
+
+def prepare(options: Any, classes: Sequence[Any], named: Sequence[str]) -> Prepared:
+    """Check the options and ask the server; `host` and `model` are filled in. Raises UsageError; no load was sent."""
+    checked = settings(options)
+    _check_run_dir(options.run_dir)
+    preflight = Preflight(checked, options.ca_cert, options.insecure)
+    server = preflight.server()
+    options.model = preflight.model(server)
+    options.host = checked.target.url
+    chosen = _choose(classes, server, named)
+    apis = list(dict.fromkeys(c.api for c in chosen if issubclass(c, LLMUser)))
+    warm_up = preflight.warm_up(apis[0], options.model) if apis else None
+    findings = []
+    if warm_up and warm_up.outcome != "ok":
+        what = f"the warm-up request ended as {warm_up.outcome}: {warm_up.error}"
+        findings.append(finding("warm-up", "remark", what, "see whether the server is healthy"))
+        print(f"tokenswarm: warning: {what}", file=sys.stderr)
+    target = {"host": options.host, "model": options.model, **asdict(server)}
+    return Prepared(tuple(chosen), target, warm_up, tuple(findings))
+
+
+def _check_run_dir(run_dir: str) -> None:
+    try:
+        Path(run_dir).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--run-dir {run_dir}: {error.strerror}; name a folder that can be made") from None
+    if not os.access(run_dir, os.W_OK):
+        raise UsageError(f"--run-dir {run_dir} cannot be written to; name another folder")
+
+
+def _choose(classes: Sequence[Any], server: Server, named: Sequence[str]) -> list[Any]:
+    """Those classes that the server speaks to. What was named must be spoken to."""
+    wanted = [c for c in classes if not named or c.__name__ in named]
+    spoken = apis_spoken(server, [c.api for c in wanted if issubclass(c, LLMUser)])
+    foreign = [c for c in wanted if issubclass(c, LLMUser) and c.api not in spoken]
+    if foreign and (named or not spoken):
+        names = ", ".join(sorted(c.__name__ for c in foreign))
+        raise UsageError(f"{names}: the server speaks only /v1; use OpenAIChatUser or OpenAICompletionsUser")
+    return [c for c in wanted if c not in foreign]
