@@ -50,6 +50,7 @@ class Job:
     sink: Sink
     keep_alive_ns: int | None = None
     delay_ns: int = 0  # dead time between the load and the queue: no field of Ollama's tells of it
+    context_tokens: int | None = None  # the num_ctx that it asks for; `None` = as it is loaded, or the default
     arrived_ns: int = 0
     ready_ns: int = 0
     slot_ns: int = 0

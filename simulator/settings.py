@@ -3,8 +3,8 @@
 import argparse
 import math
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 NS_PER_S = 1_000_000_000
@@ -22,6 +22,12 @@ _GO_UNITS_NS = {
 }
 _GO_DURATION = re.compile(r"([+-]?)((?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|ms|s|m|h))+")
 _GO_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
+_UNITS_BYTES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+_MODELS_HELP = (
+    "comma-separated, a size may follow (a=4gb); words in a name say what it can do: think, tool, vision, insert, "
+    "embed; native, qwen3, harmony choose how its output is told apart"
+)
+_MODELS = "sim,sim-think,sim-tools,sim-vision,sim-embed"
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,7 @@ class Settings:
 
     host: str = "127.0.0.1"
     port: int = 11434
-    models: tuple[str, ...] = ("sim:latest", "sim-think:latest")
+    models: Mapping[str, int | None] = field(default_factory=lambda: _models(_MODELS))  # full name: size, bytes
     version: str = "0.32.15"
     seed: int = 0
     parallel: int = 4
@@ -100,13 +106,25 @@ def _keep_alive(text: str) -> int:
         raise argparse.ArgumentTypeError(f"{error} (say 5m, 90s, 0 or -1m for ever)") from None
 
 
-def _models(text: str) -> tuple[str, ...]:
-    names = tuple(name.strip() for name in text.split(",") if name.strip())
-    if not names:
+def _size(text: str) -> int:
+    """A size such as 4gb, 512mib or 1000 in bytes."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]?i?b?)", text.strip().lower())
+    if match is None or match[2] not in _UNITS_BYTES or not float(match[1]):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size (say 4gb, 512mb, 2.5gib)")
+    return round(float(match[1]) * _UNITS_BYTES[match[2]])
+
+
+def _models(text: str) -> dict[str, int | None]:
+    named = [name.strip() for name in text.split(",") if name.strip()]
+    if not named:
         raise argparse.ArgumentTypeError("name at least one model")
-    if any(name.startswith("fault-") for name in names):
+    if any(name.startswith("fault-") for name in named):
         raise argparse.ArgumentTypeError("names that begin with fault- are taken: those models are always there")
-    return tuple(dict.fromkeys(name if ":" in name else f"{name}:latest" for name in names))
+    sizes: dict[str, int | None] = {}
+    for one in named:
+        name, _, size = one.partition("=")
+        sizes[name if ":" in name else f"{name}:latest"] = _size(size) if size else None
+    return sizes
 
 
 class _Parser(argparse.ArgumentParser):
@@ -127,7 +145,7 @@ def parser() -> argparse.ArgumentParser:
     add = at.add_argument
     add("--host", default=d.host, help="address to listen on")
     add("--port", type=_whole(0, 65535), default=d.port, help="TCP port, 0 = any free one")
-    add("--models", type=_models, default=d.models, help='comma-separated; "think" in a name makes a thinking model')
+    add("--models", type=_models, default=_MODELS, help=_MODELS_HELP)
     add("--version", default=d.version, help="the version that /api/version reports")
     add("--seed", type=int, default=d.seed, help="seed of lengths and texts")
     add("--parallel", type=_whole(1), default=d.parallel, help="slots: requests generated at once")

@@ -153,6 +153,7 @@ def test_lateness_is_a_bounded_histogram() -> None:
         ["--keep-alive", "soon"],
         ["--models", "fault-x"],
         ["--models", ","],
+        ["--models", "a=big"],
         ["--tls-cert", "only-one.pem"],
         ["--nonsense"],
         ["--parallel", "nan"],
@@ -168,5 +169,27 @@ def test_a_mistake_is_one_line_and_exit_code_2(wrong: list[str], capsys: pytest.
 
 
 def test_every_fault_is_listed() -> None:
-    listed = {model["name"] for model in models.tags(models.catalogue(("sim:latest",)).values())["models"]}
+    listed = {model["name"] for model in models.tags(models.catalogue({"sim:latest": None}).values())["models"]}
     assert listed == {"sim:latest", *(f"{name}:latest" for name in FAULTS)}
+
+
+def test_the_words_of_a_name_say_what_the_model_can_do() -> None:
+    able = {
+        name: models.named(name) for name in ("sim", "sim-think", "sim-tools-native", "sim-think-qwen3", "my-embed")
+    }
+    assert [model.capabilities for model in able.values()] == [
+        ("completion",),
+        ("completion", "thinking"),
+        ("completion", "tools"),
+        ("completion", "thinking"),
+        ("embedding",),
+    ]
+    assert [model.path for model in able.values()] == ["G", "G", "N", "B", "G"]
+
+
+def test_a_size_follows_a_models_name() -> None:
+    assert dict(from_args(["--models", "a=4gb,b:1=2.5GiB,c"]).models) == {
+        "a:latest": 4_000_000_000,
+        "b:1": 2_684_354_560,
+        "c:latest": None,
+    }
