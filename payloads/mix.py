@@ -2,16 +2,10 @@
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from hashlib import blake2b
 from itertools import accumulate
 
+from payloads.chance import digest, fraction
 from payloads.prompt import Prompt
-
-
-def _digest(size: int, *parts: object) -> bytes:
-    # A hash of the place, not a generator's state: workers need no shared state, a pick does not depend on the picks
-    # before it, and the answer is fixed by RFC 7693 rather than by a Python version.
-    return blake2b("/".join(map(str, parts)).encode(), digest_size=size).digest()
 
 
 def nonce(seed: int, worker: int, sequence: int, run: str) -> str:
@@ -19,7 +13,7 @@ def nonce(seed: int, worker: int, sequence: int, run: str) -> str:
 
     It depends on `run` too, since a server still holds the prompts of the run before.
     """
-    return _digest(4, "nonce", seed, worker, sequence, run).hex()
+    return digest(4, "nonce", seed, worker, sequence, run).hex()
 
 
 class Mix:
@@ -40,8 +34,6 @@ class Mix:
 
     def pick(self, worker: int, sequence: int) -> Prompt:
         """The prompt of a worker's request number `sequence`; the same seed, worker and sequence give the same one."""
-        # 53 bits, so that the fraction is exact in a float and stays below 1.
-        fraction = (int.from_bytes(_digest(8, self.seed, worker, sequence)) >> 11) * 2.0**-53
-        at = bisect_right(self._edges, fraction * self._edges[-1])
+        at = bisect_right(self._edges, fraction(self.seed, worker, sequence) * self._edges[-1])
         # The product may still be rounded up to the last edge.
         return self.prompts[min(at, len(self.prompts) - 1)]
