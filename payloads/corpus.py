@@ -5,8 +5,9 @@ from codecs import BOM_UTF8
 from dataclasses import replace
 from pathlib import Path
 
-from payloads.line import MAX_WEIGHT, nearest, read_line
+from payloads.line import MAX_WEIGHT, read_line
 from payloads.prompt import Prompt
+from payloads.wording import nearest
 
 BUILT_IN = ("chat", "long", "code", "json", "reasoning")
 DEFAULT = "chat"

@@ -1,12 +1,12 @@
 """One line of a corpus: from bytes to a Prompt, or to what is wrong with it."""
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import NoReturn
 
 import orjson
 
 from payloads.prompt import ROLES, Message, Prompt
+from payloads.wording import nearest, shown
 
 FIELDS = ("id", "prompt", "system", "messages", "max_tokens", "options", "format", "tags", "weight")
 MAX_WEIGHT = 1e9  # Weights are added up; a sum that overflows would leave nothing to choose.
@@ -24,20 +24,6 @@ NOT_OPTIONS = {
     "messages": "put it beside options",
     "prompt": "put it beside options",
 }
-
-
-def nearest(word: str, names: Iterable[str]) -> str:
-    """The right name a misspelt one is likely to mean, as the end of an error message; else empty."""
-    close = difflib.get_close_matches(word.lower(), list(names), n=1)
-    return f"; did you mean {close[0]}?" if close else ""
-
-
-def shown(value: object) -> str:
-    """A JSON value as an error message shows it: on one line, and short."""
-    if isinstance(value, list | dict):
-        return "a list" if isinstance(value, list) else "an object"
-    text = orjson.dumps(value).decode()
-    return text if len(text) <= 40 else f"{text[:40]}…"
 
 
 def read_line(line: bytes, default_id: str) -> Prompt:
