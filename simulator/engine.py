@@ -1,111 +1,77 @@
-"""The schedule: load queue, slots, prefill, and one decode step at a time for all running slots, as real engines batch.
+"""The schedule: loads, slots, prefill, and one decode step at a time for all running slots, as real engines batch.
 
 Pure: it reads the clock that it is given, and never sleeps. `advance` does what is due and says when to call again.
 """
 
 import heapq
-from collections import OrderedDict, deque
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Protocol
 
+from simulator.job import Job as Job
+from simulator.job import Sink as Sink
+from simulator.job import Timing as Timing
 from simulator.loader import Busy, Loader
+from simulator.models import context_tokens, memory_bytes
+from simulator.runner import Need, Runner
 from simulator.settings import NS_PER_MS, NS_PER_S, Settings
 
 WARM_NS = NS_PER_MS  # what finding a loaded model takes: Ollama never says 0
 _LEAST_EVAL_NS = 1_000  # Ollama's eval_duration of a single token
-_CACHED_PROMPTS = 4096
+_SHARE_NS = 110 * NS_PER_MS  # what finding a loaded model by another of its names takes the first time
 _LOST_NS = NS_PER_S  # behind by more than this the process was stopped: go on from now instead of a burst
-
-
-@dataclass(frozen=True)
-class Timing:
-    """Where the time of one request went, ns, with Ollama's meanings."""
-
-    total_ns: int  # since the request was read: includes the waits for the load and for a slot
-    load_ns: int  # until the model was there
-    prompt_ns: int
-    eval_ns: int  # first to last token: one interval fewer than tokens
-
-
-class Sink(Protocol):
-    """Who hears of a job. `due_ns` is the planned time, on the engine's clock."""
-
-    def token(self, number: int, due_ns: int) -> None:
-        """Token `number`, from 1, was generated."""
-
-    def finished(self, due_ns: int, timing: Timing) -> None:
-        """The last token was generated (or, for a job of 0 tokens, the model is loaded)."""
-
-
-@dataclass(eq=False)
-class Job:
-    """One request in the engine; with 0 output tokens it only loads the model."""
-
-    model: str
-    prompt_key: int
-    prompt_tokens: int
-    output_tokens: int
-    sink: Sink
-    keep_alive_ns: int | None = None
-    delay_ns: int = 0  # dead time between the load and the queue: no field of Ollama's tells of it
-    context_tokens: int | None = None  # the num_ctx that it asks for; `None` = as it is loaded, or the default
-    arrived_ns: int = 0
-    ready_ns: int = 0
-    slot_ns: int = 0
-    first_ns: int = 0
-    last_ns: int = 0
-    produced: int = 0
-    not_before_ns: int = 0
-    holds_model: bool = False
-    done: bool = False
 
 
 @dataclass
 class Engine:
-    """N slots with an endless FIFO before them, and the loader before that."""
+    """N slots a loaded model with an endless FIFO before them, and the loader before that."""
 
     settings: Settings
     clock: Callable[[], int]
     on_tick: Callable[[int], None] = lambda late_ns: None
     loader: Loader = field(init=False)
     slots: dict[Job, None] = field(default_factory=dict)  # running, prefilling ones too; a dict keeps their order
-    queue: deque[Job] = field(default_factory=deque)
     slips: int = 0  # times the schedule was given up because the process had been stopped
+    cached_tokens: int = 0  # prompt tokens that were not evaluated again
 
     def __post_init__(self) -> None:
         s = self.settings
-        self.loader = Loader(round(s.load_ms * NS_PER_MS), s.keep_alive_ns, s.max_queue)
+        self.loader = Loader(s.keep_alive_ns, s.max_queue, s.cache_tokens, s.memory_bytes, s.max_loaded_models)
+        self._load_ns = max(round(s.load_ms * NS_PER_MS), WARM_NS)
         self._step_ns = NS_PER_S / s.decode_tps
         self._decoding: dict[Job, None] = {}
-        self._loading: dict[str, list[Job]] = {}
         self._events: list[tuple[int, int, Callable[[int], None]]] = []
         self._order = count()
         self._tick_ns: int | None = None
-        self._cached: OrderedDict[tuple[str, int], None] = OrderedDict()
         self.accepted = 0  # jobs that are neither done nor cancelled
+        self._accepted: Counter[str] = Counter()  # by model's weights
 
     def submit(self, job: Job) -> None:
-        """Accept a job; Busy if too many wait for a load, or for a slot."""
-        s = self.settings
+        """Accept a job; Busy if too many wait for a load, or for a slot; TooBig if its model fits no memory."""
+        s, blob = self.settings, job.model.weights
         job.arrived_ns = job.arrived_ns or self.clock()
-        if s.max_waiting is not None and job.output_tokens and self.accepted >= s.parallel + s.max_waiting:
+        if s.max_waiting is not None and job.output_tokens and self._accepted[blob] >= s.parallel + s.max_waiting:
             raise Busy
         self._arrive(job)
         self.accepted += 1
+        self._accepted[blob] += 1
+        self._schedule()
 
     def cancel(self, job: Job) -> None:
         """The client is gone: free the slot and generate no more. Harmless on a job that is done."""
         if job.done:
             return
-        waiters = self._loading.get(job.model, [])
-        if job in waiters:
-            waiters.remove(job)
-            self.loader.waiting -= 1
-        elif job in self.queue:
-            self.queue.remove(job)
+        if job.runner is None:
+            self.loader.give_up(job)
+        elif job in job.runner.queue:
+            job.runner.queue.remove(job)
         self._leave(job)
+        self._schedule()
+
+    def unload(self, blob: str) -> None:
+        """Drop a model as soon as nobody uses it."""
+        self.loader.unload(blob, self.clock())
 
     def pause(self, job: Job, for_ns: int) -> None:
         """Let a running job keep its slot but decode nothing for a while."""
@@ -137,38 +103,46 @@ class Engine:
     def _at(self, due_ns: int, what: Callable[[int], None]) -> None:
         heapq.heappush(self._events, (due_ns, next(self._order), what))
 
+    def _need(self, job: Job) -> Need:
+        tokens = context_tokens(job.model, job.context_tokens, self.settings.context_tokens)
+        return Need(job.model, tokens, memory_bytes(job.model, tokens))
+
     def _arrive(self, job: Job) -> None:
-        if self.loader.is_loaded(job.model, self.clock()):
-            self._hold(job)
-            self._at(max(self.clock(), job.arrived_ns + WARM_NS), lambda due: self._ready(job))
+        need = self._need(job)
+        runner = self.loader.find(need, self.clock())
+        if runner is None:
+            self.loader.wait(job, need)
             return
-        self._drop_prompts(job.model)
-        to_load = self.loader.wait_for(job.model)
-        self._loading.setdefault(job.model, []).append(job)
-        if to_load is not None:
-            self._load(to_load)
+        new = self._hold(job, runner)
+        found_ns = min(_SHARE_NS, self._load_ns) if new else WARM_NS
+        self._at(max(self.clock(), job.arrived_ns + found_ns), lambda due: self._ready(job))
 
-    def _load(self, model: str) -> None:
-        self._at(self.clock() + max(self.loader.load_ns, WARM_NS), lambda due: self._loaded(model))
-
-    def _loaded(self, model: str) -> None:
-        following = self.loader.loaded(model, self.clock())
-        for job in self._loading.pop(model, []):
-            self.loader.waiting -= 1
-            self._hold(job)
+    def _schedule(self) -> None:
+        """Let the loader go on as far as it can without a wait."""
+        while (step := self.loader.advance(self.clock())) is not None:
+            if isinstance(step, Runner):
+                self._at(self.clock() + self._load_ns, lambda due, runner=step: self._loaded(runner))  # type: ignore[misc]
+                return
+            job, runner = step
+            self._hold(job, runner)
             self._ready(job)
-        if following is not None:
-            self._load(following)
 
-    def _hold(self, job: Job) -> None:
-        self.loader.hold(job.model)
-        job.holds_model = True
+    def _loaded(self, runner: Runner) -> None:
+        if self.loader.runners.get(runner.need.blob) is runner:  # else the load was broken off
+            job = self.loader.loaded(runner, self.clock())
+            self._hold(job, runner)
+            self._ready(job)
+            self._schedule()
+
+    def _hold(self, job: Job, runner: Runner) -> bool:
+        job.runner = runner
+        return self.loader.hold(runner, job.model.name, job.keep_alive_ns)
 
     def _ready(self, job: Job) -> None:
         if job.done:
             return
         job.ready_ns = self.clock()
-        if not job.output_tokens:
+        if not job.output_tokens and not job.embeds:
             self._finish(job, job.ready_ns)
             return
         if job.delay_ns:
@@ -178,27 +152,32 @@ class Engine:
 
     def _enqueue(self, job: Job) -> None:
         if not job.done:
-            self.queue.append(job)
-            self._fill_slots()
+            assert job.runner is not None
+            job.runner.queue.append(job)
+            self._fill_slots(job.runner)
 
-    def _fill_slots(self) -> None:
-        while self.queue and len(self.slots) < self.settings.parallel:
-            job = self.queue.popleft()
+    def _fill_slots(self, runner: Runner) -> None:
+        while runner.queue and runner.busy < self.settings.parallel:
+            job = runner.queue.popleft()
+            runner.busy += 1
             self.slots[job] = None
             job.slot_ns = self.clock()
-            cached = self.settings.prompt_cache and (job.model, job.prompt_key) in self._cached
-            prefill_tokens = 1 if cached else job.prompt_tokens
+            if self.settings.prompt_cache and not job.embeds:
+                job.cached_tokens = runner.prefixes.cached_tokens(job.prompt, job.prompt_tokens)
+                self.cached_tokens += job.cached_tokens
+            prefill_tokens = job.prompt_tokens - job.cached_tokens
             first_ns = job.slot_ns + max(1, round(prefill_tokens / self.settings.prefill_tps * NS_PER_S))
             self._at(first_ns, lambda due, job=job: self._first(job, due))  # type: ignore[misc]
 
     def _first(self, job: Job, due: int) -> None:
         if job.done:
             return
-        self._cached[job.model, job.prompt_key] = None
-        self._cached.move_to_end((job.model, job.prompt_key))
-        if len(self._cached) > _CACHED_PROMPTS:
-            self._cached.popitem(last=False)
-        job.first_ns = self.clock()
+        job.first_ns = job.last_ns = self.clock()
+        if job.embeds:
+            self._finish(job, due)
+            return
+        if self.settings.prompt_cache and job.runner is not None:
+            job.runner.prefixes.remember(job.prompt)
         # It rides the common ticks from here on, the first of them half a step away at least: on the average its first
         # interval is one step, and no two tokens fall together.
         job.not_before_ns = due + self.step_ns() // 2
@@ -228,25 +207,30 @@ class Engine:
     def _finish(self, job: Job, due: int) -> None:
         eval_ns = max(_LEAST_EVAL_NS, job.last_ns - job.first_ns)
         total_ns = self.clock() - job.arrived_ns
-        timing = Timing(total_ns, job.ready_ns - job.arrived_ns, job.first_ns - job.slot_ns, eval_ns)
+        timing = Timing(total_ns, job.ready_ns - job.arrived_ns, job.first_ns - job.slot_ns, eval_ns, job.cached_tokens)
+        runner = job.runner
+        if runner is not None and job.answer and self.settings.prompt_cache:
+            runner.prefixes.remember(job.prompt + job.answer)
         # The answer leaves before the next job starts, but the slot is free first: who asks again finds it so.
         self._leave(job, fill=False)
         job.sink.finished(due, timing)
-        self._fill_slots()
+        if runner is not None:
+            self._fill_slots(runner)
+        self._schedule()
 
     def _leave(self, job: Job, *, fill: bool = True) -> None:
         job.done = True
         self.accepted -= 1
-        self.slots.pop(job, None)
+        self._accepted[job.model.weights] -= 1
         self._decoding.pop(job, None)
-        if job.holds_model:
-            self.loader.release(job.model, self.clock(), job.keep_alive_ns)
         if not self._decoding:
             self._tick_ns = None
+        runner, job.runner = job.runner, None
+        if runner is None:
+            return
+        if job in self.slots:
+            del self.slots[job]
+            runner.busy -= 1
+        self.loader.release(runner, self.clock())
         if fill:
-            self._fill_slots()
-
-    def _drop_prompts(self, model: str) -> None:
-        """A model that was unloaded has forgotten its prompts."""
-        for key in [key for key in self._cached if key[0] == model]:
-            del self._cached[key]
+            self._fill_slots(runner)

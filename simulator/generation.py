@@ -7,7 +7,7 @@ from typing import Any
 from simulator import ollama, openai, plan, tokens
 from simulator.ask import Api, Ask, Refused, read
 from simulator.faults import BUSY, CRASHED
-from simulator.loader import Busy
+from simulator.loader import Busy, TooBig
 from simulator.pacer import wall_minus_clock_ns
 from simulator.reply import Dialect, Exchange, Reply
 from simulator.server import Server
@@ -70,7 +70,7 @@ def _begin(server: Server, exchange: Exchange, record: Record, ask: Ask) -> Repl
     if ask.only_loads:
         record.prompt_tokens = 0
         if ask.keep_alive_ns == 0:
-            server.engine.loader.unload(ask.model.name, time.monotonic_ns())
+            server.engine.unload(ask.model.weights)
             reply.job.done = True
             reply.answer_load(record.read_ns)
     if not reply.job.done:
@@ -78,6 +78,8 @@ def _begin(server: Server, exchange: Exchange, record: Record, ask: Ask) -> Repl
             server.engine.submit(reply.job)
         except Busy:
             raise Refused(503, BUSY) from None
+        except TooBig as error:
+            raise Refused(500, str(error)) from None
     server.live[reply] = record
     server.pacer.arm()
     reply.open()

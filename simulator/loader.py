@@ -1,79 +1,156 @@
-"""Which models are loaded: one load after the other, warm for their keep-alive, and no endless queue before it."""
+"""Ollama's scheduler: which models are in memory, who waits for one, and which must go to make room.
+
+Requests for a model that is loaded pass by at once. All others wait in one line, and only its first is looked at: it
+waits for the end of a load, then for a model to become idle that must go, then for its own load.
+"""
 
 from collections import deque
 from dataclasses import dataclass, field
+
+from simulator.job import Job
+from simulator.prefixes import Prefixes
+from simulator.runner import Need, Runner
 
 
 class Busy(Exception):
     """Too many requests wait: the client gets 503."""
 
 
-@dataclass
-class _Model:
-    loaded: bool = False
-    active: int = 0  # requests that hold it: a model in use never expires
-    expires_ns: int | None = None  # None = never
+class TooBig(Exception):
+    """The model does not fit even alone; the text is Ollama's."""
 
 
 @dataclass
 class Loader:
-    """The scheduler of loads, on a clock of the caller's; times in ns, negative keep-alive = for ever."""
+    """The scheduler, on a clock of the caller's; times in ns, negative keep-alive = for ever, `None` = no limit."""
 
-    load_ns: int
     keep_alive_ns: int
     max_queue: int
-    waiting: int = 0  # requests that wait for a load, the ones that wait behind another model's load too
-    _models: dict[str, _Model] = field(default_factory=dict)
-    _to_load: deque[str] = field(default_factory=deque)
+    cache_tokens: int
+    memory_bytes: int | None = None
+    max_models: int | None = None
+    runners: dict[str, Runner] = field(default_factory=dict)  # by blob, that which is being loaded too
+    line: deque[tuple[Job, Need]] = field(default_factory=deque)
+    _leaving: Runner | None = None  # goes when it becomes idle, to make room for the first in line
 
-    def _get(self, name: str) -> _Model:
-        return self._models.setdefault(name, _Model())
-
-    def is_loaded(self, name: str, now_ns: int) -> bool:
-        """Whether a request would find the model in memory."""
-        model = self._get(name)
-        return model.loaded and (model.active > 0 or model.expires_ns is None or now_ns < model.expires_ns)
-
-    def wait_for(self, name: str) -> str | None:
-        """Queue one request for a load; the name of the model to load now, if nothing is being loaded. Busy if full.
-
-        As in Ollama the limit does not count the request whose model is being loaded: with 2, three are accepted.
-        """
-        if self.waiting >= self.max_queue + 1:
-            raise Busy
-        self.waiting += 1
-        if name in self._to_load:
+    def find(self, need: Need, now_ns: int) -> Runner | None:
+        """The runner that can serve a request without any load."""
+        self._drop_expired(now_ns)
+        runner = self.runners.get(need.blob)
+        if runner is None or runner.loading or runner.need.context_tokens != need.context_tokens:
             return None
-        self._to_load.append(name)
-        return name if len(self._to_load) == 1 else None
+        return runner
 
-    def loaded(self, name: str, now_ns: int) -> str | None:
-        """Mark the end of a load; the name of the model to load next, if any."""
-        model = self._get(name)
-        model.loaded = True
-        self._expire(model, now_ns, self.keep_alive_ns)
-        self._to_load.popleft()
-        return self._to_load[0] if self._to_load else None
+    def wait(self, job: Job, need: Need) -> None:
+        """Queue a request; Busy if full, TooBig if in vain.
 
-    def hold(self, name: str) -> None:
-        """A request begins to use a loaded model."""
-        self._get(name).active += 1
+        As in Ollama the limit does not count the first, which is being looked at: with 2, three are accepted.
+        """
+        if self.memory_bytes is not None and need.size_bytes > self.memory_bytes:
+            more = f"({_gib(need.size_bytes)}) than is available ({_gib(self.memory_bytes)})"
+            raise TooBig(f"model requires more system memory {more}")
+        if len(self.line) > self.max_queue:
+            raise Busy
+        self.line.append((job, need))
 
-    def release(self, name: str, now_ns: int, keep_alive_ns: int | None) -> None:
-        """A request no longer uses it; its own keep-alive, if it had one, decides how long it stays."""
-        model = self._get(name)
-        model.active -= 1
-        self._expire(model, now_ns, self.keep_alive_ns if keep_alive_ns is None else keep_alive_ns)
+    def give_up(self, job: Job) -> bool:
+        """The client of a waiting job has gone: nothing is unloaded, and a load that was for it alone is broken off."""
+        place = next((place for place, (waiting, _need) in enumerate(self.line) if waiting is job), None)
+        if place is None:
+            return False
+        if place == 0:
+            self._leaving = None
+            loading = next((runner for runner in self.runners.values() if runner.loading), None)
+            if loading is not None:
+                del self.runners[loading.need.blob]
+        del self.line[place]
+        return True
 
-    def unload(self, name: str, now_ns: int) -> None:
-        """Drop the model; requests that run on it finish normally."""
-        self._expire(self._get(name), now_ns, 0)
+    def advance(self, now_ns: int) -> tuple[Job, Runner] | Runner | None:
+        """The next step for the first in line: (it, its loaded model), a model to load now, or nothing for now."""
+        if not self.line or any(runner.loading for runner in self.runners.values()):
+            return None
+        job, need = self.line[0]
+        while (runner := self.find(need, now_ns)) is None:
+            if need.blob not in self.runners and self._fits(need):
+                return self._begin(job, need)
+            leaving = self._leaving or self.runners.get(need.blob) or self._least_wanted()
+            if leaving.active:
+                self._leaving = leaving
+                return None
+            self._drop(leaving)
+        self._leaving = None
+        self.line.popleft()
+        return job, runner
 
-    @staticmethod
-    def _expire(model: _Model, now_ns: int, keep_alive_ns: int) -> None:
-        model.expires_ns = None if keep_alive_ns < 0 else now_ns + keep_alive_ns
+    def loaded(self, runner: Runner, now_ns: int) -> Job:
+        """A load has ended: the first in line, for which it was."""
+        runner.loading = False
+        runner.idle_from(now_ns)
+        return self.line.popleft()[0]
 
-    def resident(self, now_ns: int) -> list[tuple[str, int | None]]:
-        """Loaded models and when they expire (ns, `None` = never), the latest first, as /api/ps lists them."""
-        found = [(name, model.expires_ns) for name, model in self._models.items() if self.is_loaded(name, now_ns)]
-        return sorted(found, key=lambda item: -(item[1] if item[1] is not None else 2**63))
+    def hold(self, runner: Runner, name: str, keep_alive_ns: int | None) -> bool:
+        """A request begins to use a runner, which keeps its keep-alive if the request has none.
+
+        Whether it is the first of this name: the runner then has to be asked first whether it serves it.
+        """
+        runner.active += 1
+        if keep_alive_ns is not None:
+            runner.keep_alive_ns = keep_alive_ns
+        new = name not in runner.names
+        runner.names.add(name)
+        return new
+
+    def release(self, runner: Runner, now_ns: int) -> None:
+        """A request no longer uses it."""
+        runner.active -= 1
+        if not runner.active:
+            runner.idle_from(now_ns)
+
+    def unload(self, blob: str, now_ns: int) -> None:
+        """Drop a model as soon as nobody uses it; requests that run on it finish normally."""
+        runner = self.runners.get(blob)
+        if runner is not None and not runner.loading:
+            runner.keep_alive_ns = 0
+            if not runner.active:
+                runner.idle_from(now_ns)
+
+    def resident(self, now_ns: int) -> list[Runner]:
+        """Loaded models, the latest to expire first, as /api/ps lists them; not what is being loaded."""
+        self._drop_expired(now_ns)
+        found = [runner for runner in self.runners.values() if not runner.loading]
+        return sorted(found, key=lambda one: -(2**63 if one.expires_ns is None else one.expires_ns))
+
+    def _begin(self, job: Job, need: Need) -> Runner:
+        keep_alive_ns = self.keep_alive_ns if job.keep_alive_ns is None else job.keep_alive_ns
+        runner = Runner(need, keep_alive_ns, Prefixes(self.cache_tokens), names={need.model.name})
+        self.runners[need.blob] = runner
+        return runner
+
+    def _fits(self, need: Need) -> bool:
+        if self.max_models is not None and len(self.runners) >= self.max_models:
+            return False
+        used = sum(runner.need.size_bytes for runner in self.runners.values())
+        return self.memory_bytes is None or used + need.size_bytes <= self.memory_bytes
+
+    def _least_wanted(self) -> Runner:
+        """Who goes first: an idle one, then the shortest keep-alive (for ever is the longest), then the least used."""
+
+        def key(runner: Runner) -> tuple[bool, float, int]:
+            forever = runner.keep_alive_ns < 0
+            return runner.active > 0, 2**63 if forever else runner.keep_alive_ns, runner.used_ns
+
+        return min(self.runners.values(), key=key)
+
+    def _drop(self, runner: Runner) -> None:
+        del self.runners[runner.need.blob]
+        if self._leaving is runner:
+            self._leaving = None
+
+    def _drop_expired(self, now_ns: int) -> None:
+        for runner in [runner for runner in self.runners.values() if runner.expired(now_ns)]:
+            self._drop(runner)
+
+
+def _gib(size_bytes: int) -> str:
+    return f"{size_bytes / 2**30:.1f} GiB"

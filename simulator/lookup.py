@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from simulator import models, openai
+from simulator import listing, models, openai
 from simulator.answer import Answer, Request, failed, said
 from simulator.gojson import decode, encode
 from simulator.pacer import wall_minus_clock_ns
@@ -25,11 +25,12 @@ def _stats(server: Server, _request: Request) -> Answer:
 
 
 def _tags(server: Server, _request: Request) -> Answer:
-    return said(models.tags(server.models.values()))
+    return said(listing.tags(server.models.values()))
 
 
 def _ps(server: Server, _request: Request) -> Answer:
-    return said(models.running(server.engine.loader.resident(time.monotonic_ns()), wall_minus_clock_ns()))
+    resident = server.engine.loader.resident(time.monotonic_ns())
+    return said(listing.running(resident, server.settings.vram, wall_minus_clock_ns()))
 
 
 def _show(server: Server, request: Request) -> Answer:
@@ -39,17 +40,17 @@ def _show(server: Server, request: Request) -> Answer:
         return failed(400, str(error))
     name = models.full_name(str(fields.get("model") or fields.get("name") or ""))
     model = server.models.get(name)
-    return failed(404, f"model '{name}' not found") if model is None else said(models.show(model))
+    return failed(404, f"model '{name}' not found") if model is None else said(listing.show(model))
 
 
 def _v1_models(server: Server, _request: Request) -> Answer:
-    return Answer(200, encode(models.openai_list(server.models.values())) + b"\n", openai.WHOLE_TYPE)
+    return Answer(200, encode(listing.openai_list(server.models.values())) + b"\n", openai.WHOLE_TYPE)
 
 
 def _v1_model(server: Server, request: Request) -> Answer:
     name = request.path.removeprefix("/v1/models/")
     if models.full_name(name) in server.models:
-        return Answer(200, encode(models.openai_model(name)) + b"\n", openai.WHOLE_TYPE)
+        return Answer(200, encode(listing.openai_model(name)) + b"\n", openai.WHOLE_TYPE)
     return Answer(404, openai.error_body(404, f"model '{name}' not found"), openai.WHOLE_TYPE)
 
 

@@ -1,9 +1,8 @@
-"""Which models the server claims to have, and what it says about them."""
+"""A model: what it can do, what it takes in memory."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from hashlib import sha256
 from time import gmtime, strftime
 from typing import Any, Literal
 
@@ -14,11 +13,10 @@ Capability = Literal["completion", "thinking", "tools", "vision", "insert", "emb
 # own chat template, B = a built-in parser (qwen3), harmony = that of gpt-oss.
 OutputPath = Literal["G", "N", "B", "harmony"]
 
-_MODIFIED_S = 1_795_424_000  # a fixed date: the listing of a simulator should not change from run to run
-_PARAMETERS = 1_000_000_000
+MODIFIED_S = 1_795_424_000  # a fixed date: the listing of a simulator should not change from run to run
 _SIZE_BYTES, _EMBEDDER_BYTES = 800_000_000, 46_000_000
 _CONTEXT_TOKENS, _EMBEDDER_TOKENS = 32_768, 512
-_LOADED_CONTEXT_TOKENS = 4096
+_KV_BYTES = 4  # a token and dimension; Ollama reports 34 MB for 4,096 tokens of gemma3-270m
 _ABILITIES: dict[str, Capability] = {"think": "thinking", "tool": "tools", "vision": "vision", "insert": "insert"}
 _PATHS: dict[str, OutputPath] = {"native": "N", "qwen3": "B", "harmony": "harmony"}
 
@@ -34,9 +32,11 @@ class Model:
     size_bytes: int = _SIZE_BYTES
     context_tokens: int = _CONTEXT_TOKENS  # the most that it can take; what a load gives it is num_ctx
     embedding_length: int = 2048
+    modified_ns: int = MODIFIED_S * 10**9 + 96_519_356  # wall clock
     parent: str = ""
+    manifest: str = ""  # what its digest is made of, if not of its name: a copy has its source's
     blob: str = ""  # the name of the model whose weights these are, if another's
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=lambda: {"temperature": 1})
     system: str = ""
     template: str = "{{ .Prompt }}"
 
@@ -44,6 +44,11 @@ class Model:
     def thinks(self) -> bool:
         """Whether it can think."""
         return "thinking" in self.capabilities
+
+    @property
+    def weights(self) -> str:
+        """What is loaded: models made from one another have the same."""
+        return self.blob or self.name
 
     @property
     def embeds(self) -> bool:
@@ -56,7 +61,7 @@ def named(name: str, size_bytes: int | None = None) -> Model:
     if "embed" in name:
         return Model(
             name, ("embedding",), size_bytes=size_bytes or _EMBEDDER_BYTES, context_tokens=_EMBEDDER_TOKENS,
-            embedding_length=384,
+            embedding_length=384, parameters={},
         )  # fmt: skip
     able = tuple(ability for word, ability in _ABILITIES.items() if word in name)
     path: OutputPath = next((path for word, path in _PATHS.items() if word in name), "G")
@@ -68,6 +73,20 @@ def catalogue(sizes_bytes: Mapping[str, int | None]) -> dict[str, Model]:
     sound = [named(name, size_bytes) for name, size_bytes in sizes_bytes.items()]
     faulty = [Model(f"{name}:latest", fault=fault) for name, fault in FAULTS.items()]
     return {model.name: model for model in (*sound, *faulty)}
+
+
+def context_tokens(model: Model, asked: int | None, default: int) -> int:
+    """The context with which a model is loaded: num_ctx of the request, of the model, or the server's default.
+
+    Never more than the model takes; an embedder always has its own.
+    """
+    wanted = asked or model.parameters.get("num_ctx") or default
+    return model.context_tokens if model.embeds else min(int(wanted), model.context_tokens)
+
+
+def memory_bytes(model: Model, context: int) -> int:
+    """What a loaded model takes: its weights and the KV cache of its context."""
+    return model.size_bytes + context * model.embedding_length * _KV_BYTES
 
 
 def full_name(name: str) -> str:
@@ -86,93 +105,3 @@ def rfc3339(wall_ns: int) -> str:
 def _second(seconds: int) -> str:
     """The date and time of a second; cached, since all lines of a second ask for the same."""
     return strftime("%Y-%m-%dT%H:%M:%S", gmtime(seconds))
-
-
-def _digest(name: str) -> str:
-    return sha256(name.encode()).hexdigest()
-
-
-def _details() -> dict[str, Any]:
-    return {
-        "parent_model": "",
-        "format": "gguf",
-        "family": "sim",
-        "families": ["sim"],
-        "parameter_size": "1.0B",
-        "quantization_level": "Q4_K_M",
-    }
-
-
-def _long_details(model: Model) -> dict[str, Any]:
-    lengths = {"context_length": model.context_tokens, "embedding_length": model.embedding_length}
-    return {**_details(), **lengths}
-
-
-def tags(models: Iterable[Model]) -> dict[str, Any]:
-    """The body of GET /api/tags."""
-    return {
-        "models": [
-            {
-                "name": model.name,
-                "model": model.name,
-                "modified_at": rfc3339(_MODIFIED_S * 10**9 + 96_519_356),
-                "size": model.size_bytes,
-                "digest": _digest(model.name),
-                "details": _long_details(model),
-                "capabilities": list(model.capabilities),
-            }
-            for model in models
-        ]
-    }
-
-
-_NEVER_NS = 11_020_000_000 * 10**9  # Ollama's "for ever" is 292 years ahead: year 2319
-
-
-def running(resident: Iterable[tuple[str, int | None]], wall_minus_clock_ns: int) -> dict[str, Any]:
-    """The body of GET /api/ps from the loader's list, whose times are on the engine's clock."""
-    return {
-        "models": [
-            {
-                "name": name,
-                "model": name,
-                "size": _SIZE_BYTES,
-                "digest": _digest(name),
-                "details": _details(),
-                "expires_at": rfc3339(_NEVER_NS if expires_ns is None else expires_ns + wall_minus_clock_ns),
-                "size_vram": 0,
-                "context_length": _LOADED_CONTEXT_TOKENS,
-            }
-            for name, expires_ns in resident
-        ]
-    }
-
-
-def show(model: Model) -> dict[str, Any]:
-    """The body of POST /api/show."""
-    return {
-        "modelfile": f'# Modelfile generated by "ollama show"\nFROM {model.name}\n',
-        "parameters": "temperature                    1",
-        "template": "{{ .Prompt }}",
-        "details": _details(),
-        "model_info": {
-            "general.architecture": "sim",
-            "general.parameter_count": _PARAMETERS,
-            "sim.block_count": 18,
-            "sim.context_length": _CONTEXT_TOKENS,
-            "sim.embedding_length": 2048,
-        },
-        "tensors": [{"name": "output_norm.weight", "type": "F32", "shape": [2048]}],
-        "capabilities": list(model.capabilities),
-        "modified_at": rfc3339(_MODIFIED_S * 10**9 + 96_519_356),
-    }
-
-
-def openai_model(model_id: str) -> dict[str, Any]:
-    """The body of GET /v1/models/NAME, which is also an entry of the list."""
-    return {"id": model_id, "object": "model", "created": _MODIFIED_S, "owned_by": "library"}
-
-
-def openai_list(models: Iterable[Model]) -> dict[str, Any]:
-    """The body of GET /v1/models."""
-    return {"object": "list", "data": [openai_model(model.name) for model in models]}

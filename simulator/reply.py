@@ -101,13 +101,14 @@ class Reply:
         self._strikes_at = faults.middle_token(plan.output_tokens) if strikes else 0
         stall_ns = round(engine.settings.stall_s * NS_PER_S)
         self.job = Job(
-            ask.model.name,
-            hash(ask.prompt),
+            ask.model,
+            ask.prompt,
             ask.prompt_tokens,
             0 if ask.only_loads else plan.output_tokens,
             self,
             ask.keep_alive_ns,
             stall_ns if fault.slow_headers else 0,
+            answer=f"\x1eassistant\x1f{plan.joined('thinking')}{plan.joined('text')}" if ask.api != "generate" else "",
             arrived_ns=record.read_ns - wall_minus_clock_ns,
         )
         self._stall_ns = stall_ns

@@ -34,4 +34,5 @@ class Server:
     def stats(self) -> dict[str, Any]:
         """Totals since the start."""
         waiting = self.engine.accepted - len(self.engine.slots)
-        return self.ledger.stats(len(self.engine.slots), waiting, self.engine.slips)
+        told = self.ledger.stats(len(self.engine.slots), waiting, self.engine.slips)
+        return told | {"cached_prompt_tokens": self.engine.cached_tokens}

@@ -51,6 +51,13 @@ class Settings:
     output_cv: float = 0.5
     merge: float = 0.03
     prompt_cache: bool = True
+    cache_tokens: int = 1_000_000
+    memory_bytes: int | None = None
+    max_loaded_models: int | None = None
+    context_tokens: int = 4096
+    vram: float = 0.0
+    registry: bool = False
+    cached_tokens_in_usage: bool = False
     stall_s: float = 30.0
     api_key: str | None = None
     openai_only: bool = False
@@ -160,6 +167,13 @@ def parser() -> argparse.ArgumentParser:
     add("--output-cv", type=_number(0), default=d.output_cv, help="its standard deviation / mean")
     add("--merge", type=_number(0, maximum=1), default=d.merge, help="share of lines that hold several tokens")
     add("--no-prompt-cache", dest="prompt_cache", action="store_false", help="a repeated prompt costs its full prefill")
+    add("--cache-tokens", type=_whole(1), default=d.cache_tokens, help="prompt tokens that a loaded model remembers")
+    add("--memory", type=_size, dest="memory_bytes", default=None, help="for all loaded models, such as 8gb")
+    add("--max-loaded-models", type=_whole(1), default=None, help="models in memory at once, whatever their sizes")
+    add("--context-length", type=_whole(4), dest="context_tokens", default=d.context_tokens, help="default num_ctx")
+    add("--vram", type=_number(0, maximum=1), default=d.vram, help="share of a model that /api/ps shows in VRAM")
+    add("--registry", action="store_true", help="pull and push reach a registry, which has all models named reg-...")
+    add("--cached-tokens-in-usage", action="store_true", help="with --openai-only: usage tells cached prompt tokens")
     add("--stall-s", type=_number(0), default=d.stall_s, help="how long fault-stall and fault-slow-headers wait, s")
     add("--api-key", default=None, help="demand Authorization: Bearer KEY")
     add("--openai-only", action="store_true", help="no /api; headers and a role chunk before prefill, as vLLM does")

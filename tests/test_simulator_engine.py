@@ -1,63 +1,13 @@
 """The schedule, on a clock that only moves when told: 1 ms a prompt token, 20 ms a step."""
 
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 import pytest
+from simulated_world import PLAIN, World, warm
 
-from simulator.engine import Engine, Job, Timing
+from simulator.engine import Timing
 from simulator.loader import Busy
 from simulator.settings import NS_PER_MS as MS
-from simulator.settings import Settings
-
-PLAIN = Settings(parallel=1, slowdown=0, prefill_tps=1000, decode_tps=50, load_ms=0, keep_alive_ns=10_000 * MS)
-
-
-@dataclass
-class World:
-    """An engine, its clock, and the time of everything that it said, ms."""
-
-    settings: Settings = PLAIN
-    now_ns: int = 0
-    said: dict[str, list[float]] = field(default_factory=dict)
-    timings: dict[str, Timing] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.engine = Engine(self.settings, lambda: self.now_ns)
-
-    def job(self, name: str, prompt: int = 10, output: int = 3, model: str = "m", **fields: Any) -> Job:
-        job = Job(model, hash(name), prompt, output, _Listener(self, name), **fields)
-        self.engine.submit(job)
-        return job
-
-    def run(self, until_ms: float = 10**6) -> None:
-        """Let time pass, from event to event."""
-        while (due := self.engine.next_due_ns()) is not None and due <= until_ms * MS:
-            self.now_ns = max(self.now_ns, due)
-            self.engine.advance()
-        if until_ms < 10**6:
-            self.now_ns = round(until_ms * MS)
-
-
-@dataclass
-class _Listener:
-    world: World
-    name: str
-
-    def token(self, number: int, due_ns: int) -> None:
-        self.world.said.setdefault(self.name, []).append(due_ns / MS)
-
-    def finished(self, due_ns: int, timing: Timing) -> None:
-        self.world.timings[self.name] = timing
-
-
-def warm(settings: Settings = PLAIN) -> World:
-    """A world in which the model is loaded; its clock stands at 1,000 ms."""
-    world = World(settings)
-    world.job("load", output=0)
-    world.run(1000)
-    world.timings.clear()
-    return world
 
 
 def test_one_request_alone() -> None:
@@ -188,27 +138,26 @@ def test_max_waiting_refuses_when_the_slots_are_full() -> None:
 
 def test_keep_alive() -> None:
     world = warm(replace(PLAIN, load_ms=500))
-    loader = world.engine.loader
     world.job("a", keep_alive_ns=100 * MS)
     world.run(1060)
-    assert loader.is_loaded("m", 1060 * MS)
-    assert not loader.is_loaded("m", 1152 * MS)
+    assert world.resident(1060) == ["m"]
+    assert world.resident(1152) == []
     world.now_ns = 2000 * MS
     world.job("b", keep_alive_ns=-1)
     world.run()
     assert world.timings["b"].load_ns == 500 * MS
-    assert loader.resident(world.now_ns) == [("m", None)]
-    loader.unload("m", world.now_ns)
-    assert loader.resident(world.now_ns) == []
+    assert world.resident(10**9) == ["m"]
+    world.engine.unload("m")
+    assert world.resident() == []
 
 
 def test_a_model_in_use_does_not_expire() -> None:
     world = warm(replace(PLAIN, keep_alive_ns=0))
     world.job("a", output=500)
     world.run(3000)
-    assert world.engine.loader.is_loaded("m", world.now_ns)
+    assert world.resident() == ["m"]
     world.run()
-    assert not world.engine.loader.is_loaded("m", world.now_ns)
+    assert world.resident() == []
 
 
 @pytest.mark.parametrize("at_ms", [1000.5, 1005, 1015, 1045])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator import gojson, models, tokens
+from simulator import gojson, listing, models, tokens
 from simulator.faults import FAULTS
 from simulator.plan import Plan, Style, make_plan
 from simulator.settings import NS_PER_S, from_args, go_duration_ns
@@ -169,7 +169,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(wrong: list[str], capsys: pytest.
 
 
 def test_every_fault_is_listed() -> None:
-    listed = {model["name"] for model in models.tags(models.catalogue({"sim:latest": None}).values())["models"]}
+    listed = {model["name"] for model in listing.tags(models.catalogue({"sim:latest": None}).values())["models"]}
     assert listed == {"sim:latest", *(f"{name}:latest" for name in FAULTS)}
 
 
