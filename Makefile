@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 ENGINE ?= simulator
 HOST ?=
 
-.PHONY: setup demo ui test test-real check lock bench bench-quick bench-rosetta
+.PHONY: setup demo ui test test-real check lock bench bench-quick bench-rosetta bench-probe
 
 setup: .venv/ready
 
@@ -54,6 +54,10 @@ bench: .venv/ready
 # Our scores by the definitions of AIPerf, GuideLLM and vLLM (`--as`), beside their own on the same server.
 bench-rosetta: .venv/ready
 	$(PYTHON) -m bench.rosetta
+
+# Does the probe find what a server is? 100 simulators with settings drawn at random: about 20 minutes.
+bench-probe: .venv/ready
+	$(PYTHON) -m bench.probe_trial --resume
 
 lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml -o requirements.lock

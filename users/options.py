@@ -11,7 +11,9 @@ from payloads.corpus import BUILT_IN
 THINK = ("true", "false", "low", "medium", "high", "max")
 
 
-def _number(convert: type[int] | type[float], least: float, what: str) -> Callable[[str], Any]:
+def number(convert: type[int] | type[float], least: float, what: str) -> Callable[[str], Any]:
+    """A check for argparse: a number of at least that much, else the text says what to give."""
+
     def check(text: str) -> Any:
         try:
             value = convert(text)
@@ -24,10 +26,10 @@ def _number(convert: type[int] | type[float], least: float, what: str) -> Callab
     return check
 
 
-tokens = _number(int, 1, "a whole number of tokens, 1 or more")
-seconds = _number(float, 0.001, "seconds above 0")
-seed = _number(int, 0, "a whole number, 0 or more")
-pause = _number(float, 0, "seconds, 0 or more")
+tokens = number(int, 1, "a whole number of tokens, 1 or more")
+seconds = number(float, 0.001, "seconds above 0")
+seed = number(int, 0, "a whole number, 0 or more")
+pause = number(float, 0, "seconds, 0 or more")
 
 
 def timespan(text: str) -> str:

@@ -1,0 +1,120 @@
+"""`python -m users.probe` on simulators whose settings are known, and what it says where it cannot work."""
+
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from locust_process import ROOT, environment
+from simulator_process import Simulator, running
+
+from users.probe import LABELS, store
+
+
+def probe(url: str, *options: str) -> subprocess.CompletedProcess[str]:
+    full = [sys.executable, "-m", "users.probe", "--host", url, *options]
+    return subprocess.run(full, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60, check=False)
+
+
+def values(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert set(found["figures"]) == set(LABELS)
+    return {name: figure["value"] for name, figure in found["figures"].items()}
+
+
+def test_all_of_an_ollama() -> None:
+    server = ("--parallel", "3", "--max-queue", "5", "--decode-tps", "200", "--prefill-tps", "2000", "--load-ms", "400")
+    with running(*server) as simulator:
+        found = values(
+            probe(simulator.url, "--model", "sim", "--json", "--intrusive", "--max-burst", "40", "--max-parallel", "8")
+        )
+    assert (found["slots"], found["load_queue_limit"], found["waiting_limit"]) == (3, 5, 37)
+    assert found["decode_tokens_per_s"] == pytest.approx(200, rel=0.1)
+    assert found["prefill_tokens_per_s"] == pytest.approx(2000, rel=0.1)
+    assert found["prompt_cache"] is True
+    assert found["context_tokens"] == 4096
+    assert found["cold_load_ms"] == pytest.approx(400, rel=0.5)
+    assert 0 < found["warm_load_ms"] < 100
+
+
+def test_an_openai_server_that_lets_few_wait() -> None:
+    server = ("--openai-only", "--parallel", "2", "--max-waiting", "1", "--decode-tps", "300", "--no-prompt-cache")
+    with running(*server) as simulator:
+        done = probe(simulator.url, "--model", "sim:latest", "--json")
+    found = values(done)
+    # Not intrusive: four were sent together to find the slots, and one of them was refused.
+    assert (found["slots"], found["waiting_limit"], found["load_queue_limit"]) == (2, 1, None)
+    assert found["decode_tokens_per_s"] == pytest.approx(300, rel=0.1)
+    assert found["prefill_tokens_per_s"] == pytest.approx(4000, rel=0.15)
+    assert (found["prompt_cache"], found["cold_load_ms"], found["context_tokens"]) == (False, None, None)
+
+
+def test_the_table_stores_and_does_not_unload(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text('{"format": 1, "state": "complete", "kept": "ü"}', encoding="utf-8")
+    with running("--parallel", "4", "--decode-tps", "300", "--prefill-tps", "20000", "--load-ms", "300") as simulator:
+        done = probe(simulator.url, "--model", "sim", "--max-parallel", "4", "--into", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert len([line for line in lines if line.startswith(tuple(LABELS.values()))]) == len(LABELS)
+    (slots,) = (line for line in lines if line.startswith("parallel slots"))
+    assert "≥ 4 requests" in slots
+    (cold,) = (line for line in lines if line.startswith("load, model not in memory"))
+    assert "load_duration of the first request" in cold
+    assert lines[-1].startswith("It took ")
+    run = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
+    assert (run["kept"], run["probe"]["figures"]["slots"]["at_least"]) == ("ü", True)
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Any:
+    with running("--load-ms", "0") as started:
+        yield started
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--model", "smi"], "has no model 'smi' (did you mean 'sim'?)"),
+        (["--model", "fault-500"], "fault-500 does not answer a short request (HTTP 500"),
+        (["--max-parallel", "none"], "argument --max-parallel: 'none' is no number; give a whole number, 1 or more"),
+        (
+            ["--model", "sim", "--into", "nowhere"],
+            "--into nowhere: run.json cannot be read (No such file or directory)",
+        ),
+        (["--xyzzy"], "unrecognized arguments: --xyzzy"),
+        (["--host", "ftp://x"], "'ftp' is no scheme for an LLM server"),
+    ],
+)
+def test_one_clear_line(options: list[str], words: str, simulator: Simulator) -> None:
+    done = probe(simulator.url, *options)
+    (line,) = done.stderr.strip().splitlines()
+    assert words in line
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_no_server() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        done = probe(f"http://127.0.0.1:{free.getsockname()[1]}", "--model", "sim")
+    (line,) = done.stderr.strip().splitlines()
+    assert "no server answers at" in line
+    assert done.returncode == 2
+
+
+def test_a_run_that_goes_on_is_not_written_into(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text('{"state": "running"}')
+    done = probe("http://127.0.0.1:1", "--into", str(tmp_path))
+    assert "this run has not ended; probe when it has" in done.stderr
+    assert done.returncode == 2
+
+
+def test_storing_replaces_the_file_whole(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    path.write_text('{"a": 1}')
+    store({"figures": {}}, path)
+    assert json.loads(path.read_text()) == {"a": 1, "probe": {"figures": {}}}
+    assert list(tmp_path.iterdir()) == [path]
