@@ -98,6 +98,8 @@ class Evidence:
             self.over_limit += tokens > int(row["max_tokens"])
         self.over_counted += int(row["output_chunks"] or 0) > tokens + SPARE_CHUNKS
         self.prompt_tokens += int(row["prompt_tokens"] or 0)
+        if row.get("turn", "1") != "1":
+            return  # what a session's own earlier turns left in the cache is no fault of the prompts
         cached, where = int(row["cached_tokens"] or 0), (row["endpoint"], row["model"])
         rows, total, least = self.cached.get(where, (0, 0, cached))
         self.cached[where] = (rows + 1, total + cached, min(least, cached))

@@ -15,7 +15,9 @@ Phase = Literal["warm-up", "ramp-up", "steady", "drain"]
 class Identity:
     """Which request of the run it was: `worker` and `sequence` (the worker's own count) name it for good.
 
-    `session` is the sequence of the conversation's first request, and `turn` counts its requests from 1.
+    `session` is the sequence of the conversation's first request, and `turn` counts its requests from 1. `turn_kind`
+    says what a request brought: something the user said, or tools' results. `turns_left` counts the user's turns that
+    were still to come.
     """
 
     worker: int
@@ -27,6 +29,8 @@ class Identity:
     max_tokens: int
     session: int | None = None
     turn: int = 1
+    turn_kind: Literal["user", "tool"] = "user"
+    turns_left: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,9 @@ FORMAT = 1
 INTEGERS = (
     "worker",
     "sequence",
+    "session",
+    "turn",
+    "turns_left",
     "streamed",
     "status",
     "max_tokens",
@@ -23,9 +26,10 @@ INTEGERS = (
     "sent_unix_ns",
     "ended_unix_ns",
 )
-# Without these a file is not a requests.csv. Other metrics may be missing: older runs did not have them yet.
+LATER = ("session", "turn", "turn_kind", "turns_left", "phase")
+# Without these a file is not a requests.csv. Others may be missing: older runs did not have them yet.
 NEEDED = (
-    *(name for name in IDENTITY if name != "phase"),
+    *(name for name in IDENTITY if name not in LATER),
     "ttft_ms",
     "itl_ms_hist",
     "e2e_ms",

@@ -5,16 +5,21 @@ import time
 from typing import Any
 
 import gevent
-from locust import User, constant, task
+from locust import User, task
+from locust.exception import StopUser
+from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
 from metrics.record import Identity, Phase, Record
 from metrics.tally import Tally
+from payloads.chance import fraction
+from payloads.conversation import TurnKind
 from payloads.mix import nonce
 from payloads.prompt import Prompt, unique
 from users.exchange import Exchange
 from users.health import Health
 from users.http1 import request_bytes
 from users.lane import Lane
+from users.session import hold
 from users.settings import Settings
 from users.transport import Transport
 from wire import reading
@@ -28,8 +33,14 @@ class Work:
         self.settings, self.worker, self.health = settings, worker, health
         self.lane = Lane()
         self.next_sequence = itertools.count().__next__
+        self.next_user = itertools.count().__next__
+        self._next_conversation = itertools.count().__next__
         self.all_started = self.ending = False
         self._warm_from_ns = time.monotonic_ns() + int(settings.warmup_s * 1e9)
+
+    def pick(self) -> Prompt:
+        """The next prompt of the mix, by a count of its own: how long a conversation took does not change the next."""
+        return self.settings.mix.pick(self.worker, self._next_conversation())
 
     def phase(self) -> Phase:
         """The phase of the run that a request belongs to which begins now."""
@@ -41,18 +52,19 @@ class Work:
 class LLMUser(User):
     """Asks `api` in a closed loop: the next request goes out when the last answer has been read.
 
-    A locustfile of one's own can subclass it, set `wait_time`, and call `generate` with prompts of its own.
+    A locustfile of one's own can subclass it, set `wait_time`, and call `generate` or `converse` with prompts of its
+    own. The wait time is also that between the turns of a conversation.
     """
 
     abstract = True
     api: Api
-    wait_time = constant(0)
     answer = Answer()  # to the last request
 
     def on_start(self) -> None:
         """Connect this user with the run's settings; the connection itself opens with the first request."""
         self.work: Work = self.environment.tokenswarm
         s = self.work.settings
+        self._number, self._pauses = self.work.next_user(), 0
         self.transport = Transport(s.target.host, s.target.port, s.timeouts, s.tls, s.new_connection)
 
     def on_stop(self) -> None:
@@ -61,10 +73,30 @@ class LLMUser(User):
 
     @task
     def ask(self) -> None:
-        """One request with the next prompt of the mix, and a pause if it failed."""
-        record = self.generate()
+        """One conversation with the next prompt of the mix, mostly of one turn, and a pause if it failed."""
+        record = self.converse()
         if record.outcome != "ok" and self.work.settings.pause_after_error_s:
             gevent.sleep(self.work.settings.pause_after_error_s)
+
+    def converse(self, prompt: Prompt | None = None) -> Record:
+        """Hold a whole conversation, all the prompt's turns (see `users.session`); give the last request's Record."""
+        return hold(self, prompt or self.work.pick())
+
+    def wait_time(self) -> float:
+        """The user's next pause by `--think-time`, s, the same in every run with the seed; without it none."""
+        work, thinks = self.work, self.work.settings.think_time
+        if thinks is None:
+            return 0.0
+        self._pauses += 1
+        return thinks.draw(fraction(work.settings.mix.seed, "pause", work.worker, self._number, self._pauses))
+
+    def rest(self, delay_s: float | None = None) -> None:
+        """Pause between two turns, for that long or for the wait time; like Locust's own wait, it ends with the run."""
+        if self._state == LOCUST_STATE_STOPPING:
+            raise StopUser
+        self._state = LOCUST_STATE_WAITING  # in which Locust stops a user at once, also with --stop-timeout
+        gevent.sleep(self.wait_time() if delay_s is None else delay_s)
+        self._state = LOCUST_STATE_RUNNING
 
     def generate(
         self,
@@ -72,17 +104,20 @@ class LLMUser(User):
         scheduled_ns: int | None = None,
         session: int | None = None,
         turn: int = 1,
+        turn_kind: TurnKind = "user",
     ) -> Record:
         """Send one request, wait for its answer, read it, fire the `generation` event; give the Record.
 
         Without a prompt the mix chooses. What was said is in `self.answer`. Also a request that the end of the run cuts
-        leaves its Record. `session` and `turn` are those of `Identity`.
+        leaves its Record. `session`, `turn` and `turn_kind` are those of `Identity`.
         """
         work, s = self.work, self.work.settings
         sequence = work.next_sequence()
-        prompt = prompt or s.mix.pick(work.worker, sequence)
-        if s.unique_prompts:
-            prompt = unique(prompt, nonce(s.mix.seed, work.worker, sequence, s.run_id))
+        prompt = prompt or work.pick()
+        if s.unique_prompts and "context" not in prompt.fields:
+            # The session's own mark: within it the server's cache works as in real life. A context holds it already.
+            marked = sequence if session is None else session
+            prompt = unique(prompt, nonce(s.mix.seed, work.worker, marked, s.run_id))
         call = self.api.build(prompt, s.ask)
         request_id = (("X-Request-Id", f"{s.run_id}-{work.worker}-{sequence}"),)
         request = request_bytes(call, s.target.authority, s.target.base_path, request_id + s.headers)
@@ -96,6 +131,8 @@ class LLMUser(User):
             max_tokens=prompt.max_tokens or s.ask.max_tokens,
             session=session,
             turn=turn,
+            turn_kind=turn_kind,
+            turns_left=len(prompt.then),
         )
         exchange, phase = Exchange(scheduled_ns), work.phase()
         work.health.in_flight += 1
@@ -147,12 +184,14 @@ class LLMUser(User):
             error,
             prompt_text=asked,
             phase="drain" if self.work.ending and phase != "warm-up" else phase,
-            interpreted_ns=time.time_ns() if self._goes_on_at_once(transcript) else None,
+            interpreted_ns=time.time_ns() if self._goes_on_at_once(transcript, prompt) else None,
         )
 
-    def _goes_on_at_once(self, transcript: Transcript) -> bool:
+    def _goes_on_at_once(self, transcript: Transcript, prompt: Prompt) -> bool:
         """Does a late end of this request make the next one later? (A wait time or a schedule takes it in.)"""
-        return type(self).wait_time is LLMUser.wait_time and transcript.scheduled_ns is None and not self.work.ending
+        if transcript.scheduled_ns is not None or self.work.ending or (prompt.then and prompt.then[0].delay_s):
+            return False
+        return type(self).wait_time is LLMUser.wait_time and self.work.settings.think_time is None
 
     def _tell(self, record: Record, transcript: Transcript) -> None:
         events: Any = self.environment.events
