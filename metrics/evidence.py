@@ -60,7 +60,7 @@ class Evidence:
 
     @property
     def cached_tokens(self) -> int:
-        """Prompt tokens from the server's cache, without what all requests of a model share: its template."""
+        """Prompt tokens of first turns from the server's cache, without what all of a model share: its template."""
         return sum(total - rows * least for rows, total, least in self.cached.values())
 
     def add(self, row: dict[str, str]) -> None:
@@ -97,9 +97,9 @@ class Evidence:
             self.limited += 1
             self.over_limit += tokens > int(row["max_tokens"])
         self.over_counted += int(row["output_chunks"] or 0) > tokens + SPARE_CHUNKS
-        self.prompt_tokens += int(row["prompt_tokens"] or 0)
-        if row.get("turn", "1") != "1":
+        if row.get("turn") not in (None, "", "1"):
             return  # what a session's own earlier turns left in the cache is no fault of the prompts
+        self.prompt_tokens += int(row["prompt_tokens"] or 0)
         cached, where = int(row["cached_tokens"] or 0), (row["endpoint"], row["model"])
         rows, total, least = self.cached.get(where, (0, 0, cached))
         self.cached[where] = (rows + 1, total + cached, min(least, cached))

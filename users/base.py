@@ -59,6 +59,7 @@ class LLMUser(User):
     abstract = True
     api: Api
     answer = Answer()  # to the last request
+    _state: str | None  # Locust's own: running, waiting, stopping
 
     def on_start(self) -> None:
         """Connect this user with the run's settings; the connection itself opens with the first request."""

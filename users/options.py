@@ -7,6 +7,7 @@ from typing import Any
 from locust.util.timespan import parse_timespan
 
 from payloads.corpus import BUILT_IN
+from payloads.distribution import parse
 
 THINK = ("true", "false", "low", "medium", "high", "max")
 
@@ -30,6 +31,7 @@ tokens = number(int, 1, "a whole number of tokens, 1 or more")
 seconds = number(float, 0.001, "seconds above 0")
 seed = number(int, 0, "a whole number, 0 or more")
 pause = number(float, 0, "seconds, 0 or more")
+rounds = number(int, 0, "a whole number of rounds, 0 or more")
 
 
 def timespan(text: str) -> str:
@@ -40,6 +42,15 @@ def timespan(text: str) -> str:
         raise ArgumentTypeError(f"{text!r} is no time span; give 20, 20s, 3m, 1h20m …") from None
     return text
 
+
+def think_time(text: str) -> str:
+    """A distribution of pauses; kept as text for the same reason."""
+    try:
+        if text.strip():
+            parse(text, "s")
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+    return text
 
 
 OURS: set[str] = set()  # destinations of our options, filled when they are added
@@ -57,6 +68,12 @@ def add(parser: Any, **_: Any) -> None:
     option("--no-stream", env_var="TOKENSWARM_NO_STREAM", action="store_true", default=False, help="Ask for answers in one piece (no TTFT, no gaps)")
     option("--think", env_var="TOKENSWARM_THINK", default="", choices=("", *THINK), help="Ask the model to think or not, or how hard; not sent if left out")
     option("--unique-prompts", env_var="TOKENSWARM_UNIQUE_PROMPTS", action="store_true", default=False, help="Begin each prompt with a mark of its own, so that the server's prompt cache cannot serve it")
+    option("--think-time", env_var="TOKENSWARM_THINK_TIME", type=think_time, default="", help="A user's pause between turns and between conversations: 5s, 2s..10s, lognormal 20s cv=1 (a file's own delay, then a class's own wait_time go first)")
+    option("--history", env_var="TOKENSWARM_HISTORY", default="own", choices=("own", "file"), help="Carry a conversation on by the model's own answers, or by those of the payload file, where it has them")
+    option("--history-thinking", env_var="TOKENSWARM_HISTORY_THINKING", action="store_true", default=False, help="Keep the model's thinking in the history, too")
+    option("--no-context", env_var="TOKENSWARM_NO_CONTEXT", action="store_true", default=False, help="On /api/generate send the whole history as text instead of the context that the server handed back")
+    option("--tool-result", env_var="TOKENSWARM_TOOL_RESULT", default="", help='Result of every offered tool that has none in the payload file: \'{"ok":true}\' or any text')
+    option("--tool-rounds", env_var="TOKENSWARM_TOOL_ROUNDS", type=rounds, default=4, help="How often a turn is asked on with the results of the tools that the model called")
     option("--seed", env_var="TOKENSWARM_SEED", type=seed, default=0, help="Seed of the choice of prompts")
     option("--run-dir", env_var="TOKENSWARM_RUN_DIR", default="runs", include_in_web_ui=False, help="Where run folders are made")
     option("--name", env_var="TOKENSWARM_NAME", default="run", help="Name of the run, part of its folder's name")
@@ -83,4 +100,6 @@ CHECKED: dict[str, Callable[[str], Any]] = {
     "connect_timeout": seconds,
     "pause_after_error": pause,
     "warmup": timespan,
+    "think_time": think_time,
+    "tool_rounds": rounds,
 }

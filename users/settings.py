@@ -9,7 +9,9 @@ from typing import Any
 
 from locust.util.timespan import parse_timespan
 
+from payloads.conversation import Conduct
 from payloads.corpus import PayloadError, load
+from payloads.distribution import Distribution, parse
 from payloads.mix import Mix
 from users import options as checks
 from users.errors import UsageError
@@ -25,6 +27,8 @@ class Settings:
     target: Target
     ask: Ask
     mix: Mix
+    conduct: Conduct
+    think_time: Distribution | None
     timeouts: Timeouts
     headers: tuple[tuple[str, str], ...]
     unique_prompts: bool
@@ -48,6 +52,8 @@ def settings(options: Any) -> Settings:
         target=where,
         ask=Ask(options.model, options.max_tokens, not options.no_stream, _think(options.think)),
         mix=Mix(prompts, options.seed),
+        conduct=conduct(options),
+        think_time=parse(options.think_time, "s") if options.think_time.strip() else None,
         timeouts=Timeouts(options.connect_timeout, first_byte_s, options.request_timeout),
         headers=headers(options),
         unique_prompts=options.unique_prompts,
@@ -57,6 +63,17 @@ def settings(options: Any) -> Settings:
         warmup_s=_warmup_s(options),
         tls=tls_context(options) if where.scheme == "https" else None,
         run_id=options.run_id,
+    )
+
+
+def conduct(options: Any) -> Conduct:
+    """How conversations are carried on."""
+    return Conduct(
+        own_answers=options.history == "own",
+        thinking=options.history_thinking,
+        feed_context=not options.no_context,
+        tool_result=options.tool_result or None,
+        tool_rounds=options.tool_rounds,
     )
 
 
