@@ -73,6 +73,16 @@ def results(prompt: Prompt, said: Message, conduct: Conduct) -> tuple[Message, .
     return tuple(made)
 
 
+def arguments(said: object) -> Mapping[str, object]:
+    """A call's arguments as an object; none where a model has written no JSON, which servers refuse in a history."""
+    if isinstance(said, str):
+        try:
+            said = orjson.loads(said)
+        except orjson.JSONDecodeError:
+            return {}
+    return said if isinstance(said, Mapping) else {}
+
+
 def _name(tool: Mapping[str, object]) -> object:
     function = tool.get("function")
     return function.get("name") if isinstance(function, Mapping) else tool.get("name")

@@ -3,12 +3,10 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import orjson
-
 from metrics.record import Record
-from payloads.conversation import fed, next_turn, opened, results
+from payloads.conversation import arguments, fed, next_turn, opened, results
 from payloads.prompt import Message, Prompt
-from wire.values import Answer, ToolCall
+from wire.values import Answer
 
 if TYPE_CHECKING:
     from users.base import LLMUser
@@ -44,7 +42,7 @@ def hold(user: "LLMUser", script: Prompt) -> Record:
 def message(answer: Answer, *, thinking: bool = False) -> Message:
     """What the model said, as a message of the history."""
     calls = tuple(
-        {"id": call.id or f"call_{call.place}", "name": call.name, "arguments": _arguments(call)}
+        {"id": call.id or f"call_{call.place}", "name": call.name, "arguments": arguments(call.arguments)}
         for call in answer.tool_calls
     )
     return Message("assistant", answer.text, tool_calls=calls, thinking=answer.thinking if thinking else "")
@@ -52,14 +50,3 @@ def message(answer: Answer, *, thinking: bool = False) -> Message:
 
 def _after(asked: Prompt, said: list[Message]) -> Prompt:
     return replace(asked, messages=(*asked.messages, *said))
-
-
-def _arguments(call: ToolCall) -> object:
-    """The arguments as an object; none where a model has written no JSON, which servers refuse in a history."""
-    found = call.arguments
-    if isinstance(found, str):
-        try:
-            found = orjson.loads(found)
-        except orjson.JSONDecodeError:
-            return {}
-    return found if isinstance(found, dict) else {}

@@ -1,0 +1,237 @@
+"""Sessions as the server sees them: what each turn's request holds, and what the rows say of it."""
+
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import Any
+
+import gevent
+import pytest
+from locust.env import Environment
+from locust.event import EventHook
+from scripted import request, serving
+
+from metrics.record import Record
+from payloads.mix import Mix
+from payloads.prompt import Message, Prompt, Turn
+from users import options
+from users.base import LLMUser, Work
+from users.health import Health
+from users.ollama import OllamaChatUser, OllamaGenerateUser
+from users.openai import OpenAICompletionsUser
+from users.settings import settings
+
+MESSAGE = {"role": "assistant", "content": ""}
+DONE = {"done": True, "done_reason": "stop", "eval_count": 2, "prompt_eval_count": 9}
+
+
+def user(text: str) -> Message:
+    return Message("user", text)
+
+
+def script(*turns: Turn, **more: Any) -> Prompt:
+    return Prompt("talk", (Message("system", "S"), user("one")), then=turns, **more)
+
+
+THREE = script(Turn((user("two"),), answer=Message("assistant", "by the file")), Turn((user("three"),)), max_tokens=7)
+WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
+
+
+class Defaults:
+    """Stands in for Locust's parser: our options' defaults."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {"run_time": None}
+
+    def add_argument(self, name: str, default: Any = None, **_: Any) -> Any:
+        dest = name.removeprefix("--").replace("-", "_")
+        self.values[dest] = default
+        return SimpleNamespace(dest=dest)
+
+
+@dataclass
+class Talk:
+    """One user of a server that says what it is told to; the bodies it was sent, the records it made."""
+
+    user: LLMUser
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+
+    def messages(self, turn: int) -> list[tuple[str, str]]:
+        """(role, content) of the messages of a turn's body."""
+        return [(message["role"], message["content"]) for message in self.bodies[turn]["messages"]]
+
+
+@contextmanager
+def talking(kind: type[LLMUser], *answers: dict[str, Any] | None, **chosen: Any) -> Iterator[Talk]:
+    """Answers in turn, whole JSON bodies; None is a 500, and after the last one comes silence."""
+    left = iter(answers)
+    talk: Talk
+
+    def handle(sock: socket.socket) -> None:
+        while data := request(sock):
+            talk.bodies.append(json.loads(data.partition(b"\r\n\r\n")[2]))
+            answer = next(left, {})
+            if answer == {}:
+                gevent.sleep(60)
+            body = json.dumps(answer or {"error": "no"}).encode()
+            status = b"200 OK" if answer else b"500 Internal Server Error"
+            head = b"HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+            sock.sendall(head % (status, len(body)) + body)
+
+    with serving(handle) as port:
+        defaults = Defaults()
+        options.add(defaults)
+        given = {"host": f"http://127.0.0.1:{port}", "model": "m", "run_id": "r", "no_stream": True}
+        environment = Environment(user_classes=[kind])
+        environment.events.generation = EventHook()
+        health = Health()
+        environment.tokenswarm = Work(settings(SimpleNamespace(**defaults.values | given | chosen)), 0, health)
+        talk = Talk(kind(environment))
+        environment.events.generation.add_listener(lambda record, **_: talk.records.append(record))
+        talk.user.on_start()
+        try:
+            yield talk
+        finally:
+            talk.user.on_stop()
+            health.stop()
+
+
+def chat(text: str = "", **more: Any) -> dict[str, Any]:
+    return {"message": {**MESSAGE, "content": text, **more}, **DONE}
+
+
+def openai(text: str | None, **more: Any) -> dict[str, Any]:
+    message = {"role": "assistant", "content": text, **more}
+    return {"choices": [{"message": message, "finish_reason": "stop"}], "usage": {"total_tokens": 3}}
+
+
+def test_each_turn_carries_the_models_own_answers() -> None:
+    with talking(OllamaChatUser, chat("uno"), chat("due", thinking="hm"), chat("tre")) as talk:
+        talk.user.converse(THREE)
+    assert talk.messages(0) == [("system", "S"), ("user", "one")]
+    assert talk.messages(1) == [*talk.messages(0), ("assistant", "uno"), ("user", "two")]
+    assert talk.messages(2) == [*talk.messages(1), ("assistant", "due"), ("user", "three")]
+    assert all("hm" not in json.dumps(body) for body in talk.bodies)  # nor the thinking
+    assert [body["options"]["num_predict"] for body in talk.bodies] == [7, 7, 7]
+    who = [record.identity for record in talk.records]
+    assert [(one.sequence, one.session, one.turn, one.turns_left) for one in who] == [
+        (0, None, 1, 2),  # in its row the session is its own sequence
+        (1, 0, 2, 1),
+        (2, 0, 3, 0),
+    ]
+
+
+def test_a_file_may_carry_the_conversation() -> None:
+    with talking(OllamaChatUser, chat("uno"), chat("due"), chat("tre"), history="file") as talk:
+        talk.user.converse(THREE)
+    assert [text for role, text in talk.messages(2) if role == "assistant"] == ["by the file", "due"]
+
+
+def test_a_turn_that_fails_ends_the_conversation() -> None:
+    with talking(OllamaChatUser, chat("uno"), None, pause_after_error=0) as talk:
+        talk.user.converse(THREE)
+    assert [(record.outcome, record.identity.turns_left) for record in talk.records] == [("ok", 2), ("http_error", 1)]
+
+
+def test_the_mark_is_one_of_the_session_and_the_next_session_has_another() -> None:
+    answers = [chat("a")] * 6
+    with talking(OllamaChatUser, *answers, unique_prompts=True) as talk:
+        talk.user.work.settings = replace(talk.user.work.settings, mix=Mix([THREE], 0))
+        talk.user.ask()
+        talk.user.ask()
+    firsts = [talk.messages(turn)[0][1] for turn in range(6)]
+    assert len(set(firsts[:3])) == len(set(firsts[3:])) == 1
+    assert firsts[0] != firsts[3]
+    assert all(first.endswith("] S") for first in firsts)
+    assert talk.messages(2)[1] == ("user", "one")
+
+
+def test_completions_get_the_history_as_one_text() -> None:
+    answer = {"choices": [{"text": "uno", "finish_reason": "stop"}], "usage": {"total_tokens": 3}}
+    with talking(OpenAICompletionsUser, answer, answer, answer) as talk:
+        talk.user.converse(THREE)
+    assert talk.bodies[1]["prompt"] == "S\n\none\n\nuno\n\ntwo"
+
+
+@pytest.mark.parametrize("chosen", [{"no_context": True}, {"history": "file"}])
+def test_generate_may_send_the_history_as_text(chosen: dict[str, Any]) -> None:
+    answer = {"response": "uno", "context": [1], **DONE}
+    with talking(OllamaGenerateUser, answer, answer, answer, **chosen) as talk:
+        talk.user.converse(THREE)
+    said = "by the file" if "history" in chosen else "uno"
+    assert talk.bodies[1]["prompt"] == f"one\n\n{said}\n\ntwo"
+    assert "context" not in talk.bodies[1]
+
+
+CALL = {"id": "call_a", "function": {"index": 0, "name": "weather", "arguments": {"city": "Oslo"}}}
+ASKS = script(Turn((user("two"),)), tools=(WEATHER,), tool_results={"weather": {"sky": "clear"}})
+
+
+def test_tool_rounds_have_a_limit_and_a_result_for_all_tools() -> None:
+    calls = [chat(tool_calls=[CALL])] * 3
+    prompt = replace(ASKS, tool_results={}, then=())
+    with talking(OllamaChatUser, *calls, tool_result="sunny", tool_rounds=2) as talk:
+        talk.user.converse(prompt)
+    assert len(talk.bodies) == 3
+    assert [text for role, text in talk.messages(2) if role == "tool"] == ["sunny", "sunny"]
+
+
+def test_a_user_thinks_between_the_turns_and_a_files_delay_goes_first() -> None:
+    delayed = script(Turn((user("two"),)), Turn((user("three"),), delay_s=0.3))
+    with talking(OllamaChatUser, *[chat("a")] * 3, think_time="100ms") as talk:
+        talk.user.converse(delayed)
+    first, second, third = talk.records
+    assert second.sent_ns is not None
+    assert third.sent_ns is not None
+    assert second.sent_ns - (first.ended_ns or 0) >= 0.1e9
+    assert third.sent_ns - (second.ended_ns or 0) >= 0.3e9
+    assert first.interpreted_ns is None  # its reading takes nothing from the next request
+
+
+def test_pauses_are_the_same_again_and_each_users_own() -> None:
+    def pauses() -> list[list[float]]:
+        with talking(OllamaChatUser, think_time="lognormal 20s cv=1") as talk:
+            other = OllamaChatUser(talk.user.environment)
+            other.on_start()
+            return [[one.wait_time() for _ in range(5)] for one in (talk.user, other)]
+
+    first, again = pauses(), pauses()
+    assert first == again
+    assert first[0] != first[1]
+    assert len(set(first[0])) == 5
+
+
+def test_a_class_keeps_its_own_wait_time() -> None:
+    class Slow(OllamaChatUser):
+        abstract = True
+
+        def wait_time(self) -> float:
+            return 0.15
+
+    with talking(Slow, *[chat("a")] * 3, think_time="9s") as talk:
+        talk.user.converse(THREE)
+    assert (talk.records[1].sent_ns or 0) - (talk.records[0].ended_ns or 0) >= 0.15e9
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_the_end_of_the_run_leaves_what_was_under_way_as_cancelled_and_nothing_more(at: int) -> None:
+    with talking(OllamaChatUser, *[chat("a")] * at) as talk:
+        conversation = gevent.spawn(talk.user.converse, THREE)
+        while len(talk.bodies) <= at:
+            gevent.sleep(0.01)
+        conversation.kill()
+    assert [record.outcome for record in talk.records] == ["ok"] * at + ["cancelled"]
+
+
+def test_the_end_of_the_run_in_a_pause_leaves_nothing() -> None:
+    with talking(OllamaChatUser, chat("a"), think_time="60s") as talk:
+        conversation = gevent.spawn(talk.user.converse, THREE)
+        while not talk.records:
+            gevent.sleep(0.01)
+        gevent.sleep(0.01)
+        conversation.kill()
+    assert [record.outcome for record in talk.records] == ["ok"]
