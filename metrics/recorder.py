@@ -12,7 +12,9 @@ from locust.stats import CSV_STATS_INTERVAL_SEC, PERCENTILES_TO_REPORT, StatsCSV
 
 from metrics.evidence import gather
 from metrics.folder import RunFolder
-from metrics.rows import Cell
+from metrics.judge import Judge, as_json
+from metrics.junit import junit
+from metrics.rows import COLUMNS, Cell
 from metrics.validity import Facts, finding, judge
 
 SOFTWARE = ("locust", "gevent", "requests", "httptools", "orjson", "pandas")
@@ -21,8 +23,11 @@ SOFTWARE = ("locust", "gevent", "requests", "httptools", "orjson", "pandas")
 class Recorder:
     """From the first row to the closed folder."""
 
-    def __init__(self, environment: Any, path: Path, circumstances: dict[str, Any], locust_csv: bool) -> None:
+    def __init__(
+        self, environment: Any, path: Path, circumstances: dict[str, Any], locust_csv: bool, judge: Judge
+    ) -> None:
         self.folder = RunFolder(path)
+        self._judge = judge
         self._circumstances = {
             "run": path.name,
             "state": "running",
@@ -42,6 +47,9 @@ class Recorder:
     def append(self, rows: list[list[Cell]]) -> None:
         """Rows came: they go to the file system at once."""
         self.folder.append(rows)
+        if self._judge.slos:
+            for cells in rows:
+                self._judge.add(dict(zip(COLUMNS, cells, strict=True)))
 
     def end(self, workers: list[dict[str, Any]], known: list[dict[str, Any]]) -> dict[str, Any]:
         """Close the folder and judge the run; give the verdict (see `metrics.validity`)."""
@@ -55,6 +63,10 @@ class Recorder:
         ended = {"state": "complete", "ended_unix_s": time.time(), "rows": self.folder.rows}
         stamped = {"clock_source": ", ".join(sorted({str(w["clock_source"]) for w in workers}))} if workers else {}
         run = {**self._circumstances, **ended, **stamped, "workers": workers}
+        if self._judge.slos:
+            judged = self._judge.judged()
+            run["slos"] = as_json(judged)
+            (self.folder.path / "slo-junit.xml").write_text(junit(self.folder.path.name, judged), encoding="utf-8")
         self.folder.write_run(run)  # as it is, before anything else can go wrong
         validity = self._judged(workers, known, bool(run["options"].get("unique_prompts")))
         self.folder.write_run({**run, "validity": validity})

@@ -3,31 +3,39 @@
 import argparse
 import io
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from metrics.judge import judge_file
+from metrics.junit import junit, say
+from metrics.slo import SloError, parse
 from reports import console, dialect_report, locust_csv_report
 from reports.dialects import DIALECTS
 from reports.errors import ReportError
 from reports.glossary import glossary
-from reports.write import report
+from reports.write import report, write
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit code 0, or 2 with one line on stderr where there is nothing to report on."""
+    """Exit code 0; 2 with one line on stderr where there is nothing to report on; 99 where an SLO is not met."""
     parser = argparse.ArgumentParser(prog="python -m reports", description=__doc__)
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("folder", nargs="?", type=Path, metavar="RUN_FOLDER", help="a folder below runs/")
     what.add_argument("--locust-csv", metavar="PREFIX", help="what Locust's own --csv=PREFIX files alone can tell")
     what.add_argument("--glossary", action="store_true", help="print what each metric means, as a Markdown table")
     parser.add_argument("--as", dest="dialect", choices=tuple(DIALECTS), help="score it by another tool's definitions")
+    parser.add_argument("--slo", action="append", default=[], help="judge it by this: 'ttft_ms p95 < 500'; repeatable")
     parser.add_argument("--quiet", action="store_true", help="write the files, print nothing")
     options = parser.parse_args(arguments)
-    if options.dialect and not options.folder:
-        parser.error("--as needs a RUN_FOLDER")
+    if (options.dialect or options.slo) and not options.folder:
+        parser.error("--as and --slo need a RUN_FOLDER")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may not know Chinese
+    code = 0
     try:
-        if options.glossary:
+        if options.slo:
+            said, code = _gate(options.folder, options.slo)
+        elif options.glossary:
             said = glossary()
         elif options.locust_csv:
             said = locust_csv_report.report(options.locust_csv)
@@ -35,12 +43,23 @@ def main(arguments: list[str] | None = None) -> int:
             said = dialect_report.report(options.folder, options.dialect)
         else:
             said = console.render(report(options.folder)) + f"\nThe report: {options.folder / 'report.html'}\n"
-    except ReportError as error:
+    except (ReportError, SloError) as error:
         print(f"tokenswarm: error: {error}", file=sys.stderr)
         return 2
     if not options.quiet or options.glossary:
         print(said, end="")
-    return 0
+    return code
+
+
+def _gate(folder: Path, texts: Sequence[str]) -> tuple[str, int]:
+    """The SLOs of a finished run: a line each, and a JUnit file in its folder."""
+    slos = [parse(text) for text in texts]
+    try:
+        judged = judge_file(folder / "requests.csv", slos)
+    except (OSError, KeyError) as error:
+        raise ReportError(f"{folder}: no requests.csv of ours in it ({error}); name a run folder") from error
+    write(folder / "slo-junit.xml", junit(folder.resolve().name, judged))
+    return "".join(f"{say(each)}\n" for each in judged), 99 * any(each.state != "met" for each in judged)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,8 @@ def render(summary: Mapping[str, Any]) -> str:
     lines += [*wrap(summary["verdict"]), ""]
     if summary["groups"]:
         lines += [*_table(summary), ""]
+    for slo in summary["slos"]:
+        lines += wrap(f"SLO {slo['slo']}: {slo['state']} ({number(slo['figure'])}, n = {integer(slo['n'])})", "  ")
     for error in summary["errors"][:3]:
         lines += wrap(f"{integer(error['requests'])} × {error['outcome']}: {error['error']}", "  ")[:3]
     for notice in summary["notices"]:

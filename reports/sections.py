@@ -36,7 +36,7 @@ def document(summary: Summary, circumstances: Iterable[Section] = ()) -> Documen
         sections = [_findings(summary), *circumstances]
     else:
         measured = (_phases, _requests, _tokens, _latencies, _rates, _ledger, _errors, _limits)
-        sections = [_findings(summary), *(build(summary) for build in measured), *circumstances]
+        sections = [_findings(summary), _slos(summary), *(build(summary) for build in measured), *circumstances]
     shown = tuple(filter(_any, sections))
     validity = summary["validity"]["verdict"]
     return Document(run["run"], validity, _facts(summary), summary["verdict"], _tiles(summary), shown)
@@ -90,6 +90,16 @@ def _tiles(summary: Summary) -> tuple[tuple[str, str], ...]:
         ("ITL p50 / p99, ms", f"{number(itl['p50'])} / {number(itl['p99'])}"),
         ("E2E p50 / p95, ms", f"{number(e2e['p50'])} / {number(e2e['p95'])}"),
     )
+
+
+def _slos(summary: Summary) -> Section:
+    rows = tuple(
+        (Code(str(slo["slo"])), str(slo["state"]), number(slo["figure"]), integer(slo["n"]), str(slo["why"]))
+        for slo in summary["slos"]
+    )
+    lines: tuple[Line, ...] = (("A failed request counts as the worst value there is.",),)
+    table = Table(("SLO", "state", "figure", "n", ""), rows)
+    return Section("slos", "SLOs", lines if rows else (), tables=(table,) if rows else ())
 
 
 def _findings(summary: Summary) -> Section:

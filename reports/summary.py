@@ -38,6 +38,7 @@ def summarise(run: Run) -> dict[str, Any]:
         "run": _run(run),
         "verdict": verdict(overall["requests"], overall, window_s, len(run.frame) - len(frame)),
         "validity": _validity(info),
+        "slos": _listed(info, "slos"),
         "notices": list(run.notices),
         "window": {
             "first_sent_unix_ns": span[0] if span else None,

@@ -86,6 +86,8 @@ def add(parser: Any, **_: Any) -> None:
     option("--connect-timeout", env_var="TOKENSWARM_CONNECT_TIMEOUT", type=seconds, default=10.0, help="Longest time to open a connection, s")
     option("--warmup", env_var="TOKENSWARM_WARMUP", type=timespan, default="0s", help="Leave the requests of this first part of the run out of all figures (10s, 2m); their rows are kept and marked")
     option("--pause-after-error", env_var="TOKENSWARM_PAUSE_AFTER_ERROR", type=pause, default=1.0, help="How long a user waits after a failed request, s: a server that is down is not hammered")
+    option("--slo", env_var="TOKENSWARM_SLO", action="append", default=[], include_in_web_ui=False, help='What the run must keep to: "ttft_ms p95 < 500", "outcome ok > 99%%", "goodput > 3/s"; may be given several times; exit code 99 if one is not met')
+    option("--slo-abort", env_var="TOKENSWARM_SLO_ABORT", action="store_true", default=False, include_in_web_ui=False, help="End the run as soon as it is certain that an SLO is crossed")
     option("--new-connection", env_var="TOKENSWARM_NEW_CONNECTION", action="store_true", default=False, help="Open a new connection for every request")
     option("--insecure", env_var="TOKENSWARM_INSECURE", action="store_true", default=False, include_in_web_ui=False, help="Accept any TLS certificate")
     option("--ca-cert", env_var="TOKENSWARM_CA_CERT", default="", include_in_web_ui=False, help="PEM file of the certificate authority to trust")

@@ -12,6 +12,7 @@ from users.base import LLMUser
 from users.errors import UsageError
 from users.preflight import Preflight, Server, WarmUp, apis_spoken
 from users.settings import settings
+from users.slos import slos
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Prepared:
 def prepare(options: Any, classes: Sequence[Any], named: Sequence[str]) -> Prepared:
     """Check the options and ask the server; `host` and `model` are filled in. Raises UsageError; no load was sent."""
     checked = settings(options)
+    slos(options.slo)
     _check_run_dir(options.run_dir)
     preflight = Preflight(checked, options.ca_cert, options.insecure)
     server = preflight.server()

@@ -14,6 +14,7 @@ from locust.runners import STATE_MISSING, STATE_RUNNING, STATE_SPAWNING, MasterR
 from metrics.folder import new_path, run_name
 from metrics.publish import ACKNOWLEDGE, Publisher
 from metrics.recorder import Recorder
+from metrics.rows import Cell
 from users import stamps
 from users.base import Work
 from users.errors import UsageError
@@ -22,6 +23,7 @@ from users.health import Health, spare_the_loop
 from users.options import OURS
 from users.preparation import Prepared, prepare
 from users.settings import Settings, check_form, settings
+from users.slos import Gate
 from users.target import target
 
 FINISH = "tokenswarm_finish"
@@ -51,6 +53,7 @@ class Swarm:
         self._chosen: dict[str, str] = {}
         self.ending = False
         self._prepared: Prepared | None = None
+        self.gate: Gate | None = None
         self._kernel_stamps = False
         self._closing: gevent.Greenlet | None = None
 
@@ -165,8 +168,14 @@ class Swarm:
             **(prepared.circumstances() if prepared else {}),
             "user_classes": [c.__name__ for c in self.environment.user_classes],
         }
-        self.recorder = Recorder(self.environment, path, circumstances, locust_csv=not options.csv_prefix)
-        self.publisher.sink = self.recorder.append
+        self.gate = Gate(self.environment, options.slo, options.slo_abort)
+        self.recorder = Recorder(self.environment, path, circumstances, not options.csv_prefix, self.gate.judge)
+        self.publisher.sink = self._take
+
+    def _take(self, rows: list[list[Cell]]) -> None:
+        if self.recorder and self.gate:
+            self.recorder.append(rows)
+            self.gate.look()
 
     def on_finish(self, environment: Any, msg: Any, **_: Any) -> None:
         """The master ends the run (Locust's own quit message would come only after it has closed the folder)."""
@@ -254,6 +263,8 @@ class Swarm:
             self.verdicts[path.name] = ": ".join([validity["verdict"], *(["; ".join(why)] if why else [])])
             print(f"tokenswarm: {recorder.folder.rows} requests in {path}", file=sys.stderr)
             print(f"tokenswarm: {self.verdicts[path.name]}", file=sys.stderr)
+            if self.gate:
+                self.gate.close()
             if not self.options.no_report:
                 # In a process of its own: pandas stays out of the one that measures, and an error in it harms no run.
                 environment = {**os.environ, "PYTHONPATH": str(ROOT)}

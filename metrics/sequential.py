@@ -1,0 +1,34 @@
+"""When is it certain that a share is above a bound, or below it, however often one has looked?"""
+
+import math
+
+# One false alarm in a thousand runs, over all the looks of a run together.
+ALPHA = 1e-3
+_ALTERNATIVES = 15
+
+
+def surely_above(hits: int, n: int, bound: float, alpha: float = ALPHA) -> bool:
+    """Is the true share of hits above `bound`, but for an error probability of `alpha` over all looks of a run?
+
+    An e-process: the mean of likelihood ratios of some shares above the bound against the bound itself. As long as the
+    share is at most `bound`, each of them is a supermartingale that begins at 1, so it ever reaches 1/alpha with a
+    probability of alpha at most (Ville's inequality). The hits are taken to be independent of each other.
+    """
+    if not 0 < bound < 1:
+        return hits > 0 if bound <= 0 else False
+    return _log_evidence(hits, n, bound) >= -math.log(alpha)
+
+
+def surely_below(hits: int, n: int, bound: float, alpha: float = ALPHA) -> bool:
+    """The same for a share below the bound."""
+    return surely_above(n - hits, n, 1 - bound, alpha)
+
+
+def _log_evidence(hits: int, n: int, bound: float) -> float:
+    logs = []
+    for step in range(1, _ALTERNATIVES + 1):
+        # Closer to the bound there are more of them: a share just above it takes the longest to tell.
+        share = bound + (1 - bound) * (step / (_ALTERNATIVES + 1)) ** 2
+        logs.append(hits * math.log(share / bound) + (n - hits) * math.log((1 - share) / (1 - bound)))
+    most = max(logs)
+    return most + math.log(sum(math.exp(value - most) for value in logs) / len(logs))

@@ -1,0 +1,158 @@
+"""SLOs: their language, how rows are judged by them, and what a user's run comes to."""
+
+import random
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from locust_process import ROOT, folder, headless, processes
+from simulator_process import running
+
+from metrics.judge import Judge, needed
+from metrics.sequential import surely_above, surely_below
+from metrics.slo import OUTCOMES, SUBJECTS, SloError, parse
+
+
+def row(outcome: str = "ok", at_s: float = 0.0, **values: float) -> dict[str, object]:
+    """A row with a second's duration."""
+    sent_ns = round(at_s * 1e9)
+    times = {"sent_unix_ns": sent_ns, "ended_unix_ns": sent_ns + 10**9}
+    blank = dict.fromkeys((*SUBJECTS, "itl_ms_hist"), "")
+    return {**blank, **times, "phase": "steady", "outcome": outcome, **values}
+
+
+def judged(slo: str, rows: list[dict[str, object]]) -> tuple[str, float | None]:
+    judge = Judge([parse(slo)])
+    for each in rows:
+        judge.add(each)
+    (found,) = judge.judged()
+    return found.state, found.figure
+
+
+@pytest.mark.parametrize(
+    ("text", "marked"),
+    [
+        ("tfft_ms p95 < 500", "▸tfft_ms◂ p95 < 500: tfft_ms is no metric; did you mean ttft_ms?"),
+        ("ttft_ms p9x < 500", "ttft_ms ▸p9x◂ < 500: p9x says not of which figure"),
+        ("ttft_ms p95 = 500", "ttft_ms p95 ▸=◂ 500: = is no comparison"),
+        ("ttft_ms p95 < 5kb", "ttft_ms p95 < ▸5kb◂: 5kb is no number"),
+        ("ttft_ms p95 < 5/s", "ttft_ms p95 < ▸5/s◂: 5/s has a unit that ttft_ms has not"),
+        ("ttft_ms p95 <", "ttft_ms p95 <▸◂: it no limit"),
+        ("outcome fine > 3%", "outcome ▸fine◂ > 3%: fine is no outcome"),
+        ("outcome ok > 300%", "outcome ok > ▸300%◂: 300% is no share"),
+        ("goodput > 3/s 5", "goodput > 3/s ▸5◂: 5 is too much"),
+    ],
+)
+def test_what_is_no_slo_is_marked_where_it_is_wrong(text: str, marked: str) -> None:
+    with pytest.raises(SloError) as caught:
+        parse(text)
+    assert str(caught.value).startswith(marked)
+    assert "\n" not in str(caught.value)
+
+
+@given(st.sampled_from(SUBJECTS), st.sampled_from(["p50", "p99.9", "mean", "max"]), st.sampled_from("<>"))
+def test_spaces_do_not_matter(subject: str, how: str, operator: str) -> None:
+    spaced, tight = parse(f"{subject} {how} {operator} 3"), parse(f"{subject}  {how}{operator}3")
+    assert (spaced.subject, spaced.aggregate, spaced.below) == (tight.subject, tight.aggregate, tight.below)
+
+
+def test_units() -> None:
+    assert parse("ttft_ms p95 < 0.5s").limit == parse("ttft_ms p95 < 500ms").limit == 500
+    assert parse("outcome ok >= 99%").limit == 0.99
+    assert all(parse(f"outcome {name} < 0.1").aggregate == "share" for name in OUTCOMES)
+
+
+def test_a_percentile_is_judged_by_nearest_rank_and_needs_its_samples() -> None:
+    values = [row(ttft_ms=float(n)) for n in range(1, 101)]
+    assert judged("ttft_ms p95 < 95.1", values)[0] == "met"
+    assert judged("ttft_ms p95 < 95", values)[0] == "crossed"
+    assert judged("ttft_ms p95 <= 95", values)[0] == "met"
+    assert judged("ttft_ms p95 < 99", values)[1] == pytest.approx(95, rel=0.01)
+    assert judged("ttft_ms p95 < 500", values[: needed(95) - 1])[0] == "undecided"
+    assert judged("ttft_ms p95 < 0.5", values[:20])[0] == "crossed"  # twenty of twenty: no doubt any more
+
+
+@given(st.lists(st.integers(1, 1000), min_size=90, max_size=200), st.integers(1, 1000))
+def test_the_counters_agree_with_sorting(values: list[int], limit: int) -> None:
+    rank = -(-len(values) * 95 // 100)
+    expected = "met" if sorted(values)[rank - 1] < limit else "crossed"
+    assert judged(f"ttft_ms p95 < {limit}", [row(ttft_ms=float(v)) for v in values])[0] == expected
+    low = "met" if sorted(values)[-(-len(values) * 5 // 100) - 1] > limit else "crossed"
+    assert judged(f"output_tokens_per_s p5 > {limit}", [row(output_tokens_per_s=float(v)) for v in values])[0] == low
+
+
+def test_failures_are_the_worst_values_whichever_way_one_looks() -> None:
+    good = [row(ttft_ms=10.0, output_tokens_per_s=50.0) for _ in range(95)]
+    for slo in ("ttft_ms p95 < 500", "output_tokens_per_s p5 > 20"):
+        assert judged(slo, good + [row("timeout")] * 4)[0] == "met"
+        assert judged(slo, good + [row("timeout")] * 9) == ("crossed", None)
+    assert judged("ttft_ms max < 500", [*good, row("http_error")])[0] == "crossed"
+    assert judged("ttft_ms mean < 500", [*good, row("http_error")])[0] == "crossed"
+    assert judged("outcome ok > 90%", good + [row("timeout")] * 4) == ("met", pytest.approx(95 / 99, abs=1e-6))
+
+
+def test_requests_cut_by_the_end_count_only_with_what_was_beyond_the_limit_already() -> None:
+    good = [row(ttft_ms=10.0) for _ in range(100)]
+    assert judged("ttft_ms p95 < 500", good + [row("cancelled")] * 50)[0] == "met"
+    assert judged("ttft_ms p95 < 500", good + [row("cancelled", ttft_ms=900.0)] * 50)[0] == "crossed"
+
+
+def test_goodput_counts_what_meets_every_limit_a_second() -> None:
+    slos = [parse("ttft_ms p95 < 500"), parse("goodput > 3/s")]
+    judge = Judge(slos)
+    for n in range(40):
+        judge.add(row(at_s=n * 9 / 39, ttft_ms=100.0 if n % 2 else 900.0))
+    assert [each.state for each in judge.judged()] == ["crossed", "crossed"]
+    assert judge.judged()[1].figure == 2.0  # 20 of 40 in 10 s
+
+
+def test_pooled_gaps_are_judged_by_their_buckets() -> None:
+    assert judged("itl_ms p99 < 30", [row(itl_ms_hist="1654:100")] * 5)[0] == "met"  # 14 ms
+    assert judged("itl_ms p50 < 10", [row(itl_ms_hist="1654:100")] * 5)[0] == "crossed"
+
+
+def test_certainty_holds_over_all_looks_of_a_run() -> None:
+    rng, false_alarms = random.Random(1), 0
+    for _ in range(200):
+        hits = 0
+        for n in range(1, 600):
+            hits += rng.random() < 0.05
+            if surely_above(hits, n, 0.05, alpha=0.05):
+                false_alarms += 1
+                break
+    assert false_alarms <= 20  # 5 % of 200 are 10, and twice that has a chance of 0.1 %
+    assert surely_above(30, 100, 0.05)
+    assert not surely_above(8, 100, 0.05)
+    assert surely_below(0, 300, 0.05)
+    assert not surely_below(0, 50, 0.05)
+
+
+def test_a_run_that_crosses_an_slo_ends_with_99_and_a_junit_file(tmp_path: Path) -> None:
+    with running("--decode-tps", "500", "--load-ms", "1", "--output-tokens", "10") as sim:
+        options = ("OllamaChatUser", "--model", "sim", "--users", "4", "--spawn-rate", "50", "--run-time", "3")
+        fine = headless(sim.url, tmp_path / "a", *options, "--slo", "ttft_ms p50 < 5s", "--slo", "outcome ok > 90%")
+        assert fine.returncode == 0, fine.stderr
+        slow = headless(
+            sim.url, tmp_path / "b", *options, *processes(2), "--slo", "ttft_ms p50 < 0.01ms", "--no-report"
+        )
+        assert slow.returncode == 99, slow.stderr
+        begun = sim.stats()["complete"]
+        longer = ("--run-time", "60", "--slo-abort", "--slo", "e2e_ms p90 < 0.1")
+        cut = headless(sim.url, tmp_path / "c", *options, *longer, "--no-report")
+        assert (cut.returncode, "ending the run" in cut.stderr) == (99, True)
+        assert sim.stats()["complete"] - begun < 2000
+        wrong = headless(sim.url, tmp_path / "d", *options, "--slo", "tfft_ms p95 < 500")
+        assert (wrong.returncode, wrong.stderr.count("tokenswarm: error: --slo: ")) == (2, 1)
+        assert "▸tfft_ms◂" in wrong.stderr
+    run = folder(tmp_path / "b")
+    assert [slo["state"] for slo in run.run["slos"]] == ["crossed"]
+    (case,) = ElementTree.parse(run.path / "slo-junit.xml").getroot()
+    assert case.find("failure") is not None
+    assert "SLOs" in (folder(tmp_path / "a").path / "report.md").read_text()
+    asked = [sys.executable, "-m", "reports", str(run.path), "--slo", "ttft_ms p50 < 5s", "--slo", "goodput > 1/s"]
+    later = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (later.returncode, later.stdout.count("met")) == (0, 2), later.stdout
