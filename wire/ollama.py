@@ -1,4 +1,4 @@
-"""What Ollama's two generating endpoints share: options, the final line's numbers, errors, tool calls."""
+"""What Ollama's two generating endpoints share: fields and options, the final line's numbers, errors, tool calls."""
 
 from typing import Any
 
@@ -14,12 +14,19 @@ HEADERS = (("Content-Type", "application/json"), ("Accept", "application/x-ndjso
 def call(path: str, prompt: Prompt, ask: Ask, asked: dict[str, Any]) -> Call:
     """The POST with what both endpoints take; `num_predict` is always there, since Ollama's default is no limit."""
     body = {"model": ask.model, **asked, "stream": ask.stream}
-    if prompt.format is not None:
-        body["format"] = prompt.format
     if ask.think is not None:
         body["think"] = ask.think
-    body["options"] = {**prompt.options, "num_predict": prompt.max_tokens or ask.max_tokens}
+    body.update(ask.fields)
+    if prompt.format is not None:
+        body["format"] = prompt.format
+    body.update(prompt.fields)
+    body["options"] = {**ask.options, **prompt.options, "num_predict": prompt.max_tokens or ask.max_tokens}
     return Call("POST", path, HEADERS, orjson.dumps(body))
+
+
+def bare(image: str) -> str:
+    """An image as Ollama takes it: base64 without the head of a data URL."""
+    return image.partition(",")[2] if image.startswith("data:") else image
 
 
 def chunk(ns: int, frame: dict[str, Any], text: str, thinking: str, tool_calls: tuple[ToolCall, ...] = ()) -> Chunk:

@@ -11,10 +11,12 @@ done_by_sentinel = False
 
 
 def build(prompt: Prompt, ask: Ask) -> Call:
-    """The request for a prompt: the system message in its own field, all the others as one text."""
-    asked = {"prompt": prompt.text}
+    """The request for a prompt: the system message in its own field, all the others as one text, all their images."""
+    asked: dict[str, Any] = {"prompt": prompt.text}
     if prompt.system is not None:
         asked["system"] = prompt.system
+    if images := [ollama.bare(image) for message in prompt.messages for image in message.images]:
+        asked["images"] = images
     return ollama.call(PATH, prompt, ask, asked)
 
 

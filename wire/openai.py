@@ -17,8 +17,11 @@ def call(path: str, prompt: Prompt, ask: Ask, asked: dict[str, Any]) -> Call:
 
     `max_tokens`, not `max_completion_tokens`, which Ollama ignores; `include_usage`, since tokens are never guessed.
     """
-    options = {name: value for name, value in prompt.options.items() if name != "num_predict"}
-    body = {"model": ask.model, **asked, **options, "max_tokens": prompt.max_tokens or ask.max_tokens}
+    body: dict[str, Any] = {"model": ask.model, **asked, **ask.options, **ask.fields, **prompt.options, **prompt.fields}
+    body["max_tokens"] = prompt.max_tokens or ask.max_tokens
+    body.pop("num_predict", None)
+    if (think := body.pop("think", None)) is not None:
+        body["reasoning_effort"] = effort(think)
     body["stream"] = ask.stream
     if ask.stream:
         body["stream_options"] = {"include_usage": True}

@@ -1,8 +1,11 @@
 """OpenAI's /v1/chat/completions: SSE chunks with a `delta`, or one `message`."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from payloads.prompt import Prompt
+import orjson
+
+from payloads.prompt import Message, Prompt
 from wire import openai
 from wire.numbers import count
 from wire.values import Ask, Call, Chunk, ToolCall
@@ -11,14 +14,47 @@ PATH = "/v1/chat/completions"
 done_by_sentinel = True
 
 
+# What base64 begins with, by the format of the image.
+_IMAGE_TYPES = {"/9j/": "jpeg", "iVBORw0KGgo": "png", "UklGR": "webp", "R0lGOD": "gif"}
+
+
 def build(prompt: Prompt, ask: Ask) -> Call:
-    """The request for a prompt: its messages as they are."""
-    asked: dict[str, Any] = {
-        "messages": [{"role": message.role, "content": message.content} for message in prompt.messages]
-    }
+    """The request for a prompt: its messages as they are, and the tools on offer; `think` as `reasoning_effort`."""
+    asked: dict[str, Any] = {"messages": [_said(message) for message in prompt.messages]}
+    if prompt.tools:
+        asked["tools"] = prompt.tools
     if ask.think is not None:
         asked["reasoning_effort"] = openai.effort(ask.think)
     return openai.call(PATH, prompt, ask, asked)
+
+
+def _said(message: Message) -> dict[str, Any]:
+    """A message; what the model thought before is left out, since each server has another name for it, or none."""
+    said: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.images:
+        parts = [{"type": "image_url", "image_url": {"url": _url(image)}} for image in message.images]
+        said["content"] = [{"type": "text", "text": message.content}, *parts] if message.content else parts
+    if message.tool_calls:
+        said["tool_calls"] = [_called(place, call) for place, call in enumerate(message.tool_calls)]
+    if message.tool_call_id:
+        said["tool_call_id"] = message.tool_call_id
+    elif message.tool_name:
+        said["name"] = message.tool_name
+    return said
+
+
+def _called(place: int, call: Mapping[str, object]) -> dict[str, Any]:
+    arguments = call.get("arguments") or {}
+    text = arguments if isinstance(arguments, str) else orjson.dumps(arguments).decode()
+    function = {"name": call["name"], "arguments": text}
+    return {"id": call.get("id") or f"call_{place}", "type": "function", "function": function}
+
+
+def _url(image: str) -> str:
+    if image.startswith(("data:", "http://", "https://")):
+        return image
+    kind = next((kind for head, kind in _IMAGE_TYPES.items() if image.startswith(head)), "jpeg")
+    return f"data:image/{kind};base64,{image}"
 
 
 def read(ns: int, frame: dict[str, Any]) -> Chunk:

@@ -1,0 +1,136 @@
+"""Requests as they are built: each field reaches the body of each API, named and placed as the API has it."""
+
+import json
+from typing import Any
+
+import pytest
+from captures import APIS
+from simulator_process import running
+
+from payloads.fields import PATHS, fields
+from payloads.kinds import KINDS
+from payloads.prompt import Message, Prompt
+from wire.values import Ask
+
+CHAT, GENERATE, V1_CHAT, V1_COMPLETIONS = (
+    APIS[p] for p in ("/api/chat", "/api/generate", "/v1/chat/completions", "/v1/completions")
+)
+ASK = Ask("m")
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYGBgAAAABQABpfZFQAAAAABJRU5ErkJggg=="
+TOOL = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
+CALL = {"id": "call_9", "name": "weather", "arguments": {"city": "Oslo"}}
+HISTORY = (
+    Message("system", "Be brief."),
+    Message("user", "Weather in Oslo?"),
+    Message("assistant", "", tool_calls=(CALL,), thinking="ask the tool"),
+    Message("tool", "4 degrees", tool_name="weather", tool_call_id="call_9"),
+)
+
+
+def body(api: Any, prompt: Prompt, ask: Ask = ASK) -> dict[str, Any]:
+    call = api.build(prompt, ask)
+    assert call.path == api.PATH
+    built: dict[str, Any] = json.loads(call.body)
+    return built
+
+
+def prompt(*messages: Message, **more: Any) -> Prompt:
+    return Prompt("p", messages or (Message("user", "Hi"),), **more)
+
+
+@pytest.mark.parametrize("path", [path for path in PATHS if path in APIS])
+def test_every_field_reaches_the_body_as_it_is_named(path: str) -> None:
+    own = {"think", "format", "num_predict", "max_tokens"}  # each API says these in its own way
+    for name, field in fields(path).items():
+        value = KINDS[field.kind].good
+        if field.by or name in own:
+            continue
+        where = {("options" if field.place == "options" else "fields"): {name: value}}
+        for built in (body(APIS[path], prompt(**where)), body(APIS[path], prompt(), Ask("m", **where))):
+            assert (built["options"] if field.place == "options" else built)[name] == value, name
+
+
+def test_limits_think_and_format_as_each_api_says_them() -> None:
+    schema = {"type": "object"}
+    asked = prompt(format=schema, max_tokens=5, fields={"think": True})
+    for api in (CHAT, GENERATE):
+        built = body(api, asked)
+        assert (built["format"], built["think"], built["options"]) == (schema, True, {"num_predict": 5})
+    built = body(V1_CHAT, asked, Ask("m", think="low"))
+    assert built["response_format"] == {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
+    assert (built["reasoning_effort"], built["max_tokens"]) == ("medium", 5)
+    assert not {"think", "format", "options", "num_predict"} & built.keys()
+    assert built["stream_options"] == {"include_usage": True}
+    assert "stream_options" not in body(V1_CHAT, asked, Ask("m", stream=False))
+
+
+def test_the_prompts_own_goes_before_the_runs() -> None:
+    fields = {"keep_alive": 1, "format": "json", "think": True}
+    ask = Ask("m", 9, think=False, options={"seed": 1, "top_k": 1}, fields=fields)
+    own = prompt(options={"seed": 2}, fields={"keep_alive": 2}, format={"a": 1})
+    built = body(CHAT, own, ask)
+    assert built["options"] == {"seed": 2, "top_k": 1, "num_predict": 9}
+    assert (built["keep_alive"], built["format"], built["think"]) == (2, {"a": 1}, True)
+    built = body(V1_CHAT, prompt(options={"seed": 2}), Ask("m", fields={"seed": 1, "top_p": 0.5}))
+    assert (built["seed"], built["top_p"]) == (2, 0.5)
+
+
+def test_tools_and_their_history_for_ollama() -> None:
+    built = body(CHAT, prompt(*HISTORY, tools=(TOOL,)))
+    assert built["tools"] == [TOOL]
+    assert built["messages"][2:] == [
+        {
+            "role": "assistant",
+            "content": "",
+            "thinking": "ask the tool",
+            "tool_calls": [{"id": "call_9", "function": {"name": "weather", "arguments": {"city": "Oslo"}}}],
+        },
+        {"role": "tool", "content": "4 degrees", "tool_name": "weather", "tool_call_id": "call_9"},
+    ]
+
+
+def test_tools_and_their_history_for_openai() -> None:
+    built = body(V1_CHAT, prompt(*HISTORY, tools=(TOOL,)))
+    assert built["tools"] == [TOOL]
+    function = {"name": "weather", "arguments": '{"city":"Oslo"}'}
+    assert built["messages"][2:] == [
+        {
+            "role": "assistant",
+            "content": "",
+            "tool_calls": [{"id": "call_9", "type": "function", "function": function}],
+        },
+        {"role": "tool", "content": "4 degrees", "tool_call_id": "call_9"},
+    ]
+
+
+def test_images() -> None:
+    seen = prompt(
+        Message("user", "What is it?", (PNG, f"data:image/png;base64,{PNG}")), Message("user", "", ("/9j/4AA",))
+    )
+    assert [m.get("images") for m in body(CHAT, seen)["messages"]] == [[PNG, PNG], ["/9j/4AA"]]
+    assert body(GENERATE, seen)["images"] == [PNG, PNG, "/9j/4AA"]
+    assert "images" not in body(GENERATE, prompt())
+    first, second = body(V1_CHAT, seen)["messages"]
+    url = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}}
+    assert first["content"] == [{"type": "text", "text": "What is it?"}, url, url]
+    assert second["content"] == [{"type": "image_url", "image_url": {"url": "data:image/jpeg;base64,/9j/4AA"}}]
+    for head, kind in (("UklGRg", "webp"), ("R0lGODlh", "gif")):
+        (part,) = body(V1_CHAT, prompt(Message("user", "", (head,))))["messages"][0]["content"]
+        assert part["image_url"]["url"] == f"data:image/{kind};base64,{head}"
+    (part,) = body(V1_CHAT, prompt(Message("user", "", ("https://x/y.png",))))["messages"][0]["content"]
+    assert part["image_url"]["url"] == "https://x/y.png"
+
+
+def test_the_simulator_takes_what_we_build() -> None:
+    """Typical prompts on the models that can do what they ask: each gets an answer with status 200."""
+    plain = prompt(Message("system", "Be brief."), Message("user", "Hi"), options={"temperature": 0}, format="json")
+    seen = prompt(Message("user", "What is it?", (PNG,)))
+    asked = [(api, "sim", plain) for api in APIS.values()]
+    asked += [(api, "vision", seen) for api in (CHAT, GENERATE, V1_CHAT)]
+    asked += [(api, "think", prompt(fields={"think": True})) for api in (CHAT, GENERATE, V1_CHAT)]
+    asked += [(GENERATE, "sim", prompt(fields={"context": (1, 2), "raw": True}))]
+    with running("--load-ms", "0", "--models", "sim,vision,think") as simulator:
+        for api, model, wanted in asked:
+            call = api.build(wanted, Ask(model, 8))
+            answer = simulator.ask(call.method, call.path, json.loads(call.body))
+            assert answer.status == 200, (call.path, model, answer.body)
