@@ -48,6 +48,32 @@ MISTAKES = {
     "run folder in a file": (["--run-dir", "README.md/runs"], "--run-dir README.md/runs: Not a directory; name"),
     "bad warm-up": (["--warmup", "soon"], "argument --warmup: 'soon' is no time span; give 20, 20s"),
     "warm-up too long": (["--warmup", "1m", "--run-time", "9s"], "--warmup 1m leaves nothing of --run-time 9s"),
+    "options unreadable": (
+        ["--options", "temperature"],
+        "--options: 'temperature' is no name=value; write temperature=0",
+    ),
+    "unknown option name": (
+        ["OllamaChatUser", "--options", "temprature=0"],
+        "--options: /api/chat takes no option temprature; did you mean temperature?",
+    ),
+    "wrong type": (["--options", "temperature=hot"], '--options: temperature is "hot"; make it a number'),
+    "fits some classes": (
+        ["--options", "num_ctx=8192"],
+        "--options: /v1/chat/completions takes no option num_ctx; /api/chat, /api/generate, /api/embed do; or name "
+        "only the classes that it fits: OllamaChatUser OllamaGenerateUser",
+    ),
+    "fits not this class": (
+        ["OpenAIChatUser", "--options", "OpenAIChatUser: keep_alive=1m"],
+        "--options OpenAIChatUser: /v1/chat/completions takes no option keep_alive; /api/chat, /api/gen",
+    ),
+    "class misspelt": (
+        ["--options", "OllamaChatUsr: num_ctx=8192"],
+        "--options: no class OllamaChatUsr runs; did you mean OllamaChatUser?",
+    ),
+    "bad keep-alive": (
+        ["OllamaChatUser", "--options", "keep_alive=soon"],
+        '--options: keep_alive is "soon"; use a duration',
+    ),
     "bad timeout": (["--request-timeout", "0"], "argument --request-timeout: 0 is too small"),
 }
 

@@ -2,6 +2,8 @@
 
 import itertools
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import gevent
@@ -15,6 +17,7 @@ from payloads.chance import fraction
 from payloads.conversation import TurnKind
 from payloads.mix import nonce
 from payloads.prompt import Prompt, unique
+from users import asking
 from users.exchange import Exchange
 from users.health import Health
 from users.http1 import request_bytes
@@ -23,7 +26,7 @@ from users.session import hold
 from users.settings import Settings
 from users.transport import Transport
 from wire import reading
-from wire.values import Answer, Api, Chunk, Transcript
+from wire.values import Answer, Api, Ask, Chunk, Transcript
 
 
 class Work:
@@ -52,12 +55,14 @@ class Work:
 class LLMUser(User):
     """Asks `api` in a closed loop: the next request goes out when the last answer has been read.
 
-    A locustfile of one's own can subclass it, set `wait_time`, and call `generate` or `converse` with prompts of its
-    own. The wait time is also that between the turns of a conversation.
+    A locustfile of one's own can subclass it, set `wait_time` and `options` (request fields for all its requests), and
+    call `generate` or `converse` with prompts of its own. The wait time is also that between the turns of a
+    conversation.
     """
 
     abstract = True
     api: Api
+    options: Mapping[str, object] = MappingProxyType({})
     answer = Answer()  # to the last request
     _state: str | None  # Locust's own: running, waiting, stopping
 
@@ -66,6 +71,7 @@ class LLMUser(User):
         self.work: Work = self.environment.tokenswarm
         s = self.work.settings
         self._number, self._pauses = self.work.next_user(), 0
+        self.asked: Ask = asking.ask_of(type(self), s)
         self.transport = Transport(s.target.host, s.target.port, s.timeouts, s.tls, s.new_connection)
 
     def on_stop(self) -> None:
@@ -119,7 +125,7 @@ class LLMUser(User):
             # The session's own mark: within it the server's cache works as in real life. A context holds it already.
             marked = sequence if session is None else session
             prompt = unique(prompt, nonce(s.mix.seed, work.worker, marked, s.run_id))
-        call = self.api.build(prompt, s.ask)
+        call = self.api.build(prompt, self.asked)
         request_id = (("X-Request-Id", f"{s.run_id}-{work.worker}-{sequence}"),)
         request = request_bytes(call, s.target.authority, s.target.base_path, request_id + s.headers)
         identity = Identity(
@@ -127,9 +133,9 @@ class LLMUser(User):
             sequence=sequence,
             user_class=type(self).__name__,
             endpoint=self.api.PATH,
-            model=s.ask.model,
+            model=self.asked.model,
             prompt_id=prompt.id,
-            max_tokens=prompt.max_tokens or s.ask.max_tokens,
+            max_tokens=prompt.max_tokens or self.asked.max_tokens,
             session=session,
             turn=turn,
             turn_kind=turn_kind,
@@ -166,7 +172,7 @@ class LLMUser(User):
     ) -> Record:
         """Interpret an answer that has ended, in slices of a millisecond, with the loop's turn between them."""
         api, s = self.api, self.work.settings
-        streamed = s.ask.stream and transcript.streamed
+        streamed = self.asked.stream and transcript.streamed
         tally = Tally(streamed=streamed, late_stamps=transcript.late_stamps)
         try:
             for count, chunk in enumerate(reading.chunks(api, transcript)):

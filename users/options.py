@@ -1,6 +1,6 @@
 """Our options, as Locust's own: command line, environment, config file and web form."""
 
-from argparse import ArgumentTypeError
+from argparse import Action, ArgumentTypeError
 from collections.abc import Callable
 from typing import Any
 
@@ -53,6 +53,14 @@ def think_time(text: str) -> str:
     return text
 
 
+class Joined(Action):
+    """An option that may be given several times: one text, a line each, which fits a web form too."""
+
+    def __call__(self, _parser: Any, namespace: Any, value: Any, _name: Any = None) -> None:
+        earlier = getattr(namespace, self.dest)
+        setattr(namespace, self.dest, f"{earlier}\n{value}" if earlier else value)
+
+
 OURS: set[str] = set()  # destinations of our options, filled when they are added
 
 
@@ -67,6 +75,7 @@ def add(parser: Any, **_: Any) -> None:
     option("--max-tokens", env_var="TOKENSWARM_MAX_TOKENS", type=tokens, default=128, help="Output limit of every request, tokens (a prompt's own limit goes first); always sent")
     option("--no-stream", env_var="TOKENSWARM_NO_STREAM", action="store_true", default=False, help="Ask for answers in one piece (no TTFT, no gaps)")
     option("--think", env_var="TOKENSWARM_THINK", default="", choices=("", *THINK), help="Ask the model to think or not, or how hard; not sent if left out")
+    option("--options", env_var="TOKENSWARM_OPTIONS", action=Joined, default="", help='Request fields: temperature=0,num_ctx=8192 or JSON; with "CLASS: " before them, of that User class only; may be given several times')
     option("--unique-prompts", env_var="TOKENSWARM_UNIQUE_PROMPTS", action="store_true", default=False, help="Begin each prompt with a mark of its own, so that the server's prompt cache cannot serve it")
     option("--think-time", env_var="TOKENSWARM_THINK_TIME", type=think_time, default="", help="A user's pause between turns and between conversations: 5s, 2s..10s, lognormal 20s cv=1 (a file's own delay, then a class's own wait_time go first)")
     option("--history", env_var="TOKENSWARM_HISTORY", default="own", choices=("own", "file"), help="Carry a conversation on by the model's own answers, or by those of the payload file, where it has them")

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -87,7 +87,7 @@ class Preflight:
             f"{self._url} has no model {wanted!r}{f' (did you mean {near[0]!r}?)' if near else ''}; it has: {there}"
         )
 
-    def warm_up(self, api: Api, model: str) -> WarmUp:
+    def warm_up(self, api: Api, ask: Ask) -> WarmUp:
         """One short generation, so that a cold load is not measured by accident.
 
         Raises UsageError if the server calls the request itself wrong (4xx): no load could go well. Any other failure
@@ -95,7 +95,7 @@ class Preflight:
         """
         settings = self._settings
         prompt = unique(settings.mix.pick(0, 0), nonce(settings.mix.seed, 0, 0, "warm-up"))
-        call = api.build(prompt, Ask(model, WARM_UP_TOKENS, stream=False, think=settings.ask.think))
+        call = api.build(prompt, replace(ask, max_tokens=WARM_UP_TOKENS, stream=False))
         timeouts = (settings.timeouts.connect_s, settings.timeouts.total_s)
         try:
             answer = self._session.request(

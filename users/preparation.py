@@ -3,11 +3,12 @@
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from metrics.validity import finding
+from users import asking
 from users.base import LLMUser
 from users.errors import UsageError
 from users.preflight import Preflight, Server, WarmUp, apis_spoken
@@ -39,9 +40,15 @@ def prepare(options: Any, classes: Sequence[Any], named: Sequence[str]) -> Prepa
     options.model = preflight.model(server)
     options.host = checked.target.url
     chosen = _choose(classes, server, named)
-    apis = list(dict.fromkeys(c.api for c in chosen if issubclass(c, LLMUser)))
-    warm_up = preflight.warm_up(apis[0], options.model) if apis else None
+    ours = [c for c in chosen if issubclass(c, LLMUser)]
     findings = []
+    for what in asking.check(ours, checked, ollama=server.kind == "ollama", named=bool(named)):
+        findings.append(finding("ignored options", "remark", what, "leave them out, or name other classes"))
+        print(f"tokenswarm: warning: {what}", file=sys.stderr)
+    warm_up = None
+    if ours:
+        ask = replace(asking.ask_of(ours[0], checked), model=options.model)
+        warm_up = preflight.warm_up(ours[0].api, ask)
     if warm_up and warm_up.outcome != "ok":
         what = f"the warm-up request ended as {warm_up.outcome}: {warm_up.error}"
         findings.append(finding("warm-up", "remark", what, "see whether the server is healthy"))

@@ -4,6 +4,7 @@ import contextlib
 import os
 import ssl
 from argparse import ArgumentTypeError
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from payloads.conversation import Conduct
 from payloads.corpus import PayloadError, load
 from payloads.distribution import Distribution, parse
 from payloads.mix import Mix
+from payloads.overrides import read_overrides
 from users import options as checks
 from users.errors import UsageError
 from users.target import Target, target
@@ -22,10 +24,11 @@ from wire.values import Ask
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """One run's settings, the same on every worker."""
+    """One run's settings, the same on every worker; `overrides` are `--options` by User class, "" for all."""
 
     target: Target
     ask: Ask
+    overrides: Mapping[str, Mapping[str, object]]
     mix: Mix
     conduct: Conduct
     think_time: Distribution | None
@@ -51,6 +54,7 @@ def settings(options: Any) -> Settings:
     return Settings(
         target=where,
         ask=Ask(options.model, options.max_tokens, not options.no_stream, _think(options.think)),
+        overrides=_overrides(options.options),
         mix=Mix(prompts, options.seed),
         conduct=conduct(options),
         think_time=parse(options.think_time, "s") if options.think_time.strip() else None,
@@ -75,6 +79,13 @@ def conduct(options: Any) -> Conduct:
         tool_result=options.tool_result or None,
         tool_rounds=options.tool_rounds,
     )
+
+
+def _overrides(text: str) -> Mapping[str, Mapping[str, object]]:
+    try:
+        return read_overrides(text)
+    except ValueError as error:
+        raise UsageError(f"--options: {error}") from None
 
 
 def _warmup_s(options: Any) -> float:

@@ -1,0 +1,93 @@
+"""What the requests of a User class ask, of the run's options, the class's own and those given for it; does it fit?"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from payloads.fields import fields
+from payloads.fitting import ignored, misfit, prompt_misfit
+from payloads.prompt import Prompt
+from payloads.wording import nearest
+from users.errors import UsageError
+from users.settings import Settings
+from wire import openai
+from wire.values import Ask
+
+Source = tuple[str, Mapping[str, Any]]
+
+
+def ask_of(user_class: Any, settings: Settings) -> Ask:
+    """The Ask of all requests of a class. Of a field given more than once the nearest counts: class over run."""
+    given: dict[str, Any] = {name: value for _, some in _sources(user_class, settings) for name, value in some.items()}
+    known = fields(user_class.api.PATH)
+    ask, options, body = settings.ask, dict(settings.ask.options), dict(settings.ask.fields)
+    for name, value in given.items():
+        if name == "think":
+            ask = replace(ask, think=value)
+        elif name in ("num_predict", "max_tokens"):
+            ask = replace(ask, max_tokens=value)
+        elif name == "format" and user_class.api.PATH.startswith("/v1/"):
+            body["response_format"] = openai.response_format(value)
+        else:
+            (options if name in known and known[name].place == "options" else body)[name] = value
+    return replace(ask, options=options, fields=body)
+
+
+def check(classes: Sequence[Any], settings: Settings, *, ollama: bool, named: bool) -> list[str]:
+    """Do all options and prompts fit the APIs of the classes? What will be ignored, in words.
+
+    `ollama`: the server is one; `named`: the user chose the classes. Raises UsageError.
+    """
+    _check_class_names(classes, settings)
+    wrong = {c: text for c in classes if (text := next(_misfits(c, settings, ollama), ""))}
+    if wrong:
+        fit = " ".join(c.__name__ for c in classes if c not in wrong)
+        hint = f"; or name only the classes that it fits: {fit}" if fit and not named else ""
+        raise UsageError(next(iter(wrong.values())) + hint)
+    return list(_ignored(classes, settings)) if ollama else []
+
+
+def _sources(user_class: Any, settings: Settings) -> tuple[Source, Source, Source]:
+    name, overrides = user_class.__name__, settings.overrides
+    return (
+        ("--options", overrides.get("", {})),
+        (f"{name}.options", user_class.options),
+        (f"--options {name}", overrides.get(name, {})),
+    )
+
+
+def _misfits(user_class: Any, settings: Settings, ollama: bool) -> Iterator[str]:
+    path = user_class.api.PATH
+    if not fields(path):
+        return  # an API of a locustfile's own: what it takes is its business
+    for source, given in _sources(user_class, settings):
+        yield from (f"{source}: {text}" for n, v in given.items() if (text := misfit(path, n, v, ollama=ollama)))
+    for prompt in settings.mix.prompts:
+        if text := prompt_misfit(path, prompt, ollama=ollama):
+            yield f"prompt {prompt.id}: {text}"
+
+
+def _ignored(classes: Sequence[Any], settings: Settings) -> Iterator[str]:
+    for user_class in classes:
+        path = user_class.api.PATH
+        names = dict.fromkeys(name for _, some in _sources(user_class, settings) for name in ignored(path, some))
+        names |= dict.fromkeys(name for prompt in settings.mix.prompts for name in ignored(path, _asked(prompt)))
+        if settings.ask.think is not None and fields(path) and "think" not in fields(path):
+            names["think"] = None
+        if names:
+            yield f"{user_class.__name__}: Ollama's {path} ignores {', '.join(names)}"
+
+
+def _asked(prompt: Prompt) -> Mapping[str, object]:
+    if not prompt.options and not prompt.fields and prompt.format is None:
+        return {}
+    return {**prompt.options, **prompt.fields, **({} if prompt.format is None else {"format": prompt.format})}
+
+
+def _check_class_names(classes: Sequence[Any], settings: Settings) -> None:
+    names = [c.__name__ for c in classes]
+    for name in settings.overrides:
+        if name and name not in names:
+            raise UsageError(
+                f"--options: no class {name} runs{nearest(name, names) or '; there are ' + ', '.join(names)}"
+            )
