@@ -13,11 +13,18 @@ from locust.runners import WorkerRunner
 
 from users import options, webui
 from users.errors import UsageError
-from users.ollama import OllamaChatUser, OllamaGenerateUser
-from users.openai import OpenAIChatUser, OpenAICompletionsUser
+from users.ollama import OllamaChatUser, OllamaEmbedUser, OllamaGenerateUser
+from users.openai import OpenAIChatUser, OpenAICompletionsUser, OpenAIEmbeddingsUser
 from users.swarm import Swarm
 
-__all__ = ["OllamaChatUser", "OllamaGenerateUser", "OpenAIChatUser", "OpenAICompletionsUser"]
+__all__ = [
+    "OllamaChatUser",
+    "OllamaEmbedUser",
+    "OllamaGenerateUser",
+    "OpenAIChatUser",
+    "OpenAICompletionsUser",
+    "OpenAIEmbeddingsUser",
+]
 
 events.generation = EventHook()
 events.init_command_line_parser.add_listener(options.add)

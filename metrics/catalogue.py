@@ -49,7 +49,7 @@ def tpot_ms(r: Record) -> float | None:
 
 def queue_ms(r: Record) -> float | None:
     u = r.usage
-    if u.total_ns is None:
+    if u.total_ns is None or r.identity.batch_size is not None:
         return None
     return (u.total_ns - (u.load_ns or 0) - (u.prompt_eval_ns or 0) - (u.eval_ns or 0)) / 1e6
 
@@ -88,6 +88,21 @@ def output_tokens_per_s(r: Record) -> float | None:
     return _rate(r.usage.output_tokens, span_ns)
 
 
+def embed_tokens_per_s(r: Record) -> float | None:
+    if r.embeddings is None:
+        return None
+    u = r.usage
+    if u.total_ns is not None:
+        return _rate(u.prompt_tokens, u.total_ns - (u.load_ns or 0))
+    return _rate(u.prompt_tokens, None if r.ended_ns is None or r.sent_ns is None else r.ended_ns - r.sent_ns)
+
+
+def vectors_per_s(r: Record) -> float | None:
+    if r.embeddings is None or r.ended_ns is None or r.sent_ns is None:
+        return None
+    return _rate(r.embeddings.vectors, r.ended_ns - r.sent_ns)
+
+
 def tokens_per_chunk(r: Record) -> float | None:
     tokens, chunks = r.usage.output_tokens, r.output_chunks
     return tokens / chunks if r.streamed and tokens and chunks else None
@@ -114,11 +129,17 @@ METRICS: tuple[Metric, ...] = (
     Metric("prompt_tokens_per_s", "rate", "prompt_eval_count (less cached_tokens, where the server says them) / prompt_eval_duration × 1e9; with Ollama a prefill speed only when nothing was cached", prompt_tokens_per_s, ui=True),
     Metric("output_tokens_per_s", "rate", "the client's: output tokens / (last byte − first output chunk)", output_tokens_per_s),
     Metric("total_ms", "duration", "Ollama's total_duration: handler start to done, waits included", lambda r: _as_ms(r.usage.total_ns)),
-    Metric("queue_ms", "duration", "total_duration − load_duration − prompt_eval_duration − eval_duration: the wait in the server's queue, for which Ollama has no field (4–28 ms idle)", queue_ms, ui=True),
+    Metric("queue_ms", "duration", "total_duration − load_duration − prompt_eval_duration − eval_duration: the wait in the server's queue, for which Ollama has no field (4–28 ms idle); absent of embedding requests, whose work is not told apart from the wait", queue_ms, ui=True),
     Metric("load_ms", "duration", "Ollama's load_duration: until a loaded model was at hand, the wait behind other loads included", lambda r: _as_ms(r.usage.load_ns), ui=True),
     Metric("prompt_eval_ms", "duration", "Ollama's prompt_eval_duration or llama.cpp's prompt_ms: the prefill that was really done", lambda r: _as_ms(r.usage.prompt_eval_ns), ui=True),
     Metric("eval_ms", "duration", "Ollama's eval_duration or llama.cpp's predicted_ms: first to last token", lambda r: _as_ms(r.usage.eval_ns), ui=True),
     Metric("rest_ms", "duration", "e2e − the server's own durations: network, client, and what the server does not account for", rest_ms),
+    Metric("batch_size", "count", "texts in one embedding request", lambda r: r.identity.batch_size),
+    Metric("vectors", "count", "vectors in the answer to an embedding request", lambda r: r.embeddings.vectors if r.embeddings else None, ui=True),
+    Metric("dimension", "rate", "numbers in the first vector of the answer", lambda r: r.embeddings.dimension if r.embeddings else None),
+    Metric("bad_vectors", "count", "vectors of another dimension than the answer's first, or with anything but finite numbers, or all zeros", lambda r: r.embeddings.bad if r.embeddings else None),
+    Metric("vectors_per_s", "rate", "the client's: vectors / e2e of the request", vectors_per_s, ui=True),
+    Metric("embed_tokens_per_s", "rate", "prompt tokens of an embedding request / (total_duration − load_duration) × 1e9: the wait for a slot included; / e2e where the server gives no durations (/v1)", embed_tokens_per_s),
     Metric("text_chars", "count", "characters of answer text", lambda r: r.text_chars),
     Metric("thinking_chars", "count", "characters of thinking", lambda r: r.thinking_chars),
     Metric("tool_calls", "count", "tool calls in the answer", lambda r: r.tool_calls),

@@ -40,6 +40,9 @@ class Evidence:
     over_counted: int = 0
     uncounted: int = 0
     prompt_tokens: int = 0
+    vectors: int = 0
+    bad_vectors: int = 0
+    dimensions: Counter[str] = field(default_factory=Counter)
     # By endpoint and model: rows, their cached tokens, the fewest of a row.
     cached: dict[tuple[str, str], tuple[int, int, int]] = field(default_factory=dict)
 
@@ -50,6 +53,11 @@ class Evidence:
     @property
     def ok(self) -> int:
         return self.outcomes["ok"]
+
+    @property
+    def other_dimension(self) -> int:
+        """Answers with vectors of another dimension than most of the run's."""
+        return self.dimensions.total() - max(self.dimensions.values(), default=0)
 
     @property
     def merged_late(self) -> float:
@@ -89,8 +97,12 @@ class Evidence:
         self._add_tokens(row)
 
     def _add_tokens(self, row: dict[str, str]) -> None:
+        if row["vectors"]:
+            self.vectors += int(row["vectors"])
+            self.bad_vectors += int(row["bad_vectors"] or 0)
+            self.dimensions[row["dimension"]] += 1
         if not row["output_tokens"]:
-            self.uncounted += 1
+            self.uncounted += bool(row["max_tokens"])  # what generates nothing has nothing to count
             return
         tokens = int(row["output_tokens"])
         if row["max_tokens"]:

@@ -15,6 +15,7 @@ Phase = Literal["warm-up", "ramp-up", "steady", "drain"]
 class Identity:
     """Which request of the run it was: `worker` and `sequence` (the worker's own count) name it for good.
 
+    `max_tokens` is absent where nothing is generated, `batch_size` (texts) where nothing is embedded.
     `session` is the sequence of the conversation's first request, and `turn` counts its requests from 1. `turn_kind`
     says what a request brought: something the user said, or tools' results. `turns_left` counts the user's turns that
     were still to come.
@@ -26,11 +27,12 @@ class Identity:
     endpoint: str
     model: str
     prompt_id: str
-    max_tokens: int
+    max_tokens: int | None
     session: int | None = None
     turn: int = 1
     turn_kind: Literal["user", "tool"] = "user"
     turns_left: int = 0
+    batch_size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

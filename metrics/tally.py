@@ -18,7 +18,7 @@ class Tally:
         self._thinking: list[str] = []
         self._pieces: list[ToolCall] = []
         self._context: tuple[int, ...] | None = None
-        self._embeddings: Embeddings | None = None
+        self.embeddings: Embeddings | None = None
         self._gaps: dict[int, int] = {}
         self._longest_gap_ns: int | None = None
         self._first_output_ns: int | None = None
@@ -49,7 +49,7 @@ class Tally:
         if context is not None:
             self._context = context
         if embeddings is not None:
-            self._embeddings = embeddings
+            self.embeddings = embeddings
         if error is not None or broken is not None:
             self.failed = chunk
 
@@ -135,7 +135,7 @@ class Tally:
             clock_stamps=transcript.clock_stamps,
             clock_step_ns=transcript.clock_step_ns,
             resends=transcript.resends,
-            embeddings=self._embeddings,
+            embeddings=self.embeddings,
             phase=phase,
             kept=None if prompt_text is None else Kept(prompt_text, answer.text, answer.thinking),
         )

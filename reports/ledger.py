@@ -5,6 +5,7 @@ from typing import Any
 LATE = ("lateness", "connect")
 KINDS = {
     "server, with its total": (*LATE, "queue", "load", "prompt_eval", "eval", "rest"),
+    "server, of an embedding": (*LATE, "load", "embed", "rest"),
     "server, without a total": (*LATE, "prompt_eval", "eval", "rest"),
     "client": (*LATE, "first output", "streaming"),
     "client, not streamed": (*LATE, "whole answer"),
@@ -17,6 +18,7 @@ LABELS = {
     "load": "model load",
     "prompt_eval": "prompt eval",
     "eval": "eval (decoding)",
+    "embed": "queue and embedding",
     "rest": "rest: network, client",
     "first output": "waiting for the first output",
     "streaming": "streaming",
@@ -35,8 +37,9 @@ def ledger(ok: Any) -> list[dict[str, Any]]:
     timed = ok[ok["e2e_ms"].notna()]
     total = timed["total_ms"].notna()
     parts = timed["prompt_eval_ms"].notna() & timed["eval_ms"].notna() & ~total
+    embedding = total & timed["vectors"].notna()
     client = timed["ttft_ms"].notna() & ~total & ~parts
-    masks = (total, parts, client, ~total & ~parts & ~client)
+    masks = (total & ~embedding, embedding, parts, client, ~total & ~parts & ~client)
     accounts = []
     for (kind, names), mask in zip(KINDS.items(), masks, strict=True):
         rows = timed[mask]
@@ -64,6 +67,8 @@ def _part(rows: Any, name: str) -> Any:
     if name == "rest":
         known = rows["total_ms"].fillna(rows["prompt_eval_ms"].fillna(0) + rows["eval_ms"].fillna(0))
         return rows["e2e_ms"] - known
+    if name == "embed":
+        return rows["total_ms"] - rows["load_ms"].fillna(0)
     if name == "first output":
         return rows["ttft_ms"]
     if name == "streaming":

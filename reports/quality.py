@@ -3,6 +3,7 @@
 from typing import Any
 
 from reports.numbers import many
+from reports.tokens import generating
 
 CLOCK_STEP_MS = 1.0
 
@@ -12,7 +13,9 @@ def quality(frame: Any) -> dict[str, int | float]:
     chunks, coalesced = int(frame["output_chunks"].sum()), int(frame["coalesced_chunks"].sum())
     return {
         "requests_cancelled": int((frame["outcome"] == "cancelled").sum()),
-        "requests_ok_without_count": int(((frame["outcome"] == "ok") & frame["output_tokens"].isna()).sum()),
+        "requests_ok_without_count": int(
+            ((frame["outcome"] == "ok") & frame["output_tokens"].isna() & generating(frame)).sum()
+        ),
         "output_chunks": chunks,
         "coalesced_chunks": coalesced,
         "coalesced_share_percent": round(100 * coalesced / chunks, 3) if chunks else 0.0,

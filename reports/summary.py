@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from reports.embedding import embedding, vectors_per_s
 from reports.ledger import ledger
 from reports.load import Run
 from reports.percentiles import describe
@@ -31,12 +32,14 @@ def summarise(run: Run) -> dict[str, Any]:
         {"endpoint": str(endpoint), "model": str(model), **_slice(rows, span)}
         for (endpoint, model), rows in frame.groupby(["endpoint", "model"], sort=True)
     ]
-    measured = quality(frame)
+    measured, embedded = quality(frame), embedding(frame, span)
     ok = overall["requests"]["by_outcome"].get("ok", 0)
     return {
         "format": FORMAT,
         "run": _run(run),
-        "verdict": verdict(overall["requests"], overall, window_s, len(run.frame) - len(frame)),
+        "verdict": verdict(
+            overall["requests"], overall, window_s, len(run.frame) - len(frame), vectors_per_s(embedded)
+        ),
         "validity": _validity(info),
         "slos": _listed(info, "slos"),
         "notices": list(run.notices),
@@ -50,6 +53,7 @@ def summarise(run: Run) -> dict[str, Any]:
         "phases": _phases(run.frame),
         "overall": overall,
         "groups": groups,
+        "embedding": embedded,
         "errors": _errors(frame),
         "quality": measured,
         "limits": limits(measured, overall["tokens"], str(info.get("clock_source") or "")),

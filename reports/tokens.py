@@ -13,6 +13,11 @@ def window(frame: Any) -> Window | None:
     return int(sent.min()), int(ended.max())
 
 
+def generating(frame: Any) -> Any:
+    """Which rows asked for output: those that sent a limit of it (embedding and management have none)."""
+    return frame["max_tokens"].notna()
+
+
 def tokens(frame: Any, run_window: Window | None) -> dict[str, Any]:
     """Exact sums of the server's counts over rows of all outcomes and over `ok` ones, and the run's rate.
 
@@ -21,6 +26,7 @@ def tokens(frame: Any, run_window: Window | None) -> dict[str, Any]:
     did arrive.
     """
     ok, counted = frame[frame["outcome"] == "ok"], frame["output_tokens"].notna()
+    uncounted = ~counted & generating(frame)
     output = int(frame["output_tokens"].sum())
     window_s = (run_window[1] - run_window[0]) / 1e9 if run_window else None
     sources = frame.loc[counted, "token_source"].replace("", "not stated").value_counts(sort=False)
@@ -30,8 +36,8 @@ def tokens(frame: Any, run_window: Window | None) -> dict[str, Any]:
         "prompt_tokens_all": int(frame["prompt_tokens"].sum()),
         "prompt_tokens_ok": int(ok["prompt_tokens"].sum()),
         "requests_with_count": int(counted.sum()),
-        "requests_without_count": int((~counted).sum()),
-        "output_chunks_uncounted": int(frame.loc[~counted, "output_chunks"].sum()),
+        "requests_without_count": int(uncounted.sum()),
+        "output_chunks_uncounted": int(frame.loc[uncounted, "output_chunks"].sum()),
         "token_source": {str(name): int(n) for name, n in sorted(sources.items())},
         "output_tokens_per_s": round(output / window_s, 6) if window_s and counted.any() else None,
     }

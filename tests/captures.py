@@ -11,16 +11,16 @@ import pytest
 
 from metrics.tally import Tally
 from users.http1 import Response
-from wire import ollama_chat, ollama_generate, openai_chat, openai_completions, reading
+from wire import reading
 from wire.values import Api, Chunk, Failure, Transcript
 
 FOLDER = Path(__file__).parents[2] / "shared" / "captures"
-APIS: dict[str, Api] = {api.PATH: api for api in (ollama_chat, ollama_generate, openai_chat, openai_completions)}
+APIS: dict[str, Api] = {api.PATH: api for api in reading.APIS}
 
 
 @cache
 def load() -> dict[str, dict[str, Any]]:
-    """All exchanges with one of the four APIs, by name; skips (in CI: fails) where the recordings are not at hand."""
+    """All exchanges with one of the APIs, by name; skips (in CI: fails) where the recordings are not at hand."""
     if not FOLDER.is_dir():
         if os.environ.get("CI") == "true":
             pytest.fail(f"no recordings in {FOLDER}")

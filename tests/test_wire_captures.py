@@ -1,11 +1,12 @@
 """Real answers of real servers are read for what they are, however the reads cut them."""
 
+import json
 from typing import Any
 
 import pytest
 from captures import APIS, load, read, transcript
 
-from wire import framing
+from wire import framing, reading
 
 EXPECTED = {
     # name: (outcome, finish reason, prompt tokens, output tokens)
@@ -33,6 +34,13 @@ EXPECTED = {
     "err_unknown": ("http_error", None, None, None),
     "conc_q2_cold_n8_3": ("http_error", None, None, None),
     "gen_ctx_small_notrunc": ("http_error", None, None, None),
+    "embed_single": ("ok", None, 7, None),
+    "embed_batch": ("ok", None, 19, None),
+    "embed_long_default": ("ok", None, 512, None),
+    "embed_empty_list": ("ok", None, None, None),
+    "embed_v1_batch": ("ok", None, 12, None),
+    "embed_long_notruncate": ("http_error", None, None, None),
+    "embed_on_completion_model": ("http_error", None, None, None),
 }
 
 
@@ -63,6 +71,34 @@ def test_error_texts_are_the_servers_own_words() -> None:
     # JSON within a JSON string within JSON: the innermost message.
     nested = load()["gen_ctx_small_notrunc"]
     assert "request (1010 tokens) exceeds" in read(APIS[nested["path"]], transcript(nested))[2].error
+
+
+VECTORS = {
+    # name: (vectors, dimension)
+    "embed_single": (1, 384),
+    "embed_batch": (3, 384),
+    "embed_batch64": (64, 384),
+    "embed_list_with_empty": (2, 384),
+    "embed_dim0": (1, 384),
+    "embed_empty_string": (0, 0),
+    "embed_v1_single": (1, 384),
+    "embed_v1_batch": (2, 384),
+    "embed_v1_dim64": (1, 64),
+    "embed_v1_empty": (1, 384),
+}
+
+
+@pytest.mark.parametrize("name", VECTORS)
+def test_vectors_are_counted_and_looked_at(name: str) -> None:
+    exchange = load()[name]
+    _, tally, verdict = read(APIS[exchange["path"]], transcript(exchange))
+    assert tally.embeddings == (*VECTORS[name], 0)
+    assert verdict.outcome == "ok"
+    asked = json.loads(exchange["body"])["input"]
+    wanted = len(asked) if isinstance(asked, list) else 1
+    judged = reading.vectors_for_all(verdict, tally.embeddings, wanted)
+    # A text that got no vector is a failure, though the server says 200.
+    assert judged.outcome == ("ok" if VECTORS[name][0] == wanted else "protocol_error")
 
 
 def test_thinking_and_answer_are_told_apart() -> None:

@@ -13,6 +13,7 @@ from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST
 
 from metrics.record import Identity, Phase, Record
 from metrics.tally import Tally
+from payloads.batch import batch
 from payloads.chance import fraction
 from payloads.conversation import TurnKind
 from payloads.mix import nonce
@@ -25,7 +26,7 @@ from users.lane import Lane
 from users.session import hold
 from users.settings import Settings
 from users.transport import Transport
-from wire import reading
+from wire import embeddings, reading
 from wire.values import Answer, Api, Ask, Chunk, Transcript
 
 
@@ -45,6 +46,10 @@ class Work:
         """The next prompt of the mix, by a count of its own: how long a conversation took does not change the next."""
         return self.settings.mix.pick(self.worker, self._next_conversation())
 
+    def batch(self) -> Prompt:
+        """The texts of the next `--batch-size` prompts of the mix."""
+        return batch(self.settings.mix, self.worker, self._next_conversation(), self.settings.batch_size)
+
     def phase(self) -> Phase:
         """The phase of the run that a request belongs to which begins now."""
         if time.monotonic_ns() < self._warm_from_ns:
@@ -61,6 +66,7 @@ class LLMUser(User):
     """
 
     abstract = True
+    only_named = False  # does it run only where it is named on the command line or picked in the form?
     api: Api
     options: Mapping[str, object] = MappingProxyType({})
     answer = Answer()  # to the last request
@@ -126,6 +132,7 @@ class LLMUser(User):
             marked = sequence if session is None else session
             prompt = unique(prompt, nonce(s.mix.seed, work.worker, marked, s.run_id))
         call = self.api.build(prompt, self.asked)
+        texts = embeddings.texts(prompt) if self.api in reading.EMBEDDING else ()
         request_id = (("X-Request-Id", f"{s.run_id}-{work.worker}-{sequence}"),)
         request = request_bytes(call, s.target.authority, s.target.base_path, request_id + s.headers)
         identity = Identity(
@@ -135,11 +142,12 @@ class LLMUser(User):
             endpoint=self.api.PATH,
             model=self.asked.model,
             prompt_id=prompt.id,
-            max_tokens=prompt.max_tokens or self.asked.max_tokens,
+            max_tokens=None if texts else prompt.max_tokens or self.asked.max_tokens,
             session=session,
             turn=turn,
             turn_kind=turn_kind,
             turns_left=len(prompt.then),
+            batch_size=len(texts) or None,
         )
         exchange, phase = Exchange(scheduled_ns), work.phase()
         work.health.in_flight += 1
@@ -181,15 +189,16 @@ class LLMUser(User):
                     self.work.lane.breathe()
         except Exception as fault:  # noqa: BLE001 - whatever a server thinks of, its request keeps its row
             tally.failed = Chunk(0, broken=f"unreadable: {fault!r}")
-        outcome, error = reading.verdict(api, transcript, tally.done, tally.finish_reason, tally.failed)
+        judged = reading.verdict(api, transcript, tally.done, tally.finish_reason, tally.failed)
+        if identity.batch_size:
+            judged = reading.vectors_for_all(judged, tally.embeddings, identity.batch_size)
         self.answer = tally.answer()
-        asked = "\n\n".join(message.content for message in prompt.messages) if s.keep_text else None
+        said = embeddings.texts(prompt) if identity.batch_size else (message.content for message in prompt.messages)
         return tally.record(
             identity,
             transcript,
-            outcome,
-            error,
-            prompt_text=asked,
+            *judged,
+            prompt_text="\n\n".join(said) if s.keep_text else None,
             phase="drain" if self.work.ending and phase != "warm-up" else phase,
             interpreted_ns=time.time_ns() if self._goes_on_at_once(transcript, prompt) else None,
         )

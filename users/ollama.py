@@ -1,7 +1,8 @@
 """Users of Ollama's native API."""
 
 from users.base import LLMUser
-from wire import ollama_chat, ollama_generate
+from users.embedding import EmbeddingUser
+from wire import ollama_chat, ollama_embed, ollama_generate
 
 
 class OllamaChatUser(LLMUser):
@@ -14,3 +15,9 @@ class OllamaGenerateUser(LLMUser):
     """Asks /api/generate."""
 
     api = ollama_generate
+
+
+class OllamaEmbedUser(EmbeddingUser):
+    """Asks /api/embed."""
+
+    api = ollama_embed

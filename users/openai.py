@@ -1,7 +1,8 @@
 """Users of OpenAI-compatible servers."""
 
 from users.base import LLMUser
-from wire import openai_chat, openai_completions
+from users.embedding import EmbeddingUser
+from wire import openai_chat, openai_completions, openai_embeddings
 
 
 class OpenAIChatUser(LLMUser):
@@ -14,3 +15,9 @@ class OpenAICompletionsUser(LLMUser):
     """Asks /v1/completions."""
 
     api = openai_completions
+
+
+class OpenAIEmbeddingsUser(EmbeddingUser):
+    """Asks /v1/embeddings."""
+
+    api = openai_embeddings

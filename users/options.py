@@ -61,6 +61,15 @@ class Joined(Action):
         setattr(namespace, self.dest, f"{earlier}\n{value}" if earlier else value)
 
 
+def batch_size(text: str) -> str:
+    """A number of texts or a distribution of them; kept as text, as a time span is."""
+    try:
+        parse(text, least=1)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+    return text
+
+
 OURS: set[str] = set()  # destinations of our options, filled when they are added
 
 
@@ -73,6 +82,7 @@ def add(parser: Any, **_: Any) -> None:
     option("--model", env_var="TOKENSWARM_MODEL", default="", help="Model to load; may be left out if the server has just one (or has one in memory)")
     option("--payloads", env_var="TOKENSWARM_PAYLOADS", default="chat", help=f"Prompts: built-in corpora ({', '.join(BUILT_IN)}) or JSONL files, comma-separated, with weights: chat=3,my.jsonl=1")
     option("--max-tokens", env_var="TOKENSWARM_MAX_TOKENS", type=tokens, default=128, help="Output limit of every request, tokens (a prompt's own limit goes first); always sent")
+    option("--batch-size", env_var="TOKENSWARM_BATCH_SIZE", type=batch_size, default="1", help="Texts in one embedding request: 8, or a distribution: 1..64, 16±4, lognormal 16 cv=1")
     option("--no-stream", env_var="TOKENSWARM_NO_STREAM", action="store_true", default=False, help="Ask for answers in one piece (no TTFT, no gaps)")
     option("--think", env_var="TOKENSWARM_THINK", default="", choices=("", *THINK), help="Ask the model to think or not, or how hard; not sent if left out")
     option("--options", env_var="TOKENSWARM_OPTIONS", action=Joined, default="", help='Request fields: temperature=0,num_ctx=8192 or JSON; with "CLASS: " before them, of that User class only; may be given several times')
@@ -110,6 +120,7 @@ CHECKED: dict[str, Callable[[str], Any]] = {
     "first_byte_timeout": seconds,
     "connect_timeout": seconds,
     "pause_after_error": pause,
+    "batch_size": batch_size,
     "warmup": timespan,
     "think_time": think_time,
     "tool_rounds": rounds,

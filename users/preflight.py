@@ -14,7 +14,7 @@ from payloads.prompt import unique
 from users.errors import UsageError
 from users.http1 import AGENT
 from users.settings import Settings
-from wire import reading
+from wire import embeddings, reading
 from wire.values import Api, Ask, Transcript
 
 WARM_UP_TOKENS = 8
@@ -117,9 +117,13 @@ class Preflight:
         tally = Tally(streamed=False)
         for chunk in reading.chunks(api, transcript):
             tally.add(chunk)
-        outcome, error_text = reading.verdict(api, transcript, tally.done, tally.finish_reason, tally.failed)
+        judged = reading.verdict(api, transcript, tally.done, tally.finish_reason, tally.failed)
+        if api in reading.EMBEDDING:
+            judged = reading.vectors_for_all(judged, tally.embeddings, len(embeddings.texts(prompt)))
+        outcome, error_text = judged
         if answer.status_code in (401, 403):
             raise UsageError(f"{self._url} wants another API key ({error_text}); set OPENAI_API_KEY or --api-key")
+        _check_kind(model, api, error_text)
         if 400 <= answer.status_code < 500 and answer.status_code not in (408, 429):
             raise UsageError(f"{self._url}{call.path} refuses what the run would ask: {error_text}")
         facts = {
@@ -151,6 +155,14 @@ class Preflight:
 def apis_spoken(server: Server, apis: Sequence[Api]) -> tuple[Api, ...]:
     """Those APIs that the server speaks: Ollama all of them, others what stands under /v1."""
     return tuple(api for api in apis if server.kind == "ollama" or api.PATH.startswith("/v1/"))
+
+
+def _check_kind(model: str, api: Api, error: str) -> None:
+    """Models either embed or generate; which of both only their refusals say. Raises UsageError."""
+    if api in reading.EMBEDDING and "does not support embeddings" in error:
+        raise UsageError(f"{model} does not embed, it generates: name OllamaChatUser, OpenAIChatUser or the like")
+    if api not in reading.EMBEDDING and ("does not support generate" in error or "does not support chat" in error):
+        raise UsageError(f"{model} only embeds: name OllamaEmbedUser or OpenAIEmbeddingsUser on the command line")
 
 
 def _json(response: requests.Response) -> dict[str, Any]:

@@ -68,10 +68,13 @@ def _check_run_dir(run_dir: str) -> None:
 
 def _choose(classes: Sequence[Any], server: Server, named: Sequence[str]) -> list[Any]:
     """Those classes that the server speaks to. What was named must be spoken to."""
-    wanted = [c for c in classes if not named or c.__name__ in named]
+    default = [c for c in classes if not getattr(c, "only_named", False)] or classes
+    wanted = [c for c in classes if c.__name__ in named] if named else default
     spoken = apis_spoken(server, [c.api for c in wanted if issubclass(c, LLMUser)])
     foreign = [c for c in wanted if issubclass(c, LLMUser) and c.api not in spoken]
     if foreign and (named or not spoken):
         names = ", ".join(sorted(c.__name__ for c in foreign))
-        raise UsageError(f"{names}: the server speaks only /v1; use OpenAIChatUser or OpenAICompletionsUser")
+        raise UsageError(
+            f"{names}: the server speaks only /v1; use OpenAIChatUser, OpenAICompletionsUser or OpenAIEmbeddingsUser"
+        )
     return [c for c in wanted if c not in foreign]

@@ -39,6 +39,7 @@ class Settings:
     new_connection: bool
     pause_after_error_s: float
     warmup_s: float
+    batch_size: Distribution
     tls: ssl.SSLContext | None
     run_id: str
 
@@ -65,6 +66,7 @@ def settings(options: Any) -> Settings:
         new_connection=options.new_connection,
         pause_after_error_s=options.pause_after_error,
         warmup_s=_warmup_s(options),
+        batch_size=parse(options.batch_size, least=1),
         tls=tls_context(options) if where.scheme == "https" else None,
         run_id=options.run_id,
     )

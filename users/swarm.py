@@ -103,7 +103,9 @@ class Swarm:
                 current = getattr(self.options, name)
                 kind = str if current is None else type(current)
                 setattr(self.options, name, value == "true" if kind is bool else kind(value))
-        self.prepare(form.getlist("user_classes"))
+        picked = form.getlist("user_classes")
+        # The class picker begins with all of them ticked, which names none.
+        self.prepare(picked if len(picked) < len(self._classes) else None)
 
     def end_processes(self) -> None:
         """End the workers that `--processes` forked: left to Locust, they wait a minute for a heartbeat."""

@@ -6,11 +6,21 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from wire import framing, ollama_chat, ollama_generate, openai_chat, openai_completions
+from wire import (
+    framing,
+    ollama_chat,
+    ollama_embed,
+    ollama_generate,
+    openai_chat,
+    openai_completions,
+    openai_embeddings,
+)
 from wire.thinking import separate
-from wire.values import Api, Chunk, Transcript
+from wire.values import Api, Chunk, Embeddings, Transcript
 
-APIS: tuple[Api, ...] = (ollama_chat, ollama_generate, openai_chat, openai_completions)
+GENERATING: tuple[Api, ...] = (ollama_chat, ollama_generate, openai_chat, openai_completions)
+EMBEDDING: tuple[Api, ...] = (ollama_embed, openai_embeddings)
+APIS: tuple[Api, ...] = (*GENERATING, *EMBEDDING)
 
 OUTCOMES = (
     "ok",
@@ -127,6 +137,17 @@ def verdict(api: Api, transcript: Transcript, done: bool, finish_reason: str | N
         return Verdict("truncated", failure.text[:_MAX_ERROR_CHARACTERS])
     expected = "[DONE] and a finish reason" if api.done_by_sentinel else "done:true"
     return Verdict("truncated", f"the body ended without {expected}")
+
+
+def vectors_for_all(judged: Verdict, seen: Embeddings | None, asked: int) -> Verdict:
+    """The verdict on an embedding request of that many texts: fewer or more vectors than texts are no success.
+
+    Ollama answers a request whose only text is empty with no vector at all, and status 200.
+    """
+    vectors = seen.vectors if seen else 0
+    if judged.outcome != "ok" or vectors == asked:
+        return judged
+    return Verdict("protocol_error", f"{vectors} vectors for {asked} texts")
 
 
 def error_text(body: bytes) -> str:

@@ -14,6 +14,7 @@ COLOURS = {
     "load": "#b58900",
     "prompt_eval": SKY,
     "eval": BLUE,
+    "embed": GREEN,
     "rest": GREY,
     "first output": ORANGE,
     "streaming": BLUE,

@@ -1,0 +1,46 @@
+"""OpenAI's /v1/embeddings: one JSON object with all vectors, as numbers or as base64 of little-endian float32."""
+
+import sys
+from array import array
+from base64 import b64decode
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from payloads.prompt import Prompt
+from wire import embeddings, openai
+from wire.values import Ask, Call, Chunk
+
+PATH = "/v1/embeddings"
+done_by_sentinel = False
+
+
+def build(prompt: Prompt, ask: Ask) -> Call:
+    """The request for a prompt's texts."""
+    body: dict[str, Any] = {"model": ask.model, "input": list(embeddings.texts(prompt)), **ask.fields, **prompt.fields}
+    return Call(
+        "POST", PATH, (("Content-Type", "application/json"), ("Accept", "application/json")), orjson.dumps(body)
+    )
+
+
+def read(ns: int, frame: dict[str, Any]) -> Chunk:
+    """The whole answer: `data`, whose `index` must name each text once, and `usage`."""
+    if failed := openai.error(ns, frame):
+        return failed
+    data = frame["data"]
+    if sorted(item.get("index", at) for at, item in enumerate(data)) != list(range(len(data))):
+        raise ValueError("the indexes of data are not those of the texts")
+    usage = openai.usage(frame)
+    if usage:
+        usage = usage._replace(output_tokens=None, source=None)  # vLLM says 0: nothing was generated
+    return Chunk(ns, usage=usage, done=True, embeddings=embeddings.look(_vector(item["embedding"]) for item in data))
+
+
+def _vector(said: object) -> Sequence[object]:
+    if not isinstance(said, str):
+        return said  # type: ignore[return-value]  # what is no list is found out when it is looked at
+    numbers = array("f", b64decode(said, validate=True))
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers
