@@ -123,7 +123,7 @@ class Preflight:
         outcome, error_text = judged
         if answer.status_code in (401, 403):
             raise UsageError(f"{self._url} wants another API key ({error_text}); set OPENAI_API_KEY or --api-key")
-        _check_kind(model, api, error_text)
+        _check_kind(ask.model, api, error_text)
         if 400 <= answer.status_code < 500 and answer.status_code not in (408, 429):
             raise UsageError(f"{self._url}{call.path} refuses what the run would ask: {error_text}")
         facts = {
