@@ -57,7 +57,8 @@ def _find(name: str, models: dict[str, Model]) -> Model:
     return model
 
 
-def _keep_alive(value: Any) -> int | None:
+def keep_alive(value: Any) -> int | None:
+    """A keep_alive as ns, negative = for ever, `None` = none given; ValueError with Go's words."""
     if value is None:
         return None
     if isinstance(value, str):
@@ -117,7 +118,7 @@ def _native_chat(api: Api, body: dict[str, Any], models: dict[str, Model]) -> As
     gojson.check_types(
         body, "ChatRequest", {"model": "string", "messages": "array", "stream": "bool", "options": "object"}
     )
-    keep_alive_ns = _keep_alive(body.get("keep_alive"))
+    keep_alive_ns = keep_alive(body.get("keep_alive"))
     name = body.get("model") or ""
     if not name:
         raise ValueError("model is required")
@@ -137,7 +138,7 @@ def _native_chat(api: Api, body: dict[str, Any], models: dict[str, Model]) -> As
 def _native_generate(api: Api, body: dict[str, Any], models: dict[str, Model]) -> Ask:
     strings = dict.fromkeys(("model", "prompt", "system", "suffix", "template"), "string")
     gojson.check_types(body, "GenerateRequest", {**strings, "stream": "bool", "raw": "bool", "options": "object"})
-    keep_alive_ns = _keep_alive(body.get("keep_alive"))
+    keep_alive_ns = keep_alive(body.get("keep_alive"))
     name = body.get("model") or ""
     model = _find(name, models)
     thinks = _native_thinks(body.get("think"), name, model)

@@ -7,6 +7,7 @@ from time import gmtime, strftime
 from typing import Any, Literal
 
 from simulator.faults import FAULTS, SOUND, Fault
+from simulator.names import full_name as full_name
 
 Capability = Literal["completion", "thinking", "tools", "vision", "insert", "embedding"]
 # How Ollama makes text, thinking and tool calls of what the model says: G = a Go template, N = native, the model file's
@@ -87,11 +88,6 @@ def context_tokens(model: Model, asked: int | None, default: int) -> int:
 def memory_bytes(model: Model, context: int) -> int:
     """What a loaded model takes: its weights and the KV cache of its context."""
     return model.size_bytes + context * model.embedding_length * _KV_BYTES
-
-
-def full_name(name: str) -> str:
-    """A name with its tag, which is `latest` when it has none."""
-    return name if ":" in name else f"{name}:latest"
 
 
 def rfc3339(wall_ns: int) -> str:

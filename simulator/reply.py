@@ -59,7 +59,7 @@ class Exchange:
     def start(self, status: int, content_type: bytes, *more: tuple[bytes, bytes]) -> None:
         """Hand over the response's head."""
         self.ledger.answered[self.path, status] += 1
-        head: Headers = [(b"content-type", content_type), *more]
+        head: Headers = [*([(b"content-type", content_type)] if content_type else []), *more]
         run_now(self.send({"type": "http.response.start", "status": status, "headers": head}))
 
     def body(self, body: bytes, *, last: bool) -> None:

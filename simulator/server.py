@@ -21,6 +21,7 @@ class Server:
         self.engine = Engine(settings, time.monotonic_ns, self.ledger.ticks.add)
         self.models = models.catalogue(settings.models)
         self.pacer = Pacer(self.engine, self.ledger)
+        self.blobs: set[str] = set()
         self.live: dict[Reply, Record] = {}
 
     def close(self) -> None:

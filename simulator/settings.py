@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from simulator.names import full_name
+
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
 
@@ -130,7 +132,7 @@ def _models(text: str) -> dict[str, int | None]:
     sizes: dict[str, int | None] = {}
     for one in named:
         name, _, size = one.partition("=")
-        sizes[name if ":" in name else f"{name}:latest"] = _size(size) if size else None
+        sizes[full_name(name)] = _size(size) if size else None
     return sizes
 
 

@@ -82,6 +82,7 @@ class Ledger:
         self.answered: Counter[tuple[str, int]] = Counter()
         self.ends: Counter[str] = Counter()
         self.output_tokens = self.prompt_tokens = self.chunks = self.buffered_chunks = 0
+        self.vectors = 0
         self.ticks, self.lines = Lateness(), Lateness()
 
     def new_id(self) -> int:
@@ -128,6 +129,7 @@ class Ledger:
             "refused": self.ends["refused"],
             "output_tokens": self.output_tokens,
             "prompt_tokens": self.prompt_tokens,
+            "vectors": self.vectors,
             "chunks": self.chunks,
             "buffered_chunks": self.buffered_chunks,
             "tick_lateness": self.ticks.summary(),

@@ -80,7 +80,7 @@ class Simulator:
     def open(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> socket.socket:
         """Send a request; the socket on which the answer will come."""
         data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
-        fields = {"Host": "sim", "Connection": "close", "Content-Length": str(len(data)), **(headers or {})}
+        fields = {"Host": "127.0.0.1", "Connection": "close", "Content-Length": str(len(data)), **(headers or {})}
         head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
         sock = socket.create_connection(self.address, timeout=15)
         sock.sendall(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + data)
