@@ -189,7 +189,7 @@ def test_keep_alive_connection_serves_one_request_after_the_other(sim: Simulator
     with sim.open("GET", "/api/version", headers={"Connection": "keep-alive"}) as sock:
         for _ in range(3):
             assert b'{"version":"0.32.15"}' in sock.recv(1000)
-            sock.sendall(b"GET /api/version HTTP/1.1\r\nHost: sim\r\n\r\n")
+            sock.sendall(b"GET /api/version HTTP/1.1\r\nHost: localhost\r\n\r\n")
 
 
 @pytest.mark.parametrize(
