@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from metrics.catalogue import METRICS
-from reports import embedding
+from reports import embedding, turns
 from reports.document import Cell, Code, Document, Line, Section, Table
 from reports.ledger import LABELS
 from reports.numbers import ABSENT, integer, many, number
@@ -36,7 +36,18 @@ def document(summary: Summary, circumstances: Iterable[Section] = ()) -> Documen
     if not summary["overall"]["requests"]["total"]:
         sections = [_findings(summary), *circumstances]
     else:
-        measured = (_phases, _requests, _tokens, _latencies, embedding.section, _rates, _ledger, _errors, _limits)
+        measured = (
+            _phases,
+            _requests,
+            _tokens,
+            _latencies,
+            embedding.section,
+            _rates,
+            turns.section,
+            _ledger,
+            _errors,
+            _limits,
+        )
         sections = [_findings(summary), _slos(summary), *(build(summary) for build in measured), *circumstances]
     shown = tuple(filter(_any, sections))
     validity = summary["validity"]["verdict"]

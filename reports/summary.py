@@ -9,6 +9,7 @@ from reports.percentiles import describe
 from reports.pooled import describe_all
 from reports.quality import limits, quality
 from reports.tokens import Window, tokens, window
+from reports.turns import turns
 from reports.verdict import verdict
 
 FORMAT = 1
@@ -51,6 +52,7 @@ def summarise(run: Run) -> dict[str, Any]:
             "left_out": len(run.frame) - len(frame),
         },
         "phases": _phases(run.frame),
+        "turns": turns(run.frame),
         "overall": overall,
         "groups": groups,
         "embedding": embedded,

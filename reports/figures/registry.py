@@ -3,12 +3,19 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from reports.figures import distributions, embedding, requests, throughput, time_spent
+from reports.figures import distributions, embedding, requests, throughput, time_spent, turns
 from reports.figures.style import Plot
 
 Build = Callable[[Any, Mapping[str, Any]], Plot | None]
 
-FIGURES: tuple[Build, ...] = (throughput.build, requests.build, distributions.build, embedding.build, time_spent.build)
+FIGURES: tuple[Build, ...] = (
+    throughput.build,
+    requests.build,
+    distributions.build,
+    embedding.build,
+    time_spent.build,
+    turns.build,
+)
 
 
 def build_all(frame: Any, summary: Mapping[str, Any]) -> tuple[Plot, ...]:

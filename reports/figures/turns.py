@@ -1,0 +1,61 @@
+"""TTFT against the length of the context, coloured by turn: what a conversation costs as it grows."""
+
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from reports.figures.style import ORANGE, Plot, figure
+from reports.numbers import integer
+
+MOST = 3000
+BINS, LEAST = 16, 5
+
+
+def build(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
+    """None where no session has several turns. At most MOST points, thinned evenly by length."""
+    ok = frame[(frame["outcome"] == "ok") & frame["ttft_ms"].notna() & frame["prompt_tokens"].notna()]
+    if not summary["turns"] or not len(ok):
+        return None
+    ok = ok.sort_values("prompt_tokens")
+    length = ok["prompt_tokens"].to_numpy(dtype="float64")
+    ttft_ms = ok["ttft_ms"].to_numpy(dtype="float64")
+    turn = ok["turn"].to_numpy(dtype="float64", na_value=1.0)
+    made = figure(
+        height=400,
+        xaxis={"title": {"text": "context: prompt tokens, cached ones included"}, "rangemode": "tozero"},
+        yaxis={"title": {"text": "TTFT, ms"}, "rangemode": "tozero"},
+        showlegend=True,
+    )
+    shown = np.linspace(0, len(ok) - 1, min(len(ok), MOST)).round().astype(int)
+    bar = {"title": {"text": "turn"}, "thickness": 12, "tickformat": "d", "outlinewidth": 0}
+    made.add_scatter(
+        x=length[shown],
+        y=ttft_ms[shown].round(2),
+        mode="markers",
+        marker={"size": 6, "opacity": 0.75, "color": turn[shown], "colorscale": "Viridis", "colorbar": bar},
+        customdata=turn[shown],
+        name=f"a request ({integer(len(ok))})",
+        hovertemplate="turn %{customdata:d}: %{x:,d} tokens, %{y:,.1f} ms",
+    )
+    for percent, dash in ((50, "solid"), (95, "dot")):
+        at, value = quantiles(length, ttft_ms, percent)
+        if len(at) > 1:
+            line = {"color": ORANGE, "dash": dash, "width": 2}
+            made.add_scatter(x=at, y=value, mode="lines", line=line, name=f"p{percent} of its bin")
+    note = (
+        "A line that climbs is prefill: the server evaluates the whole history again with each turn. A flat one is a "
+        "cache that keeps it. What lies above both is waiting for a slot."
+    )
+    if len(ok) > MOST:
+        note += f" {integer(MOST)} points are drawn, evenly picked."
+    return Plot("turns", "turns", "TTFT against context length", note, (made,))
+
+
+def quantiles(x: Any, y: Any, percent: float) -> tuple[Any, Any]:
+    """(median x, percentile of y) of equally filled bins of a sorted x, each with LEAST points at least (p95: 90)."""
+    least = LEAST if percent == 50 else 90
+    edges = np.linspace(0, len(x), max(1, min(BINS, len(x) // least)) + 1).round().astype(int)
+    bins = [(x[a:b], y[a:b]) for a, b in itertools.pairwise(edges) if b - a >= least]
+    return np.array([np.median(at) for at, _ in bins]), np.array([np.percentile(v, percent) for _, v in bins]).round(2)
