@@ -15,13 +15,14 @@ from locust.event import EventHook
 from scripted import request, serving
 
 from metrics.record import Record
+from payloads.conversation import NO_SUCH_TOOL
 from payloads.mix import Mix
 from payloads.prompt import Message, Prompt, Turn
 from users import options
 from users.base import LLMUser, Work
 from users.health import Health
 from users.ollama import OllamaChatUser, OllamaGenerateUser
-from users.openai import OpenAICompletionsUser
+from users.openai import OpenAIChatUser, OpenAICompletionsUser
 from users.settings import settings
 
 MESSAGE = {"role": "assistant", "content": ""}
@@ -157,6 +158,17 @@ def test_completions_get_the_history_as_one_text() -> None:
     assert talk.bodies[1]["prompt"] == "S\n\none\n\nuno\n\ntwo"
 
 
+def test_generate_sends_back_the_context_and_only_what_is_new() -> None:
+    answers = [
+        {"response": text, "context": context, **DONE} for text, context in (("uno", [1, 2]), ("due", [1, 2, 3]))
+    ]
+    with talking(OllamaGenerateUser, *answers, {"response": "tre", **DONE}, unique_prompts=True) as talk:
+        talk.user.converse(THREE)
+    assert [body.get("context") for body in talk.bodies] == [None, [1, 2], [1, 2, 3]]
+    assert [body["prompt"] for body in talk.bodies[1:]] == ["two", "three"]
+    assert "system" not in talk.bodies[1]
+
+
 @pytest.mark.parametrize("chosen", [{"no_context": True}, {"history": "file"}])
 def test_generate_may_send_the_history_as_text(chosen: dict[str, Any]) -> None:
     answer = {"response": "uno", "context": [1], **DONE}
@@ -169,6 +181,33 @@ def test_generate_may_send_the_history_as_text(chosen: dict[str, Any]) -> None:
 
 CALL = {"id": "call_a", "function": {"index": 0, "name": "weather", "arguments": {"city": "Oslo"}}}
 ASKS = script(Turn((user("two"),)), tools=(WEATHER,), tool_results={"weather": {"sky": "clear"}})
+
+
+def test_a_tool_round_on_chat() -> None:
+    unknown = {"id": "call_b", "function": {"index": 1, "name": "rm", "arguments": {}}}
+    with talking(OllamaChatUser, chat(tool_calls=[CALL, unknown]), chat("Clear."), chat("Bye.")) as talk:
+        talk.user.converse(ASKS)
+    assert talk.bodies[0]["tools"] == [WEATHER]
+    asked, first, second = talk.bodies[1]["messages"][-3:]
+    assert asked["role"] == "assistant"
+    assert [call["function"]["arguments"] for call in asked["tool_calls"]] == [{"city": "Oslo"}, {}]
+    assert (first["role"], first["content"], first["tool_name"]) == ("tool", '{"sky":"clear"}', "weather")
+    assert second["content"] == NO_SUCH_TOOL
+    assert talk.messages(2)[-2:] == [("assistant", "Clear."), ("user", "two")]
+    assert [message["role"] for message in talk.bodies[2]["messages"]].count("tool") == 2
+    assert [(r.identity.turn, r.identity.turn_kind) for r in talk.records] == [(1, "user"), (2, "tool"), (3, "user")]
+
+
+def test_a_tool_round_on_v1() -> None:
+    call = {"id": "call_a", "index": 0, "type": "function", "function": {"name": "weather", "arguments": '{"city":1}'}}
+    bad = {"id": "call_b", "index": 1, "type": "function", "function": {"name": "weather", "arguments": '{"ci'}}
+    with talking(OpenAIChatUser, openai(None, tool_calls=[call, bad]), openai("Clear."), openai("Bye.")) as talk:
+        talk.user.converse(ASKS)
+    asked, first, second = talk.bodies[1]["messages"][-3:]
+    # Arguments are a text here, and what a model has cut is none that a server would take back.
+    assert [json.loads(one["function"]["arguments"]) for one in asked["tool_calls"]] == [{"city": 1}, {}]
+    assert (first["role"], first["content"], first["tool_call_id"]) == ("tool", '{"sky":"clear"}', "call_a")
+    assert second["tool_call_id"] == "call_b"
 
 
 def test_tool_rounds_have_a_limit_and_a_result_for_all_tools() -> None:
