@@ -5,8 +5,10 @@ from codecs import BOM_UTF8
 from dataclasses import replace
 from pathlib import Path
 
-from payloads.line import MAX_WEIGHT, read_line
+from payloads.formats import narrowed, read
+from payloads.line import MAX_WEIGHT, decoded
 from payloads.prompt import Prompt
+from payloads.records import TABLES, Record, records
 from payloads.wording import nearest
 
 BUILT_IN = ("chat", "long", "code", "json", "reasoning")
@@ -19,28 +21,35 @@ class PayloadError(ValueError):
 
 
 def read_corpus(path: str | Path) -> tuple[Prompt, ...]:
-    """The prompts of a JSONL file, UTF-8, one a line; blank lines and those that start with # are skipped.
+    """The prompts of a file in any of the formats of `payloads.formats`, UTF-8.
 
-    A prompt without an id gets `STEM:LINE`. Raises PayloadError.
+    JSON lines (blank ones and those that start with # are skipped), a JSON array, CSV with a header, or .txt with a
+    prompt a line. A prompt without an id gets `STEM:LINE`. Raises PayloadError.
     """
+    file = Path(path)
     try:
-        data = Path(path).read_bytes()
+        data = file.read_bytes().removeprefix(BOM_UTF8)
     except OSError as error:
-        raise PayloadError(f"{path}: cannot be read: {error.strerror}; name a JSONL file of prompts") from None
+        raise PayloadError(f"{path}: cannot be read: {error.strerror}; name a file of prompts") from None
     except ValueError as error:  # a NUL in the name
-        raise PayloadError(f"{str(path)!r}: cannot be read: {error}; name a JSONL file of prompts") from None
-    prompts = []
-    # Cut at \n only: str.splitlines also cuts at U+2028 and U+0085, which JSON allows inside a string.
-    for number, line in enumerate(data.removeprefix(BOM_UTF8).split(b"\n"), start=1):
-        if line.strip()[:1] in (b"", b"#"):
-            continue
-        try:
-            prompts.append(read_line(line, default_id=f"{Path(path).stem}:{number}"))
-        except ValueError as error:
-            raise PayloadError(f"{path}:{number}: {error}") from None
+        raise PayloadError(f"{str(path)!r}: cannot be read: {error}; name a file of prompts") from None
+    try:
+        prompts = tuple(prompt for record in records(file, data) if (prompt := _prompt(record, file)))
+    except ValueError as error:
+        raise PayloadError(f"{path}{error}") from None
     if not prompts:
         raise PayloadError(f'{path}: no prompts; write one JSON object a line, such as {{"prompt": "…"}}')
-    return tuple(prompts)
+    return prompts
+
+
+def _prompt(record: Record, file: Path) -> Prompt | None:
+    try:
+        value = decoded(record.value) if isinstance(record.value, bytes) else record.value
+        if file.suffix.lower() in TABLES and isinstance(value, dict):
+            value = narrowed(value)
+        return read(value, f"{file.stem}:{record.number}", file.parent)
+    except ValueError as error:
+        raise ValueError(f"{record.place}: {error}") from None
 
 
 def load(names: str) -> tuple[Prompt, ...]:

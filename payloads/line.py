@@ -1,14 +1,19 @@
-"""One line of a corpus: from bytes to a Prompt, or to what is wrong with it."""
+"""Our own format: one object a line, {"prompt": "…"} or {"messages": […]}, to a Prompt or what is wrong with it."""
 
 from collections.abc import Mapping
-from typing import NoReturn
+from pathlib import Path
 
 import orjson
 
-from payloads.prompt import ROLES, Message, Prompt
-from payloads.wording import nearest, shown
+from payloads.lengths import OUTPUT, output_tokens
+from payloads.messages import conversation, images, known, text, wrong
+from payloads.prompt import Message, Prompt, Turn
+from payloads.tools import read as read_tools
+from payloads.turns import listed
 
-FIELDS = ("id", "prompt", "system", "messages", "max_tokens", "options", "format", "tags", "weight")
+# What any prompt may have beside what it asks.
+BESIDE = ("max_tokens", "options", "format", "tags", "weight", "fields", "tools", "tool_results", "expect", *OUTPUT[1:])
+FIELDS = ("id", "prompt", "system", "messages", "images", "inputs", "then", "turns", *BESIDE)
 MAX_WEIGHT = 1e9  # Weights are added up; a sum that overflows would leave nothing to choose.
 
 # Taken for options, these would be overruled without a word, or break the request.
@@ -26,119 +31,117 @@ NOT_OPTIONS = {
 }
 
 
-def read_line(line: bytes, default_id: str) -> Prompt:
-    """The Prompt that one line holds; a field that is null counts as absent.
-
-    Raises ValueError: what is wrong, and what to do.
-    """
+def decoded(line: bytes) -> object:
+    """What one line of JSON holds. Raises ValueError: what is wrong, and what to do."""
     try:
-        text = line.decode()
+        said = line.decode()
     except UnicodeDecodeError as error:
         raise ValueError(f"not UTF-8 at byte {error.start + 1} of the line; save the file as UTF-8") from None
     try:
-        fields = orjson.loads(text)
+        return orjson.loads(said)
     except orjson.JSONDecodeError as error:
-        wrong = error.msg.partition(": line ")[0]
-        raise ValueError(f"not JSON: {wrong} (column {error.colno}); write one JSON object a line") from None
-    if not isinstance(fields, dict):
-        raise ValueError(f'{shown(fields)} is not an object; write {{"prompt": "…"}} or {{"messages": […]}}')
-    _known(fields, FIELDS, "field")
+        what = error.msg.partition(": line ")[0]
+        raise ValueError(f"not JSON: {what} (column {error.colno}); write one JSON object a line") from None
+
+
+def read(fields: Mapping[str, object], default_id: str, folder: Path) -> Prompt:
+    """The Prompt of an object in our own format; a field that is null counts as absent.
+
+    Files of images are relative to `folder`. Raises ValueError: what is wrong, and what to do.
+    """
+    known(fields, FIELDS, "field")
     fields = {name: value for name, value in fields.items() if value is not None}
+    return assembled(fields, default_id, _messages(fields, folder), then(fields, folder), _inputs(fields))
+
+
+def then(fields: Mapping[str, object], folder: Path) -> tuple[Turn, ...]:
+    """The turns after the first, under `then` or `turns`. Raises ValueError."""
+    name = next((name for name in ("then", "turns") if name in fields), None)
+    return listed(fields[name], name, folder) if name else ()
+
+
+def assembled(
+    fields: Mapping[str, object],
+    default_id: str,
+    messages: tuple[Message, ...],
+    turns: tuple[Turn, ...] = (),
+    inputs: tuple[str, ...] = (),
+) -> Prompt:
+    """A Prompt of what it asks and of what a line holds beside. Raises ValueError."""
     return Prompt(
-        id=_text(fields.get("id", default_id), "id"),
-        messages=_messages(fields),
-        max_tokens=_max_tokens(fields.get("max_tokens")),
+        id=filled(fields.get("id", default_id), "id"),
+        messages=messages,
+        max_tokens=output_tokens(fields),
         options=_options(fields.get("options", {})),
         format=_format(fields.get("format")),
         tags=_tags(fields.get("tags", [])),
         weight=_weight(fields.get("weight", 1)),
+        fields=_object(fields.get("fields", {}), "fields", 'such as {"keep_alive": "10m"}'),
+        tools=read_tools(fields["tools"]) if "tools" in fields else (),
+        tool_results=_object(fields.get("tool_results", {}), "tool_results", "a result by the tool's name"),
+        inputs=inputs,
+        then=turns,
+        expect=_object(fields.get("expect", {}), "expect", 'such as {"contains": "…"}'),
     )
 
 
-def _wrong(name: str, value: object, right: str) -> NoReturn:
-    raise ValueError(f"{name} is {shown(value)}; {right}")
-
-
-def _known(given: Mapping[str, object], names: tuple[str, ...], what: str) -> None:
-    for name in given:
-        if name not in names:
-            hint = nearest(name, names) or f"; use {', '.join(names)}"
-            raise ValueError(f"unknown {what} {shown(name)}{hint}")
-
-
-def _text(value: object, name: str) -> str:
-    if not isinstance(value, str):
-        _wrong(name, value, "put a text in quotes")
-    if not value.strip():
+def filled(value: object, name: str) -> str:
+    """A text that is not empty. Raises ValueError."""
+    if not text(value, name).strip():
         raise ValueError(f"{name} is empty; write it, or leave the field out")
-    return value
+    return text(value, name)
 
 
-def _messages(fields: Mapping[str, object]) -> tuple[Message, ...]:
-    if "messages" not in fields:
-        if "prompt" not in fields:
-            raise ValueError("neither prompt nor messages; give one of them")
-        asked = (Message("user", _text(fields["prompt"], "prompt")),)
-        return (Message("system", _text(fields["system"], "system")), *asked) if "system" in fields else asked
-    for other in ("prompt", "system"):
-        if other in fields:
-            raise ValueError(f"both {other} and messages; put the {other} into messages")
-    given = fields["messages"]
-    if not isinstance(given, list):
-        _wrong("messages", given, 'make it a list of {"role": …, "content": …}')
-    if not given:
-        raise ValueError("messages is empty; give at least one message")
-    messages = tuple(_message(message, f"messages[{at}]") for at, message in enumerate(given))
-    # Ollama answers an empty prompt by loading the model: a request without a token, which would spoil the numbers.
-    if not any(message.content.strip() for message in messages if message.role != "system"):
-        raise ValueError("messages ask nothing; give a user message with some content")
-    return messages
+def _messages(fields: Mapping[str, object], folder: Path) -> tuple[Message, ...]:
+    if "messages" in fields:
+        for other in ("prompt", "system", "images"):
+            if other in fields:
+                raise ValueError(f"both {other} and messages; put the {other} into messages")
+        return conversation(fields["messages"], folder, strict=True)
+    if "prompt" in fields:
+        said = filled(fields["prompt"], "prompt")
+    elif "inputs" in fields:
+        said = "\n\n".join(_inputs(fields))
+    else:
+        raise ValueError("neither prompt nor messages; give one of them")
+    asked = Message("user", said, images(fields.get("images"), "images", folder))
+    return (Message("system", filled(fields["system"], "system")), asked) if "system" in fields else (asked,)
 
 
-def _message(message: object, name: str) -> Message:
-    if not isinstance(message, dict):
-        _wrong(name, message, 'make it {"role": …, "content": …}')
-    _known(message, ("role", "content"), f"field of {name}")
-    for part in ("role", "content"):
-        if part not in message:
-            raise ValueError(f"{name} has no {part}; add it")
-    role, content = message["role"], message["content"]
-    if role not in ROLES:
-        _wrong(f"{name}.role", role, f"use {', '.join(ROLES)}")
-    if not isinstance(content, str):
-        _wrong(f"{name}.content", content, "put a text in quotes")
-    return Message(role, content)
+def _inputs(fields: Mapping[str, object]) -> tuple[str, ...]:
+    value = fields.get("inputs", [])
+    if not isinstance(value, list) or ("inputs" in fields and not value):
+        wrong("inputs", value, "make it a list of texts to embed")
+    return tuple(filled(one, f"inputs[{at}]") for at, one in enumerate(value))
 
 
-def _max_tokens(value: object) -> int | None:
-    # bool is an int to Python, not to a user.
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-        _wrong("max_tokens", value, "make it a whole number above 0, or leave it out for the run's --max-tokens")
+def _object(value: object, name: str, such: str) -> Mapping[str, object]:
+    if not isinstance(value, dict):
+        wrong(name, value, f"make it an object, {such}")
     return value
 
 
 def _options(value: object) -> Mapping[str, object]:
-    if not isinstance(value, dict):
-        _wrong("options", value, 'make it an object, such as {"temperature": 0}')
-    for name in value:
+    options = _object(value, "options", 'such as {"temperature": 0}')
+    for name in options:
         if name in NOT_OPTIONS:
             raise ValueError(f"options holds {name}, which is no sampling option; {NOT_OPTIONS[name]}")
-    return value
+    return options
 
 
 def _format(value: object) -> object | None:
     if value is not None and value != "json" and not isinstance(value, dict):
-        _wrong("format", value, 'use "json" or a JSON schema')
+        wrong("format", value, 'use "json" or a JSON schema')
     return value
 
 
 def _tags(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
-        _wrong("tags", value, 'make it a list of texts, such as ["chat", "en"]')
-    return tuple(_text(tag, f"tags[{at}]") for at, tag in enumerate(value))
+        wrong("tags", value, 'make it a list of texts, such as ["chat", "en"]')
+    return tuple(filled(tag, f"tags[{at}]") for at, tag in enumerate(value))
 
 
 def _weight(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= MAX_WEIGHT:
-        _wrong("weight", value, f"make it a number above 0, at most {MAX_WEIGHT:g}")
+        wrong("weight", value, f"make it a number above 0, at most {MAX_WEIGHT:g}")
     return float(value)

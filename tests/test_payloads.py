@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from payloads.corpus import BUILT_IN, DEFAULT, FOLDER, PayloadError, load, read_corpus
-from payloads.line import FIELDS, NOT_OPTIONS, read_line
+from payloads.formats import KNOWN, read
+from payloads.line import NOT_OPTIONS, decoded
 from payloads.prompt import ROLES, Message, Prompt
 
 
@@ -89,12 +90,12 @@ prompts = st.builds(
 
 @given(prompts)
 def test_any_prompt_written_as_a_line_reads_back(prompt: Prompt) -> None:
-    fields = {name: getattr(prompt, name) for name in FIELDS if name not in ("prompt", "system")}
+    fields = {name: getattr(prompt, name) for name in ("id", "max_tokens", "format", "tags", "weight")}
     fields["messages"] = [{"role": role, "content": content} for role, content, *_ in prompt.messages]
     fields["options"] = dict(prompt.options)
     line = orjson.dumps(fields)
     assert b"\n" not in line
-    assert read_line(line, "none") == prompt
+    assert read(decoded(line), "none", FOLDER) == prompt
 
 
 @given(st.lists(st.none() | contents, min_size=1).filter(any))
@@ -104,11 +105,15 @@ def test_any_file_of_prompts_reads_back_in_order(tmp_path_factory: pytest.TempPa
     assert read == [(f"mine:{at}", text) for at, text in enumerate(texts, 1) if text is not None]
 
 
-@given(st.binary() | st.recursive(values, lambda v: st.lists(v) | st.dictionaries(st.sampled_from(FIELDS), v)))
+names = st.sampled_from([*sorted(KNOWN), "role", "content", "type", "function", "model", "answer", "delay"])
+foreign = values | st.sampled_from(["user", "assistant", "text", "a"])
+
+
+@given(st.binary() | st.recursive(foreign, lambda v: st.lists(v) | st.dictionaries(names, v, max_size=4)))
 def test_any_line_is_a_prompt_or_a_message_of_one_line(line: object) -> None:
     told = ""
     try:
-        read_line(line if isinstance(line, bytes) else orjson.dumps(line), "id")
+        read(decoded(line if isinstance(line, bytes) else orjson.dumps(line)), "id", FOLDER)
     except ValueError as error:
         told = str(error)
     assert "\n" not in told
@@ -119,7 +124,8 @@ def test_any_line_is_a_prompt_or_a_message_of_one_line(line: object) -> None:
 MISTAKES = {
     "hello": "not JSON: ",
     '{"prompt": "a"': "not JSON: ",
-    '["a"]': 'a list is not an object; write {"prompt": "…"}',
+    '["a"]': 'messages[0] is "a"; make it {"role": …, "content": …}',
+    "[]": "messages is empty; give at least one message",
     '"a"': '"a" is not an object; write {"prompt": "…"}',
     '{"promt": "a"}': 'unknown field "promt"; did you mean prompt?',
     '{"prompt": "a", "xyzzy": 1}': 'unknown field "xyzzy"; use id, prompt, system, messages',
@@ -138,7 +144,7 @@ MISTAKES = {
     '{"messages": [{"content": "a"}]}': "messages[0] has no role; add it",
     '{"messages": [{"role": "User", "content": "a"}]}': 'messages[0].role is "User"; use system, user, assistant, tool',
     '{"messages": [{"role": ["user"], "content": "a"}]}': "messages[0].role is a list; use system, user",
-    '{"messages": [{"role": "user", "content": [{}]}]}': "messages[0].content is a list; put a text in quotes",
+    '{"messages": [{"role": "user", "content": [{}]}]}': "messages[0].content[0].type is null; only parts of",
     '{"messages": [{"rôle": "user"}]}': 'unknown field of messages[0] "rôle"; did you mean role?',
     '{"messages": [{"role": "system", "content": "a"}]}': "messages ask nothing; give a user message",
     '{"prompt": "a", "max_tokens": 0}': "max_tokens is 0; make it a whole number above 0, or leave it out",
@@ -187,9 +193,11 @@ def test_a_file_without_prompts_is_told(tmp_path: Path, text: str) -> None:
 
 
 def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(PayloadError, match=r"gone\.jsonl: cannot be read: No such file or directory; name a JSONL"):
+    with pytest.raises(
+        PayloadError, match=r"gone\.jsonl: cannot be read: No such file or directory; name a file of prompts"
+    ):
         read_corpus(tmp_path / "gone.jsonl")
-    with pytest.raises(PayloadError, match=r"cannot be read: Is a directory; name a JSONL"):
+    with pytest.raises(PayloadError, match=r"cannot be read: Is a directory; name a file of prompts"):
         load(str(tmp_path))
 
     def refuse(path: Path) -> bytes:

@@ -1,0 +1,94 @@
+"""The records of a payload file: lines of JSON, one JSON array, rows of CSV, or lines of text."""
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import orjson
+
+TABLES = (".csv", ".tsv")
+TEXTS = ("id", "prompt", "text", "question", "instruction", "input", "system")
+
+
+class Record(NamedTuple):
+    """One record: its number in the file, from 1, how an error says where it is, and a value, or bytes of JSON."""
+
+    number: int
+    place: str
+    value: object
+
+
+def records(path: Path, data: bytes) -> Iterator[Record]:
+    """The records of a file by its name's end (.csv, .tsv, .txt) or else its content (JSON). Raises ValueError."""
+    if path.suffix.lower() in TABLES:
+        return _rows(_text(data), "\t" if path.suffix.lower() == ".tsv" else ",")
+    if path.suffix.lower() == ".txt":
+        lines = enumerate(_text(data).split("\n"), start=1)
+        return (Record(at, f":{at}", {"prompt": line.strip()}) for at, line in lines if line.strip())
+    array = _array(data)
+    return _lines(data) if array is None else (Record(at, f": item {at}", one) for at, one in enumerate(array, start=1))
+
+
+def _lines(data: bytes) -> Iterator[Record]:
+    # Cut at \n only: str.splitlines also cuts at U+2028 and U+0085, which JSON allows inside a string.
+    for number, line in enumerate(data.split(b"\n"), start=1):
+        if line.strip()[:1] not in (b"", b"#"):
+            yield Record(number, f":{number}", line)
+
+
+def _array(data: bytes) -> list[object] | None:
+    """What is to be read if the file is one JSON value and not one a line. Raises ValueError."""
+    start = data.lstrip()[:1]
+    if start not in (b"[", b"{"):
+        return None
+    try:
+        whole = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        first = data.lstrip().partition(b"\n")[0].rstrip()
+        if start == b"{" or first.endswith(b"]"):
+            return None  # one a line, then; the line that is wrong is told when it is read
+        what = error.msg.partition(": line ")[0]
+        raise ValueError(f":{error.lineno}: not JSON: {what} (column {error.colno}); mend the array") from None
+    messages = isinstance(whole, list) and any(isinstance(one, dict) and "role" in one for one in whole[:1])
+    if isinstance(whole, list) and not messages:
+        return whole
+    return [whole] if b"\n" in data.strip() else None
+
+
+def _rows(text: str, delimiter: str) -> Iterator[Record]:
+    csv.field_size_limit(2**31 - 1)
+    mark = "tab" if delimiter == "\t" else "comma"
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        header = [name.strip() for name in next(rows, [])]
+        for number, cells in enumerate(rows, start=1):
+            if len(cells) > len(header):
+                what = f"{len(cells)} cells under {len(header)} names"
+                raise ValueError(f":{rows.line_num}: {what}; put texts that hold a {mark} in double quotes")
+            if any(cells):
+                row = {name: _cell(name, cell) for name, cell in zip(header, cells, strict=False) if cell.strip()}
+                yield Record(number, f":{rows.line_num}", row)
+    except csv.Error as error:
+        raise ValueError(f":{rows.line_num}: not CSV: {error}; write a header and a row a prompt") from None
+
+
+def _cell(name: str, cell: str) -> object:
+    """A cell as JSON where it can be; the columns of texts stay texts, also where one looks like a number."""
+    if name in TEXTS:
+        return cell
+    if name == "tags" and not cell.startswith("["):
+        return cell.split()
+    try:
+        return orjson.loads(cell)
+    except orjson.JSONDecodeError:
+        return cell
+
+
+def _text(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ValueError(f":{line}: not UTF-8; save the file as UTF-8") from None
