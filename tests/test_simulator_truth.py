@@ -161,7 +161,7 @@ def test_tls(tmp_path: Path) -> None:
         assert sim.url.startswith("https://")
         context = ssl.create_default_context(cafile=str(pem))
         data = json.dumps(generation()).encode()
-        head = f"POST /api/generate HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {len(data)}\r\n\r\n"
+        head = f"POST /api/generate HTTP/1.1\r\nHost: [::1]\r\nConnection: close\r\nContent-Length: {len(data)}\r\n\r\n"
         with (
             socket.create_connection(sim.address, timeout=10) as plain,
             context.wrap_socket(plain, server_hostname="127.0.0.1") as sock,
