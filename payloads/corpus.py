@@ -11,7 +11,7 @@ from payloads.prompt import Prompt
 from payloads.records import TABLES, Record, records
 from payloads.wording import nearest
 
-BUILT_IN = ("chat", "long", "code", "json", "reasoning")
+BUILT_IN = ("chat", "long", "code", "json", "reasoning", "sessions", "tools")
 DEFAULT = "chat"
 FOLDER = Path(__file__).parent / "corpora"
 

@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from payloads.corpus import BUILT_IN, DEFAULT, FOLDER, PayloadError, load, read_corpus
+from payloads.corpus import BUILT_IN, FOLDER, PayloadError, load, read_corpus
 from payloads.formats import KNOWN, read
 from payloads.line import NOT_OPTIONS, decoded
 from payloads.prompt import ROLES, Message, Prompt
+
+CORPORA = ", ".join(BUILT_IN)
 
 
 def write(folder: Path, *lines: str, name: str = "mine.jsonl") -> Path:
@@ -208,38 +210,6 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.
         read_corpus(tmp_path / "mine.jsonl")
 
 
-# The built-in corpora
-
-
-def test_built_in_corpora_load_alone_and_together() -> None:
-    prompts = load(",".join(BUILT_IN))
-    assert len({prompt.id for prompt in prompts}) == len(prompts)
-    assert {prompt.tags[0] for prompt in prompts} == set(BUILT_IN)
-    assert {path.stem for path in FOLDER.glob("*")} == set(BUILT_IN)
-    for prompt in prompts:
-        corpus, language = prompt.tags
-        assert prompt.id.startswith(f"{corpus}-{language}-")
-        assert any("\u4e00" <= letter <= "\u9fff" for letter in prompt.text) == (language == "zh")
-
-
-@pytest.mark.parametrize(("name", "lines"), [("chat", 24), ("long", 6), ("code", 10), ("json", 8), ("reasoning", 10)])
-def test_a_built_in_corpus_has_enough_to_say_in_both_languages(name: str, lines: int) -> None:
-    prompts = load(name)
-    assert len(prompts) >= lines
-    assert {prompt.tags[1] for prompt in prompts} == {"en", "zh"}
-    assert len({prompt.messages for prompt in prompts}) == len(prompts)
-
-
-def test_the_default_corpus_asks_about_machine_learning_in_chinese() -> None:
-    texts = {prompt.text for prompt in load(DEFAULT)}
-    assert {"什么是机器学习？", "请生成一个关于机器学习的简短介绍。"} <= texts
-
-
-def test_long_prompts_are_long_and_json_prompts_ask_for_json() -> None:
-    assert all(1500 <= len(prompt.text) <= 6000 for prompt in load("long"))
-    assert {type(prompt.format) for prompt in load("json")} == {str, dict}
-
-
 # Several sources
 
 
@@ -267,12 +237,18 @@ def test_a_file_name_may_hold_an_equals_sign_and_a_built_in_name(
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        ("chta", "'chta': no such file, nor a built-in corpus (chat, long, code, json, reasoning); did you mean chat?"),
+        (
+            "chta",
+            f"'chta': no such file, nor a built-in corpus ({CORPORA}); did you mean chat?",
+        ),
         (
             "chat,Code=2",
-            "'Code': no such file, nor a built-in corpus (chat, long, code, json, reasoning); did you mean",
+            f"'Code': no such file, nor a built-in corpus ({CORPORA}); did you mean",
         ),
-        ("./none.jsonl", "'./none.jsonl': no such file, nor a built-in corpus (chat, long, code, json, reasoning)"),
+        (
+            "./none.jsonl",
+            f"'./none.jsonl': no such file, nor a built-in corpus ({CORPORA})",
+        ),
         ("chat\0", "'chat\\x00': no such file"),
         ("chat=", "chat=: the weight is ''; make it a number above 0"),
         ("chat=many", "chat=many: the weight is 'many'; make it a number above 0"),

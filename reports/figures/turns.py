@@ -1,16 +1,16 @@
 """TTFT against the length of the context, coloured by turn: what a conversation costs as it grows."""
 
-import itertools
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from reports.figures.style import ORANGE, Plot, figure
+from reports.figures.style import BLUE, GREEN, GREY, ORANGE, Plot, figure
 from reports.numbers import integer
 
 MOST = 3000
 BINS, LEAST = 16, 5
+SCALE = ((0.0, BLUE), (0.5, GREEN), (1.0, ORANGE))
 
 
 def build(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
@@ -34,28 +34,25 @@ def build(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
         x=length[shown],
         y=ttft_ms[shown].round(2),
         mode="markers",
-        marker={"size": 6, "opacity": 0.75, "color": turn[shown], "colorscale": "Viridis", "colorbar": bar},
+        marker={"size": 6, "opacity": 0.75, "color": turn[shown], "colorscale": SCALE, "colorbar": bar},
         customdata=turn[shown],
         name=f"a request ({integer(len(ok))})",
         hovertemplate="turn %{customdata:d}: %{x:,d} tokens, %{y:,.1f} ms",
     )
-    for percent, dash in ((50, "solid"), (95, "dot")):
-        at, value = quantiles(length, ttft_ms, percent)
-        if len(at) > 1:
-            line = {"color": ORANGE, "dash": dash, "width": 2}
-            made.add_scatter(x=at, y=value, mode="lines", line=line, name=f"p{percent} of its bin")
+    at, middle_ms = medians(length, ttft_ms)
+    if len(at) > 1:
+        made.add_scatter(x=at, y=middle_ms, mode="lines", line={"color": GREY, "width": 2}, name="median")
     note = (
         "A line that climbs is prefill: the server evaluates the whole history again with each turn. A flat one is a "
-        "cache that keeps it. What lies above both is waiting for a slot."
+        "cache that keeps it. What lies far above the line is waiting for a slot."
     )
     if len(ok) > MOST:
         note += f" {integer(MOST)} points are drawn, evenly picked."
     return Plot("turns", "turns", "TTFT against context length", note, (made,))
 
 
-def quantiles(x: Any, y: Any, percent: float) -> tuple[Any, Any]:
-    """(median x, percentile of y) of equally filled bins of a sorted x, each with LEAST points at least (p95: 90)."""
-    least = LEAST if percent == 50 else 90
-    edges = np.linspace(0, len(x), max(1, min(BINS, len(x) // least)) + 1).round().astype(int)
-    bins = [(x[a:b], y[a:b]) for a, b in itertools.pairwise(edges) if b - a >= least]
-    return np.array([np.median(at) for at, _ in bins]), np.array([np.percentile(v, percent) for _, v in bins]).round(2)
+def medians(x: Any, y: Any) -> tuple[Any, Any]:
+    """(median x, median y) of equally filled bins of a sorted x, each with LEAST points at least."""
+    count = max(1, min(BINS, len(x) // LEAST))
+    bins = list(zip(np.array_split(x, count), np.array_split(y, count), strict=True))
+    return np.array([np.median(at) for at, _ in bins]), np.array([np.median(values) for _, values in bins]).round(2)
