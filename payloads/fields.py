@@ -3,6 +3,8 @@
 from functools import cache
 from typing import Literal, NamedTuple
 
+from payloads.kinds import KINDS
+
 CHAT, GENERATE, EMBED = "/api/chat", "/api/generate", "/api/embed"
 V1_CHAT, V1_COMPLETIONS, V1_EMBEDDINGS = "/v1/chat/completions", "/v1/completions", "/v1/embeddings"
 PATHS = (CHAT, GENERATE, EMBED, V1_CHAT, V1_COMPLETIONS, V1_EMBEDDINGS)
@@ -28,6 +30,7 @@ class Field(NamedTuple):
     place: Literal["options", "body"] = "body"
     by: str = ""
     on_ollama: OnOllama = "taken"
+    sent_as: str = ""  # the name in the body, where this one is only another way to say it
 
 
 def _option(name: str, kind: str, words: str, paths: tuple[str, ...] = TALK, on_ollama: OnOllama = "taken") -> Field:
@@ -53,14 +56,21 @@ FIELDS: tuple[Field, ...] = (
     Field("stream", (*TALK, *V1_TALK), FLAG, "in pieces or whole", by="--no-stream"),
     Field("stream_options", V1_TALK, "object", "include_usage is always asked for when streaming", by="--no-stream"),
     Field("max_tokens", V1_TALK, LIMIT, "output limit, always sent; --max-tokens means the same"),
-    Field("num_predict", V1_TALK, LIMIT, "sent as max_tokens"),
-    Field("max_tokens", TALK, LIMIT, "sent as num_predict"),
+    Field("num_predict", V1_TALK, LIMIT, "output limit", sent_as="max_tokens"),
+    Field("max_tokens", TALK, LIMIT, "output limit", sent_as="num_predict"),
     # Ollama, in the body.
     Field("think", TALK, "think", "to think or not, or how hard"),
-    Field("think", (V1_CHAT,), "think", "sent as reasoning_effort"),
+    Field("think", (V1_CHAT,), "think", "to think or not, or how hard", sent_as="reasoning_effort"),
     Field("format", TALK, "format", "JSON, or JSON by a schema"),
-    Field("format", (V1_CHAT,), "format", "sent as response_format"),
-    Field("format", (V1_COMPLETIONS,), "format", "sent as response_format", on_ollama="ignored"),
+    Field("format", (V1_CHAT,), "format", "JSON, or JSON by a schema", sent_as="response_format"),
+    Field(
+        "format",
+        (V1_COMPLETIONS,),
+        "format",
+        "JSON, or JSON by a schema",
+        on_ollama="ignored",
+        sent_as="response_format",
+    ),
     Field("keep_alive", OLLAMA, "keep-alive", "how long the model stays in memory after the answer"),
     Field("truncate", OLLAMA, FLAG, "false: a prompt too long for num_ctx is a 400, not cut in silence"),
     Field("shift", TALK, FLAG, "false: an answer ends at num_ctx, instead of forgetting its beginning"),
@@ -161,10 +171,44 @@ FIELDS: tuple[Field, ...] = (
     _extra("separate_reasoning", FLAG, "thinking in a field of its own (SGLang)", (V1_CHAT,)),
 )
 
+# A picture of 1 × 1.
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYGBgAAAABQABpfZFQAAAAABJRU5ErkJggg=="
+# Where the example of the field's kind would not do.
+EXAMPLES: dict[str, object] = {
+    "model": "qwen3:8b",
+    "messages": [{"role": "user", "content": "Hi"}],
+    "prompt": "Hi",
+    "system": "Be brief.",
+    "images": [PNG],
+    "input": ["Hi", "Ho"],
+    "tools": [{"type": "function", "function": {"name": "now", "parameters": {"type": "object"}}}],
+    "stream_options": {"include_usage": True},
+    "num_ctx": 4096,
+    "num_batch": 256,
+    "num_gpu": 0,
+    "main_gpu": 0,
+    "num_thread": 2,
+    "mirostat": 2,
+    "dimensions": 64,
+    "template": "{{ .Prompt }}",
+    "reasoning": {"effort": "none"},
+    "logit_bias": {"15": -100},
+    "tool_choice": "auto",
+    "json_schema": {"type": "object"},
+    "guided_json": {"type": "object"},
+    "structured_outputs": {"regex": "[ab]"},
+    "chat_template_kwargs": {"enable_thinking": False},
+}
+
 # Names with a reason why they are never sent.
 NEVER = {
     "max_completion_tokens": "Ollama ignores it; give max_tokens, which every server takes",
 }
+
+
+def example(field: Field) -> object:
+    """A value that is right."""
+    return EXAMPLES.get(field.name, KINDS[field.kind].good)
 
 
 @cache

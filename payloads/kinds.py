@@ -51,7 +51,7 @@ def _keep_alive(value: object) -> bool:
 KINDS: dict[str, Kind] = {
     "number": Kind(_number, "make it a number", 0.5, "hot"),
     "whole number": Kind(_whole, "make it a whole number", 7, "many"),
-    "limit": Kind(lambda v: _whole(v) and cast(int, v) > 0, "make it a whole number above 0", 9, 0),
+    "limit": Kind(lambda v: _whole(v) and cast(int, v) > 0, "make it a whole number above 0", 9, "many"),
     "true/false": Kind(lambda value: isinstance(value, bool), "make it true or false", True, "maybe"),
     "text": Kind(_text, "put a text in quotes", "abc", 5),
     "list of texts": Kind(_texts, 'make it a list of texts, such as ["\\n"]', ["\n\n"], "abc"),

@@ -40,9 +40,11 @@ def environment(**changes: str) -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if not k.startswith(foreign)} | changes
 
 
-def headless(url: str, run_dir: Path, *options: str, **env: str) -> subprocess.CompletedProcess[str]:
+def headless(
+    url: str, run_dir: Path, *options: str, locustfile: str = "locustfile.py", **env: str
+) -> subprocess.CompletedProcess[str]:
     """A headless run to its end."""
-    full = command(url, run_dir, "--headless", "--only-summary", *options)
+    full = command(url, run_dir, "--headless", "--only-summary", *options, locustfile=locustfile)
     env = environment(**env)
     return subprocess.run(full, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False)
 

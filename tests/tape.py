@@ -1,4 +1,4 @@
-"""A proxy between a load and a real server, that keeps what the server said: read with nothing of ours."""
+"""A proxy between a load and a server, that keeps what was asked and said: read with nothing of ours."""
 
 import re
 from collections.abc import Iterator
@@ -10,16 +10,19 @@ from gevent.server import StreamServer
 
 
 class Tape:
-    """A proxy that keeps what the server said, by the request's own id: read here with nothing of ours."""
+    """A proxy that keeps what was asked and what the server said, by the request's own id."""
 
     def __init__(self, url: str) -> None:
         host, _, port = url.removeprefix("http://").rpartition(":")
         self._target = (host, int(port))
         self.said: dict[str, bytes] = {}
+        self.asked: dict[str, bytes] = {}
 
     def handle(self, client: socket.socket, _address: object) -> None:
         """One connection: pass on both ways, and note which answer followed which request."""
         upstream = socket.create_connection(self._target)
+        for one in (client, upstream):
+            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         current = ""
 
         def back() -> None:
@@ -33,6 +36,7 @@ class Tape:
             while data := client.recv(1 << 20):
                 if found := re.search(rb"X-Request-Id: (\S+)", data):
                     current = found[1].decode()
+                self.asked[current] = self.asked.get(current, b"") + data
                 upstream.sendall(data)
         except OSError:
             pass

@@ -1,0 +1,148 @@
+"""docs/api.md, by `python -m users.api_table`: each endpoint and field, what drives it, what a wrong value gets."""
+
+import json
+from typing import NamedTuple
+
+from payloads.fields import NEVER, PATHS, Field, example, fields
+from payloads.fitting import misfit
+from payloads.kinds import KINDS
+from users.ollama import OllamaChatUser, OllamaGenerateUser
+from users.openai import OpenAIChatUser, OpenAICompletionsUser
+
+CLASSES = {c.api.PATH: c.__name__ for c in (OllamaChatUser, OllamaGenerateUser, OpenAIChatUser, OpenAICompletionsUser)}
+HEAD = """# The whole API, and what drives it
+
+Made by `python -m users.api_table`; a test holds it up to date, and another drives every row through Locust.
+
+A field of `--options` may be given for the run (`--options temperature=0`), for a User class (`--options
+"OllamaChatUser: temperature=0"`, or `options = {"temperature": 0}` in a class of one's own), or by a line of a payload
+file; the nearest counts. What is wrong gets one line and exit code 2 before any load (the table has the line
+for a value of a wrong kind, on `--options`); the last column is what Ollama itself answers to the same value.
+"""
+LOADING = ("load_ms", "prompt_tokens")
+SAID = ("output_tokens", "text_chars")
+SPEED = ("decode_tokens_per_s", "tpot_ms")
+MEASURED: dict[str, tuple[str, ...]] = {
+    "model": ("load_ms", "ttft_ms", "decode_tokens_per_s"),
+    "messages": ("prompt_tokens", "ttft_ms", "prompt_eval_ms"),
+    "prompt": ("prompt_tokens", "ttft_ms", "prompt_eval_ms"),
+    "system": ("prompt_tokens", "ttft_ms"),
+    "images": ("prompt_tokens", "ttft_ms", "prompt_eval_ms"),
+    "tools": ("tool_calls", "ttfa_ms", "prompt_tokens"),
+    "tool_choice": ("tool_calls",),
+    "parallel_tool_calls": ("tool_calls",),
+    "stream": ("ttft_ms", "itl_ms_hist", "longest_gap_ms"),
+    "stream_options": ("prompt_tokens", "output_tokens"),
+    "think": ("thinking_chars", "ttfa_ms"),
+    "reasoning_effort": ("thinking_chars", "ttfa_ms"),
+    "reasoning": ("thinking_chars", "ttfa_ms"),
+    "separate_reasoning": ("thinking_chars", "ttfa_ms"),
+    "chat_template_kwargs": ("thinking_chars", "prompt_tokens"),
+    "keep_alive": ("load_ms", "ttft_ms"),
+    "truncate": ("prompt_tokens",),
+    "truncate_prompt_tokens": ("prompt_tokens",),
+    "context": ("prompt_tokens", "prompt_eval_ms"),
+    "raw": ("prompt_tokens",),
+    "template": ("prompt_tokens",),
+    "suffix": ("prompt_tokens", "text_chars"),
+    "cache_prompt": ("cached_tokens", "prompt_eval_ms"),
+    "id_slot": ("cached_tokens", "ttft_ms"),
+    "priority": ("ttft_ms",),
+    "draft_num_predict": ("load_ms", *SPEED),
+    "num_batch": ("load_ms", "prompt_eval_ms"),
+    **dict.fromkeys(("num_ctx", "num_keep", "shift"), LOADING),
+    **dict.fromkeys(("num_gpu", "main_gpu", "use_mmap", "num_thread"), ("load_ms", *SPEED)),
+    **dict.fromkeys(("numa", "low_vram", "f16_kv", "logits_all", "vocab_only", "use_mlock"), ("load_ms",)),
+    **dict.fromkeys(("logprobs", "top_logprobs", "n_probs"), ("tokens_per_chunk", *SPEED)),
+}
+
+
+class Row(NamedTuple):
+    """One field of one endpoint; `wrong` is a value that is refused, with our `line`, and the server's own answer."""
+
+    path: str
+    field: Field
+    drives: str
+    example: object
+    measured: tuple[str, ...]
+    wrong: object
+    line: str
+    server: str
+
+
+def rows(path: str) -> list[Row]:
+    """The rows of one endpoint."""
+    return [_row(path, field) for field in fields(path).values()]
+
+
+def _row(path: str, field: Field) -> Row:
+    wrong = KINDS[field.kind].bad
+    line = f"--options: {misfit(path, field.name, wrong, ollama=False)}"
+    measured = MEASURED.get(field.name, SAID)
+    return Row(path, field, _drives(field), example(field), measured, wrong, line, server_says(path, field))
+
+
+OWN_OPTION = {"think": "`--think`, ", "max_tokens": "`--max-tokens`, ", "num_predict": "`--max-tokens`, "}
+OWN_KEY = {"format": "format", "max_tokens": "max_tokens", "num_predict": "max_tokens"}
+
+
+def _drives(field: Field) -> str:
+    if field.name == "input":
+        return "`--payloads` (`inputs`, else the messages' text)"
+    if field.by.startswith("--"):
+        return f"`{field.by}`"
+    if field.by:
+        return f"`--payloads` (`{field.name}`)"
+    own = OWN_OPTION.get(field.name, "")
+    inner = OWN_KEY.get(field.name, "options" if field.place == "options" else "fields")
+    return f"{own}`--options`, `--payloads` (`{inner}`)"
+
+
+def server_says(path: str, field: Field) -> str:
+    """What Ollama itself answers to the wrong value: its status, or that it takes no notice."""
+    if field.sent_as:
+        return f"see `{field.sent_as}`"
+    if field.on_ollama != "taken" or field.name == "n" or (path.startswith("/v1/") and field.name == "stop"):
+        return "200, ignored"
+    return "500" if field.place == "options" or field.name == "format" else "400"
+
+
+def document() -> str:
+    """The whole of docs/api.md."""
+    parts = [HEAD]
+    for path in PATHS:
+        if path in CLASSES:
+            parts += [f"## POST {path}: `{CLASSES[path]}`", _table(path)]
+    never = "\n".join(f"- `{name}`: {why}" for name, why in NEVER.items())
+    parts += ["## Never sent", never]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _table(path: str) -> str:
+    head = "| field | what it is | driven by | example | measured | a wrong value gets | from Ollama |"
+    return "\n".join([head, "|---" * 7 + "|", *(_line(row) for row in rows(path))])
+
+
+def _line(row: Row) -> str:
+    field = row.field
+    note = {"taken": "", "ignored": "; Ollama ignores it", "refused": "; not for Ollama"}[field.on_ollama]
+    where = "`options`, " if field.place == "options" else ""
+    sent = f"; sent as `{field.sent_as}`" if field.sent_as else ""
+    cells = (
+        f"`{field.name}`",
+        f"{where}{field.kind}: {field.words}{sent}{note}",
+        row.drives,
+        _code(row.example),
+        ", ".join(f"`{name}`" for name in row.measured),
+        f"`{row.line}`",
+        row.server,
+    )
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _code(value: object) -> str:
+    return f"`{json.dumps(value, ensure_ascii=False)}`"
+
+
+if __name__ == "__main__":
+    print(document(), end="")
