@@ -5,6 +5,7 @@ from typing import Any
 from unicodedata import east_asian_width
 
 from reports.numbers import integer, number, plain
+from reports.probed import sentences
 from reports.sections import finding_line
 
 COLUMNS = 100
@@ -29,6 +30,8 @@ def render(summary: Mapping[str, Any]) -> str:
         lines += [*_table(summary), ""]
     for slo in summary["slos"]:
         lines += wrap(f"SLO {slo['slo']}: {slo['state']} ({number(slo['figure'])}, n = {integer(slo['n'])})", "  ")
+    for said in sentences(summary):
+        lines += wrap(said, "  ")
     for error in summary["errors"][:3]:
         lines += wrap(f"{integer(error['requests'])} × {error['outcome']}: {error['error']}", "  ")[:3]
     for notice in summary["notices"]:

@@ -66,6 +66,7 @@ def summarise(run: Run) -> dict[str, Any]:
             "warmup": _mapped(info, "warmup"),
             "clock_source": info.get("clock_source"),
         },
+        **({"probe": probe} if (probe := _mapped(info, "probe")) else {}),
     }
 
 

@@ -1,6 +1,7 @@
 """`python -m users.probe` on simulators whose settings are known, and what it says where it cannot work."""
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -33,8 +34,8 @@ def test_all_of_an_ollama() -> None:
             probe(simulator.url, "--model", "sim", "--json", "--intrusive", "--max-burst", "40", "--max-parallel", "8")
         )
     assert (found["slots"], found["load_queue_limit"], found["waiting_limit"]) == (3, 5, 37)
-    assert found["decode_tokens_per_s"] == pytest.approx(200, rel=0.1)
-    assert found["prefill_tokens_per_s"] == pytest.approx(2000, rel=0.1)
+    assert found["decode_tokens_per_s"] == pytest.approx(200, rel=0.25)
+    assert found["prefill_tokens_per_s"] == pytest.approx(2000, rel=0.25)
     assert found["prompt_cache"] is True
     assert found["context_tokens"] == 4096
     assert found["cold_load_ms"] == pytest.approx(400, rel=0.5)
@@ -48,8 +49,8 @@ def test_an_openai_server_that_lets_few_wait() -> None:
     found = values(done)
     # Not intrusive: four were sent together to find the slots, and one of them was refused.
     assert (found["slots"], found["waiting_limit"], found["load_queue_limit"]) == (2, 1, None)
-    assert found["decode_tokens_per_s"] == pytest.approx(300, rel=0.1)
-    assert found["prefill_tokens_per_s"] == pytest.approx(4000, rel=0.15)
+    assert found["decode_tokens_per_s"] == pytest.approx(300, rel=0.25)
+    assert found["prefill_tokens_per_s"] == pytest.approx(4000, rel=0.25)
     assert (found["prompt_cache"], found["cold_load_ms"], found["context_tokens"]) == (False, None, None)
 
 
@@ -110,6 +111,14 @@ def test_a_run_that_goes_on_is_not_written_into(tmp_path: Path) -> None:
     done = probe("http://127.0.0.1:1", "--into", str(tmp_path))
     assert "this run has not ended; probe when it has" in done.stderr
     assert done.returncode == 2
+
+
+def test_every_option_is_in_its_page() -> None:
+    page = (ROOT / "docs" / "probe.md").read_text(encoding="utf-8")
+    names = re.findall(r"^ +(?:-\w[ \w]*, )?(--(?!help)[a-z-]+)", probe("", "--help").stdout, re.MULTILINE)
+    assert len(names) > 12
+    for name in names:
+        assert f"`{name}`" in page, name
 
 
 def test_storing_replaces_the_file_whole(tmp_path: Path) -> None:

@@ -94,6 +94,7 @@ def add(parser: Any, **_: Any) -> None:
     option("--tool-result", env_var="TOKENSWARM_TOOL_RESULT", default="", help='Result of every offered tool that has none in the payload file: \'{"ok":true}\' or any text')
     option("--tool-rounds", env_var="TOKENSWARM_TOOL_ROUNDS", type=rounds, default=4, help="How often a turn is asked on with the results of the tools that the model called")
     option("--seed", env_var="TOKENSWARM_SEED", type=seed, default=0, help="Seed of the choice of prompts")
+    option("--probe", env_var="TOKENSWARM_PROBE", action="store_true", default=False, help="Before the load, find out slots, rates, prompt cache and context of the server (some seconds; see docs/probe.md)")
     option("--run-dir", env_var="TOKENSWARM_RUN_DIR", default="runs", include_in_web_ui=False, help="Where run folders are made")
     option("--name", env_var="TOKENSWARM_NAME", default="run", help="Name of the run, part of its folder's name")
     option("--no-report", env_var="TOKENSWARM_NO_REPORT", action="store_true", default=False, help="Write no report at the end (python -m reports FOLDER does it later)")

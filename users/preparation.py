@@ -12,6 +12,7 @@ from users import asking
 from users.base import LLMUser
 from users.errors import UsageError
 from users.preflight import Preflight, Server, WarmUp, apis_spoken
+from users.probing import probe
 from users.settings import settings
 from users.slos import slos
 
@@ -24,10 +25,12 @@ class Prepared:
     target: dict[str, Any]
     warm_up: WarmUp | None
     findings: tuple[dict[str, Any], ...] = ()
+    probe: dict[str, Any] | None = None
 
     def circumstances(self) -> dict[str, Any]:
         """Its part of run.json."""
-        return {"target": self.target, "warmup": asdict(self.warm_up) if self.warm_up else None}
+        known = {"target": self.target, "warmup": asdict(self.warm_up) if self.warm_up else None}
+        return {**known, "probe": self.probe} if self.probe else known
 
 
 def prepare(options: Any, classes: Sequence[Any], named: Sequence[str]) -> Prepared:
@@ -54,7 +57,8 @@ def prepare(options: Any, classes: Sequence[Any], named: Sequence[str]) -> Prepa
         findings.append(finding("warm-up", "remark", what, "see whether the server is healthy"))
         print(f"tokenswarm: warning: {what}", file=sys.stderr)
     target = {"host": options.host, "model": options.model, **asdict(server)}
-    return Prepared(tuple(chosen), target, warm_up, tuple(findings))
+    found = probe(checked, server, options.model) if options.probe else None
+    return Prepared(tuple(chosen), target, warm_up, tuple(findings), found)
 
 
 def _check_run_dir(run_dir: str) -> None:

@@ -125,6 +125,8 @@ def _context(asker: Asker, server: Server) -> Figure:
     for model in asker.told("GET", "/v1/models").get("data") or ():
         if model.get("id") in names and (tokens := model.get("max_model_len")):
             return Figure(tokens, "tokens", "max_model_len, says /v1/models", 1)
+    if tokens := (asker.told("GET", "/props").get("default_generation_settings") or {}).get("n_ctx"):
+        return Figure(tokens, "tokens", "in force for each slot, says llama.cpp's /props", 1)
     return Figure(None, "tokens", "the server does not say")
 
 
@@ -156,17 +158,26 @@ def _prefill(asker: Asker, short: list[Seen], context: Figure) -> tuple[Figure, 
         else "no long prompt was answered"
     )
     figure = _rate([estimates.prefill_per_s(short, long) for long in longs], how)
-    return figure, _cache(base_ns, longs[-1], asker.one(prompt, 2)) if longs else Figure(None, "", how)
+    if not longs:
+        return figure, Figure(None, "", how)
+    return figure, _cache(min(base), longs, [asker.one(prompt, 2) for _ in range(2)])
 
 
-def _cache(base_ns: float, long: Seen, again: Seen) -> Figure:
-    first_ns, again_ns = long.prefill_ns or 0, again.prefill_ns
+def _cache(base_ns: int, longs: list[Seen], again: list[Seen]) -> Figure:
+    """By what the server says was cached, else by the least times: what disturbs makes them longer, never shorter."""
+    tokens = longs[-1].usage.prompt_tokens
+    cached = [seen.usage.cached_tokens for seen in again if seen.usage.cached_tokens is not None]
+    if cached and tokens:
+        how = f"{tokens} tokens asked again: {max(cached)} of them cached, says the server"
+        return Figure(max(cached) > tokens / 2, "", how, len(again))
+    first_ns = min(seen.prefill_ns for seen in longs if seen.prefill_ns is not None)
+    again_ns = min((seen.prefill_ns for seen in again if seen.prefill_ns is not None), default=None)
     if again_ns is None:
-        return Figure(None, "", "the long prompt could not be timed twice")
-    times = f"{long.usage.prompt_tokens} tokens asked twice: {first_ns / 1e6:.1f}, then {again_ns / 1e6:.1f} ms"
+        return Figure(None, "", "the long prompt was not answered again")
+    times = f"{tokens} tokens asked again: {first_ns / 1e6:.1f} ms at first, then {again_ns / 1e6:.1f} ms"
     if first_ns < 2 * base_ns:
         return Figure(None, "", f"{times}, too near the {base_ns / 1e6:.1f} ms of a short prompt")
-    return Figure(estimates.is_cached(base_ns, first_ns, again_ns), "", times, 2)
+    return Figure(estimates.is_cached(base_ns, first_ns, again_ns), "", times, len(again))
 
 
 def _slots(asker: Asker, singles: list[Seen], max_parallel: int) -> tuple[Figure, Figure | None]:

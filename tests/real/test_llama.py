@@ -5,13 +5,14 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from subprocess import run
 
 import pytest
 import requests
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from locust_process import folder, headless
+from locust_process import ROOT, environment, folder, headless
 from tape import Tape, taped
 
 from demo import server
@@ -66,3 +67,13 @@ def test_every_requests_counts_are_the_servers_own(streams: int, llama: str, tmp
     )
     mean = run.total("output_tokens") / len(run.rows)
     print(f"{streams} streams: {len(run.rows)} requests, {run.total('output_tokens')} tokens, {mean:.1f} a request")
+
+
+def test_the_probe_finds_its_slots_and_context(llama: str) -> None:
+    probe = [sys.executable, "-m", "users.probe", "--host", llama, "--json"]
+    done = run(probe, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    found = {name: figure["value"] for name, figure in json.loads(done.stdout)["figures"].items()}
+    assert (found["slots"], found["context_tokens"], found["prompt_cache"]) == (4, 2048, True)
+    assert found["decode_tokens_per_s"] > 1
+    assert found["prefill_tokens_per_s"] > found["decode_tokens_per_s"]
