@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 from gevent.pool import Pool
-from locust.argument_parser import get_empty_argument_parser
 from locust_process import ROOT, folder, headless
+from options import parsed
 from simulator_process import Simulator, running
 from tape import taped
 
 from metrics.catalogue import METRICS
 from payloads.fields import PATHS, Field, example
-from users import options as our_options
 from users.api_table import CLASSES, OWN_KEY, Row, document, rows
 from users.errors import UsageError
 from users.ollama import OllamaChatUser, OllamaGenerateUser
@@ -132,11 +131,7 @@ def test_every_row_is_driven_through_locust(ollama: Simulator, other: Simulator,
 
 def prepared(server: Simulator, path: str, *arguments: str, run_dir: Path) -> None:
     """All that a run does before any load."""
-    parser = get_empty_argument_parser()
-    parser.add_argument("--host")
-    parser.add_argument("--run-time")
-    our_options.add(parser)
-    options = parser.parse_args(["--host", server.url, "--model", MODEL, "--run-dir", str(run_dir), *arguments])
+    options = parsed("--host", server.url, "--model", MODEL, "--run-dir", str(run_dir), *arguments)
     prepare(options, [USERS[path]], [CLASSES[path]])
 
 

@@ -38,7 +38,9 @@ def test_an_empty_form_keeps_the_key_and_finds_the_model_and_a_second_run_has_it
         bad = start(url, model="only:latest", max_tokens="0")
         assert bad == {"success": False, "message": "--max-tokens: 0 is too small or too large; give a whole number of "
                        "tokens, 1 or more", "host": bad["host"]}  # fmt: skip
-        assert start(url, model="only:latest")["success"]
+        bad = start(url, model="only:latest", options="temprature=0")
+        assert "takes no option temprature; did you mean temperature?" in bad["message"]
+        assert start(url, model="only:latest", options='seed=7, stop=["x"]')["success"]
         wait_for_runs(runs, 1)
         time.sleep(0.5)
         again = start(url, model="only:latest", max_tokens="6")

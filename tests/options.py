@@ -1,0 +1,16 @@
+"""Our options as a user leaves them, without a command line's process."""
+
+from typing import Any
+
+from locust.argument_parser import get_empty_argument_parser
+
+from users import options as ours
+
+
+def parsed(*arguments: str) -> Any:
+    """The parsed options; what is not given has its default."""
+    parser = get_empty_argument_parser()
+    parser.add_argument("--host")
+    parser.add_argument("--run-time")
+    ours.add(parser)
+    return parser.parse_args(list(arguments))
