@@ -14,6 +14,7 @@ from locust.runners import WorkerRunner
 from users import options, webui
 from users.errors import UsageError
 from users.ollama import OllamaChatUser, OllamaEmbedUser, OllamaGenerateUser
+from users.open_loop import OpenLoop
 from users.openai import OpenAIChatUser, OpenAICompletionsUser, OpenAIEmbeddingsUser
 from users.swarm import Swarm
 
@@ -35,6 +36,7 @@ def on_init(environment: Any, web_ui: Any = None, **_: Any) -> None:
     """Before anything runs: connect, and check all there is; a user's mistake is one line and exit code 2."""
     swarm = Swarm(environment)
     swarm.listen()
+    OpenLoop(environment).listen()
     if isinstance(environment.runner, WorkerRunner):
         return
     if web_ui:

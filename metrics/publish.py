@@ -41,7 +41,7 @@ def to_locust(environment: Any, record: Record, response_bytes: int) -> None:
         environment.events.request.fire(
             request_type="POST",
             name=name(record),
-            response_time=elapsed_ns / 1e6,
+            response_time=None if record.outcome == "dropped" else elapsed_ns / 1e6,
             response_length=response_bytes,
             exception=failed,
             context={},

@@ -9,7 +9,7 @@ from metrics.catalogue import METRICS
 
 Aggregate = Literal["percentile", "mean", "max", "min", "share", "rate"]
 USAGE = "write it like `ttft_ms p95 < 500`, `tpot_ms mean < 50`, `outcome ok > 99%` or `goodput > 3/s`"
-OUTCOMES = ("ok", "http_error", "refused", "timeout", "truncated", "protocol_error", "server_error")
+OUTCOMES = ("ok", "http_error", "refused", "timeout", "truncated", "protocol_error", "server_error", "dropped")
 # Histograms are judged by the name that their pooled values bear.
 SUBJECTS = tuple(m.name.removesuffix("_hist") for m in METRICS if m.kind in ("duration", "rate", "count", "histogram"))
 _WORD = re.compile(r"[<>=]+|[^\s<>=]+")

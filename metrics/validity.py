@@ -96,7 +96,7 @@ def _cut_shift(f: Facts, percent: float) -> Figure:
 
 
 def _failed(f: Facts) -> int:
-    return f.rows.total - f.rows.ok - f.rows.outcomes["cancelled"]
+    return f.rows.total - f.rows.ok - f.rows.outcomes["cancelled"] - f.rows.outcomes["dropped"]
 
 
 def _missing(f: Facts, needed: int) -> Figure:
@@ -117,6 +117,7 @@ RULES: tuple[Rule, ...] = (
     Rule("censored tail", "% of p50", lambda f: _cut_shift(f, 50), None, 100 * ERROR_SHARE, "requests that the end of the run cut would move the median E2E by {figure} %: long ones are cut more often", "run longer, or let them end with --stop-timeout"),
     Rule("censored p95", "% of p95", lambda f: _cut_shift(f, 95), 100 * ERROR_SHARE, None, "requests that the end of the run cut may move the p95 of E2E by {figure} %", "run longer, or let them end with --stop-timeout"),
     Rule("cut tokens", "% of the chunks", lambda f: _percent(f.rows.cut_chunks, f.rows.chunks + f.rows.cut_chunks), 1, 20, "{figure} % of the output came in requests that the end of the run cut, whose tokens nobody counted: tokens/s are too low by about that", "run longer, or let them end with --stop-timeout"),
+    Rule("dropped", "% of the arrivals", lambda f: _percent(f.rows.outcomes["dropped"], f.rows.total), 0, 100 * ERROR_SHARE, "{figure} % of the arrivals found no client free and were not sent: the load was lower than asked for, and the latencies are those of the others", "allow more in flight (--max-in-flight), or ask for a lower rate"),
     Rule("errors", "% of the requests", lambda f: _percent(_failed(f), f.rows.total), 0, 100 * ERROR_SHARE, "{figure} % of the requests failed: the latencies are those of the others", "see the errors in the report"),
     Rule("output limit", "% of the requests", lambda f: _percent(f.rows.over_limit, f.rows.limited), 0, 1, "{figure} % of the answers were longer than the limit that was sent: the load was another than asked for", "see which limit the server heeds (with format and thinking Ollama runs the model twice)"),
     Rule("token counts", "% of the answers", lambda f: _percent(f.rows.over_counted, f.rows.ok), 0, 1, "{figure} % of the answers came in more chunks than the server counted tokens: tokens/s are too low", "Ollama counts one run of two when it thinks with a format: leave one of them out"),

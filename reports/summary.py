@@ -5,6 +5,7 @@ from typing import Any
 from reports.embedding import embedding, vectors_per_s
 from reports.ledger import ledger
 from reports.load import Run
+from reports.open_loop import open_loop
 from reports.percentiles import describe
 from reports.pooled import describe_all
 from reports.quality import limits, quality
@@ -16,7 +17,17 @@ FORMAT = 1
 TOP_ERRORS = 10
 PHASES = ("warm-up", "ramp-up", "steady", "drain")
 # ok first, then as the glossary has them; what is unknown here comes last.
-OUTCOMES = ("ok", "http_error", "refused", "timeout", "truncated", "protocol_error", "server_error", "cancelled")
+OUTCOMES = (
+    "ok",
+    "http_error",
+    "refused",
+    "timeout",
+    "truncated",
+    "protocol_error",
+    "server_error",
+    "cancelled",
+    "dropped",
+)
 
 
 def summarise(run: Run) -> dict[str, Any]:
@@ -57,6 +68,7 @@ def summarise(run: Run) -> dict[str, Any]:
         "groups": groups,
         "embedding": embedded,
         "errors": _errors(frame),
+        "open_loop": open_loop(frame),
         "quality": measured,
         "limits": limits(measured, overall["tokens"], str(info.get("clock_source") or "")),
         "circumstances": {

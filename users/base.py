@@ -19,6 +19,7 @@ from payloads.conversation import TurnKind
 from payloads.mix import nonce
 from payloads.prompt import Prompt, unique
 from users import asking
+from users.dispatcher import Dispatcher
 from users.exchange import Exchange
 from users.health import Health
 from users.http1 import request_bytes
@@ -40,6 +41,7 @@ class Work:
         self.next_user = itertools.count().__next__
         self._next_conversation = itertools.count().__next__
         self.all_started = self.ending = False
+        self.dispatcher: Dispatcher | None = None  # of an open loop
         self._warm_from_ns = time.monotonic_ns() + int(settings.warmup_s * 1e9)
 
     def pick(self) -> Prompt:
@@ -87,13 +89,23 @@ class LLMUser(User):
     @task
     def ask(self) -> None:
         """One conversation with the next prompt of the mix, mostly of one turn, and a pause if it failed."""
-        record = self.converse()
-        if record.outcome != "ok" and self.work.settings.pause_after_error_s:
+        due_ns = None
+        if self.work.dispatcher:
+            self._state = LOCUST_STATE_WAITING
+            due_ns = self.work.dispatcher.wait(self)
+            self._state = LOCUST_STATE_RUNNING
+        record = self.converse(scheduled_ns=due_ns)
+        if record.outcome != "ok" and self.work.settings.pause_after_error_s and due_ns is None:
             gevent.sleep(self.work.settings.pause_after_error_s)
 
-    def converse(self, prompt: Prompt | None = None) -> Record:
+    def converse(self, prompt: Prompt | None = None, scheduled_ns: int | None = None) -> Record:
         """Hold a whole conversation, all the prompt's turns (see `users.session`); give the last request's Record."""
-        return hold(self, prompt or self.work.pick())
+        return hold(self, prompt or self.work.pick(), scheduled_ns)
+
+    def wait(self) -> None:
+        """Locust's pause between two tasks; in an open loop the next arrival is what a user waits for."""
+        if not self.work.dispatcher:
+            super().wait()
 
     def wait_time(self) -> float:
         """The user's next pause by `--think-time`, s, the same in every run with the seed; without it none."""

@@ -14,6 +14,6 @@ class EmbeddingUser(LLMUser):
     abstract = True
     only_named = True
 
-    def converse(self, prompt: Prompt | None = None) -> Record:
+    def converse(self, prompt: Prompt | None = None, scheduled_ns: int | None = None) -> Record:
         """One request with a batch of the mix's prompts; there is nothing to go on with."""
-        return self.generate(prompt or self.work.batch())
+        return self.generate(prompt or self.work.batch(), scheduled_ns)

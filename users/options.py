@@ -29,6 +29,7 @@ def number(convert: type[int] | type[float], least: float, what: str) -> Callabl
 
 tokens = number(int, 1, "a whole number of tokens, 1 or more")
 seconds = number(float, 0.001, "seconds above 0")
+in_flight = number(int, 0, "a whole number of requests")
 seed = number(int, 0, "a whole number, 0 or more")
 pause = number(float, 0, "seconds, 0 or more")
 rounds = number(int, 0, "a whole number of rounds, 0 or more")
@@ -106,6 +107,8 @@ def add(parser: Any, **_: Any) -> None:
     option("--connect-timeout", env_var="TOKENSWARM_CONNECT_TIMEOUT", type=seconds, default=10.0, help="Longest time to open a connection, s")
     option("--warmup", env_var="TOKENSWARM_WARMUP", type=timespan, default="0s", help="Leave the requests of this first part of the run out of all figures (10s, 2m); their rows are kept and marked")
     option("--pause-after-error", env_var="TOKENSWARM_PAUSE_AFTER_ERROR", type=pause, default=1.0, help="How long a user waits after a failed request, s: a server that is down is not hammered")
+    option("--arrivals", env_var="TOKENSWARM_ARRIVALS", default="", help='Open loop: requests are due by a process of their own, whatever the server does: "poisson 5/s", "constant 5/s", "gamma 5/s cv=2", "ramp 1/s..20/s over 5m", "steps 1,2,4,8/s every 60s", "sine 2/s..10/s period 10m"')
+    option("--max-in-flight", env_var="TOKENSWARM_MAX_IN_FLIGHT", type=in_flight, default=0, help="Open loop: most requests in flight; what is due beyond them is dropped and counted (default: the number of users, else 1000)")
     option("--slo", env_var="TOKENSWARM_SLO", action="append", default=[], include_in_web_ui=False, help='What the run must keep to: "ttft_ms p95 < 500", "outcome ok > 99%%", "goodput > 3/s"; may be given several times; exit code 99 if one is not met')
     option("--slo-abort", env_var="TOKENSWARM_SLO_ABORT", action="store_true", default=False, include_in_web_ui=False, help="End the run as soon as it is certain that an SLO is crossed")
     option("--new-connection", env_var="TOKENSWARM_NEW_CONNECTION", action="store_true", default=False, help="Open a new connection for every request")
@@ -123,6 +126,7 @@ CHECKED: dict[str, Callable[[str], Any]] = {
     "pause_after_error": pause,
     "batch_size": batch_size,
     "warmup": timespan,
+    "max_in_flight": in_flight,
     "think_time": think_time,
     "tool_rounds": rounds,
 }

@@ -11,6 +11,7 @@ from metrics.validity import finding
 from users import asking
 from users.base import LLMUser
 from users.errors import UsageError
+from users.open_loop import arrivals, size
 from users.preflight import Preflight, Server, WarmUp, apis_spoken
 from users.probing import probe
 from users.settings import settings
@@ -37,6 +38,8 @@ def prepare(options: Any, classes: Sequence[Any], named: Sequence[str]) -> Prepa
     """Check the options and ask the server; `host` and `model` are filled in. Raises UsageError; no load was sent."""
     checked = settings(options)
     slos(options.slo)
+    arrivals(options)
+    size(options)
     _check_run_dir(options.run_dir)
     preflight = Preflight(checked, options.ca_cert, options.insecure)
     server = preflight.server()

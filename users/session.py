@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from users.base import LLMUser
 
 
-def hold(user: "LLMUser", script: Prompt) -> Record:
+def hold(user: "LLMUser", script: Prompt, scheduled_ns: int | None = None) -> Record:
     """Ask turn after turn; give the last Record. A turn that fails is the last one, since it left nothing to go on."""
     conduct = user.work.settings.conduct
     asked = opened(script)
-    record = user.generate(asked)
+    record = user.generate(asked, scheduled_ns)
     session, number = record.identity.sequence, 1
     while True:
         said = [message(user.answer, thinking=conduct.thinking)]

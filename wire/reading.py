@@ -31,6 +31,7 @@ OUTCOMES = (
     "protocol_error",
     "server_error",
     "cancelled",
+    "dropped",
 )
 
 _SHAPE_ERRORS = (TypeError, KeyError, ValueError, AttributeError, IndexError, ArithmeticError, RecursionError)

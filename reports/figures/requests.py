@@ -18,6 +18,7 @@ COLOURS = {
     "protocol_error": "#b58900",
     "server_error": "#dc3264",
     "cancelled": SKY,
+    "dropped": "#7f7f7f",
 }
 SYMBOLS = {"ok": "circle", "cancelled": "triangle-up-open"}
 MOST = 3000

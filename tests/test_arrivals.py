@@ -1,0 +1,152 @@
+"""Open-loop arrivals: the processes against theory, their language, and what a run really sends."""
+
+import itertools
+import math
+import statistics
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from locust_process import Run, folder, headless, processes
+from simulator_process import running
+
+from users.arrivals import ArrivalsError, parse
+
+
+def first(text: str, n: int = 2000, seed: int = 1) -> list[float]:
+    return list(itertools.islice(parse(text).times_s(seed), n))
+
+
+def gaps(times: list[float]) -> list[float]:
+    return [after - before for before, after in itertools.pairwise([0.0, *times])]
+
+
+def kolmogorov_smirnov(values: list[float], mean: float) -> float:
+    """sqrt(n) times the greatest distance from the exponential distribution of that mean; above 1.63 it is none."""
+    n, found = len(values), 0.0
+    for rank, value in enumerate(sorted(values)):
+        expected = 1 - math.exp(-value / mean)
+        found = max(found, abs(expected - rank / n), abs(expected - (rank + 1) / n))
+    return found * math.sqrt(n)
+
+
+def test_poisson_gaps_are_exponential() -> None:
+    for seed in range(10):
+        assert kolmogorov_smirnov(gaps(first("poisson 50/s", seed=seed)), 1 / 50) < 1.95  # 0.1 % a seed
+    assert kolmogorov_smirnov(gaps(first("gamma 50/s cv=2")), 1 / 50) > 1.95
+
+
+def test_constant_gaps_are_exact_and_gammas_vary_as_asked() -> None:
+    assert first("constant 4/s", 5) == [0.25, 0.5, 0.75, 1.0, 1.25]
+    for cv in (0.5, 2.0):
+        found = gaps(first(f"gamma 50/s cv={cv}", 20_000))
+        assert statistics.pstdev(found) / statistics.mean(found) == pytest.approx(cv, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("text", "until_s", "expected"),
+    [
+        ("ramp 1/s..20/s over 5m", 300, 3150),
+        ("ramp 1/s..20/s over 5m", 400, 5150),
+        ("ramp 20..0.1/s over 100s", 50, 751.25),
+        ("steps 1,2,4,8/s every 60s", 240, 900),
+        ("steps 1,2,4,8/s every 60s", 300, 1380),
+        ("sine 2/s..10/s period 10m", 600, 3600),
+        ("120/min", 10, 20),
+    ],
+)
+def test_how_many_are_due_is_the_integral_of_the_rate(text: str, until_s: float, expected: float) -> None:
+    process = parse(text)
+    assert process.expected(until_s) == pytest.approx(expected)
+    small = 1e-6
+    slope = (process.expected(until_s - 1 + small) - process.expected(until_s - 1)) / small
+    assert slope == pytest.approx(process.rate_per_s(until_s - 1), rel=1e-3)
+    counted = sum(1 for _ in itertools.takewhile(lambda at: at <= until_s, process.times_s(3)))
+    assert abs(counted - expected) < 4 * math.sqrt(expected)
+
+
+@given(st.sampled_from(["poisson 5/s", "ramp 1/s..20/s over 1m", "sine 0/s..9/s period 7s", "steps 3,0,1/s every 2s"]))
+def test_times_never_go_back_and_the_seed_decides_them(text: str) -> None:
+    times = first(text, 300)
+    assert times == sorted(times)
+    assert times == first(text, 300)
+    assert times != first(text, 300, seed=2)
+
+
+@pytest.mark.parametrize(
+    ("text", "marked"),
+    [
+        ("poison 5/s", "▸poison◂ 5/s: write"),
+        ("poisson 5/q", "poisson ▸5/q◂: is no rate"),
+        ("poisson 0/s", "poisson ▸0/s◂: is no rate above 0"),
+        ("gamma 5/s", "gamma 5/s▸◂: gamma needs"),
+        ("gamma 5/s cv=x", "gamma 5/s cv=▸x◂: is no number"),
+        ("ramp 1/s over 5m", "ramp 1/s ▸over◂ 5m: is no range"),
+        ("ramp 0/s..0/s over 5m", "▸ramp 0/s..0/s over 5m◂: a rate of 0"),
+        ("steps 1,x/s every 3s", "steps ▸1,x/s◂ every 3s: are no rates"),
+        ("steps 1,0/s every 3s", "steps ▸1,0/s◂ every 3s: ends with a rate of 0"),
+        ("sine 2/s..10/s period 10", "sine 2/s..10/s period ▸10◂: is no time"),
+        ("poisson 5/s and more", "poisson 5/s ▸and more◂: is too much here"),
+    ],
+)
+def test_what_is_no_process_is_marked_where_it_is_wrong(text: str, marked: str) -> None:
+    with pytest.raises(ArrivalsError) as caught:
+        parse(text)
+    assert str(caught.value).startswith(marked)
+
+
+FAST = ("--decode-tps", "1000", "--load-ms", "1", "--output-tokens", "6", "--slowdown", "0", "--parallel", "64")
+
+
+def run(tmp_path: Path, arrivals: str, *options: str, sim: tuple[str, ...] = FAST) -> Run:
+    with running(*sim) as it:
+        asked = ("OllamaChatUser", "--model", "sim", "--arrivals", arrivals, "--stop-timeout", "5", *options)
+        done = headless(it.url, tmp_path, *asked)
+    assert done.returncode in (0, 1), done.stderr
+    return folder(tmp_path)
+
+
+def test_two_workers_together_send_the_process_that_was_asked_for(tmp_path: Path) -> None:
+    limits = ("--run-time", "14", "--max-in-flight", "80", "--no-report")
+    found = run(tmp_path, "poisson 50/s", *processes(2), *limits)
+    due = sorted(int(row["scheduled_unix_ns"]) for row in found.rows)
+    started_ns = due[0] - round(first("poisson 50/s", 1, seed=0)[0] * 1e9)
+    expected = [started_ns + round(at_s * 1e9) for at_s in first("poisson 50/s", len(due), seed=0)]
+    assert len(due) > 500
+    # Each arrival by exactly one of the two, none left out; the clock's fraction of a microsecond apart.
+    assert max(abs(a - b) for a, b in zip(due, expected, strict=True)) < 10_000
+    assert {row["worker"] for row in found.rows} == {"0", "1"}
+    sent = sorted(int(row["sent_unix_ns"]) for row in found.rows if row["sent_unix_ns"])
+    late = sorted(float(row["lateness_ms"]) - float(row["connect_ms"] or 0) for row in found.rows if row["lateness_ms"])
+    assert late[0] >= 0
+    assert late[len(late) // 2] < 5
+    assert kolmogorov_smirnov([(b - a) / 1e9 for a, b in itertools.pairwise(sent)], 1 / 50) < 1.95
+
+
+def test_what_finds_no_client_is_dropped_counted_and_never_sent_late(tmp_path: Path) -> None:
+    slow = ("--decode-tps", "20", "--load-ms", "1", "--output-tokens", "20", "--output-cv", "0", "--parallel", "64")
+    found = run(tmp_path, "constant 20/s", "--run-time", "4", "--max-in-flight", "4", sim=slow)
+    assert found.outcomes["dropped"] > 20
+    dropped = [row for row in found.rows if row["outcome"] == "dropped"]
+    assert not any(row["sent_unix_ns"] or row["e2e_ms"] for row in dropped)
+    assert all(
+        float(row["lateness_ms"]) - float(row["connect_ms"] or 0) < 500 for row in found.rows if row["lateness_ms"]
+    )
+    assert "dropped" in found.rules("invalid")
+    loop = found.summary()["open_loop"]
+    assert (loop["due"], loop["dropped"]) == (len(found.rows), len(dropped))
+    assert loop["offered_per_s"] == pytest.approx(20, rel=0.01)
+    assert "Open loop" in (found.path / "report.md").read_text()
+
+
+def test_bad_input(tmp_path: Path) -> None:
+    with running(*FAST) as sim:
+        for options, said in (
+            (("--arrivals", "poisson 5/q"), "--arrivals: poisson ▸5/q◂"),
+            (("--max-in-flight", "5"), "--max-in-flight bounds an open loop"),
+            (("--arrivals", "5/s", "--users", "3", "--max-in-flight", "5"), "give one of them"),
+        ):
+            done = headless(sim.url, tmp_path, "--model", "sim", *options)
+            assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+        assert sim.stats()["complete"] == 0
