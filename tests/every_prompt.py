@@ -1,13 +1,25 @@
-"""A locustfile: ours, and the run ends when each prompt of the payloads has been answered."""
+"""A locustfile: ours, but the prompts are asked in their order, and the run ends when each has been answered."""
 
+import itertools
 from typing import Any
 
 from locust import events
 
 from locustfile import *  # noqa: F403 - as a user's own locustfile does
 from metrics.record import Record
+from payloads.mix import Mix
+from payloads.prompt import Prompt
 
 answered: set[str] = set()
+turn = itertools.count()
+
+
+def in_order(mix: Mix, _worker: int, _sequence: int) -> Prompt:
+    """The next prompt."""
+    return mix.prompts[next(turn) % len(mix.prompts)]
+
+
+Mix.pick = in_order  # type: ignore[method-assign]
 
 
 @events.init.add_listener

@@ -6,10 +6,22 @@ from typing import NamedTuple
 from payloads.fields import NEVER, PATHS, Field, example, fields
 from payloads.fitting import misfit
 from payloads.kinds import KINDS
-from users.ollama import OllamaChatUser, OllamaGenerateUser
-from users.openai import OpenAIChatUser, OpenAICompletionsUser
+from users.base import LLMUser
+from users.embedding import EmbeddingUser
+from users.ollama import OllamaChatUser, OllamaEmbedUser, OllamaGenerateUser
+from users.openai import OpenAIChatUser, OpenAICompletionsUser, OpenAIEmbeddingsUser
 
-CLASSES = {c.api.PATH: c.__name__ for c in (OllamaChatUser, OllamaGenerateUser, OpenAIChatUser, OpenAICompletionsUser)}
+CLASSES: dict[str, type[LLMUser]] = {
+    c.api.PATH: c
+    for c in (
+        OllamaChatUser,
+        OllamaGenerateUser,
+        OllamaEmbedUser,
+        OpenAIChatUser,
+        OpenAICompletionsUser,
+        OpenAIEmbeddingsUser,
+    )
+}
 HEAD = """# The whole API, and what drives it
 
 Made by `python -m users.api_table`; a test holds it up to date, and another drives every row through Locust.
@@ -55,6 +67,13 @@ MEASURED: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("numa", "low_vram", "f16_kv", "logits_all", "vocab_only", "use_mlock"), ("load_ms",)),
     **dict.fromkeys(("logprobs", "top_logprobs", "n_probs"), ("tokens_per_chunk", *SPEED)),
 }
+VECTORS = ("vectors_per_s", "e2e_ms")
+EMBEDDED: dict[str, tuple[str, ...]] = {
+    "input": ("batch_size", "vectors", "bad_vectors", "vectors_per_s", "embed_tokens_per_s"),
+    "dimensions": ("dimension", "bad_vectors"),
+    "truncate": ("prompt_tokens",),
+    **dict.fromkeys(("model", "keep_alive", "num_ctx"), ("load_ms", "e2e_ms")),
+}
 
 
 class Row(NamedTuple):
@@ -78,7 +97,8 @@ def rows(path: str) -> list[Row]:
 def _row(path: str, field: Field) -> Row:
     wrong = KINDS[field.kind].bad
     line = f"--options: {misfit(path, field.name, wrong, ollama=False)}"
-    measured = MEASURED.get(field.name, SAID)
+    embeds = issubclass(CLASSES[path], EmbeddingUser)
+    measured = (EMBEDDED if embeds else MEASURED).get(field.name, VECTORS if embeds else SAID)
     return Row(path, field, _drives(field), example(field), measured, wrong, line, server_says(path, field))
 
 
@@ -88,7 +108,7 @@ OWN_KEY = {"format": "format", "max_tokens": "max_tokens", "num_predict": "max_t
 
 def _drives(field: Field) -> str:
     if field.name == "input":
-        return "`--payloads` (`inputs`, else the messages' text)"
+        return "`--payloads` (`inputs`, else the messages' text), `--batch-size`"
     if field.by.startswith("--"):
         return f"`{field.by}`"
     if field.by:
@@ -111,8 +131,7 @@ def document() -> str:
     """The whole of docs/api.md."""
     parts = [HEAD]
     for path in PATHS:
-        if path in CLASSES:
-            parts += [f"## POST {path}: `{CLASSES[path]}`", _table(path)]
+        parts += [f"## POST {path}: `{CLASSES[path].__name__}`", _table(path)]
     never = "\n".join(f"- `{name}`: {why}" for name, why in NEVER.items())
     parts += ["## Never sent", never]
     return "\n\n".join(part.strip() for part in parts) + "\n"
