@@ -6,18 +6,6 @@ from typing import Any
 from reports.document import Cell, Line, Section, Table
 from reports.numbers import integer, number
 
-LABELS = {
-    "slots": "parallel slots",
-    "waiting_limit": "requests that may wait for a slot",
-    "load_queue_limit": "requests that may wait for a load",
-    "decode_tokens_per_s": "decode rate of one stream",
-    "prefill_tokens_per_s": "prefill rate",
-    "prompt_cache": "prompts cached",
-    "context_tokens": "context length",
-    "warm_load_ms": "load, model in memory",
-    "cold_load_ms": "load, model not in memory",
-}
-
 
 def section(summary: Mapping[str, Any]) -> Section:
     """The findings beside the run; empty where nothing was probed."""
@@ -26,7 +14,7 @@ def section(summary: Mapping[str, Any]) -> Section:
         return Section("probe", "The server, probed")
     figures = _figures(probe)
     rows: list[tuple[Cell, ...]] = [
-        (LABELS[name], _value(figures[name]), _how(figures[name])) for name in LABELS if name in figures
+        (str(figure.get("label") or name), _value(figure), _how(figure)) for name, figure in figures.items()
     ]
     cost = f"{probe.get('model')} at {probe.get('target')}, in {number(probe.get('seconds'))} s, apart from the load."
     lines: list[Line] = [(said,) for said in sentences(summary)]

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 from locust_process import ROOT, environment
+from scripted import request, serving, whole
 from simulator_process import Simulator, running
 
-from users.probe import LABELS, store
+from users.figure import LABELS
+from users.probe import store
 
 
 def probe(url: str, *options: str) -> subprocess.CompletedProcess[str]:
@@ -119,6 +121,25 @@ def test_every_option_is_in_its_page() -> None:
     assert len(names) > 12
     for name in names:
         assert f"`{name}`" in page, name
+
+
+def test_what_the_model_is_loaded_with_is_sent_and_nothing_else() -> None:
+    asked: list[dict[str, Any]] = []
+
+    def script(sock: socket.socket) -> None:
+        while data := request(sock):
+            path, body = data.split(b" ", 2)[1], data.partition(b"\r\n\r\n")[2]
+            if path == b"/api/generate":
+                asked.append(json.loads(body))
+            said = {b"/api/version": b'{"version":"1"}', b"/api/tags": b'{"models":[{"name":"m:latest"}]}'}
+            sock.sendall(whole(said.get(path, b"{}"), "200 OK" if path in said else "500 No"))
+
+    with serving(script) as port:
+        options = ("--model", "m", "--options", "num_ctx=8192,temperature=0", "--think", "false")
+        done = probe(f"http://127.0.0.1:{port}", *options)
+    assert "m does not answer a short request (HTTP 500" in done.stderr
+    (body,) = asked
+    assert (body["model"], body["think"], body["options"]) == ("m", False, {"num_ctx": 8192, "num_predict": 8})
 
 
 def test_storing_replaces_the_file_whole(tmp_path: Path) -> None:

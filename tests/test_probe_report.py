@@ -14,11 +14,19 @@ from reports import console, probed
 from reports.load import load
 from reports.summary import summarise
 from reports.write import report
-from users.probe import LABELS
 
 
 def figure(value: Any, unit: str = "requests", **more: Any) -> dict[str, Any]:
-    return {"value": value, "unit": unit, "how": "asked", "n": 3, "spread_percent": None, "at_least": False, **more}
+    return {
+        "value": value,
+        "unit": unit,
+        "how": "asked",
+        "n": 3,
+        "spread_percent": None,
+        "at_least": False,
+        "label": "the figure",
+        **more,
+    }
 
 
 def summary(path: Path, users: int | None, **figures: dict[str, Any]) -> dict[str, Any]:
@@ -56,12 +64,8 @@ def test_rates_and_context(tmp_path: Path) -> None:
         "Context: 4,096 tokens (in force, says /api/ps).",
     ]
     (table,) = probed.section(found).tables
-    assert ("decode rate of one stream", "125 tokens/s", "asked (n=3, ± 1.50 %)") in table.rows
-    assert ("parallel slots", "not known", "asked (n=3)") in table.rows
-
-
-def test_names_are_the_probes() -> None:
-    assert set(probed.LABELS) == set(LABELS)
+    assert ("the figure", "125 tokens/s", "asked (n=3, ± 1.50 %)") in table.rows
+    assert ("the figure", "not known", "asked (n=3)") in table.rows
 
 
 def test_an_odd_probe_harms_no_report(tmp_path: Path) -> None:
@@ -81,3 +85,13 @@ def test_a_run_that_probes_first(tmp_path: Path) -> None:
     said = "3 slots (probed), so beyond 3 users TTFT is queueing: this run had 6 users."
     assert said in (run.path / "report.md").read_text()
     assert json.loads((run.path / "summary.json").read_text())["probe"] == run.run["probe"]
+
+
+def test_a_server_that_does_not_answer_the_probe_is_a_remark(tmp_path: Path) -> None:
+    with running("--load-ms", "0") as simulator:
+        load = ("--model", "fault-500", "--users", "1", "--run-time", "1s", "--no-report")
+        done = headless(simulator.url, tmp_path, "--probe", *load)
+    assert "does not answer a short request (HTTP 500" in done.stderr
+    run = run_folder(tmp_path)
+    assert "probe" not in run.run
+    assert "probe" in run.rules("remark")

@@ -6,6 +6,7 @@ import random
 import secrets
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import gevent
@@ -30,9 +31,10 @@ LOOK_S, QUIET_S, PATIENCE_S = 0.02, 0.3, 20.0
 class Asker:
     """Asks one model at one server by one API. Counts what it costs: `requests`, `prompt_tokens`, `output_tokens`."""
 
-    def __init__(self, settings: Settings, api: Api, model: str) -> None:
-        self.api, self.model = api, model
-        self._settings = settings
+    def __init__(self, settings: Settings, api: Api, ask: Ask) -> None:
+        self.api, self.model = api, ask.model
+        self.load = {"model": ask.model, "options": dict(ask.options)}  # what a request says that only loads
+        self._settings, self._ask = settings, ask
         self._transports: list[Transport] = []
         self._run, self._numbers = secrets.token_hex(4), itertools.count()
         self.requests = self.prompt_tokens = self.output_tokens = 0
@@ -55,7 +57,7 @@ class Asker:
 
     def generate(self, prompts: Sequence[Prompt], max_tokens: int, *, hang_up: bool = False) -> list[Seen]:
         """Generations that are sent together."""
-        ask = Ask(self.model, max_tokens, think=self._settings.ask.think)
+        ask = replace(self._ask, max_tokens=max_tokens)
         return self.burst([self.api.build(prompt, ask) for prompt in prompts], hang_up=hang_up)
 
     def told(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -14,8 +14,9 @@ from users.errors import UsageError
 from users.open_loop import arrivals, size
 from users.preflight import Preflight, Server, WarmUp, apis_spoken
 from users.probing import probe
-from users.settings import settings
+from users.settings import Settings, settings
 from users.slos import slos
+from wire.values import Ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +52,30 @@ def prepare(options: Any, classes: Sequence[Any], named: Sequence[str]) -> Prepa
     for what in asking.check(ours, checked, ollama=server.kind == "ollama", named=bool(named)):
         findings.append(finding("ignored options", "remark", what, "leave them out, or name other classes"))
         print(f"tokenswarm: warning: {what}", file=sys.stderr)
-    warm_up = None
+    warm_up = probed = None
     if ours:
         ask = replace(asking.ask_of(ours[0], checked), model=options.model)
+        if options.probe:  # before the warm-up, so that it sees a model that is not loaded yet
+            probed = _probed(checked, server, ask, findings)
         warm_up = preflight.warm_up(ours[0].api, ask)
     if warm_up and warm_up.outcome != "ok":
         what = f"the warm-up request ended as {warm_up.outcome}: {warm_up.error}"
         findings.append(finding("warm-up", "remark", what, "see whether the server is healthy"))
         print(f"tokenswarm: warning: {what}", file=sys.stderr)
     target = {"host": options.host, "model": options.model, **asdict(server)}
-    found = probe(checked, server, options.model) if options.probe else None
-    return Prepared(tuple(chosen), target, warm_up, tuple(findings), found)
+    return Prepared(tuple(chosen), target, warm_up, tuple(findings), probed)
+
+
+def _probed(checked: Settings, server: Server, ask: Ask, findings: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """What the probe finds; nothing and a finding, if the server does not answer it: the load may be about that."""
+    try:
+        found = probe(checked, server, ask.model, ask.options)
+    except UsageError as error:
+        findings.append(finding("probe", "remark", str(error), "see whether the server is healthy"))
+        print(f"tokenswarm: warning: {error}", file=sys.stderr)
+        return None
+    print(f"tokenswarm: probed the server in {found['seconds']:.1f} s", file=sys.stderr)
+    return found
 
 
 def _check_run_dir(run_dir: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from locust.argument_parser import LocustArgumentParser
 
+from payloads.fitting import misfit
 from users import options
 from users.errors import UsageError
 from users.preflight import Preflight
@@ -18,19 +19,8 @@ from users.settings import settings
 
 # Those of a run's options that say where and whom to ask; the others keep their defaults.
 SHARED = {
-    *("--model", "--think", "--api-key", "--header", "--insecure", "--ca-cert"),
+    *("--model", "--think", "--options", "--api-key", "--header", "--insecure", "--ca-cert"),
     *("--request-timeout", "--first-byte-timeout", "--connect-timeout"),
-}
-LABELS = {
-    "slots": "parallel slots",
-    "waiting_limit": "limit of those that wait for a slot",
-    "load_queue_limit": "limit of those that wait for a load",
-    "decode_tokens_per_s": "decode rate, one stream",
-    "prefill_tokens_per_s": "prefill rate",
-    "prompt_cache": "prompts cached",
-    "context_tokens": "context length",
-    "warm_load_ms": "load, model in memory",
-    "cold_load_ms": "load, model not in memory",
 }
 
 
@@ -44,8 +34,12 @@ def main(arguments: list[str] | None = None) -> int:
         checked = settings(given)
         preflight = Preflight(checked, given.ca_cert, given.insecure)
         server = preflight.server()
+        fields = checked.overrides.get("", {})
+        for name, value in fields.items():
+            if server.kind == "ollama" and (text := misfit("/api/generate", name, value, ollama=True)):
+                raise UsageError(f"--options: {text}")
         limits = Limits(given.intrusive, given.max_parallel, given.max_burst)
-        found = probe(checked, server, preflight.model(server), limits)
+        found = probe(checked, server, preflight.model(server), fields, limits)
         if into:
             store(found, into)
     except UsageError as error:
@@ -135,11 +129,12 @@ def _allow_files(number: int) -> None:
 def table(found: dict[str, Any]) -> str:
     """The findings for a terminal: what, how many, how it was found; then what it cost."""
     server = " ".join(str(found[name]) for name in ("kind", "version") if found[name])
-    lines = [f"{found['model']} at {found['target']} ({server})", ""]
-    for name, figure in found["figures"].items():
-        lines.append(f"{LABELS[name]:<35}{shown(figure):>22}   {_how(figure)}")
+    head = f"{found['model']} at {found['target']} ({server})"
+    lines = [f"{figure['label']:<35}{shown(figure):>22}   {_how(figure)}" for figure in found["figures"].values()]
     tokens = f"{found['prompt_tokens']:,} prompt and {found['output_tokens']:,} output tokens"
-    return "\n".join([*lines, "", f"It took {found['seconds']:.1f} s, {found['requests']:,} requests, {tokens}."])
+    return "\n".join(
+        [head, "", *lines, "", f"It took {found['seconds']:.1f} s, {found['requests']:,} requests, {tokens}."]
+    )
 
 
 def shown(figure: dict[str, Any]) -> str:
