@@ -12,5 +12,6 @@ def parsed(*arguments: str) -> Any:
     parser = get_empty_argument_parser()
     parser.add_argument("--host")
     parser.add_argument("--run-time")
+    parser.add_argument("--users", dest="num_users")
     ours.add(parser)
     return parser.parse_args(list(arguments))

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from payloads.fields import NEVER, PATHS, Field, example, fields
 from payloads.fitting import misfit
 from payloads.kinds import KINDS
+from users.api_options import code, option_table
 from users.base import LLMUser
 from users.embedding import EmbeddingUser
 from users.ollama import OllamaChatUser, OllamaEmbedUser, OllamaGenerateUser
@@ -31,6 +32,7 @@ A field of `--options` may be given for the run (`--options temperature=0`), for
 file; the nearest counts. What is wrong gets one line and exit code 2 before any load (the table has the line
 for a value of a wrong kind, on `--options`); the last column is what Ollama itself answers to the same value.
 """
+OPTIONS_HEAD = """What drives the requests beside their fields. (`--options` and `--model`: see the fields above.)"""
 LOADING = ("load_ms", "prompt_tokens")
 SAID = ("output_tokens", "text_chars")
 SPEED = ("decode_tokens_per_s", "tpot_ms")
@@ -133,7 +135,7 @@ def document() -> str:
     for path in PATHS:
         parts += [f"## POST {path}: `{CLASSES[path].__name__}`", _table(path)]
     never = "\n".join(f"- `{name}`: {why}" for name, why in NEVER.items())
-    parts += ["## Never sent", never]
+    parts += ["## Never sent", never, "## Options", OPTIONS_HEAD, option_table()]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
@@ -153,7 +155,7 @@ def _line(row: Row) -> str:
         row.drives,
         _code(row.example),
         ", ".join(f"`{name}`" for name in row.measured),
-        f"`{row.line}`",
+        code(row.line),
         row.server,
     )
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

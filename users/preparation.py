@@ -35,11 +35,16 @@ class Prepared:
         return {**known, "probe": self.probe} if self.probe else known
 
 
-def prepare(options: Any, classes: Sequence[Any], named: Sequence[str]) -> Prepared:
-    """Check the options and ask the server; `host` and `model` are filled in. Raises UsageError; no load was sent."""
-    checked = settings(options)
+def offline(options: Any) -> Settings:
+    """What can be checked without the server. Raises UsageError."""
     slos(options.slo)
     arrivals(options)
+    return settings(options)
+
+
+def prepare(options: Any, classes: Sequence[Any], named: Sequence[str]) -> Prepared:
+    """Check the options and ask the server; `host` and `model` are filled in. Raises UsageError; no load was sent."""
+    checked = offline(options)
     size(options)
     _check_run_dir(options.run_dir)
     preflight = Preflight(checked, options.ca_cert, options.insecure)
