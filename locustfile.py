@@ -12,16 +12,20 @@ from locust.event import EventHook
 from locust.runners import WorkerRunner
 
 from users import options, webui
+from users.coldstart import OllamaColdStartUser, OllamaSwapUser
 from users.errors import UsageError
 from users.ollama import OllamaChatUser, OllamaEmbedUser, OllamaGenerateUser
 from users.open_loop import OpenLoop
 from users.openai import OpenAIChatUser, OpenAICompletionsUser, OpenAIEmbeddingsUser
+from users.sampler import Sampler
 from users.swarm import Swarm
 
 __all__ = [
     "OllamaChatUser",
+    "OllamaColdStartUser",
     "OllamaEmbedUser",
     "OllamaGenerateUser",
+    "OllamaSwapUser",
     "OpenAIChatUser",
     "OpenAICompletionsUser",
     "OpenAIEmbeddingsUser",
@@ -37,6 +41,7 @@ def on_init(environment: Any, web_ui: Any = None, **_: Any) -> None:
     swarm = Swarm(environment)
     swarm.listen()
     OpenLoop(environment).listen()
+    Sampler(environment, swarm).listen()
     if isinstance(environment.runner, WorkerRunner):
         return
     if web_ui:

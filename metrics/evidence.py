@@ -40,6 +40,7 @@ class Evidence:
     over_counted: int = 0
     uncounted: int = 0
     prompt_tokens: int = 0
+    cold: int = 0
     vectors: int = 0
     bad_vectors: int = 0
     dimensions: Counter[str] = field(default_factory=Counter)
@@ -97,6 +98,7 @@ class Evidence:
         self._add_tokens(row)
 
     def _add_tokens(self, row: dict[str, str]) -> None:
+        self.cold += row["load_state"] == "cold"
         if row["vectors"]:
             self.vectors += int(row["vectors"])
             self.bad_vectors += int(row["bad_vectors"] or 0)

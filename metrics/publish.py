@@ -39,7 +39,7 @@ def to_locust(environment: Any, record: Record, response_bytes: int) -> None:
     elapsed_ns = (record.connect_ns or 0) if ended is None or began is None else ended - began
     if record.outcome != "cancelled":
         environment.events.request.fire(
-            request_type="POST",
+            request_type=record.identity.method,
             name=name(record),
             response_time=None if record.outcome == "dropped" else elapsed_ns / 1e6,
             response_length=response_bytes,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from metrics.loading import Memory
 from wire.values import Embeddings, Usage
 
 # When in the run a request was made: in the warm-up that was asked for, while users were still being started, while
@@ -16,6 +17,7 @@ class Identity:
     """Which request of the run it was: `worker` and `sequence` (the worker's own count) name it for good.
 
     `max_tokens` is absent where nothing is generated, `batch_size` (texts) where nothing is embedded.
+    `memory` is what /api/ps had listed just before, where the user asked it.
     `session` is the sequence of the conversation's first request, and `turn` counts its requests from 1. `turn_kind`
     says what a request brought: something the user said, or tools' results. `turns_left` counts the user's turns that
     were still to come.
@@ -33,6 +35,8 @@ class Identity:
     turn_kind: Literal["user", "tool"] = "user"
     turns_left: int = 0
     batch_size: int | None = None
+    memory: Memory | None = None
+    method: str = "POST"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """A Record as a row of requests.csv: identity first, then METRICS, then texts if they are kept."""
 
 from metrics.catalogue import METRICS
+from metrics.loading import load_state
 from metrics.record import Record
 
 Cell = str | int | float | None
@@ -18,6 +19,7 @@ IDENTITY = (
     "turns_left",
     "streamed",
     "phase",
+    "load_state",
     "outcome",
     "status",
     "finish_reason",
@@ -48,6 +50,7 @@ def row(record: Record) -> list[Cell]:
         who.turns_left,
         int(record.streamed),
         record.phase,
+        load_state(None if (load := record.usage.load_ns) is None else load / 1e6, who.memory),
         record.outcome,
         record.status,
         record.finish_reason,

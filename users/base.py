@@ -11,6 +11,7 @@ from locust import User, task
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
+from metrics.loading import Memory
 from metrics.record import Identity, Phase, Record
 from metrics.tally import Tally
 from payloads.batch import batch
@@ -72,6 +73,7 @@ class LLMUser(User):
     api: Api
     options: Mapping[str, object] = MappingProxyType({})
     answer = Answer()  # to the last request
+    memory: Memory | None = None  # what /api/ps listed before the next request, where a user asks
     _state: str | None  # Locust's own: running, waiting, stopping
 
     def on_start(self) -> None:
@@ -160,6 +162,7 @@ class LLMUser(User):
             turn_kind=turn_kind,
             turns_left=len(prompt.then),
             batch_size=len(texts) or None,
+            memory=self.memory,
         )
         exchange, phase = Exchange(scheduled_ns), work.phase()
         work.health.in_flight += 1

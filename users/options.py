@@ -84,6 +84,10 @@ def add(parser: Any, **_: Any) -> None:
     option("--payloads", env_var="TOKENSWARM_PAYLOADS", default="chat", help=f"Prompts: built-in corpora ({', '.join(BUILT_IN)}) or JSONL files, comma-separated, with weights: chat=3,my.jsonl=1")
     option("--max-tokens", env_var="TOKENSWARM_MAX_TOKENS", type=tokens, default=128, help="Output limit of every request, tokens (a prompt's own limit goes first); always sent")
     option("--batch-size", env_var="TOKENSWARM_BATCH_SIZE", type=batch_size, default="1", help="Texts in one embedding request: 8, or a distribution: 1..64, 16±4, lognormal 16 cv=1")
+    option("--models", env_var="TOKENSWARM_MODELS", default="", help="Models that OllamaSwapUser and OllamaColdStartUser ask in turn, comma-separated; left out: --model")
+    option("--cold-keep-alive", env_var="TOKENSWARM_COLD_KEEP_ALIVE", type=timespan, default="2s", help="OllamaColdStartUser: keep_alive of its requests, which it lets expire; 0s: it unloads the model")
+    option("--warm-requests", env_var="TOKENSWARM_WARM_REQUESTS", type=rounds, default=1, help="OllamaColdStartUser: requests to the loaded model after each cold one")
+    option("--sample-every", env_var="TOKENSWARM_SAMPLE_EVERY", type=timespan, default="2s", help="How often an Ollama is asked for the models in memory and its version (server.csv); 0s: never")
     option("--no-stream", env_var="TOKENSWARM_NO_STREAM", action="store_true", default=False, help="Ask for answers in one piece (no TTFT, no gaps)")
     option("--think", env_var="TOKENSWARM_THINK", default="", choices=("", *THINK), help="Ask the model to think or not, or how hard; not sent if left out")
     option("--options", env_var="TOKENSWARM_OPTIONS", action=Joined, default="", help='Request fields: temperature=0,num_ctx=8192 or JSON; with "CLASS: " before them, of that User class only; may be given several times')
@@ -125,6 +129,9 @@ CHECKED: dict[str, Callable[[str], Any]] = {
     "connect_timeout": seconds,
     "pause_after_error": pause,
     "batch_size": batch_size,
+    "cold_keep_alive": timespan,
+    "warm_requests": rounds,
+    "sample_every": timespan,
     "warmup": timespan,
     "max_in_flight": in_flight,
     "think_time": think_time,

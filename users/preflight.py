@@ -67,9 +67,8 @@ class Preflight:
             f"GET /v1/models: {listing.status_code}); check --host, also its path"
         )
 
-    def model(self, server: Server) -> str:
+    def model(self, server: Server, wanted: str) -> str:
         """The model to load: the one asked for if it is there, else the only one. Raises UsageError."""
-        wanted = self._settings.ask.model
         there = ", ".join(server.models[:20]) + (", …" if len(server.models) > 20 else "")
         if not server.models:
             hint = "pull one first (ollama pull NAME)" if server.kind == "ollama" else "load one first"

@@ -14,7 +14,7 @@ from users.errors import UsageError
 from users.open_loop import arrivals, size
 from users.preflight import Preflight, Server, WarmUp, apis_spoken
 from users.probing import probe
-from users.settings import Settings, settings
+from users.settings import Settings, models, settings
 from users.slos import slos
 from wire.values import Ask
 
@@ -49,9 +49,17 @@ def prepare(options: Any, classes: Sequence[Any], named: Sequence[str]) -> Prepa
     _check_run_dir(options.run_dir)
     preflight = Preflight(checked, options.ca_cert, options.insecure)
     server = preflight.server()
-    options.model = preflight.model(server)
+    several = models(options.models)
+    if several and not options.model:
+        options.model = several[0]
+    options.model = preflight.model(server, options.model)
+    for model in several:
+        preflight.model(server, model)
     options.host = checked.target.url
     chosen = _choose(classes, server, named)
+    for c in chosen:
+        if getattr(c, "least_models", 1) > max(1, len(several)):
+            raise UsageError(f"{c.__name__} wants {c.least_models} models or more to choose from; give --models a,b")
     ours = [c for c in chosen if issubclass(c, LLMUser)]
     findings = []
     for what in asking.check(ours, checked, ollama=server.kind == "ollama", named=bool(named)):
@@ -98,6 +106,7 @@ def _choose(classes: Sequence[Any], server: Server, named: Sequence[str]) -> lis
     wanted = [c for c in classes if c.__name__ in named] if named else default
     spoken = apis_spoken(server, [c.api for c in wanted if issubclass(c, LLMUser)])
     foreign = [c for c in wanted if issubclass(c, LLMUser) and c.api not in spoken]
+    foreign += [c for c in wanted if getattr(c, "ollama_only", False) and server.kind != "ollama" and c not in foreign]
     if foreign and (named or not spoken):
         names = ", ".join(sorted(c.__name__ for c in foreign))
         raise UsageError(

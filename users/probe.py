@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
             if server.kind == "ollama" and (text := misfit("/api/generate", name, value, ollama=True)):
                 raise UsageError(f"--options: {text}")
         limits = Limits(given.intrusive, given.max_parallel, given.max_burst)
-        found = probe(checked, server, preflight.model(server), fields, limits)
+        found = probe(checked, server, preflight.model(server, checked.ask.model), fields, limits)
         if into:
             store(found, into)
     except UsageError as error:

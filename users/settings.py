@@ -40,6 +40,7 @@ class Settings:
     pause_after_error_s: float
     warmup_s: float
     batch_size: Distribution
+    models: tuple[str, ...]
     tls: ssl.SSLContext | None
     run_id: str
 
@@ -67,6 +68,7 @@ def settings(options: Any) -> Settings:
         pause_after_error_s=options.pause_after_error,
         warmup_s=_warmup_s(options),
         batch_size=parse(options.batch_size, least=1),
+        models=models(options.models) or (options.model,),
         tls=tls_context(options) if where.scheme == "https" else None,
         run_id=options.run_id,
     )
@@ -88,6 +90,11 @@ def _overrides(text: str) -> Mapping[str, Mapping[str, object]]:
         return read_overrides(text)
     except ValueError as error:
         raise UsageError(f"--options: {error}") from None
+
+
+def models(text: str) -> tuple[str, ...]:
+    """The names in `--models`."""
+    return tuple(filter(None, map(str.strip, text.split(","))))
 
 
 def _warmup_s(options: Any) -> float:

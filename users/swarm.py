@@ -75,6 +75,11 @@ class Swarm:
         if self.is_master:
             events.worker_report.add_listener(self.publisher.on_worker_report)
 
+    @property
+    def server_kind(self) -> str:
+        """What the server of this run is: "ollama", "openai", "" if nobody has asked it."""
+        return str(self._prepared.target["kind"]) if self._prepared else ""
+
     # Before a run
 
     def prepare(self, classes_named: list[str] | None = None) -> None:
