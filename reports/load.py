@@ -11,6 +11,7 @@ import pandas as pd
 from metrics.catalogue import METRICS
 from metrics.rows import IDENTITY
 from reports.errors import ReportError
+from reports.memory import Look, looks
 
 FORMAT = 1
 INTEGERS = (
@@ -45,13 +46,15 @@ class Run:
     """A run folder: `info` is run.json ({} without one), `frame` has one row a request, texts left out.
 
     Columns are those of `metrics.rows`: `*_unix_ns` and counts are nullable Int64 (never float: a double cannot hold
-    a wall-clock nanosecond), durations and rates float64 with NaN where absent. `notices` says what was odd.
+    a wall-clock nanosecond), durations and rates float64 with NaN where absent. `notices` says what was odd, `looks` what the server had
+    in memory.
     """
 
     folder: Path
     info: dict[str, Any]
     frame: Any
     notices: tuple[str, ...]
+    looks: tuple[Look, ...] = ()
 
 
 def load(folder: Path) -> Run:
@@ -60,7 +63,7 @@ def load(folder: Path) -> Run:
         raise ReportError(f"{folder}: no such folder; give the folder of a run, as in runs/20261123T111733Z-demo")
     info, notices = _read_info(folder / "run.json")
     frame, more = _read_requests(folder / "requests.csv")
-    return Run(folder, info, frame, (*notices, *more))
+    return Run(folder, info, frame, (*notices, *more), looks(folder / "server.csv"))
 
 
 def _read_info(path: Path) -> tuple[dict[str, Any], list[str]]:

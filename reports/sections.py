@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from metrics.catalogue import METRICS
-from reports import embedding, open_loop, turns
+from reports import embedding, loading, memory, open_loop, turns
 from reports.document import Cell, Code, Document, Line, Section, Table
 from reports.ledger import LABELS
 from reports.numbers import ABSENT, integer, many, number
@@ -43,6 +43,8 @@ def document(summary: Summary, circumstances: Iterable[Section] = ()) -> Documen
             _latencies,
             open_loop.section,
             embedding.section,
+            loading.section,
+            memory.section,
             _rates,
             turns.section,
             _ledger,

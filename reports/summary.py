@@ -5,6 +5,8 @@ from typing import Any
 from reports.embedding import embedding, vectors_per_s
 from reports.ledger import ledger
 from reports.load import Run
+from reports.loading import loading
+from reports.memory import memory
 from reports.open_loop import open_loop
 from reports.percentiles import describe
 from reports.pooled import describe_all
@@ -67,6 +69,8 @@ def summarise(run: Run) -> dict[str, Any]:
         "overall": overall,
         "groups": groups,
         "embedding": embedded,
+        "loading": loading(frame),
+        "memory": memory(run.looks),
         "errors": _errors(frame),
         "open_loop": open_loop(frame),
         "quality": measured,

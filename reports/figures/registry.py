@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from reports.figures import distributions, embedding, requests, throughput, time_spent, turns
+from reports.figures import distributions, embedding, loading, memory, requests, throughput, time_spent, turns
 from reports.figures.style import Plot
 
 Build = Callable[[Any, Mapping[str, Any]], Plot | None]
@@ -13,6 +13,8 @@ FIGURES: tuple[Build, ...] = (
     requests.build,
     distributions.build,
     embedding.build,
+    loading.build,
+    memory.build,
     time_spent.build,
     turns.build,
 )
