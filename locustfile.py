@@ -14,6 +14,7 @@ from locust.runners import WorkerRunner
 from users import options, webui
 from users.coldstart import OllamaColdStartUser, OllamaSwapUser
 from users.errors import UsageError
+from users.lifecycle import OllamaLifecycleUser
 from users.ollama import OllamaChatUser, OllamaEmbedUser, OllamaGenerateUser
 from users.open_loop import OpenLoop
 from users.openai import OpenAIChatUser, OpenAICompletionsUser, OpenAIEmbeddingsUser
@@ -25,6 +26,7 @@ __all__ = [
     "OllamaColdStartUser",
     "OllamaEmbedUser",
     "OllamaGenerateUser",
+    "OllamaLifecycleUser",
     "OllamaSwapUser",
     "OpenAIChatUser",
     "OpenAICompletionsUser",

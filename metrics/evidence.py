@@ -80,6 +80,8 @@ class Evidence:
         self.outcomes[outcome] += 1
         for name in ("reads", "late_reads", "clock_stamps"):
             setattr(self, name, getattr(self, name) + int(row[name] or 0))
+        if not row["max_tokens"] and not row["batch_size"]:
+            return  # a management call: its times say nothing of generations
         if outcome == "cancelled":
             _count(self.cut_ms, row["e2e_ms"])
             self.cut_chunks += int(row["output_chunks"] or 0)

@@ -46,8 +46,8 @@ class Run:
     """A run folder: `info` is run.json ({} without one), `frame` has one row a request, texts left out.
 
     Columns are those of `metrics.rows`: `*_unix_ns` and counts are nullable Int64 (never float: a double cannot hold
-    a wall-clock nanosecond), durations and rates float64 with NaN where absent. `notices` says what was odd, `looks` what the server had
-    in memory.
+    a wall-clock nanosecond), durations and rates float64 with NaN where absent. `notices` says what was
+    odd, `looks` what the server had in memory.
     """
 
     folder: Path

@@ -1,4 +1,4 @@
-"""Cold and warm: how long requests waited for their model, and who overtook them where models compete for the memory."""
+"""Cold and warm: how long requests waited for their model, and who overtook them where models compete."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -124,9 +124,15 @@ def _slice(frame: Any, run_window: Window | None) -> dict[str, Any]:
     return {
         "requests": {"total": len(frame), "by_outcome": _by_outcome(frame)},
         "tokens": tokens(frame, run_window),
-        "metrics": describe_all(ok),
+        "metrics": describe_all(_asking(ok)),
         "ledger": ledger(ok),
     }
+
+
+def _asking(ok: Any) -> Any:
+    """The rows of generations and embeddings, where there are any: the times of management calls are not theirs."""
+    asking = ok[ok["max_tokens"].notna() | ok["batch_size"].notna()]
+    return asking if len(asking) else ok
 
 
 def _by_outcome(frame: Any) -> dict[str, int]:

@@ -87,6 +87,8 @@ def add(parser: Any, **_: Any) -> None:
     option("--models", env_var="TOKENSWARM_MODELS", default="", help="Models that OllamaSwapUser and OllamaColdStartUser ask in turn, comma-separated; left out: --model")
     option("--cold-keep-alive", env_var="TOKENSWARM_COLD_KEEP_ALIVE", type=timespan, default="2s", help="OllamaColdStartUser: keep_alive of its requests, which it lets expire; 0s: it unloads the model")
     option("--warm-requests", env_var="TOKENSWARM_WARM_REQUESTS", type=rounds, default=1, help="OllamaColdStartUser: requests to the loaded model after each cold one")
+    option("--pull", env_var="TOKENSWARM_PULL", default="", help="OllamaLifecycleUser: model to pull in each round, from its registry; it stays on the server")
+    option("--push", env_var="TOKENSWARM_PUSH", default="", help="OllamaLifecycleUser: model to push in each round, to its registry")
     option("--sample-every", env_var="TOKENSWARM_SAMPLE_EVERY", type=timespan, default="2s", help="How often an Ollama is asked for the models in memory and its version (server.csv); 0s: never")
     option("--no-stream", env_var="TOKENSWARM_NO_STREAM", action="store_true", default=False, help="Ask for answers in one piece (no TTFT, no gaps)")
     option("--think", env_var="TOKENSWARM_THINK", default="", choices=("", *THINK), help="Ask the model to think or not, or how hard; not sent if left out")

@@ -1,0 +1,184 @@
+"""Management calls, cold starts, models that compete, and the sampler: whole runs."""
+
+import csv
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import gevent
+import pytest
+import scripted
+from gevent.pool import Pool
+from locust_process import ROOT, Run, command, environment, folder, headless
+from simulator_process import running
+
+SIMULATED = ("--models", "a=1gb,b=1gb", "--max-loaded-models", "1", "--parallel", "1", "--load-ms", "400", "--output-tokens", "8")
+RUNS = {
+    "cold": ("OllamaColdStartUser", "--model", "a", "--users", "1", "--cold-keep-alive", "1s", "--run-time", "8s"),
+    "swap": ("OllamaSwapUser", "--models", "a,b", "--users", "3", "--run-time", "6s"),
+    "life": ("OllamaLifecycleUser", "--model", "a", "--users", "2", "--run-time", "4s", "--pull", "no-such-model"),
+}
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
+    """One run of each kind, at once, each on a server of its own."""
+    parent = tmp_path_factory.mktemp("lifecycle")
+
+    def one(kind: str) -> Run:
+        with running(*SIMULATED) as simulator:
+            before = simulator.ask("GET", "/api/tags").json()
+            options = ("--spawn-rate", "3", "--max-tokens", "8", "--sample-every", "1s")
+            headless(simulator.url, parent / kind, *RUNS[kind], *options)
+            after = simulator.ask("GET", "/api/tags").json()
+            assert names(after) == names(before)
+        return folder(parent / kind)
+
+    return dict(zip(RUNS, Pool(3).map(one, RUNS), strict=True))
+
+
+def names(tags: dict[str, Any]) -> list[str]:
+    return sorted(model["name"] for model in tags["models"])
+
+
+def test_cold_starts_are_marked(runs: dict[str, Run]) -> None:
+    run = runs["cold"]
+    ended = [row for row in run.rows if row["outcome"] == "ok"]
+    cold = [row for row in ended if row["load_state"] == "cold"]
+    assert len(cold) >= 2
+    assert all(float(row["load_ms"]) >= 400 for row in cold)
+    assert all(float(row["load_ms"]) < 200 for row in ended if row["load_state"] == "warm")
+    states = {state["state"]: state for state in run.summary()["loading"]["states"]}
+    assert states["cold"]["n"] == len(cold)
+    assert states["cold"]["ttft_ms"]["p50"] > states["warm"]["ttft_ms"]["p50"] + 300
+    assert {"cold loads", "model memory"} <= run.rules("remark")
+    with (run.path / "server.csv").open(newline="") as file:
+        looks = list(csv.DictReader(file))
+    assert {row["model"] for row in looks} == {"a:latest", ""}
+    assert all(row["version"] == "0.32.15" and row["error"] == "" for row in looks)
+    assert any(int(row["size_bytes"]) > 1e9 for row in looks if row["model"])
+    assert not [row for row in run.rows if row["endpoint"] in ("/api/ps", "/api/version")]
+    report = (run.path / "report.md").read_text()
+    assert "## Loading: cold and warm" in report
+    assert "## Models in memory" in report
+
+
+def test_the_loaded_model_starves_the_other(runs: dict[str, Run]) -> None:
+    run = runs["swap"]
+    waits = {wait["model"]: wait for wait in run.summary()["loading"]["waits"]}
+    assert waits["b"]["overtaken"] > 10
+    assert waits["b"]["ok"] < waits["a"]["ok"]
+    assert waits["b"]["longest_wait_ms"] > 3000
+    assert waits["a"]["overtaken"] == 0
+
+
+def test_management_calls_are_rows(runs: dict[str, Run]) -> None:
+    run = runs["life"]
+    outcomes = {(row["endpoint"], row["outcome"]) for row in run.rows if row["outcome"] != "cancelled"}
+    paths = ("version", "tags", "ps", "show", "copy", "create", "delete")
+    assert outcomes == {(f"/api/{path}", "ok") for path in paths} | {("/api/pull", "server_error")}
+    assert {row["status"] for row in run.rows if row["outcome"] != "cancelled"} == {"200"}
+    assert all(float(row["e2e_ms"]) > 0 for row in run.rows)
+    (error,) = {row["error"] for row in run.rows if row["outcome"] == "server_error"}
+    assert error.startswith("pull model manifest")
+    assert not run.rules() & {"uncounted tokens"}
+    assert "tokenswarm-" not in (run.path / "requests.csv").read_text()
+
+
+class Managed:
+    """An Ollama that never ends a copy, and remembers what was asked of it."""
+
+    def __init__(self) -> None:
+        self.copied: list[str] = []
+        self.deleted: list[str] = []
+
+    def serve(self, sock: socket.socket) -> None:
+        while asked := scripted.request(sock):
+            path, body = asked.split()[1].decode(), asked.partition(b"\r\n\r\n")[2]
+            if path == "/api/copy":
+                self.copied.append(json.loads(body)["destination"])
+                gevent.sleep(60)
+            if path == "/api/delete":
+                self.deleted.append(json.loads(body)["model"])
+            said = {"version": "0.32.15"} if path == "/api/version" else {"models": [{"name": "sim:latest"}]}
+            sock.sendall(scripted.whole(json.dumps(said).encode(), more="Content-Type: application/json\r\n"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_cut_removes_what_it_may_have_made(number: signal.Signals, tmp_path: Path) -> None:
+    server = Managed()
+    with scripted.serving(server.serve) as port:
+        options = ("OllamaLifecycleUser", "--model", "sim", "--users", "2", "--spawn-rate", "2", "--no-report")
+        full = command(f"http://127.0.0.1:{port}", tmp_path, "--headless", "--only-summary", *options)
+        process = subprocess.Popen(
+            full,
+            cwd=ROOT,
+            env=environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # type: ignore[arg-type, return-value]
+        )
+        try:
+            until_s = time.monotonic() + 20
+            while len(server.copied) < 2 and time.monotonic() < until_s:
+                gevent.sleep(0.05)
+            os.kill(process.pid, number)
+            process.wait(timeout=40)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+    assert len(server.copied) == 2
+    assert sorted(server.deleted) == sorted(server.copied)
+    assert all(name.startswith("tokenswarm-") for name in server.deleted)
+    run = folder(tmp_path)
+    assert [row["outcome"] for row in run.rows if row["endpoint"] == "/api/copy"] == ["cancelled"] * 2
+    assert [row["outcome"] for row in run.rows if row["endpoint"] == "/api/delete"] == ["ok"] * 2
+
+
+def test_the_sampler_survives_a_server_that_does_not_say(tmp_path: Path) -> None:
+    looks = 0
+
+    def serve(sock: socket.socket) -> None:
+        nonlocal looks
+        while asked := scripted.request(sock):
+            path = asked.split()[1].decode()
+            if path == "/api/ps":
+                looks += 1
+                if looks in (2, 3):  # after the preflight's
+                    sock.sendall(scripted.whole(b"{}", "500 Internal Server Error"))
+                    continue
+                if looks > 3:
+                    gevent.sleep(60)
+            said: dict[str, Any] = {"models": [{"name": "m:latest"}], "version": "0.32.15"}
+            if path == "/api/embed":
+                said = {"embeddings": [[1.0]], "prompt_eval_count": 3}
+            sock.sendall(scripted.whole(json.dumps(said).encode(), more="Content-Type: application/json\r\n"))
+
+    with scripted.serving(serve) as port:
+        options = ("OllamaEmbedUser", "--users", "1", "--run-time", "4s", "--sample-every", "1s", "--no-report")
+        done = headless(f"http://127.0.0.1:{port}", tmp_path, *options)
+    assert done.returncode == 0, done.stderr
+    run = folder(tmp_path)
+    assert set(run.outcomes) <= {"ok", "cancelled"}
+    assert len(run.rows) > 100
+    with (run.path / "server.csv").open(newline="") as file:
+        errors = [row["error"] for row in csv.DictReader(file)]
+    assert errors == ["HTTP 500"] * 2
+
+
+def test_these_classes_run_only_where_they_fit(tmp_path: Path) -> None:
+    with running("--openai-only", "--models", "a") as simulator:
+        done = headless(simulator.url, tmp_path, "OllamaLifecycleUser", "--model", "a", "--run-time", "1s")
+        assert (done.returncode, "OllamaLifecycleUser: the server speaks only /v1" in done.stderr) == (2, True)
+    with running(*SIMULATED) as simulator:
+        done = headless(simulator.url, tmp_path, "OllamaSwapUser", "--model", "a", "--run-time", "1s")
+        assert (done.returncode, "OllamaSwapUser wants 2 models or more" in done.stderr) == (2, True)
+        done = headless(simulator.url, tmp_path, "OllamaSwapUser", "--models", "a,c", "--run-time", "1s")
+        assert (done.returncode, "has no model 'c'" in done.stderr) == (2, True)
+    assert not list(tmp_path.iterdir())
