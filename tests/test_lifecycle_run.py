@@ -17,7 +17,8 @@ from gevent.pool import Pool
 from locust_process import ROOT, Run, command, environment, folder, headless
 from simulator_process import running
 
-SIMULATED = ("--models", "a=1gb,b=1gb", "--max-loaded-models", "1", "--parallel", "1", "--load-ms", "400", "--output-tokens", "8")
+ONE_AT_A_TIME = ("--models", "a=1gb,b=1gb", "--max-loaded-models", "1")
+SIMULATED = (*ONE_AT_A_TIME, "--parallel", "1", "--load-ms", "400", "--output-tokens", "8")
 RUNS = {
     "cold": ("OllamaColdStartUser", "--model", "a", "--users", "1", "--cold-keep-alive", "1s", "--run-time", "8s"),
     "swap": ("OllamaSwapUser", "--models", "a,b", "--users", "3", "--run-time", "6s"),
@@ -174,7 +175,7 @@ def test_the_sampler_survives_a_server_that_does_not_say(tmp_path: Path) -> None
 
 def test_these_classes_run_only_where_they_fit(tmp_path: Path) -> None:
     with running("--openai-only", "--models", "a") as simulator:
-        done = headless(simulator.url, tmp_path, "OllamaLifecycleUser", "--model", "a", "--run-time", "1s")
+        done = headless(simulator.url, tmp_path, "OllamaLifecycleUser", "--model", "a:latest", "--run-time", "1s")
         assert (done.returncode, "OllamaLifecycleUser: the server speaks only /v1" in done.stderr) == (2, True)
     with running(*SIMULATED) as simulator:
         done = headless(simulator.url, tmp_path, "OllamaSwapUser", "--model", "a", "--run-time", "1s")
