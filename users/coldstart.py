@@ -41,23 +41,23 @@ class OllamaColdStartUser(LLMUser):
         self._listing.close()
         super().on_stop()
 
-    def converse(self, prompt: Prompt | None = None) -> Record:
+    def converse(self, prompt: Prompt | None = None, scheduled_ns: int | None = None) -> Record:
         """One round; gives the cold request's Record."""
         models = self.work.settings.models
         keep_s = self._keep_alive_s or KEEP_S
         fields = {**self.asked.fields, "keep_alive": f"{keep_s}s"}
         self.asked = replace(self.asked, model=models[self._round % len(models)], fields=fields)
         self._round += 1
-        first = self._asked_with_memory(prompt)
+        first = self._asked_with_memory(prompt, scheduled_ns)
         for _ in range(self._warm_requests):
             self._asked_with_memory()
         if len(models) == 1:
             self._let_go()
         return first
 
-    def _asked_with_memory(self, prompt: Prompt | None = None) -> Record:
+    def _asked_with_memory(self, prompt: Prompt | None = None, scheduled_ns: int | None = None) -> Record:
         self.memory = self._listing.memory(self.asked.model)
-        return self.generate(prompt or self.work.pick())
+        return self.generate(prompt or self.work.pick(), scheduled_ns)
 
     def _let_go(self) -> None:
         """Until /api/ps no longer lists the model, or somebody else seems to keep it."""
