@@ -4,6 +4,7 @@ import pytest
 
 from users.estimates import (
     Seen,
+    before_the_load,
     decode_per_s,
     is_cached,
     level,
@@ -100,6 +101,8 @@ def test_limit_of_those_that_wait_for_a_load_is_one_less_than_were_accepted() ->
     assert load_queue_limit(loads) is None
     assert load_queue_limit([*loads, refusal(2500)]) is None  # the load was over before all had been decided
     assert load_queue_limit([refusal(20)]) is None
+    assert before_the_load(loads)
+    assert not before_the_load([*loads, Seen(2100 * MS, 2101 * MS)])  # this one found it loaded: it says nothing
 
 
 def test_decode_rate_is_of_the_intervals_between_tokens() -> None:

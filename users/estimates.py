@@ -109,15 +109,18 @@ def waiting_limit(burst: Sequence[Seen], slots: int) -> int | None:
     return max(0, len(burst) - len(refusals) - slots)
 
 
+def before_the_load(burst: Sequence[Seen]) -> bool:
+    """Had all requests been sent, and all refusals come, before the first of the others was answered?"""
+    loaded_ns = min((seen.ended_ns for seen in burst if seen.outcome == "ok"), default=0)
+    return loaded_ns > max(seen.ended_ns if seen.refused else seen.sent_ns for seen in burst)
+
+
 def load_queue_limit(burst: Sequence[Seen]) -> int | None:
     """Ollama's queue before a load, from requests sent to a model that is not loaded: one more is accepted than the
     limit says, the one whose load it is. None if none was refused, or the load was over before all had been decided.
     """
-    refusals = [seen.ended_ns for seen in burst if seen.refused]
-    loaded_ns = min((seen.ended_ns for seen in burst if seen.outcome == "ok"), default=0)
-    if not refusals or loaded_ns < max(*(seen.sent_ns for seen in burst), *refusals):
-        return None
-    return len(burst) - len(refusals) - 1
+    refused = sum(seen.refused for seen in burst)
+    return len(burst) - refused - 1 if refused and before_the_load(burst) else None
 
 
 def decode_per_s(seen: Seen) -> float | None:

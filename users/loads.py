@@ -41,7 +41,7 @@ def cold(asker: Asker, max_burst: int) -> tuple[Figure, Figure]:
     told = Figure(None, "ms", "no load_duration was told")
     if load_ns is not None:
         told = Figure(round(load_ns / 1e6, 3), "ms", "load_duration after an unload", 1)
-    size, tries = min(max_burst, 32), 0
+    size, tries, least = min(max_burst, 32), 0, 0
     only_load = call("POST", ollama_generate.PATH, {**asker.load, "stream": False})
     while True:
         asker.connect(size)
@@ -51,15 +51,17 @@ def cold(asker: Asker, max_burst: int) -> tuple[Figure, Figure]:
         if refused and (limit := estimates.load_queue_limit(burst)) is not None:
             how = f"{refused} of {size} refused while the model was loaded; one more than the limit is accepted"
             return told, Figure(limit, "requests", how, size)
-        if refused or any(seen.outcome != "ok" for seen in burst):
+        if not estimates.before_the_load(burst):
             tries += 1
             if tries == TRIES:
-                return told, Figure(None, "requests", f"the load was over before {size} requests had been decided")
-        elif size == max_burst:
+                how = f"the load was over before {size} requests had been decided"
+                return told, Figure(least or None, "requests", how, size, at_least=least > 0)
+            continue
+        least = size - 1
+        if size == max_burst:
             how = f"none of {size} refused while the model was loaded"
-            return told, Figure(size - 1, "requests", how, size, at_least=True)
-        else:
-            size = min(max_burst, 4 * size)
+            return told, Figure(least, "requests", how, size, at_least=True)
+        size = min(max_burst, 4 * size)
 
 
 def _unload(asker: Asker) -> bool:

@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     try:
         into = _run_json(given.into) if given.into else None
-        _allow_files(given.max_burst)
+        _allow_files(given.max_burst if given.intrusive else given.max_parallel)
         given.api_key = given.api_key or os.environ.get("OPENAI_API_KEY", "")
         checked = settings(given)
         preflight = Preflight(checked, given.ca_cert, given.insecure)
@@ -123,7 +123,7 @@ def _allow_files(number: int) -> None:
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (needed, max(needed, hard) if hard != -1 else hard))
             return
-        raise UsageError(f"--max-burst {number} needs {needed} open files, {soft} are allowed; raise it with ulimit -n")
+        raise UsageError(f"{number} requests at once need {needed} open files, {soft} are allowed; see ulimit -n")
 
 
 def table(found: dict[str, Any]) -> str:

@@ -52,8 +52,7 @@ def _refusals(burst: list[Seen], slots: int) -> str:
 def waiting(asker: Asker, slots: int, decode: Figure, max_burst: int) -> Figure:
     """The limit on requests that wait for a slot of a loaded model: bursts, cut when all refusals are there."""
     tokens = min(512, max(64, round(4 * (decode.value or 50))))
-    size = min(max_burst, 64)
-    tries = 0
+    size, tries, least = min(max_burst, 64), 0, 0
     while True:
         asker.connect(size)
         burst = asker.generate([asker.prompt() for _ in range(size)], tokens, hang_up=True)
@@ -63,11 +62,10 @@ def waiting(asker: Asker, slots: int, decode: Figure, max_burst: int) -> Figure:
                 return Figure(limit, "requests", _refusals(burst, slots), size)
             tries += 1
             if tries == TRIES:
-                return Figure(
-                    None, "requests", "some were refused, but answers ended too soon to count how many waited"
-                )
-        elif size == max_burst:
-            how = f"a loaded model refused none of {size}"
-            return Figure(max(0, size - slots), "requests", how, size, at_least=True)
-        else:
-            size = min(max_burst, 4 * size)
+                how = "some were refused, but answers ended too soon to count how many waited"
+                return Figure(least or None, "requests", how, size, at_least=least > 0)
+            continue
+        least = max(0, size - slots - sum(seen.outcome == "ok" for seen in burst))
+        if size == max_burst:
+            return Figure(least, "requests", f"a loaded model refused none of {size}", size, at_least=True)
+        size = min(max_burst, 4 * size)
