@@ -28,7 +28,9 @@ def sentences(summary: Mapping[str, Any]) -> list[str]:
     said = []
     slots = figures.get("slots", {})
     if slots.get("value") is not None:
-        said.append(_slots(slots, summary["circumstances"]["options"].get("num_users")))
+        options = summary["circumstances"]["options"]
+        # In an open loop the users are but the most requests that may be in flight.
+        said.append(_slots(slots, None if options.get("arrivals") else options.get("num_users")))
     measured = (summary["overall"]["metrics"].get("decode_tokens_per_s") or {}).get("p50")
     if alone := figures.get("decode_tokens_per_s", {}).get("value"):
         beside = f"; p50 in this run {number(measured)}, {number(100 * measured / alone)} % of it" if measured else ""
@@ -40,12 +42,15 @@ def sentences(summary: Mapping[str, Any]) -> list[str]:
 
 
 def _slots(slots: Mapping[str, Any], users: object) -> str:
-    count, had = slots["value"], f"this run had {integer(users)} users" if isinstance(users, int) else ""
+    count = slots["value"]
+    if not isinstance(users, int):
+        return f"{count} slots (probed), so beyond {count} requests at once TTFT is queueing."
+    had = f"this run had {integer(users)} users"
     if slots.get("at_least"):
-        return f"At least {count} slots (probed){'; ' + had if had else ''}."
-    if isinstance(users, int) and users <= count:
+        return f"At least {count} slots (probed); {had}."
+    if users <= count:
         return f"{count} slots (probed), and {had}: TTFT holds no wait for a slot, if nobody else asked."
-    return f"{count} slots (probed), so beyond {count} users TTFT is queueing{': ' + had if had else ''}."
+    return f"{count} slots (probed), so beyond {count} users TTFT is queueing: {had}."
 
 
 def _figures(probe: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

@@ -44,7 +44,7 @@ def summary(path: Path, users: int | None, **figures: dict[str, Any]) -> dict[st
             4,
             "4 slots (probed), and this run had 4 users: TTFT holds no wait for a slot, if nobody else asked.",
         ),
-        (figure(4), None, "4 slots (probed), so beyond 4 users TTFT is queueing."),
+        (figure(4), None, "4 slots (probed), so beyond 4 requests at once TTFT is queueing."),
         (figure(64, at_least=True), 16, "At least 64 slots (probed); this run had 16 users."),
     ],
 )
@@ -52,6 +52,12 @@ def test_slots_beside_the_runs_users(slots: dict[str, Any], users: int | None, s
     found = summary(tmp_path, users, slots=slots)
     assert probed.sentences(found) == [said]
     assert said in " ".join(console.render(found).split())
+
+
+def test_in_an_open_loop_users_are_no_load(tmp_path: Path) -> None:
+    found = summary(tmp_path, 1000, slots=figure(4))
+    found["circumstances"]["options"]["arrivals"] = "poisson 5/s"
+    assert probed.sentences(found) == ["4 slots (probed), so beyond 4 requests at once TTFT is queueing."]
 
 
 def test_rates_and_context(tmp_path: Path) -> None:
