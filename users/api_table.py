@@ -6,6 +6,7 @@ from typing import NamedTuple
 from payloads.fields import NEVER, PATHS, Field, example, fields
 from payloads.fitting import misfit
 from payloads.kinds import KINDS
+from users.api_calls import call_table
 from users.api_options import code, option_table
 from users.base import LLMUser
 from users.embedding import EmbeddingUser
@@ -135,7 +136,15 @@ def document() -> str:
     for path in PATHS:
         parts += [f"## POST {path}: `{CLASSES[path].__name__}`", _table(path)]
     never = "\n".join(f"- `{name}`: {why}" for name, why in NEVER.items())
-    parts += ["## Never sent", never, "## Options", OPTIONS_HEAD, option_table()]
+    parts += [
+        "## Never sent",
+        never,
+        "## The other endpoints",
+        call_table(),
+        "## Options",
+        OPTIONS_HEAD,
+        option_table(),
+    ]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
