@@ -41,9 +41,11 @@ def opened(script: Prompt) -> Prompt:
 def next_turn(asked: Prompt, said: tuple[Message, ...], conduct: Conduct) -> Prompt:
     """The prompt of the next turn, of which there must be one in `asked.then`; all else stays as it is.
 
-    `said` is all that was said since `asked`: the answer, with tool rounds before it if there were any.
+    `said` is all that was said since `asked`: the answer, with tool rounds before it if there were any. Tool calls in
+    the answer itself were left without results, which some servers refuse in a history: they are left out.
     """
     turn, *rest = asked.then
+    said = (*said[:-1], said[-1]._replace(tool_calls=()))
     if turn.answer and not conduct.own_answers:
         said = (turn.answer,)
     return replace(

@@ -11,8 +11,8 @@ from payloads.prompt import Message, Prompt, Turn, unique
 
 texts = st.text("ab\n字", max_size=3)
 limits = st.none() | st.integers(1, 99)
-users = st.builds(Message, st.just("user"), texts)
-answers = st.builds(Message, st.just("assistant"), texts)
+users = texts.map(lambda text: Message("user", text))
+answers = texts.map(lambda text: Message("assistant", text))
 turns = st.builds(
     Turn, st.lists(users, min_size=1, max_size=2).map(tuple), answer=st.none() | answers, max_tokens=limits
 )

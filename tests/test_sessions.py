@@ -219,6 +219,20 @@ def test_tool_rounds_have_a_limit_and_a_result_for_all_tools() -> None:
     assert [text for role, text in talk.messages(2) if role == "tool"] == ["sunny", "sunny"]
 
 
+def test_calls_that_nobody_answers_stay_out_of_the_history() -> None:
+    prompt = replace(ASKS, tool_results={})
+    with talking(OllamaChatUser, chat("Let me see.", tool_calls=[CALL]), chat("Bye.")) as talk:
+        talk.user.converse(prompt)
+    assert talk.messages(1)[-2:] == [("assistant", "Let me see."), ("user", "two")]
+    assert "tool_calls" not in json.dumps(talk.bodies[1])
+
+
+def test_thinking_stays_in_the_history_where_it_is_asked_for() -> None:
+    with talking(OllamaChatUser, chat("uno", thinking="hm"), *[chat("a")] * 2, history_thinking=True) as talk:
+        talk.user.converse(THREE)
+    assert [message.get("thinking") for message in talk.bodies[1]["messages"]] == [None, None, "hm", None]
+
+
 def test_a_user_thinks_between_the_turns_and_a_files_delay_goes_first() -> None:
     delayed = script(Turn((user("two"),)), Turn((user("three"),), delay_s=0.3))
     with talking(OllamaChatUser, *[chat("a")] * 3, think_time="100ms") as talk:

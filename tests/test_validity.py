@@ -101,6 +101,16 @@ def test_what_every_prompt_shares_is_the_template_not_the_cache(tmp_path: Path) 
     assert "prompt cache" not in rules(once)
 
 
+def test_what_a_session_finds_of_its_own_earlier_turns_in_the_cache_is_as_it_should_be(tmp_path: Path) -> None:
+    def cached(record: Record) -> Record:
+        number = record.identity.sequence % 2 + 1
+        return replace(usage(cached_tokens=18 * (number - 1))(record), identity=replace(record.identity, turn=number))
+
+    assert "prompt cache" not in rules(verdict(tmp_path / "a", many(cached), unique_prompts=True))
+    first = verdict(tmp_path / "b", many(usage(cached_tokens=18), every=2), unique_prompts=True)
+    assert "prompt cache" in rules(first)
+
+
 def test_a_kept_text_of_any_length_is_judged(tmp_path: Path) -> None:
     kept = Kept("x" * 300_000, "a\rb", "")
     assert verdict(tmp_path, many(lambda r: replace(r, kept=kept), 100))["verdict"] == "VALID"
