@@ -1,12 +1,14 @@
 """Requests as they are built: each field reaches the body of each API, named and placed as the API has it."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
-from captures import APIS
+from captures import APIS, load
 from simulator_process import running
 
+from payloads.bodies import body as payload
 from payloads.fields import PATHS, fields
 from payloads.kinds import KINDS
 from payloads.prompt import Message, Prompt
@@ -134,3 +136,38 @@ def test_the_simulator_takes_what_we_build() -> None:
             call = api.build(wanted, Ask(model, 8))
             answer = simulator.ask(call.method, call.path, json.loads(call.body))
             assert answer.status == 200, (call.path, model, answer.body)
+
+
+RUNS = ("stream", "stream_options", "max_tokens")  # what the run sets
+OTHERWISE = {
+    "chat_content_parts": "Ollama takes no parts: one text",
+    "think_v1_history": "what was thought stays out of /v1's history",
+    "tools_chat_empty_tools": "no tools",
+    "tools_gen_tools_field": "/api/generate takes no tools",
+    "tools_chat_result_argstring": "arguments are an object here",
+    "tools_v1_result_argobject": "arguments are a text here",
+    "tools_v1_result_nullcontent": "no content is an empty text",
+    "v1_jsonschema": "the schema's name is ours",
+    "v1_maxcompltok": "never sent",
+}
+
+
+def test_recorded_requests_are_built_again_as_they_were() -> None:
+    """Each recorded body, read as a payload and built for its own API, is what it was, but for what we say better."""
+    compared, other = 0, set()
+    for name, exchange in load().items():
+        try:
+            given = json.loads(exchange["body"])
+            read = payload(given, "body", name, Path())
+        except ValueError:
+            continue  # recorded for its being wrong
+        built = body(APIS[exchange["path"]], read, Ask(given.get("model", ""), stream=given.get("stream", True)))
+        for each in (given, built):
+            each.get("options", {}).pop("num_predict", None)
+        if isinstance(text := given.get("input"), str):
+            given["input"] = [text]
+        compared += 1
+        if any(built.get(field) != value for field, value in given.items() if field not in RUNS):
+            other.add(name)
+    assert other == OTHERWISE.keys()
+    assert compared > 300
