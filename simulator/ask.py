@@ -1,26 +1,48 @@
-"""What is asked: a request's body as one value, the same for every API, or the error that Ollama answers."""
+"""What is asked: a request's body as one value, the same for every API, and what all APIs check in the same way."""
 
-from dataclasses import dataclass
-from typing import Any, Literal
+import json
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
 
 from simulator import gojson, tokens
 from simulator.models import Model, full_name
-from simulator.settings import NS_PER_S, go_duration_ns
+from simulator.settings import NS_PER_S, Settings, go_duration_ns
 
-Api = Literal["chat", "generate", "v1_chat", "v1_completions"]
+Api = Literal["chat", "generate", "v1_chat", "v1_completions", "v1_messages", "v1_responses"]
 
 _LEVELS = ("high", "medium", "low", "max")
-_EFFORTS = ("minimal", "low", "medium", "high", "xhigh", "ultra", "max", "none")
-_FLOAT_OPTIONS = ("temperature", "top_p", "min_p", "repeat_penalty", "presence_penalty", "frequency_penalty")
-_INT_OPTIONS = ("num_predict", "num_ctx", "num_keep", "seed", "top_k", "repeat_last_n", "num_batch", "num_gpu")
+_OPTION_TYPES = {
+    "float32": "temperature top_p min_p typical_p repeat_penalty presence_penalty frequency_penalty mirostat_tau "
+    "mirostat_eta",
+    "integer": "num_predict num_ctx num_keep seed top_k repeat_last_n num_batch num_gpu main_gpu num_thread mirostat",
+    "boolean": "use_mmap numa penalize_newline",
+}
+_JSON_KINDS = {"float32": "number", "integer": "number", "boolean": "bool"}
+_LEAST_CONTEXT_TOKENS = 256  # llama-server pads what is less
+_ENDLESS_CONTEXTS = 10  # a num_predict of -1 ends after so many contexts, by shifting
+_ROLES = ("system", "user", "assistant", "tool", "developer")
+IMAGE_TOKENS = 256
 
 
 class Refused(Exception):
-    """An answer with an error status. `early` = before the API's own writer: it then lacks the line's end on /v1."""
+    """An answer with an error status.
 
-    def __init__(self, status: int, message: str, *, early: bool = False) -> None:
+    `early` = before the API's own writer: it then lacks the line's end on /v1. `late` = by the model's own server, when
+    a stream had been promised: it bears another content type.
+    """
+
+    def __init__(self, status: int, message: str, *, early: bool = False, late: bool = False) -> None:
         super().__init__(message)
-        self.status, self.message, self.early = status, message, early
+        self.status, self.message, self.early, self.late = status, message, early, late
+
+
+class Said(NamedTuple):
+    """One message as the model reads it: `text` seeds the answer, `tokens` is what it adds to the prompt."""
+
+    role: str
+    text: str
+    tokens: int
+    images: int = 0
 
 
 @dataclass(frozen=True)
@@ -39,26 +61,30 @@ class Ask:
     include_usage: bool = False
     raw: bool = False
     only_loads: bool = False
+    room: int | None = None  # output tokens that the context has room for
+    context_tokens: int | None = None  # the num_ctx that the model must be loaded with
+    format: Any = None  # "json", or a schema
+    tools: tuple[dict[str, Any], ...] = ()  # name and parameters
+    stop: tuple[str, ...] = ()
+    top_logprobs: int | None = None  # alternatives a token; `None` = no log probabilities
+    temperature: float | None = None
+    seed: int | None = None
+    rendered: str | None = None  # the prompt, when only that was asked for
+    echo: dict[str, Any] = field(default_factory=dict)  # what /v1/responses repeats of the request
 
 
-def read(api: Api, body: bytes, models: dict[str, Model]) -> Ask:
-    """Read a request's body; Refused with Ollama's status and words."""
-    try:
-        fields = gojson.decode(body)
-        return _READERS[api](api, fields, models)
-    except ValueError as error:
-        raise Refused(400, str(error), early=True) from None
-
-
-def _find(name: str, models: dict[str, Model]) -> Model:
+def find(name: str, models: dict[str, Model], verb: str) -> Model:
+    """The model of that name; Refused if there is none, or it only makes embeddings."""
     model = models.get(full_name(name))
     if model is None:
         raise Refused(404, f"model '{name}' not found")
+    if "embedding" in model.capabilities:
+        raise Refused(400, f'"{name}" does not support {verb}')
     return model
 
 
 def keep_alive(value: Any) -> int | None:
-    """A keep_alive as ns, negative = for ever, `None` = none given; ValueError with Go's words."""
+    """A keep-alive in any of its forms, ns; ValueError with Go's words."""
     if value is None:
         return None
     if isinstance(value, str):
@@ -68,124 +94,124 @@ def keep_alive(value: Any) -> int | None:
     raise ValueError(f"json: cannot unmarshal {gojson.kind(value)} into Go struct field .keep_alive")
 
 
-def _check_options(options: dict[str, Any]) -> None:
+def check_options(options: dict[str, Any]) -> None:
     """Options of a wrong type are a 500 in Ollama, and unknown ones are ignored."""
-    for names, go_type in ((_FLOAT_OPTIONS, "float32"), (_INT_OPTIONS, "integer")):
-        for name in names:
-            if name in options and gojson.kind(options[name]) != "number":
+    for go_type, names in _OPTION_TYPES.items():
+        for name in names.split():
+            if options.get(name) is not None and gojson.kind(options[name]) != _JSON_KINDS[go_type]:
                 raise Refused(500, f'option "{name}" must be of type {go_type}')
+    stop = options.get("stop")
+    if stop is not None and not isinstance(stop, list):
+        raise Refused(500, 'option "stop" must be of type array')
+    if stop and not all(isinstance(one, str) for one in stop):
+        raise Refused(500, 'option "stop" must be of an array of strings')
 
 
-def _native_thinks(think: Any, name: str, model: Model) -> bool:
+def native_thinks(think: Any, name: str, model: Model) -> bool:
+    """Whether the model is to think; ValueError or Refused if that cannot be asked."""
     if think is not None and not isinstance(think, bool | str):
         raise ValueError('think must be a boolean or string ("high", "medium", "low", "max", true, or false)')
     if isinstance(think, str) and think not in _LEVELS:
         raise ValueError(f'invalid think value: "{think}" (must be "high", "medium", "low", "max", true, or false)')
     if think and not model.thinks:
         raise Refused(400, f'"{name}" does not support thinking')
-    return model.thinks and think is not False
+    return model.thinks and (think is not False or model.path == "harmony")  # gpt-oss cannot but think
 
 
-def _messages_text(messages: list[Any], *, parts: bool) -> tuple[str, int]:
-    """All that the messages say, and how many they are; ValueError when one is malformed."""
-    said: list[str] = []
-    for message in messages:
-        if not isinstance(message, dict):
-            raise ValueError(f"json: cannot unmarshal {gojson.kind(message)} into Go value of type api.Message")
-        content = message.get("content")
-        if isinstance(content, list) and parts:
-            content = "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
-        if content is not None and not isinstance(content, str):
-            raise ValueError(
-                f"json: cannot unmarshal {gojson.kind(content)} into Go struct field Alias.content of type string"
-            )
-        earlier = message.get("thinking") or message.get("reasoning") or ""
-        said.append(f"{message.get('role', '')}\x1f{earlier}{content or ''}")
-    return "\x1e".join(said), len(said)
+def output_format(value: Any) -> Any:
+    """ "json", a schema or `None`; Refused if it is neither."""
+    if value in (None, "", "json") or isinstance(value, dict):
+        return value or None
+    raw = gojson.quote(json.dumps(value, separators=(",", ":")))
+    raise Refused(500, f'invalid format: {raw}; expected "json" or a valid JSON Schema object')
 
 
-def _count(text: str) -> int:
-    """Tokens of joined messages: the marks and role names between them are the template's."""
-    return sum(tokens.count_tokens(part.partition("\x1f")[2]) for part in text.split("\x1e"))
+def nested(message: str) -> str:
+    """An error of the model's own server, as Ollama hands it on: JSON in a string."""
+    error = {"code": 400, "message": message, "type": "invalid_request_error"}
+    return json.dumps({"error": error}, separators=(",", ":"))
 
 
-def _native_limit(options: dict[str, Any]) -> int | None:
-    limit = int(options.get("num_predict") or 0)
-    return limit if limit > 0 else None  # 0 and -1 mean no limit
-
-
-def _native_chat(api: Api, body: dict[str, Any], models: dict[str, Model]) -> Ask:
-    gojson.check_types(
-        body, "ChatRequest", {"model": "string", "messages": "array", "stream": "bool", "options": "object"}
-    )
-    keep_alive_ns = keep_alive(body.get("keep_alive"))
-    name = body.get("model") or ""
-    if not name:
-        raise ValueError("model is required")
-    text, number = _messages_text(body.get("messages") or [], parts=False)
-    model = _find(name, models)
-    thinks = _native_thinks(body.get("think"), name, model)
-    if body.get("tools"):
+def check_tools(model: Model, name: str, tools: Any, *, logprobs: bool) -> tuple[dict[str, Any], ...]:
+    """The functions that the model may call; Refused if it cannot."""
+    if not tools:
+        return ()
+    if "tools" not in model.capabilities:
         raise Refused(400, f"registry.ollama.ai/library/{full_name(name)} does not support tools")
-    options = body.get("options") or {}
-    _check_options(options)
-    return Ask(
-        api, name, model, text, tokens.TEMPLATE_TOKENS + tokens.MESSAGE_TOKENS * number + _count(text),
-        _native_limit(options), body.get("stream") is not False, thinks, keep_alive_ns, only_loads=not number,
-    )  # fmt: skip
+    if logprobs and model.path == "N":
+        raise Refused(400, nested("logprobs is not supported with tools + stream"), late=True)
+    return tuple(tool.get("function") or {} for tool in tools)
 
 
-def _native_generate(api: Api, body: dict[str, Any], models: dict[str, Model]) -> Ask:
-    strings = dict.fromkeys(("model", "prompt", "system", "suffix", "template"), "string")
-    gojson.check_types(body, "GenerateRequest", {**strings, "stream": "bool", "raw": "bool", "options": "object"})
-    keep_alive_ns = keep_alive(body.get("keep_alive"))
-    name = body.get("model") or ""
-    model = _find(name, models)
-    thinks = _native_thinks(body.get("think"), name, model)
-    if body.get("suffix"):
-        raise Refused(400, f"registry.ollama.ai/library/{full_name(name)} does not support insert")
-    options = body.get("options") or {}
-    _check_options(options)
-    prompt, system, raw = body.get("prompt") or "", body.get("system") or "", bool(body.get("raw"))
-    overhead = tokens.BOS_TOKENS if raw else tokens.TEMPLATE_TOKENS + tokens.MESSAGE_TOKENS * (2 if system else 1)
-    context = body.get("context") if isinstance(body.get("context"), list) else None
-    counted = tokens.count_tokens(prompt) + tokens.count_tokens(system) + len(context or [])
-    text = f"{system}\x1e{prompt}\x1e{context}" if system or context else prompt
-    return Ask(
-        api, name, model, text, overhead + counted, _native_limit(options), body.get("stream") is not False, thinks,
-        keep_alive_ns, raw=raw, only_loads=not prompt,
-    )  # fmt: skip
+def check_images(model: Model, said: list[Said]) -> None:
+    """Refused if there is an image and the model cannot see."""
+    if any(one.images for one in said) and "vision" not in model.capabilities:
+        message = "Multimodal data provided, but model does not support multimodal requests."
+        raise Refused(400, nested(message), late=True)
 
 
-def _openai(api: Api, body: dict[str, Any], models: dict[str, Model]) -> Ask:
-    struct = "ChatCompletionRequest" if api == "v1_chat" else "CompletionRequest"
-    types = {"model": "string", "stream": "bool", "max_tokens": "number", "stream_options": "object"}
-    gojson.check_types(body, struct, types | ({"messages": "array"} if api == "v1_chat" else {"prompt": "string"}))
-    effort = body.get("reasoning_effort") or (body.get("reasoning") or {}).get("effort")
-    if effort is not None and effort not in _EFFORTS:
-        words = ", ".join(f'"{one}"' for one in _EFFORTS[:-1])
-        raise ValueError(f'invalid reasoning value: "{effort}" (must be {words}, or "none")')
-    if api == "v1_chat":
-        if not body.get("messages"):
-            raise ValueError("[] is too short - 'messages'")
-        text, number = _messages_text(body["messages"], parts=True)
-        prompt_tokens = tokens.TEMPLATE_TOKENS + tokens.MESSAGE_TOKENS * number + _count(text)
-    else:
-        text = body.get("prompt") or ""
-        prompt_tokens = tokens.TEMPLATE_TOKENS + tokens.MESSAGE_TOKENS + tokens.count_tokens(text)
-    name = body.get("model") or ""
-    if not name:
-        raise Refused(400, "model is required")
-    model = _find(name, models)
-    if effort not in (None, "none") and not model.thinks:
-        raise Refused(400, f'"{name}" does not support thinking')
-    # max_completion_tokens is ignored, as Ollama does: only max_tokens limits.
-    limit = body.get("max_tokens") or 0
-    include_usage = (body.get("stream_options") or {}).get("include_usage") is True
-    return Ask(
-        api, name, model, text, prompt_tokens, int(limit) if limit > 0 else None, body.get("stream") is True,
-        model.thinks and effort != "none", include_usage=include_usage,
-    )  # fmt: skip
+def wants_call(tools: tuple[dict[str, Any], ...], said: list[Said]) -> tuple[dict[str, Any], ...]:
+    """The tools, unless the last message is what one of them said: the model then answers in text."""
+    return () if said and said[-1].role == "tool" else tools
 
 
-_READERS = {"chat": _native_chat, "generate": _native_generate, "v1_chat": _openai, "v1_completions": _openai}
+def joined(said: list[Said]) -> str:
+    """All that was said, as one text."""
+    return "\x1e".join(f"{one.role}\x1f{one.text}" for one in said)
+
+
+def fit(
+    said: list[Said],
+    overhead: int,
+    model: Model,
+    options: dict[str, Any],
+    settings: Settings,
+    body: dict[str, Any],
+) -> dict[str, Any]:
+    """What context and limits make of a prompt: Ask's prompt_tokens, limit, room and context_tokens.
+
+    A prompt that is too long loses its oldest messages, and its text beyond half of the context: nobody is told.
+    Refused if `truncate` in the body forbids that.
+    """
+    cuts, shifts = body.get("truncate") is not False, body.get("shift") is not False
+    wanted = int(options.get("num_ctx") or 0) or (
+        model.context_tokens if settings.openai_only else settings.context_tokens
+    )
+    context = max(_LEAST_CONTEXT_TOKENS, min(wanted, model.context_tokens))
+    counts = [one.tokens + tokens.MESSAGE_TOKENS for one in said if one.role in _ROLES]
+    prompt = overhead + sum(counts) if counts else 1
+    if prompt > context and not cuts:
+        message = f"request ({prompt} tokens) exceeds the available context size ({context} tokens), try increasing it"
+        kind = {"type": "exceed_context_size_error", "n_prompt_tokens": prompt, "n_ctx": context}
+        error = {"code": 400, "message": message, **kind}
+        raise Refused(400, json.dumps({"error": error}, separators=(",", ":")))
+    kept = [one for one in said if one.role in _ROLES]
+    while prompt > context and len(kept) > 1:
+        oldest = next((place for place, one in enumerate(kept[:-1]) if one.role != "system"), None)
+        if oldest is None:
+            break
+        prompt -= kept.pop(oldest).tokens + tokens.MESSAGE_TOKENS
+    if prompt > context:
+        prompt = context // 2 + 3
+    if model.fault.cuts_prompt:
+        prompt = max(1, prompt // 4)
+    limit = int(options.get("num_predict") or 0)
+    room: int | None = max(1, context - prompt)
+    if shifts and limit != 0:
+        room = None if limit > 0 else _ENDLESS_CONTEXTS * wanted
+    return {
+        "prompt_tokens": prompt,
+        "limit": limit if limit > 0 else None,
+        "room": room,
+        "context_tokens": int(options["num_ctx"]) if options.get("num_ctx") else None,
+    }
+
+
+def common(options: dict[str, Any]) -> dict[str, Any]:
+    """Ask's fields that are options everywhere."""
+    seed, temperature = options.get("seed"), options.get("temperature")
+    return {
+        "stop": tuple(one for one in options.get("stop") or () if one),
+        "temperature": None if temperature is None else float(temperature),
+        "seed": None if seed is None else int(seed),
+    }

@@ -4,15 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from time import gmtime, strftime
-from typing import Any, Literal
+from typing import Any
 
-from simulator.faults import FAULTS, SOUND, Fault
+from simulator.faults import FAULTS, SOUND, Capability, Fault, OutputPath
 from simulator.names import full_name as full_name
-
-Capability = Literal["completion", "thinking", "tools", "vision", "insert", "embedding"]
-# How Ollama makes text, thinking and tool calls of what the model says: G = a Go template, N = native, the model file's
-# own chat template, B = a built-in parser (qwen3), harmony = that of gpt-oss.
-OutputPath = Literal["G", "N", "B", "harmony"]
 
 MODIFIED_S = 1_795_424_000  # a fixed date: the listing of a simulator should not change from run to run
 _SIZE_BYTES, _EMBEDDER_BYTES = 800_000_000, 46_000_000
@@ -72,7 +67,7 @@ def named(name: str, size_bytes: int | None = None) -> Model:
 def catalogue(sizes_bytes: Mapping[str, int | None]) -> dict[str, Model]:
     """The models by full name: the given ones with their sizes (`None` = a usual one), then one a fault."""
     sound = [named(name, size_bytes) for name, size_bytes in sizes_bytes.items()]
-    faulty = [Model(f"{name}:latest", fault=fault) for name, fault in FAULTS.items()]
+    faulty = [Model(f"{name}:latest", fault.able, fault.path, fault) for name, fault in FAULTS.items()]
     return {model.name: model for model in (*sound, *faulty)}
 
 

@@ -3,19 +3,34 @@
 from simulator import gojson
 from simulator.ask import Ask
 from simulator.engine import Timing
-from simulator.faults import DIED
 from simulator.models import rfc3339
-from simulator.plan import Kind, Line, Plan, Style, context_ids
+from simulator.plan import Kind, Line, Plan, Style
+from simulator.tokens import context_ids
+from simulator.tools import Call
 
 STREAM_TYPE = b"application/x-ndjson"
 WHOLE_TYPE = b"application/json; charset=utf-8"
 
-STYLES = {"chat": Style(), "generate": Style(tags_as_empty=True)}
+STYLES = {"chat": Style(native=True), "generate": Style(tags_as_empty=True, native=True)}
 
 
 def error_body(message: str) -> bytes:
     """An answer with an error status."""
     return gojson.encode({"error": message})
+
+
+def rendered(ask: Ask, wall_ns: int) -> bytes:
+    """The answer to who only wants to see the prompt."""
+    said = '"message":{"role":"","content":""}' if ask.api == "chat" else '"response":""'
+    prompt = gojson.quote(ask.rendered or "")
+    head = f'{{"model":{gojson.quote(ask.name)},"created_at":"{rfc3339(wall_ns)}"'
+    return f'{head},{said},"done":false,"_debug_info":{{"rendered_template":{prompt}}}}}'.encode()
+
+
+def _calls(calls: tuple[Call, ...]) -> str:
+    return gojson.encode(
+        [{"id": c.id, "function": {"index": c.index, "name": c.name, "arguments": c.arguments}} for c in calls]
+    ).decode()
 
 
 class Native:
@@ -29,15 +44,16 @@ class Native:
         self._head = f'{{"model":{gojson.quote(ask.name)},"created_at":"'
         self._counted = not ask.model.fault.hides_counts
 
-    def _said(self, text: str, thinking: str) -> str:
+    def _said(self, text: str, thinking: str, calls: tuple[Call, ...] = ()) -> str:
         """The fields that bear the text."""
         thought = f',"thinking":{gojson.quote(thinking)}' if thinking else ""
         if self._chat:
-            return f'"message":{{"role":"assistant","content":{gojson.quote(text)}{thought}}}'
+            called = f',"tool_calls":{_calls(calls)}' if calls else ""
+            return f'"message":{{"role":"assistant","content":{gojson.quote(text)}{thought}{called}}}'
         return f'"response":{gojson.quote(text)}{thought}'
 
-    def _object(self, wall_ns: int, text: str, thinking: str, rest: str) -> bytes:
-        return f'{self._head}{rfc3339(wall_ns)}",{self._said(text, thinking)},{rest}}}'.encode()
+    def _object(self, wall_ns: int, said: str, rest: str) -> bytes:
+        return f'{self._head}{rfc3339(wall_ns)}",{said},{rest}}}'.encode()
 
     def opening(self) -> tuple[bytes, Kind] | None:
         """What a stream begins with before its first token: nothing, not even the response's head."""
@@ -45,47 +61,60 @@ class Native:
 
     def line(self, line: Line, wall_ns: int) -> bytes:
         """One line of a stream."""
-        if line.kind == "thinking":
-            return self._object(wall_ns, "", line.text, '"done":false') + b"\n"
-        return self._object(wall_ns, line.text, "", '"done":false') + b"\n"
+        thinking = line.kind == "thinking"
+        rest = '"done":false'
+        calls: tuple[Call, ...] = ()
+        if line.more is not None:
+            calls = line.more.calls
+            rest += f',"logprobs":[{",".join(line.more.logprobs)}]' if line.more.logprobs else ""
+        said = self._said("" if thinking else line.text, line.text if thinking else "", calls)
+        return self._object(wall_ns, said, rest) + b"\n"
 
-    def _done(self, timing: Timing) -> str:
+    def _done(self, timing: Timing, logprobs: tuple[str, ...] = ()) -> str:
         """The fields of a completed answer from `done` on. What is 0 would be absent, and nothing here is ever 0."""
         ask, plan = self._ask, self._plan
         context = ""
+        # After a first run its words are in the second one's prompt.
+        prompt_tokens, answer_tokens = ask.prompt_tokens + plan.first_run_tokens, plan.counted_tokens
         if not self._chat and not ask.raw:
-            ids = context_ids(plan.tape_start, ask.prompt_tokens + plan.output_tokens)
-            context = f',"context":[{ids}]'
-        prompt = f'"prompt_eval_count":{ask.prompt_tokens},' if self._counted else ""
-        answer = f'"eval_count":{plan.output_tokens},' if self._counted else ""
+            context = f',"context":[{context_ids(plan.tape_start, prompt_tokens + answer_tokens)}]'
+        prompt = f'"prompt_eval_count":{prompt_tokens},' if self._counted else ""
+        answer = f'"eval_count":{answer_tokens},' if self._counted else ""
+        eval_ns = timing.eval_ns
+        if plan.first_run_tokens:
+            eval_ns = max(1000, eval_ns * (answer_tokens - 1) // (plan.output_tokens - 1))
+        told = f',"logprobs":[{",".join(logprobs)}]' if logprobs else ""
+        early, late = (told, "") if self._chat else ("", told)
         return (
-            f'"done":true,"done_reason":"{plan.reason}"{context},"total_duration":{timing.total_ns},'
+            f'"done":true,"done_reason":"{plan.reason}"{early}{context},"total_duration":{timing.total_ns},'
             f'"load_duration":{timing.load_ns},{prompt}"prompt_eval_duration":{timing.prompt_ns},'
-            f'{answer}"eval_duration":{timing.eval_ns}'
+            f'{answer}"eval_duration":{eval_ns}{late}'
         )
 
     def final(self, timing: Timing, wall_ns: int) -> bytes:
         """The done line of a stream."""
-        return self._object(wall_ns, "", "", self._done(timing)) + b"\n"
+        said = self._said(self._plan.last_text, "", self._plan.last_calls)
+        return self._object(wall_ns, said, self._done(timing)) + b"\n"
 
     def whole(self, timing: Timing, wall_ns: int) -> bytes:
         """The answer that is not streamed."""
-        rest = '"done":false' if self._ask.model.fault.no_done_line else self._done(timing)
-        return self._object(wall_ns, self._plan.joined("text"), self._plan.joined("thinking"), rest)
+        plan = self._plan
+        rest = '"done":false' if plan.undone else self._done(timing, plan.logprobs())
+        return self._object(wall_ns, self._said(plan.joined("text"), plan.joined("thinking"), plan.calls()), rest)
 
     def loaded(self, wall_ns: int) -> bytes:
         """The answer to an empty request, which loads the model, or with a keep-alive of 0 unloads it."""
         reason = "unload" if self._ask.keep_alive_ns == 0 else "load"
-        return self._object(wall_ns, "", "", f'"done":true,"done_reason":"{reason}"')
+        return self._object(wall_ns, self._said("", ""), f'"done":true,"done_reason":"{reason}"')
 
-    def broken(self) -> bytes:
-        """The last line of a stream whose model died."""
-        return error_body(DIED) + b"\n"
+    def broken(self, message: str) -> bytes:
+        """The last line of a stream whose model died, or said what cannot be understood."""
+        return error_body(message) + b"\n"
 
     def garbage(self) -> bytes:
         """A line that is not JSON."""
         return f"{self._head}2026-11-23T08:5\n".encode()
 
-    def failed(self) -> bytes:
-        """The body of status 500, when the model died and nothing was sent yet."""
-        return error_body(DIED)
+    def failed(self, message: str) -> bytes:
+        """The body of status 500, when nothing was sent yet."""
+        return error_body(message)

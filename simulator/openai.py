@@ -3,8 +3,8 @@
 from simulator import gojson
 from simulator.ask import Ask
 from simulator.engine import Timing
-from simulator.faults import DIED
 from simulator.plan import Kind, Line, Plan, Style
+from simulator.tools import Call
 
 STREAM_TYPE = b"text/event-stream"
 WHOLE_TYPE = b"application/json"
@@ -22,6 +22,17 @@ def error_body(status: int, message: str, *, early: bool = False, kind: str | No
     """An error object; `kind` overrides the type that Ollama gives the status."""
     error = {"message": message, "type": kind or _ERROR_TYPES.get(status, "api_error"), "param": None, "code": None}
     return gojson.encode({"error": error}) + (b"" if early else b"\n")
+
+
+def _logprobs(entries: tuple[str, ...]) -> str:
+    return f',"logprobs":{{"content":[{",".join(entries)}]}}' if entries else ""
+
+
+def _calls(calls: tuple[Call, ...]) -> str:
+    functions = [(c, {"name": c.name, "arguments": c.text()}) for c in calls]
+    return gojson.encode(
+        [{"id": c.id, "index": c.index, "type": "function", "function": function} for c, function in functions]
+    ).decode()
 
 
 class OpenAI:
@@ -48,13 +59,13 @@ class OpenAI:
             self._head = f'data: {self._identity}"{self._created}"choices":'
             self._tail = f",{self._name}{tail}}}\n\n"
 
-    def _delta(self, fields: str, finish: str = "null") -> str:
+    def _delta(self, fields: str, finish: str = "null", logprobs: str = "") -> str:
         if not self._chat:
-            return f'{self._head}[{{{fields},"index":0,"finish_reason":{finish}}}]{self._tail}'
+            return f'{self._head}[{{{fields},"index":0,"finish_reason":{finish}{logprobs}}}]{self._tail}'
         if not self._role_told and finish == "null":
             self._role_told = True
             fields = f'"role":"assistant",{fields}'
-        return f'{self._head}[{{"index":0,"delta":{{{fields}}},"finish_reason":{finish}}}]{self._tail}'
+        return f'{self._head}[{{"index":0,"delta":{{{fields}}},"finish_reason":{finish}{logprobs}}}]{self._tail}'
 
     def opening(self) -> tuple[bytes, Kind] | None:
         """What a stream begins with before prefill: nothing with Ollama, the response's head and a role with others."""
@@ -64,21 +75,35 @@ class OpenAI:
 
     def line(self, line: Line, wall_ns: int) -> bytes:
         """One event of a stream."""
+        more = ""
+        if line.more is not None:
+            more = _logprobs(line.more.logprobs)
+            if line.more.calls:
+                return self._delta(f'"content":"","tool_calls":{_calls(line.more.calls)}', logprobs=more).encode()
         if not self._chat:
-            return self._delta(f'"text":{gojson.quote(line.text)}').encode()
+            return self._delta(f'"text":{gojson.quote(line.text)}', logprobs=more).encode()
         if line.kind == "thinking":
-            return self._delta(f'"content":"","reasoning":{gojson.quote(line.text)}').encode()
-        return self._delta(f'"content":{gojson.quote(line.text)}').encode()
+            return self._delta(f'"content":"","reasoning":{gojson.quote(line.text)}', logprobs=more).encode()
+        return self._delta(f'"content":{gojson.quote(line.text)}', logprobs=more).encode()
 
     def _usage(self) -> str:
-        prompt, answer = self._ask.prompt_tokens, self._plan.output_tokens
+        plan = self._plan
+        prompt, answer = self._ask.prompt_tokens + plan.first_run_tokens, plan.counted_tokens
         return f'"usage":{{"prompt_tokens":{prompt},"completion_tokens":{answer},"total_tokens":{prompt + answer}}}'
+
+    def _finish(self) -> str:
+        """The finish reason, quoted; `length` also when a call was sent before the limit came."""
+        plan = self._plan
+        return '"tool_calls"' if plan.reason == "stop" and plan.calls() else f'"{plan.reason}"'
 
     def final(self, timing: Timing, wall_ns: int) -> bytes:
         """Finish reason, usage if it was asked for, and the end mark: they leave together, as with the real one."""
-        finish = f'"{self._plan.reason}"'
-        said = self._delta('"content":""') if self._chat and not self._role_told else ""
-        said += self._delta("", finish) if self._chat else self._delta('"text":""', finish)
+        plan, said = self._plan, ""
+        if plan.last_calls:
+            said = self._delta(f'"content":"","tool_calls":{_calls(plan.last_calls)}')
+        elif plan.last_text or (self._chat and not self._role_told):
+            said = self._delta(f'"{"content" if self._chat else "text"}":{gojson.quote(plan.last_text)}')
+        said += self._delta("" if self._chat else '"text":""', self._finish())
         if self._ask.include_usage and self._counted:
             if self._chat:
                 said += f"{self._head}[],{self._usage()}}}\n\n"
@@ -88,22 +113,24 @@ class OpenAI:
 
     def whole(self, timing: Timing, wall_ns: int) -> bytes:
         """The answer that is not streamed."""
-        finish, usage = f'"{self._plan.reason}"', f",{self._usage()}"
-        if self._ask.model.fault.no_done_line:
+        plan = self._plan
+        finish, usage = self._finish(), f",{self._usage()}"
+        if plan.undone:
             finish, usage = "null", _ZERO_USAGE
         if not self._counted:
             usage = ""
-        text, thinking = gojson.quote(self._plan.joined("text")), self._plan.joined("thinking")
+        text, thinking, calls = gojson.quote(plan.joined("text")), plan.joined("thinking"), plan.calls()
         if self._chat:
-            thought = f',"reasoning":{gojson.quote(thinking)}' if thinking else ""
-            said = f'"index":0,"message":{{"role":"assistant","content":{text}{thought}}}'
+            more = f',"reasoning":{gojson.quote(thinking)}' if thinking else ""
+            more += f',"tool_calls":{_calls(calls)}' if calls else ""
+            said = f'"index":0,"message":{{"role":"assistant","content":{text}{more}}}'
         else:
             said = f'"text":{text},"index":0'
-        choices = f'"choices":[{{{said},"finish_reason":{finish}}}]'
+        choices = f'"choices":[{{{said},"finish_reason":{finish}{_logprobs(plan.logprobs())}}}]'
         return f'{self._identity}"{self._created}{self._name},{choices}{usage}}}\n'.encode()
 
-    def broken(self) -> bytes:
-        """The last event of a stream whose model died: Ollama loses the error's text here."""
+    def broken(self, message: str) -> bytes:
+        """The last event of a stream whose model died, or said what cannot be understood: the error's text is lost."""
         nameless = self._head.replace(self._name, '"model":"","system_fingerprint":"fp_ollama"')
         fields = '"delta":{"content":""}' if self._chat else '"text":""'
         tail = "}\n\n" if self._chat else ',"model":"","system_fingerprint":"fp_ollama"}\n\n'
@@ -117,6 +144,6 @@ class OpenAI:
         """Never said: /v1 has no request that only loads."""
         raise AssertionError("/v1 has no request that only loads")
 
-    def failed(self) -> bytes:
-        """The body of status 500, when the model died and nothing was sent yet."""
-        return error_body(500, DIED)
+    def failed(self, message: str) -> bytes:
+        """The body of status 500, when nothing was sent yet."""
+        return error_body(500, message)

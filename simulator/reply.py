@@ -17,6 +17,9 @@ from simulator.protocol import HoldingTransport
 from simulator.settings import NS_PER_S
 from simulator.truth import Ledger, Record
 
+# What leaves at one time: one chunk, or several.
+Events = bytes | tuple[bytes, ...]
+
 
 class Dialect(Protocol):
     """How one API words an answer; see `ollama.Native` and `openai.OpenAI`."""
@@ -25,13 +28,13 @@ class Dialect(Protocol):
     whole_type: bytes
 
     def opening(self) -> tuple[bytes, Kind] | None: ...
-    def line(self, line: Line, wall_ns: int) -> bytes: ...
-    def final(self, timing: Timing, wall_ns: int) -> bytes: ...
+    def line(self, line: Line, wall_ns: int) -> Events: ...
+    def final(self, timing: Timing, wall_ns: int) -> Events: ...
     def whole(self, timing: Timing, wall_ns: int) -> bytes: ...
     def loaded(self, wall_ns: int) -> bytes: ...
-    def broken(self) -> bytes: ...
+    def broken(self, message: str) -> Events: ...
     def garbage(self) -> bytes: ...
-    def failed(self) -> bytes: ...
+    def failed(self, message: str) -> bytes: ...
 
 
 def run_now(sending: Coroutine[Any, Any, None]) -> None:
@@ -75,6 +78,13 @@ class Exchange:
         self.transport.release()
         return before_ns, time.time_ns()
 
+    def chunk(self, status: int, content_type: bytes, body: bytes) -> None:
+        """Answer with one chunk, as a stream that ends at once."""
+        self.transport.hold()
+        self.start(status, content_type)
+        self.body(body, last=True)
+        self.transport.release()
+
 
 class Reply:
     """The engine's sink for one generation request."""
@@ -99,6 +109,8 @@ class Reply:
         fault = ask.model.fault
         strikes = fault.ends or fault.stalls or fault.garbage or fault.no_done_line
         self._strikes_at = faults.middle_token(plan.output_tokens) if strikes else 0
+        if plan.undone and not fault.no_done_line:
+            self._strikes_at = plan.output_tokens
         stall_ns = round(engine.settings.stall_s * NS_PER_S)
         self.job = Job(
             ask.model,
@@ -110,6 +122,7 @@ class Reply:
             stall_ns if fault.slow_headers else 0,
             answer=f"\x1eassistant\x1f{plan.joined('thinking')}{plan.joined('text')}" if ask.api != "generate" else "",
             arrived_ns=record.read_ns - wall_minus_clock_ns,
+            context_tokens=ask.context_tokens,
         )
         self._stall_ns = stall_ns
 
@@ -140,11 +153,15 @@ class Reply:
         record.end = "complete"
         if self._ask.only_loads:
             self.answer_load(due_wall_ns)
-        elif self._ask.stream:
+        elif not self._ask.stream:
+            self._write_whole(self._dialect.whole(timing, time.time_ns()), due_wall_ns)
+        elif self._plan.error is not None:
+            record.end = "fault"
+            self._write(self._dialect.broken(self._plan.error), 0, "final", due_wall_ns, last=True)
+        else:
+            record.text_chars += len(self._plan.last_text)
             body = self._dialect.final(timing, time.time_ns())
             self._write(body, record.output_tokens - self._told_tokens, "final", due_wall_ns, last=True)
-        else:
-            self._write_whole(self._dialect.whole(timing, time.time_ns()), due_wall_ns)
 
     def answer_load(self, due_wall_ns: int) -> None:
         """Answer an empty request."""
@@ -173,15 +190,19 @@ class Reply:
         if fault.ends == "reset":
             self._transport.reset()
         elif fault.ends == "error":
-            self._write(self._dialect.broken(), 0, "final", due_wall_ns, last=True)
+            self._write(self._dialect.broken(faults.DIED), 0, "final", due_wall_ns, last=True)
         else:
             self._write(b"", 0, "final", due_wall_ns, last=True)
         self._engine.cancel(self.job)
         return True
 
-    def _write(self, body: bytes, tokens: int, kind: Kind, due_wall_ns: int, *, last: bool = False) -> None:
+    def _write(self, body: Events, tokens: int, kind: Kind, due_wall_ns: int, *, last: bool = False) -> None:
         """Write one chunk of a stream, the response's head with the first one."""
         exchange = self._exchange
+        if isinstance(body, tuple):
+            for piece in body[:-1]:
+                self._write(piece, 0, kind, due_wall_ns)
+            body = body[-1]
         if self._started:
             before_ns = time.time_ns()
             exchange.body(body, last=last)
@@ -211,10 +232,11 @@ class Reply:
         fault, record, exchange = self._ask.model.fault, self._record, self._exchange
         status, kind = 200, self._dialect.whole_type
         record.text_chars = len(self._plan.joined("text")) + len(self._plan.joined("thinking"))
-        if fault.ends or fault.garbage or fault.no_done_line:
+        error = faults.DIED if fault.ends == "error" else self._plan.error
+        if fault.ends or fault.garbage or self._plan.undone or error:
             record.end = "fault"
-        if fault.ends == "error":
-            status, body, record.text_chars = 500, self._dialect.failed(), 0
+        if error:
+            status, body, record.text_chars = 500, self._dialect.failed(error), 0
         elif fault.garbage:
             body = self._dialect.garbage()
         elif fault.ends == "truncate":

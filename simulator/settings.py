@@ -49,6 +49,7 @@ class Settings:
     prefill_tps: float = 4000.0
     decode_tps: float = 50.0
     slowdown: float = 0.02
+    context_tokens: int = 4096
     output_tokens: float = 120.0
     output_cv: float = 0.5
     merge: float = 0.03
@@ -56,7 +57,6 @@ class Settings:
     cache_tokens: int = 1_000_000
     memory_bytes: int | None = None
     max_loaded_models: int | None = None
-    context_tokens: int = 4096
     vram: float = 0.0
     registry: bool = False
     cached_tokens_in_usage: bool = False

@@ -9,7 +9,7 @@ from hashlib import blake2b
 # One token for every CJK character: Han, kana, Hangul and their full-width punctuation.
 _CJK = re.compile(r"[⺀-〿぀-ヿ㐀-䶿一-鿿가-힯豈-﫿＀-￯]")
 _CHARACTERS_PER_TOKEN = 4
-_LONGEST = 32_768
+LONGEST = 32_768
 
 TEMPLATE_TOKENS = 8
 MESSAGE_TOKENS = 4
@@ -40,7 +40,7 @@ def natural_length_tokens(key: int, mean_tokens: float, cv: float) -> int:
     """
     sigma = math.sqrt(math.log1p(cv * cv))
     mu = math.log(mean_tokens) - sigma * sigma / 2
-    return min(max(2, round(random.Random(key).lognormvariate(mu, sigma))), _LONGEST)
+    return min(max(2, round(random.Random(key).lognormvariate(mu, sigma))), LONGEST)
 
 
 _ENGLISH = """\
@@ -49,6 +49,7 @@ there we can out other were all your when up use word how said an each she which
 many then them would write like so these her long make thing see him two has look more day could go come did my
 sound no most number who over know water than call first people may down side been now find any new work part take
 get place made live where after back little only round man year came show every good me give our under name"""
+ENGLISH = tuple(dict.fromkeys(_ENGLISH.split()))
 _CHINESE = """\
 我们 今天 天气 很 好 他 她 在 学校 读 书 一个 人 的 时候 城市 里 有 很多 树 和 花 可以 看到 山 水
 因为 所以 但是 如果 大家 都 喜欢 这 本 故事 明天 再 来 说 话 工作 生活 时间 问题 方法 需要 开始 已经
@@ -83,3 +84,8 @@ def merge_tape(seed: int, share: float) -> tuple[int, ...]:
     """How many tokens the line that begins at a place of the tape holds: nearly always 1, else 2 to 4."""
     rng = random.Random(f"merge {seed}")
     return tuple(rng.randint(2, 4) if rng.random() < share else 1 for _ in range(_TAPE_TOKENS))
+
+
+def context_ids(start: int, count: int) -> str:
+    """`count` token ids of a made-up vocabulary, joined by commas: the `context` that /api/generate hands back."""
+    return ",".join(str(1000 + (start + step * 7919) % 250_000) for step in range(count))

@@ -193,8 +193,9 @@ def test_max_completion_tokens_is_ignored(sim: Simulator) -> None:
 
 def test_the_same_prompt_has_the_same_answer_streamed_or_not(sim: Simulator) -> None:
     prompt = "为什么天空是蓝色的?"
-    streamed = sim.generate(prompt, limit=0).lines()
-    whole = sim.generate(prompt, limit=0, stream=False).json()
+    options = {"temperature": 0}
+    streamed = sim.generate(prompt, options=options).lines()
+    whole = sim.generate(prompt, options=options, stream=False).json()
     assert "".join(line["response"] for line in streamed) == whole["response"]
     assert streamed[-1]["eval_count"] == whole["eval_count"]
     assert re.search("[一-鿿]", whole["response"])

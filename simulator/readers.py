@@ -1,0 +1,20 @@
+"""Which reader reads which request."""
+
+from simulator import ask_native, ask_v1, gojson
+from simulator.ask import Api, Ask, Refused
+from simulator.models import Model
+from simulator.settings import Settings
+
+
+def read(api: Api, body: bytes, models: dict[str, Model], settings: Settings) -> Ask:
+    """Read a request's body; Refused with Ollama's status and words."""
+    try:
+        fields = gojson.decode(body)
+        if api == "chat":
+            return ask_native.chat(fields, models, settings)
+        if api == "generate":
+            return ask_native.generate(fields, models, settings)
+        others = {"v1_messages": ask_v1.messages, "v1_responses": ask_v1.responses}
+        return others.get(api, ask_v1.openai)(api, fields, models, settings)
+    except ValueError as error:
+        raise Refused(400, str(error), early=True) from None
