@@ -250,3 +250,12 @@ def test_what_is_remembered_is_bounded_and_beginnings_stay_longest() -> None:
     memory.remember("b" * 128)
     assert memory.cached_tokens("b" * 128, 32) == 31
     assert memory.cached_tokens("a" * 256, 64) == 32
+
+
+def test_the_latest_to_expire_is_listed_first() -> None:
+    world = World(SLOW)
+    for name, keep_alive_ns in (("short", 2000 * MS), ("for ever", -1), ("long", 60_000 * MS)):
+        world.job(name, model=name, output=0, keep_alive_ns=keep_alive_ns)
+    world.run(1600)
+    assert world.resident() == ["for ever", "long", "short"]
+    assert world.resident(4000) == ["for ever", "long"]
