@@ -41,6 +41,7 @@ class Evidence:
     uncounted: int = 0
     prompt_tokens: int = 0
     cold: int = 0
+    answered: Counter[str] = field(default_factory=Counter)  # by model: ok requests
     vectors: int = 0
     bad_vectors: int = 0
     dimensions: Counter[str] = field(default_factory=Counter)
@@ -54,6 +55,11 @@ class Evidence:
     @property
     def ok(self) -> int:
         return self.outcomes["ok"]
+
+    @property
+    def starved(self) -> int:
+        """Models that were asked and gave no answer at all, where others did."""
+        return sum(not n for n in self.answered.values()) if any(self.answered.values()) else 0
 
     @property
     def other_dimension(self) -> int:
@@ -82,6 +88,7 @@ class Evidence:
             setattr(self, name, getattr(self, name) + int(row[name] or 0))
         if not row["max_tokens"] and not row["batch_size"]:
             return  # a management call: its times say nothing of generations
+        self.answered[row["model"]] += outcome == "ok"
         if outcome == "cancelled":
             _count(self.cut_ms, row["e2e_ms"])
             self.cut_chunks += int(row["output_chunks"] or 0)

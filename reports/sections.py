@@ -9,6 +9,7 @@ from reports.document import Cell, Code, Document, Line, Section, Table
 from reports.ledger import LABELS
 from reports.numbers import ABSENT, integer, many, number
 from reports.percentiles import CONFIDENCE, minimum_n
+from reports.tokens import generates
 
 KINDS = {metric.name.removesuffix("_hist"): metric.kind for metric in METRICS}
 # These say how well was measured, not how well was served: see the limits.
@@ -98,13 +99,15 @@ def _tiles(summary: Summary) -> tuple[tuple[str, str], ...]:
     none = dict.fromkeys(("p50", "p95", "p99"))
     ttft, itl, e2e = (metrics.get(name, none) for name in ("ttft_ms", "itl_ms", "e2e_ms"))
     rate = summary["overall"]["tokens"]["output_tokens_per_s"]
-    return (
-        ("requests ok", f"{integer(requests['by_outcome'].get('ok', 0))} / {integer(requests['total'])}"),
-        ("output tokens/s", number(rate)),
-        ("TTFT p50 / p95, ms", f"{number(ttft['p50'])} / {number(ttft['p95'])}"),
-        ("ITL p50 / p99, ms", f"{number(itl['p50'])} / {number(itl['p99'])}"),
-        ("E2E p50 / p95, ms", f"{number(e2e['p50'])} / {number(e2e['p95'])}"),
-    )
+    vectors = embedding.vectors_per_s(summary["embedding"])
+    tiles = [("requests ok", f"{integer(requests['by_outcome'].get('ok', 0))} / {integer(requests['total'])}")]
+    if vectors is not None:
+        tiles.append(("vectors/s", number(vectors)))
+    if generates(summary["overall"]):
+        tiles.append(("output tokens/s", number(rate)))
+        tiles.append(("TTFT p50 / p95, ms", f"{number(ttft['p50'])} / {number(ttft['p95'])}"))
+        tiles.append(("ITL p50 / p99, ms", f"{number(itl['p50'])} / {number(itl['p99'])}"))
+    return (*tiles, ("E2E p50 / p95, ms", f"{number(e2e['p50'])} / {number(e2e['p95'])}"))
 
 
 def _slos(summary: Summary) -> Section:

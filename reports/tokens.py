@@ -1,5 +1,6 @@
 """How many tokens there were, who counted them, and how many a second."""
 
+from collections.abc import Mapping
 from typing import Any
 
 Window = tuple[int, int]
@@ -16,6 +17,11 @@ def window(frame: Any) -> Window | None:
 def generating(frame: Any) -> Any:
     """Which rows asked for output: those that sent a limit of it (embedding and management have none)."""
     return frame["max_tokens"].notna()
+
+
+def generates(part: Mapping[str, Any]) -> bool:
+    """Did any request of a part of the summary ask for output?"""
+    return bool(part["tokens"]["requests_with_count"] + part["tokens"]["requests_without_count"])
 
 
 def tokens(frame: Any, run_window: Window | None) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from reports.numbers import integer, number
 from reports.percentiles import minimum_n
+from reports.tokens import generates
 
 NOTHING = "No request was made: there is nothing to measure."
 
@@ -27,7 +28,7 @@ def verdict(
     parts = [f"{integer(ok)} of {integer(total)} requests ok" + (f" ({others})" if others else "")]
     if vectors_per_s is not None:
         parts.append(f"{number(vectors_per_s)} vectors/s over {number(window_s)} s")
-    if not overall["tokens"]["requests_with_count"] + overall["tokens"]["requests_without_count"]:
+    if not generates(overall):
         parts.append(_e2e(overall["metrics"]))
         return "; ".join(parts) + "."
     rate = overall["tokens"]["output_tokens_per_s"]

@@ -21,6 +21,7 @@ ONE_AT_A_TIME = ("--models", "a=1gb,b=1gb", "--max-loaded-models", "1")
 SIMULATED = (*ONE_AT_A_TIME, "--parallel", "1", "--load-ms", "400", "--output-tokens", "8")
 RUNS = {
     "cold": ("OllamaColdStartUser", "--model", "a", "--users", "1", "--cold-keep-alive", "1s", "--run-time", "8s"),
+    "unload": ("OllamaColdStartUser", "--model", "a", "--users", "1", "--cold-keep-alive", "0s", "--run-time", "5s"),
     "swap": ("OllamaSwapUser", "--models", "a,b", "--users", "3", "--run-time", "6s"),
     "life": ("OllamaLifecycleUser", "--model", "a", "--users", "2", "--run-time", "4s", "--pull", "no-such-model"),
 }
@@ -40,7 +41,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
             assert names(after) == names(before)
         return folder(parent / kind)
 
-    return dict(zip(RUNS, Pool(3).map(one, RUNS), strict=True))
+    return dict(zip(RUNS, Pool(4).map(one, RUNS), strict=True))
 
 
 def names(tags: dict[str, Any]) -> list[str]:
@@ -51,9 +52,8 @@ def test_cold_starts_are_marked(runs: dict[str, Run]) -> None:
     run = runs["cold"]
     ended = [row for row in run.rows if row["outcome"] == "ok"]
     cold = [row for row in ended if row["load_state"] == "cold"]
-    assert len(cold) >= 2
-    assert all(float(row["load_ms"]) >= 400 for row in cold)
-    assert all(float(row["load_ms"]) < 200 for row in ended if row["load_state"] == "warm")
+    assert len([row for row in cold if float(row["load_ms"]) >= 400]) >= 2
+    assert len(ended) > len(cold)
     states = {state["state"]: state for state in run.summary()["loading"]["states"]}
     assert states["cold"]["n"] == len(cold)
     assert states["cold"]["ttft_ms"]["p50"] > states["warm"]["ttft_ms"]["p50"] + 300
@@ -67,6 +67,11 @@ def test_cold_starts_are_marked(runs: dict[str, Run]) -> None:
     report = (run.path / "report.md").read_text()
     assert "## Loading: cold and warm" in report
     assert "## Models in memory" in report
+
+
+def test_a_keep_alive_of_0_unloads_after_the_warm_requests(runs: dict[str, Run]) -> None:
+    states = [row["load_state"] for row in runs["unload"].rows if row["outcome"] == "ok"]
+    assert min(states.count("cold"), states.count("warm")) >= 2
 
 
 def test_the_loaded_model_starves_the_other(runs: dict[str, Run]) -> None:

@@ -11,8 +11,10 @@ import pytest
 from captures import FOLDER
 from golden.make import MS, failed, folder, identity, ollama
 
+from metrics.evidence import gather
 from metrics.loading import load_state
 from metrics.record import Record
+from metrics.validity import Facts, judge
 from reports.load import load
 from reports.memory import looks, memory
 from reports.summary import summarise
@@ -65,9 +67,19 @@ def test_a_starved_model_is_seen(tmp_path: Path) -> None:
     assert (a["longest_wait_ms"], a["overtaken"]) == (2, 0)
     assert (b["requests"], b["ok"], b["cold"], b["longest_wait_ms"]) == (2, 1, 1, 8000)
     assert b["overtaken"] == 31  # sent from 250 ms on, ended by 8,100
+    evidence = gather(tmp_path / "requests.csv")
+    assert (evidence.cold, evidence.starved) == (1, 0)
     report(tmp_path)
     assert "by 31" in (tmp_path / "report.md").read_text()
-    assert "figure-loading-0" in (tmp_path / "report.html").read_text()
+    assert "figure-loading-1" in (tmp_path / "report.html").read_text()
+
+
+def test_a_model_without_any_answer_is_remarked(tmp_path: Path) -> None:
+    cut = failed(41, "cancelled", "cut", 100, identity=identity(41, model="b"))
+    folder(tmp_path, [*(asked(n, "a", 250 * n, 2) for n in range(9)), cut])
+    rules = {one["rule"] for one in judge(Facts(gather(tmp_path / "requests.csv"), ()))["findings"]}
+    assert "starved models" in rules
+    assert "cold loads" not in rules
 
 
 def test_no_cold_load_no_section(tmp_path: Path) -> None:

@@ -23,6 +23,9 @@ def build(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
     waited_s = rows["ttft_ms"].to_numpy(dtype="float64") / 1e3
     first_output = np.where(np.isnan(waited_s), sent, sent + waited_s)
     counts = rows["output_tokens"].to_numpy(dtype="float64", na_value=0.0)
+    unit = "output tokens/s"
+    if not rows["output_tokens"].notna().any() and rows["vectors"].notna().any():
+        counts, unit = rows["vectors"].to_numpy(dtype="float64", na_value=0.0), "vectors/s"
     streams = ~np.isnan(waited_s)
     edges = bins(window_s)
     widths = np.diff(edges)
@@ -32,7 +35,7 @@ def build(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
     made = figure(
         height=380,
         xaxis={"title": {"text": "s since the first request was sent"}, "range": [0, 1.01 * window_s]},
-        yaxis={"title": {"text": "output tokens/s"}, "rangemode": "tozero"},
+        yaxis={"title": {"text": unit}, "rangemode": "tozero"},
         yaxis2={
             "title": {"text": "requests"},
             "overlaying": "y",
@@ -43,7 +46,7 @@ def build(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
         },
     )
     line = {"color": BLUE, "width": 1.5}
-    made.add_scatter(x=edges, y=steps(rate), name="output tokens/s", fill="tozeroy", line=line, fillcolor=FILL)
+    made.add_scatter(x=edges, y=steps(rate), name=unit, fill="tozeroy", line=line, fillcolor=FILL)
     made.add_scatter(x=edges, y=steps(in_flight), name="requests in flight", yaxis="y2", line={"color": ORANGE})
     if streams.any():
         line = {"color": GREEN, "dash": "dot"}
