@@ -2,20 +2,26 @@
 
 from collections.abc import Iterator, Mapping
 
-from payloads.fields import FIELDS, NEVER, OLLAMA, PATHS, Field, fields
+from payloads.fields import FIELDS, NEVER, OLLAMA, PATHS, V1, Field, fields
 from payloads.kinds import KINDS
 from payloads.prompt import Message, Prompt
 from payloads.wording import nearest, shown
 
 
-def misfit(path: str, name: str, value: object, *, ollama: bool) -> str:
-    """What is wrong with a field for an API, and what to do; empty if nothing is. `ollama`: the server is one."""
+def misfit(path: str, name: str, value: object, *, ollama: bool, plus: bool = True) -> str:
+    """What is wrong with a field for an API, and what to do; empty if nothing is. `ollama`: the server is one.
+
+    With `plus` a name with a plus before it is not checked: servers of OpenAI's API have fields of their own.
+    """
+    if plus and name.startswith("+") and path in V1:
+        return ""
     if name in NEVER:
         return f"{name} is never sent: {NEVER[name]}"
     known = fields(path)
     field = known.get(name)
     if field is None:
-        return f"{path} takes no option {name}{_elsewhere(name, known)}"
+        unchecked = f"; +{name} is sent as it is" if plus and path in V1 and not ollama else ""
+        return f"{path} takes no option {name}{_elsewhere(name, known)}{unchecked}"
     if field.by:
         return f"{name} is set by {field.by}"
     if ollama and field.on_ollama == "refused":
@@ -42,7 +48,7 @@ def _prompt_misfits(path: str, prompt: Prompt, ollama: bool) -> Iterator[str]:
     known = fields(path)
     for given, place in ((prompt.options, "options"), (prompt.fields, "body")):
         for name, value in given.items():
-            yield misfit(path, name, value, ollama=ollama) or _misplaced(known[name], place)
+            yield misfit(path, name, value, ollama=ollama, plus=False) or _misplaced(known[name], place)
     if prompt.format is not None and "format" not in known:
         yield f"{path} takes no format"
     if prompt.tools and "tools" not in known:

@@ -4,7 +4,7 @@ import json
 import re
 
 _CLASS = re.compile(r"([A-Za-z_]\w*)\s*:")
-_NAME = re.compile(r"([A-Za-z_]\w*)\s*=\s*")
+_NAME = re.compile(r"(\+?[A-Za-z_]\w*)\s*=\s*")
 _BLANK = re.compile(r"[ \t,]*")
 _WORD = re.compile(r"[^\s,;]*")
 

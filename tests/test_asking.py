@@ -77,6 +77,15 @@ def test_what_does_not_fit_is_one_line(classes: Any, options: str, words: str) -
     assert "\n" not in str(error.value)
 
 
+def test_a_field_that_is_not_known_can_be_sent_all_the_same() -> None:
+    with pytest.raises(UsageError, match=r"takes no option newest; \+newest is sent as it is"):
+        check([OpenAIChatUser], given("newest=1"), ollama=False, named=True)
+    assert check([OpenAIChatUser], given("+newest=1"), ollama=False, named=True) == []
+    assert ask_of(OpenAIChatUser, given("+newest=1")).fields == {"newest": 1}
+    with pytest.raises(UsageError, match=r"/api/chat takes no option \+newest"):
+        check([OllamaChatUser], given("+newest=1"), ollama=True, named=True)
+
+
 def test_named_classes_are_not_suggested() -> None:
     with pytest.raises(UsageError, match=r"generate, /v1/completions do$"):
         check(FOUR, given("suffix=x"), ollama=True, named=True)

@@ -114,6 +114,7 @@ def ask(**more: object) -> Prompt:
         (CHAT, ask(options={"num_predict": 1}), "num_predict is in the wrong place; put max_tokens beside options"),
         (GENERATE, ask(fields={"context": (1, 2), "suffix": "b", "raw": True}), ""),
         (CHAT, ask(fields={"suffix": "b"}), "/api/chat takes no option suffix"),
+        (V1, ask(fields={"+x": 1}), "/v1/chat/completions takes no option +x"),
         ("/v1/embeddings", ask(format="json"), "/v1/embeddings takes no format"),
         ("/mine", ask(tools=(TOOL,), fields={"x": 1}), ""),
     ],

@@ -30,8 +30,9 @@ Made by `python -m users.api_table`; a test holds it up to date, and another dri
 
 A field of `--options` may be given for the run (`--options temperature=0`), for a User class (`--options
 "OllamaChatUser: temperature=0"`, or `options = {"temperature": 0}` in a class of one's own), or by a line of a payload
-file; the nearest counts. What is wrong gets one line and exit code 2 before any load (the table has the line
-for a value of a wrong kind, on `--options`); the last column is what Ollama itself answers to the same value.
+file; the nearest counts. What is wrong gets one line and exit code 2 before any load: the tables have the line for a
+value of a wrong kind on `--options`, and beside it what Ollama itself answers to that value. A field of /v1 that is not
+here is sent unchecked with a plus: `--options '+new_field=1'`.
 """
 OPTIONS_HEAD = """What drives the requests beside their fields. (`--options` and `--model`: see the fields above.)"""
 LOADING = ("load_ms", "prompt_tokens")

@@ -29,7 +29,7 @@ def ask_of(user_class: Any, settings: Settings) -> Ask:
         elif name == "format" and user_class.api.PATH.startswith("/v1/"):
             body["response_format"] = openai.response_format(value)
         else:
-            (options if name in known and known[name].place == "options" else body)[name] = value
+            (options if name in known and known[name].place == "options" else body)[name.removeprefix("+")] = value
     return replace(ask, options=options, fields=body)
 
 
