@@ -42,12 +42,11 @@ def sentences(summary: Mapping[str, Any]) -> list[str]:
 
 
 def _slots(slots: Mapping[str, Any], users: object) -> str:
-    count = slots["value"]
+    count, had = slots["value"], f"this run had {integer(users)} users" if isinstance(users, int) else ""
+    if slots.get("at_least"):
+        return f"At least {count} slots (probed){'; ' + had if had else ''}."
     if not isinstance(users, int):
         return f"{count} slots (probed), so beyond {count} requests at once TTFT is queueing."
-    had = f"this run had {integer(users)} users"
-    if slots.get("at_least"):
-        return f"At least {count} slots (probed); {had}."
     if users <= count:
         return f"{count} slots (probed), and {had}: TTFT holds no wait for a slot, if nobody else asked."
     return f"{count} slots (probed), so beyond {count} users TTFT is queueing: {had}."

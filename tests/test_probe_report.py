@@ -45,6 +45,7 @@ def summary(path: Path, users: int | None, **figures: dict[str, Any]) -> dict[st
             "4 slots (probed), and this run had 4 users: TTFT holds no wait for a slot, if nobody else asked.",
         ),
         (figure(4), None, "4 slots (probed), so beyond 4 requests at once TTFT is queueing."),
+        (figure(64, at_least=True), None, "At least 64 slots (probed)."),
         (figure(64, at_least=True), 16, "At least 64 slots (probed); this run had 16 users."),
     ],
 )
