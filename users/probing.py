@@ -8,6 +8,7 @@ from typing import Any
 from users import estimates, loads, rates, slots
 from users.asker import Asker
 from users.errors import UsageError
+from users.estimates import Seen
 from users.exchange import plain_socket
 from users.figure import LABELS, Figure
 from users.preflight import Server
@@ -18,7 +19,7 @@ from wire.values import Ask
 
 MAX_PARALLEL, MAX_BURST = 64, 1100
 DECODE_S = 0.6  # what the decode rate is read from: long beside the jitter of a millisecond or two
-TRIES = 3
+LEAST, MOST, UNSTEADY_PERCENT = 3, 7, 2.0  # answers of one stream: more where their rates differ
 LOADING = ("num_ctx", "num_batch", "num_gpu", "main_gpu", "use_mmap", "num_thread")  # another value loads it again
 
 
@@ -71,7 +72,7 @@ def _figures(asker: Asker, server: Server, limits: Limits) -> dict[str, Figure]:
         raise UsageError(f"{asker.model} does not answer a short request ({first.error}); nothing can be probed")
     rate = estimates.decode_per_s(first)
     tokens = min(256, max(8, round((rate or 50.0) * DECODE_S)))
-    singles = [asker.one(asker.prompt(), tokens) for _ in range(TRIES)]
+    singles = _singles(asker, tokens)
     context = _context(asker, server)
     prefill, cache = rates.prefill(asker, singles, context)
     decode = rates.rate([estimates.decode_per_s(seen) for seen in singles], "one stream alone")
@@ -96,6 +97,16 @@ def _figures(asker: Asker, server: Server, limits: Limits) -> dict[str, Figure]:
         for name in ("load_queue_limit", "warm_load_ms", "cold_load_ms"):
             found[name] = Figure(None, found[name].unit, "an OpenAI-compatible server tells nothing of loads")
     return found
+
+
+def _singles(asker: Asker, tokens: int) -> list[Seen]:
+    """Answers to one stream alone; on a machine that is disturbed a few more of them."""
+    seen: list[Seen] = []
+    spread: float | None = None
+    while len(seen) < LEAST or (len(seen) < MOST and (spread or 0) > UNSTEADY_PERCENT):
+        seen.append(asker.one(asker.prompt(), tokens))
+        spread = estimates.spread_percent([rate for one in seen if (rate := estimates.decode_per_s(one)) is not None])
+    return seen
 
 
 def _context(asker: Asker, server: Server) -> Figure:
