@@ -2,11 +2,13 @@
 
 import difflib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from payloads import line
 from payloads.bodies import bodies, body
-from payloads.lengths import OUTPUT
+from payloads.lengths import OUTPUT, TRACE_INPUT, TRACE_OUTPUT, traced
+from payloads.making import NOT_MADE
 from payloads.messages import conversation, images, text, wrong
 from payloads.prompt import Message, Prompt, Turn
 from payloads.tools import leaderboard
@@ -49,8 +51,8 @@ def narrowed(row: Fields) -> Fields:
     for name in row:
         if name not in KNOWN and (close := difflib.get_close_matches(name, KNOWN, n=1, cutoff=0.9)):
             raise ValueError(f"unknown column {shown(name)}; did you mean {close[0]}?")
-    names = line.FIELDS if {"prompt", "messages"} & row.keys() else KNOWN
-    return {name: value for name, value in row.items() if name in names}
+    ours = {"prompt", "messages"} & row.keys() or ("prompt_tokens" in row and not {*QUESTIONS} & row.keys())
+    return {name: value for name, value in row.items() if name in (line.FIELDS if ours else KNOWN)}
 
 
 def _batch(fields: Fields, default_id: str, folder: Path) -> Prompt:
@@ -112,6 +114,13 @@ def _question(fields: Fields, default_id: str, folder: Path) -> Prompt:
     return line.assembled(_beside(fields, default_id), default_id, asked, line.then(fields, folder), inputs)
 
 
+def _trace(fields: Fields, default_id: str, folder: Path) -> Prompt:
+    """A row of a trace: a prompt to be made up, of the length that it tells, and of the blocks that it shares."""
+    recipe, limit = traced(fields)
+    beside = {"id": _id(fields, default_id), "max_tokens": limit}
+    return replace(line.assembled(beside, default_id, (Message("user", NOT_MADE),)), recipe=recipe)
+
+
 def _system(fields: Fields) -> tuple[Message, ...]:
     said = fields.get("system")
     return (Message("system", said),) if isinstance(said, str) and said.strip() else ()
@@ -143,5 +152,8 @@ FORMATS: tuple[tuple[Callable[[Fields], bool], Reader], ...] = (
     (lambda fields: isinstance(fields.get("question"), list), _leaderboard),
     (_has("prompt", "inputs"), line.read),
     (_has(*QUESTIONS), _question),
+    (_has("prompt_tokens"), line.read),
+    (lambda fields: bool({*TRACE_INPUT} & fields.keys() and {*TRACE_OUTPUT} & fields.keys()), _trace),
 )
-KNOWN = {*line.FIELDS, *IDS, *QUESTIONS, "image", "body", "payload", "payloads", "conversations", "turns", "function"}
+OTHERS = ("image", "body", "payload", "payloads", "conversations", "turns", "function", "hash_ids")
+KNOWN = {*line.FIELDS, *IDS, *QUESTIONS, *TRACE_INPUT, *TRACE_OUTPUT, *OTHERS}

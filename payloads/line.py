@@ -1,19 +1,28 @@
 """Our own format: one object a line, {"prompt": "…"} or {"messages": […]}, to a Prompt or what is wrong with it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
 
-from payloads.lengths import OUTPUT, output_tokens
+from payloads import fields as request_fields
+from payloads.lengths import OUTPUT, output_tokens, prompt_tokens
+from payloads.making import NOT_MADE
 from payloads.messages import conversation, images, known, text, wrong
 from payloads.prompt import Message, Prompt, Turn
+from payloads.recipe import Recipe
 from payloads.tools import read as read_tools
 from payloads.turns import listed
 
 # What any prompt may have beside what it asks.
 BESIDE = ("max_tokens", "options", "format", "tags", "weight", "fields", "tools", "tool_results", "expect", *OUTPUT[1:])
-FIELDS = ("id", "prompt", "system", "messages", "images", "inputs", "then", "turns", *BESIDE)
+FIELDS = ("id", "prompt", "system", "messages", "prompt_tokens", "images", "inputs", "then", "turns", *BESIDE)
+# Request fields that may stand beside them or in `fields`; which APIs take them is checked before the run.
+OPTIONS = {field.name for field in request_fields.FIELDS if field.place == "options"}
+TAKEN = {field.name for field in request_fields.FIELDS if field.place == "body" and not field.by}
+REQUEST = tuple(sorted(TAKEN - OPTIONS - {*FIELDS, "response_format"}))
+SUCH_FIELDS = 'such as {"keep_alive": "10m"}'
 MAX_WEIGHT = 1e9  # Weights are added up; a sum that overflows would leave nothing to choose.
 
 # Taken for options, these would be overruled without a word, or break the request.
@@ -49,9 +58,13 @@ def read(fields: Mapping[str, object], default_id: str, folder: Path) -> Prompt:
 
     Files of images are relative to `folder`. Raises ValueError: what is wrong, and what to do.
     """
-    known(fields, FIELDS, "field")
+    known(fields, FIELDS, "field", REQUEST)
     fields = {name: value for name, value in fields.items() if value is not None}
-    return assembled(fields, default_id, _messages(fields, folder), then(fields, folder), _inputs(fields))
+    request = {name: fields[name] for name in REQUEST if name in fields}
+    fields = {**fields, "fields": {**_object(fields.get("fields", {}), "fields", SUCH_FIELDS), **request}}
+    prompt = assembled(fields, default_id, _messages(fields, folder), then(fields, folder), _inputs(fields))
+    length = fields.get("prompt_tokens")
+    return prompt if length is None else replace(prompt, recipe=Recipe(prompt_tokens(length)))
 
 
 def then(fields: Mapping[str, object], folder: Path) -> tuple[Turn, ...]:
@@ -76,7 +89,7 @@ def assembled(
         format=_format(fields.get("format")),
         tags=_tags(fields.get("tags", [])),
         weight=_weight(fields.get("weight", 1)),
-        fields=_object(fields.get("fields", {}), "fields", 'such as {"keep_alive": "10m"}'),
+        fields=_object(fields.get("fields", {}), "fields", SUCH_FIELDS),
         tools=read_tools(fields["tools"]) if "tools" in fields else (),
         tool_results=_object(fields.get("tool_results", {}), "tool_results", "a result by the tool's name"),
         inputs=inputs,
@@ -94,11 +107,15 @@ def filled(value: object, name: str) -> str:
 
 def _messages(fields: Mapping[str, object], folder: Path) -> tuple[Message, ...]:
     if "messages" in fields:
-        for other in ("prompt", "system", "images"):
+        for other in ("prompt", "system", "images", "prompt_tokens"):
             if other in fields:
                 raise ValueError(f"both {other} and messages; put the {other} into messages")
         return conversation(fields["messages"], folder, strict=True)
-    if "prompt" in fields:
+    if "prompt_tokens" in fields:
+        if "prompt" in fields:
+            raise ValueError("both prompt and prompt_tokens, which makes one up; keep one of them")
+        said = NOT_MADE
+    elif "prompt" in fields:
         said = filled(fields["prompt"], "prompt")
     elif "inputs" in fields:
         said = "\n\n".join(_inputs(fields))

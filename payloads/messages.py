@@ -1,6 +1,6 @@
 """Messages as OpenAI's and Ollama's APIs write them: content parts, images, tool calls and their results."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -21,11 +21,11 @@ def wrong(name: str, value: object, right: str) -> NoReturn:
     raise ValueError(f"{name} is {shown(value)}; {right}")
 
 
-def known(given: Iterable[str], names: Iterable[str], what: str) -> None:
-    """Refuse a name that is none of these. Raises ValueError."""
+def known(given: Iterable[str], names: Sequence[str], what: str, rarer: Sequence[str] = ()) -> None:
+    """Refuse a name that is none of these, nor of the rarer ones, which are not all told. Raises ValueError."""
     for name in given:
-        if name not in names:
-            hint = nearest(name, names) or f"; use {', '.join(names)}"
+        if name not in names and name not in rarer:
+            hint = nearest(name, [*names, *rarer]) or f"; use {', '.join(names)}"
             raise ValueError(f"unknown {what} {shown(name)}{hint}")
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 from payloads.chance import digest, fraction
+from payloads.making import Making, made
 from payloads.prompt import Prompt
 
 
@@ -22,7 +23,7 @@ class Mix:
     Raises ValueError if there are no prompts, or a weight is not above 0.
     """
 
-    def __init__(self, prompts: Sequence[Prompt], seed: int) -> None:
+    def __init__(self, prompts: Sequence[Prompt], seed: int, making: Making | None = None) -> None:
         if not prompts:
             raise ValueError("a mix needs at least one prompt")
         for prompt in prompts:
@@ -30,10 +31,16 @@ class Mix:
                 raise ValueError(f"prompt {prompt.id} has the weight {prompt.weight}; give it a number above 0")
         self.prompts = tuple(prompts)
         self.seed = seed
+        self.making = making or Making()
         self._edges = tuple(accumulate(prompt.weight for prompt in prompts))
 
     def pick(self, worker: int, sequence: int) -> Prompt:
         """The prompt of a worker's request number `sequence`; the same seed, worker and sequence give the same one."""
         at = bisect_right(self._edges, fraction(self.seed, worker, sequence) * self._edges[-1])
         # The product may still be rounded up to the last edge.
-        return self.prompts[min(at, len(self.prompts) - 1)]
+        return made(self.prompts[min(at, len(self.prompts) - 1)], self.making, self.seed, worker, sequence)
+
+    @property
+    def makes_text(self) -> bool:
+        """Is any text made up, so that its length is to be set by the server's own count?"""
+        return self.making.prefix_tokens > 0 or any(prompt.recipe for prompt in self.prompts)

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import NamedTuple
 
+from payloads.recipe import Recipe
+
 ROLES = ("system", "user", "assistant", "tool")
 
 
@@ -51,7 +53,8 @@ class Prompt:
     `fields` what stands beside them in a request's body (keep_alive, suffix, …), both read-only. `format` is "json" or
     a JSON schema. `tools` are offered functions as the APIs take them; `tool_results` are canned results by the tool's
     name. `inputs` are the texts of an embedding request (none: the messages' text). `then` are further turns. `expect`
-    is what the answer must be (see `payloads.expect`). `weight` is relative to the other prompts of a mix.
+    is what the answer must be (see `payloads.expect`). `recipe` says how the last message is made up when it is
+    picked. `weight` is relative to the other prompts of a mix.
     """
 
     id: str
@@ -68,6 +71,7 @@ class Prompt:
     inputs: tuple[str, ...] = ()
     then: tuple[Turn, ...] = field(default=(), hash=False)
     expect: Mapping[str, object] = field(default_factory=_nothing, hash=False)
+    recipe: Recipe | None = None
 
     def __post_init__(self) -> None:
         # Copies behind proxies: one Prompt is shared by every user of a run, and a change by one would reach them all.

@@ -9,6 +9,8 @@ import orjson
 import pytest
 
 from payloads.corpus import PayloadError, load, read_corpus
+from payloads.lengths import OUTPUT, TRACE_INPUT
+from payloads.line import FIELDS
 from payloads.prompt import Message, Prompt, Turn
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -163,12 +165,19 @@ def test_turns_of_texts_and_of_objects(tmp_path: Path) -> None:
         tmp_path,
         {"question_id": 81, "category": "writing", "turns": ["Write.", "Shorten."], "reference": ["x"]},
         {"session_id": "s1", "turns": aiperf, "system": "S"},
-        {"prompt": "1", "then": [{"prompt": "2", "answer": "one", "delay_s": 0.5}, "3"], "tags": ["t"]},
+        {
+            "keep_alive": "10m",
+            "fields": {"raw": True},
+            "prompt": "1",
+            "then": [{"prompt": "2", "answer": "one", "delay_s": 0.5}, "3"],
+            "tags": ["t"],
+        },
     )
     assert (bench.id, bench.messages, bench.then) == ("81", (user("Write."),), (Turn((user("Shorten."),)),))
     assert (session.id, session.max_tokens) == ("s1", 5)
     assert session.messages == (Message("system", "S"), user("1", "AAAA"))
     assert session.then == (Turn((user("2\n\ntwo"),), answer("one"), 7, 1.5),)
+    assert dict(ours.fields) == {"keep_alive": "10m", "raw": True}
     assert ours.then == (Turn((user("2"),), answer("one"), None, 0.5), Turn((user("3"),)))
 
 
@@ -232,6 +241,7 @@ def test_one_object_or_conversation_may_fill_a_file(tmp_path: Path) -> None:
     ("name", "text", "said"),
     [
         ("a.jsonl", '{"conversatons": []}', ':1: unknown field "conversatons"; did you mean conversations?'),
+        ("a.jsonl", '{"prompt": "a", "keep_aliv": 5}', ':1: unknown field "keep_aliv"; did you mean keep_alive?'),
         ("a.jsonl", '{"body": {"max_tokens": 3}}', ":1: the body has neither messages, prompt nor input; give one"),
         ("a.jsonl", '{"payload": 3}', ":1: payload is 3; make it a request body"),
         (
@@ -266,6 +276,22 @@ def test_a_mistake_is_told_in_one_line(tmp_path: Path, name: str, text: str, sai
         read(tmp_path, text, name=name)
     assert str(caught.value).startswith(f"{tmp_path / name}{said}")
     assert "\n" not in str(caught.value)
+
+
+# The documentation
+
+
+def test_the_examples_of_the_documentation_are_read(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "payloads.md").read_text(encoding="utf-8")
+    (tmp_path / "cat.png").write_bytes(PIXEL)
+    (lines,) = re.findall(r"```\n(\{.*?)```", page, re.DOTALL)
+    (rows,) = re.findall(r"```csv\n(.*?)```", page, re.DOTALL)
+    prompts = read(tmp_path, lines)
+    assert len(prompts) == len(lines.splitlines())
+    assert [len(prompt.then) for prompt in prompts] == [0, 1, 1, 1, 1, 0, 0, 0, 0]
+    assert [prompt.max_tokens for prompt in read(tmp_path, rows, name="a.csv")] == [60]
+    for field in (*FIELDS, *OUTPUT, *TRACE_INPUT):
+        assert f"`{field}`" in page, field
 
 
 # The real files

@@ -8,6 +8,7 @@ from locust.util.timespan import parse_timespan
 
 from payloads.corpus import BUILT_IN
 from payloads.distribution import parse
+from payloads.recipe import LANGUAGES
 
 THINK = ("true", "false", "low", "medium", "high", "max")
 
@@ -28,6 +29,7 @@ def number(convert: type[int] | type[float], least: float, what: str) -> Callabl
 
 
 tokens = number(int, 1, "a whole number of tokens, 1 or more")
+prefix_tokens = number(int, 0, "a whole number of tokens, 0 or more")
 seconds = number(float, 0.001, "seconds above 0")
 in_flight = number(int, 0, "a whole number of requests")
 seed = number(int, 0, "a whole number, 0 or more")
@@ -62,10 +64,11 @@ class Joined(Action):
         setattr(namespace, self.dest, f"{earlier}\n{value}" if earlier else value)
 
 
-def batch_size(text: str) -> str:
-    """A number of texts or a distribution of them; kept as text, as a time span is."""
+def amount(text: str) -> str:
+    """A number of texts or tokens, or a distribution of them; kept as text, as a time span is."""
     try:
-        parse(text, least=1)
+        if text.strip():
+            parse(text, least=1)
     except ValueError as error:
         raise ArgumentTypeError(str(error)) from None
     return text
@@ -81,9 +84,14 @@ def add(parser: Any, **_: Any) -> None:
         OURS.add(parser.add_argument(*names, **details).dest)
 
     option("--model", env_var="TOKENSWARM_MODEL", default="", help="Model to load; may be left out if the server has just one (or has one in memory)")
-    option("--payloads", env_var="TOKENSWARM_PAYLOADS", default="chat", help=f"Prompts: built-in corpora ({', '.join(BUILT_IN)}) or JSONL files, comma-separated, with weights: chat=3,my.jsonl=1")
+    option("--payloads", env_var="TOKENSWARM_PAYLOADS", default="chat", help=f"Prompts: built-in corpora ({', '.join(BUILT_IN)}) or files (JSON, CSV, text), comma-separated, with weights: chat=3,my.jsonl=1")
+    option("--prompt-tokens", env_var="TOKENSWARM_PROMPT_TOKENS", type=amount, default="", help="Make prompts up that are so long, in tokens as the server counts them: 512, 512±64, 100..1000, lognormal 512 cv=0.5; instead of --payloads")
+    option("--prompt-language", env_var="TOKENSWARM_PROMPT_LANGUAGE", default="en", choices=tuple(LANGUAGES), help="Language of what is made up")
+    option("--shared-prefix-tokens", env_var="TOKENSWARM_SHARED_PREFIX_TOKENS", type=prefix_tokens, default=0, help="Put so many tokens of made-up system prompt before each prompt, the same for all, so that a prefix cache can serve them")
+    option("--prefix-pool", env_var="TOKENSWARM_PREFIX_POOL", type=tokens, default=1, help="How many different shared prefixes there are")
+    option("--output-tokens", env_var="TOKENSWARM_OUTPUT_TOKENS", type=amount, default="", help="Output limit of each prompt without one of its own, as a distribution; goes before --max-tokens")
     option("--max-tokens", env_var="TOKENSWARM_MAX_TOKENS", type=tokens, default=128, help="Output limit of every request, tokens (a prompt's own limit goes first); always sent")
-    option("--batch-size", env_var="TOKENSWARM_BATCH_SIZE", type=batch_size, default="1", help="Texts in one embedding request: 8, or a distribution: 1..64, 16±4, lognormal 16 cv=1")
+    option("--batch-size", env_var="TOKENSWARM_BATCH_SIZE", type=amount, default="1", help="Texts in one embedding request: 8, or a distribution: 1..64, 16±4, lognormal 16 cv=1")
     option("--models", env_var="TOKENSWARM_MODELS", default="", help="Models that OllamaSwapUser and OllamaColdStartUser ask in turn, comma-separated; left out: --model")
     option("--cold-keep-alive", env_var="TOKENSWARM_COLD_KEEP_ALIVE", type=timespan, default="2s", help="OllamaColdStartUser: keep_alive of its requests, which it lets expire; 0s: it unloads the model")
     option("--warm-requests", env_var="TOKENSWARM_WARM_REQUESTS", type=rounds, default=1, help="OllamaColdStartUser: requests to the loaded model after each cold one")
@@ -121,6 +129,7 @@ def add(parser: Any, **_: Any) -> None:
     option("--insecure", env_var="TOKENSWARM_INSECURE", action="store_true", default=False, include_in_web_ui=False, help="Accept any TLS certificate")
     option("--ca-cert", env_var="TOKENSWARM_CA_CERT", default="", include_in_web_ui=False, help="PEM file of the certificate authority to trust")
     option("--run-id", default="", include_in_web_ui=False, help="Set by the master, so that all workers know the run they are in")
+    option("--scale", default="", include_in_web_ui=False, help="Set by the master, so that all workers know how the server counts made-up text")
 
 # What the web form may hold as text, by destination: Locust itself converts it without asking.
 CHECKED: dict[str, Callable[[str], Any]] = {
@@ -130,7 +139,11 @@ CHECKED: dict[str, Callable[[str], Any]] = {
     "first_byte_timeout": seconds,
     "connect_timeout": seconds,
     "pause_after_error": pause,
-    "batch_size": batch_size,
+    "batch_size": amount,
+    "prompt_tokens": amount,
+    "output_tokens": amount,
+    "shared_prefix_tokens": prefix_tokens,
+    "prefix_pool": tokens,
     "cold_keep_alive": timespan,
     "warm_requests": rounds,
     "sample_every": timespan,

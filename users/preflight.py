@@ -10,7 +10,7 @@ import requests
 
 from metrics.tally import Tally
 from payloads.mix import nonce
-from payloads.prompt import unique
+from payloads.prompt import Prompt, unique
 from users.errors import UsageError
 from users.http1 import AGENT
 from users.settings import Settings
@@ -94,7 +94,12 @@ class Preflight:
         """
         settings = self._settings
         prompt = unique(settings.mix.pick(0, 0), nonce(settings.mix.seed, 0, 0, "warm-up"))
-        call = api.build(prompt, replace(ask, max_tokens=WARM_UP_TOKENS, stream=False))
+        return self.ask(replace(prompt, max_tokens=None), api, replace(ask, max_tokens=WARM_UP_TOKENS))
+
+    def ask(self, prompt: Prompt, api: Api, ask: Ask) -> WarmUp:
+        """One request in one piece, and how it went. Raises UsageError if the server calls it wrong (4xx)."""
+        settings = self._settings
+        call = api.build(prompt, replace(ask, stream=False))
         timeouts = (settings.timeouts.connect_s, settings.timeouts.total_s)
         try:
             answer = self._session.request(

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from metrics.validity import finding
+from payloads.recipe import Scale
 from users import asking
 from users.base import LLMUser
+from users.calibration import calibrate
 from users.errors import UsageError
 from users.open_loop import arrivals, size
 from users.preflight import Preflight, Server, WarmUp, apis_spoken
@@ -26,12 +28,14 @@ class Prepared:
     classes: tuple[Any, ...]
     target: dict[str, Any]
     warm_up: WarmUp | None
+    scale: Scale | None = None
     findings: tuple[dict[str, Any], ...] = ()
     probe: dict[str, Any] | None = None
 
     def circumstances(self) -> dict[str, Any]:
         """Its part of run.json."""
-        known = {"target": self.target, "warmup": asdict(self.warm_up) if self.warm_up else None}
+        found = {"warmup": self.warm_up, "scale": self.scale}
+        known = {"target": self.target, **{name: asdict(value) if value else None for name, value in found.items()}}
         return {**known, "probe": self.probe} if self.probe else known
 
 
@@ -65,18 +69,21 @@ def prepare(options: Any, classes: Sequence[Any], named: Sequence[str]) -> Prepa
     for what in asking.check(ours, checked, ollama=server.kind == "ollama", named=bool(named)):
         findings.append(finding("ignored options", "remark", what, "leave them out, or name other classes"))
         print(f"tokenswarm: warning: {what}", file=sys.stderr)
-    warm_up = probed = None
+    warm_up = probed = counted = None
     if ours:
         ask = replace(asking.ask_of(ours[0], checked), model=options.model)
         if options.probe:  # before the warm-up, so that it sees a model that is not loaded yet
             probed = _probed(checked, server, ask, findings)
         warm_up = preflight.warm_up(ours[0].api, ask)
+        if checked.mix.makes_text:
+            counted = _counted(preflight, checked, ours[0], ask, findings)
+            options.scale = f"{counted.template_tokens},{counted.word_tokens}" if counted else ""
     if warm_up and warm_up.outcome != "ok":
         what = f"the warm-up request ended as {warm_up.outcome}: {warm_up.error}"
         findings.append(finding("warm-up", "remark", what, "see whether the server is healthy"))
         print(f"tokenswarm: warning: {what}", file=sys.stderr)
     target = {"host": options.host, "model": options.model, **asdict(server)}
-    return Prepared(tuple(chosen), target, warm_up, tuple(findings), probed)
+    return Prepared(tuple(chosen), target, warm_up, counted, tuple(findings), probed)
 
 
 def _probed(checked: Settings, server: Server, ask: Ask, findings: list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -88,6 +95,18 @@ def _probed(checked: Settings, server: Server, ask: Ask, findings: list[dict[str
         print(f"tokenswarm: warning: {error}", file=sys.stderr)
         return None
     print(f"tokenswarm: probed the server in {found['seconds']:.1f} s", file=sys.stderr)
+    return found
+
+
+def _counted(
+    preflight: Preflight, checked: Settings, user_class: Any, ask: Ask, findings: list[dict[str, Any]]
+) -> Scale | None:
+    """How the server counts made-up text; nothing and a finding, if it does not say."""
+    found, problem = calibrate(preflight, checked, user_class.api, ask)
+    if problem:
+        what = f"made-up prompts are only roughly as long as asked for, a word taken for a token: {problem}"
+        findings.append(finding("prompt length", "remark", what, "look at prompt_tokens"))
+        print(f"tokenswarm: warning: {what}", file=sys.stderr)
     return found
 
 

@@ -11,12 +11,12 @@ from typing import Any
 from locust.util.timespan import parse_timespan
 
 from payloads.conversation import Conduct
-from payloads.corpus import PayloadError, load
 from payloads.distribution import Distribution, parse
 from payloads.mix import Mix
 from payloads.overrides import read_overrides
 from users import options as checks
 from users.errors import UsageError
+from users.mixing import mix
 from users.target import Target, target
 from users.transport import Timeouts
 from wire.values import Ask
@@ -48,16 +48,12 @@ class Settings:
 def settings(options: Any) -> Settings:
     """Settings out of Locust's parsed options. Raises UsageError."""
     where = target(options.host, os.environ)
-    try:
-        prompts = load(options.payloads)
-    except PayloadError as error:
-        raise UsageError(f"--payloads: {error}") from error
     first_byte_s = min(options.first_byte_timeout, options.request_timeout)
     return Settings(
         target=where,
         ask=Ask(options.model, options.max_tokens, not options.no_stream, _think(options.think)),
         overrides=_overrides(options.options),
-        mix=Mix(prompts, options.seed),
+        mix=mix(options),
         conduct=conduct(options),
         think_time=parse(options.think_time, "s") if options.think_time.strip() else None,
         timeouts=Timeouts(options.connect_timeout, first_byte_s, options.request_timeout),
@@ -67,7 +63,7 @@ def settings(options: Any) -> Settings:
         new_connection=options.new_connection,
         pause_after_error_s=options.pause_after_error,
         warmup_s=_warmup_s(options),
-        batch_size=parse(options.batch_size, least=1),
+        batch_size=parse(options.batch_size.strip() or "1", least=1),
         models=models(options.models) or (options.model,),
         tls=tls_context(options) if where.scheme == "https" else None,
         run_id=options.run_id,

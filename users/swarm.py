@@ -92,7 +92,7 @@ class Swarm:
         self.environment.user_classes = list(prepared.classes)
         self.environment.host = options.host
         # What the options become here must reach the workers, whatever a form puts over them.
-        self._chosen = {name: getattr(options, name) for name in ("host", "model", "api_key")}
+        self._chosen = {name: getattr(options, name) for name in ("host", "model", "api_key", "scale")}
         self.findings = list(prepared.findings)
 
     def prepare_from_form(self, form: Any) -> None:

@@ -21,7 +21,7 @@ def attach(web_ui: Any, swarm: Swarm) -> None:
     def without_secrets() -> None:
         original()
         for name, shown in web_ui.template_args["extra_options"].items():
-            if name in ("api_key", "run_id"):
+            if name in ("api_key", "run_id", "scale"):
                 shown["default_value"] = ""
 
     web_ui.update_template_args = without_secrets
