@@ -1,19 +1,14 @@
-"""Files that users already have: each format by hand in its real shape, and the real files where they are."""
+"""Files that users already have: each format by hand in its real shape."""
 
 import base64
-import os
-import re
 from pathlib import Path
 
 import orjson
 import pytest
 
-from payloads.corpus import PayloadError, load, read_corpus
-from payloads.lengths import OUTPUT, TRACE_INPUT
-from payloads.line import FIELDS
+from payloads.corpus import read_corpus
 from payloads.prompt import Message, Prompt, Turn
 
-DATA = Path(__file__).parents[2] / "shared" / "data"
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
@@ -235,89 +230,3 @@ def test_one_object_or_conversation_may_fill_a_file(tmp_path: Path) -> None:
     assert read(tmp_path, "[", '{"role": "user", "content": "b"}', "]", name="b.json")[0].text == "b"
     assert [one.text for one in read(tmp_path, [{"prompt": "c"}, {"text": "d"}])] == ["c", "d"]
     assert [one.text for one in read(tmp_path, *[[{"role": "user", "content": text}] for text in "ef"])] == ["e", "f"]
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "said"),
-    [
-        ("a.jsonl", '{"conversatons": []}', ':1: unknown field "conversatons"; did you mean conversations?'),
-        ("a.jsonl", '{"prompt": "a", "keep_aliv": 5}', ':1: unknown field "keep_aliv"; did you mean keep_alive?'),
-        ("a.jsonl", '{"body": {"max_tokens": 3}}', ":1: the body has neither messages, prompt nor input; give one"),
-        ("a.jsonl", '{"payload": 3}', ":1: payload is 3; make it a request body"),
-        (
-            "a.jsonl",
-            '{"conversations": [{"from": "robot", "value": "a"}]}',
-            ':1: conversations[0].role is "robot"; use',
-        ),
-        ("a.jsonl", '{"turns": [{"speech": "a"}]}', ":1: turns[0] has no text; add it"),
-        ("a.jsonl", '{"prompt": "a", "images": ["no.png"]}', ':1: images[0] is "no.png": no such file in '),
-        ("a.jsonl", '{"text": "a", "output_tokens": 0}', ":1: output_tokens is 0; make it a whole number above 0"),
-        (
-            "a.jsonl",
-            '{"prompt": "a", "then": [{"text": "b", "delay": -1}]}',
-            ":1: then[0].delay is -1; make it a number",
-        ),
-        ("a.json", '[\n{"prompt": "a"},\n{"prompt": }\n]', ":3: not JSON: "),
-        ("a.json", '[\n{"prompt": "a"},\n{"promt": "b"}\n]', ': item 2: unknown field "promt"; did you mean prompt?'),
-        ("a.json", '{"conversations": [], "id": "x"}', ": no prompts; write one JSON object a line"),
-        (
-            "a.csv",
-            "prompt,max_tokens\na,b,c",
-            ":2: 3 cells under 2 names; put texts that hold a comma in double quotes",
-        ),
-        ("a.csv", "prompt,max_token\na,5", ':2: unknown column "max_token"; did you mean max_tokens?'),
-        ("a.csv", 'prompt\n"a', ":2: not CSV: "),
-        ("a.csv", "act,text\nfoo,", ":2: neither prompt nor messages; give one of them"),
-        ("a.csv", "", ": no prompts; "),
-    ],
-)
-def test_a_mistake_is_told_in_one_line(tmp_path: Path, name: str, text: str, said: str) -> None:
-    with pytest.raises(PayloadError) as caught:
-        read(tmp_path, text, name=name)
-    assert str(caught.value).startswith(f"{tmp_path / name}{said}")
-    assert "\n" not in str(caught.value)
-
-
-# The documentation
-
-
-def test_the_examples_of_the_documentation_are_read(tmp_path: Path) -> None:
-    page = (Path(__file__).parents[1] / "docs" / "payloads.md").read_text(encoding="utf-8")
-    (tmp_path / "cat.png").write_bytes(PIXEL)
-    (lines,) = re.findall(r"```\n(\{.*?)```", page, re.DOTALL)
-    (rows,) = re.findall(r"```csv\n(.*?)```", page, re.DOTALL)
-    prompts = read(tmp_path, lines)
-    assert len(prompts) == len(lines.splitlines())
-    assert [len(prompt.then) for prompt in prompts] == [0, 1, 1, 1, 1, 0, 0, 0, 0]
-    assert [prompt.max_tokens for prompt in read(tmp_path, rows, name="a.csv")] == [60]
-    for field in (*FIELDS, *OUTPUT, *TRACE_INPUT):
-        assert f"`{field}`" in page, field
-
-
-# The real files
-
-
-def real(name: str) -> tuple[Prompt, ...]:
-    if not (DATA / name).exists():
-        assert os.environ.get("CI") != "true", f"{DATA} is not here"
-        pytest.skip(f"{DATA} is not here")
-    return load(str(DATA / name))
-
-
-def test_mt_bench_as_it_is() -> None:
-    prompts = real("prompts/mt_bench_question.jsonl")
-    assert len(prompts) == 80
-    assert all(len(prompt.then) == 1 for prompt in prompts)
-
-
-def test_bfcl_as_it_is() -> None:
-    prompts = real("prompts/BFCL_v4_simple_python.jsonl")
-    assert len(prompts) == 400
-    names = [str(tool["function"]["name"]) for prompt in prompts for tool in prompt.tools]  # type: ignore[index]
-    assert all(re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", name) for name in names)
-    types = set(re.findall(r'"type":"(\w+)"', orjson.dumps([prompt.tools for prompt in prompts]).decode()))
-    assert types == {"function", "object", "number", "integer", "string", "array", "boolean"}
-
-
-def test_sonnet_as_it_is() -> None:
-    assert len(real("prompts/sonnet_llmperf.txt")) == 84
