@@ -11,6 +11,7 @@ import pytest
 from simulator_process import Simulator, command, generation, receive, running
 
 from simulator.faults import BUSY, DIED
+from simulator.tools import NO_JSON
 
 CHAT = "/v1/chat/completions"
 
@@ -208,3 +209,40 @@ def test_a_port_in_use() -> None:
         done = subprocess.run([*command(), "--port", str(port)], capture_output=True, text=True, timeout=10)
     assert done.returncode == 2
     assert done.stderr == f"simulator: 127.0.0.1:{port}: Address already in use\n"
+
+
+def test_the_same_seed_says_the_same_and_no_seed_something_else(sim: Simulator) -> None:
+    def said(**options: float) -> set[str]:
+        return {sim.generate("Hi", stream=False, options=options).json()["response"] for _ in range(3)}
+
+    assert len(said(temperature=0)) == len(said(temperature=1, seed=5)) == 1
+    assert said(temperature=1, seed=5) != said(temperature=1, seed=6)
+    assert len(said(temperature=1)) == len(said()) == 3
+
+
+def test_a_model_that_wavers(sim: Simulator) -> None:
+    fields = {"model": "fault-nondeterministic", "stream": False, "options": {"temperature": 0, "seed": 1}}
+    texts = [sim.generate("Hi", **fields).json()["response"] for _ in range(60)]
+    other = sum(text != max(texts, key=texts.count) for text in texts)
+    assert 1 <= other <= 20
+
+
+def test_the_repeat_guard(sim: Simulator) -> None:
+    stream = sim.generate(model="fault-repeat", limit=0)
+    assert stream.complete
+    assert not any(line["done"] for line in stream.lines())
+    assert [line["response"] for line in stream.lines()][-31:] == [" the"] * 31
+    whole = sim.generate(model="fault-repeat", limit=0, stream=False).json()
+    assert (whole["done"], whole["response"][-124:]) == (False, " the" * 31)
+
+
+def test_a_call_that_cannot_be_read_is_an_error_in_the_stream(sim: Simulator) -> None:
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+    body = {"model": "fault-bad-tool-args", "messages": [{"role": "user", "content": "Hi"}], "tools": [tool]}
+    native = sim.post("/api/chat", body)
+    assert (native.status, native.lines()[-1]) == (200, {"error": NO_JSON})
+    assert sim.post("/api/chat", {**body, "stream": False}).status == 500
+    choice = sim.post(CHAT, body).json()["choices"][0]
+    assert choice["finish_reason"] == "tool_calls"
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(choice["message"]["tool_calls"][0]["function"]["arguments"])
