@@ -6,6 +6,7 @@ From here a metric reaches requests.csv, Locust's statistics (`ui`), the report 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from metrics.checks import CHECKS, Check
 from metrics.histogram import encode
 from metrics.record import Record
 
@@ -17,7 +18,8 @@ class Metric:
     """A number of one request. `of` gives None where the request does not have it.
 
     `kind`: `duration` and `rate` have percentiles, `count` also a total, `histogram` is text made by
-    `metrics.histogram` whose pooled percentiles are those of the name without `_hist`.
+    `metrics.histogram` whose pooled percentiles are those of the name without `_hist`, `check` is 1 where the answer
+    failed the check and 0 where it passed.
     """
 
     name: str
@@ -108,6 +110,10 @@ def tokens_per_chunk(r: Record) -> float | None:
     return tokens / chunks if r.streamed and tokens and chunks else None
 
 
+def _of(check: Check) -> Metric:
+    return Metric(check.name, "check", check.definition, lambda r: r.judged.failed.get(check.name))
+
+
 METRICS: tuple[Metric, ...] = (
     Metric("lateness_ms", "duration", "sent − scheduled; open loop only", lambda r: _ms(r.sent_ns, r.scheduled_ns)),
     Metric("connect_ms", "duration", "opening the connection (TCP, TLS), before sent; absent when it was open already; for a refused request the time until the refusal", lambda r: _as_ms(r.connect_ns)),
@@ -152,4 +158,5 @@ METRICS: tuple[Metric, ...] = (
     Metric("resends", "count", "times the request met an idle connection that the server was just closing, and was sent again; its times count from the first", lambda r: r.resends),
     Metric("clock_stamps", "count", "reads without a kernel time stamp, dated by the process's clock", lambda r: r.clock_stamps),
     Metric("clock_step_ms", "duration", "how far the wall clock ran off the monotonic one during the request", lambda r: r.clock_step_ns / 1e6),
+    *map(_of, CHECKS),
 )  # fmt: skip

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from metrics.catalogue import METRICS
+from metrics.checks import CHECKS
 from metrics.record import Record
 from metrics.rows import Cell, row
 from metrics.spool import Inbox, Outbox
@@ -11,6 +12,7 @@ from metrics.validity import finding
 
 KEY = "tokenswarm"
 ACKNOWLEDGE = "tokenswarm_acknowledge"
+_FAULTS = tuple(check.name for check in CHECKS if check.shown)
 _IN_UI = tuple(metric for metric in METRICS if metric.ui)
 
 
@@ -50,6 +52,8 @@ def to_locust(environment: Any, record: Record, response_bytes: int) -> None:
         value = metric.of(record)
         if isinstance(value, (int, float)) and record.outcome == "ok":
             environment.stats.get(name(record), metric.name).log(value, 0)
+    if wrong := sum(record.judged.failed.get(check, 0) for check in _FAULTS):
+        environment.stats.get(name(record), "checks failed").log(wrong, 0)
 
 
 class Publisher:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from metrics.case import UNJUDGED, Judged
 from metrics.loading import Memory
 from wire.values import Embeddings, Usage
 
@@ -54,7 +55,8 @@ class Record:
 
     `*_ns` are moments, but `connect_ns`, `longest_gap_ns`, `read_lag_ns` and `clock_step_ns` are durations. `gaps`
     counts the times between consecutive output chunks in the buckets of `metrics.histogram`; `late_chunks` are those of
-    the coalesced ones that a late read may have merged. METRICS turns all this into numbers with units.
+    the coalesced ones that a late read may have merged. `judged` is what
+    the checks of the answer found. METRICS turns all this into numbers with units.
     """
 
     identity: Identity
@@ -89,4 +91,5 @@ class Record:
     resends: int = 0
     phase: Phase = "steady"
     embeddings: Embeddings | None = None
+    judged: Judged = UNJUDGED
     kept: Kept | None = None

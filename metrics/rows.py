@@ -1,4 +1,4 @@
-"""A Record as a row of requests.csv: identity first, then METRICS, then texts if they are kept."""
+"""A Record as a row of requests.csv: identity, METRICS, what the checks noted, and texts if they are kept."""
 
 from metrics.catalogue import METRICS
 from metrics.loading import load_state
@@ -30,8 +30,9 @@ IDENTITY = (
     "sent_unix_ns",
     "ended_unix_ns",
 )
+JUDGED = ("check_notes", "text_digest", "request_digest")
 TEXTS = ("prompt_text", "output_text", "thinking_text")
-COLUMNS = (*IDENTITY, *(metric.name for metric in METRICS), *TEXTS)
+COLUMNS = (*IDENTITY, *(metric.name for metric in METRICS), *JUDGED, *TEXTS)
 
 
 def row(record: Record) -> list[Cell]:
@@ -64,6 +65,8 @@ def row(record: Record) -> list[Cell]:
     for metric in METRICS:
         value = metric.of(record)
         cells.append(round(value, 6) if isinstance(value, float) else value)
+    judged = record.judged
+    cells += [_printable(judged.notes) or None, judged.text_digest, judged.request_digest]
     texts = (kept.prompt, kept.output, kept.thinking) if kept else (None, None, None)
     cells.extend(text if text is None else _printable(text) for text in texts)
     return cells

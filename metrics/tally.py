@@ -1,5 +1,6 @@
 """Folding the chunks of one answer into its Record."""
 
+from metrics.case import UNJUDGED, Judged
 from metrics.histogram import bucket
 from metrics.record import Identity, Kept, Phase, Record
 from wire.values import Answer, Chunk, Embeddings, ToolCall, Transcript, Usage
@@ -19,6 +20,7 @@ class Tally:
         self._pieces: list[ToolCall] = []
         self._context: tuple[int, ...] | None = None
         self.embeddings: Embeddings | None = None
+        self._tagged = False
         self._gaps: dict[int, int] = {}
         self._longest_gap_ns: int | None = None
         self._first_output_ns: int | None = None
@@ -32,14 +34,16 @@ class Tally:
 
     def add(self, chunk: Chunk) -> None:
         """Take in the next chunk, in order of arrival."""
-        ns, text, thinking, tool_calls, finish_reason, usage, done, error, broken, ends, context, embeddings = chunk
+        ns, text, thinking, calls, finish_reason, usage, done, error, broken, ends, context, embeddings, tagged = chunk
+        if tagged:
+            self._tagged = True
         if ends:
             self._all_was_thinking()
-        if text or thinking or tool_calls:
-            self._add_output(ns, answer=bool(text or tool_calls))
+        if text or thinking or calls:
+            self._add_output(ns, answer=bool(text or calls))
             self._text.append(text)
             self._thinking.append(thinking)
-            self._pieces.extend(tool_calls)
+            self._pieces.extend(calls)
         if finish_reason:
             self.finish_reason = finish_reason
         if usage:
@@ -89,7 +93,8 @@ class Tally:
                 joins = isinstance(arguments, str) and isinstance(piece.arguments, str)
                 arguments = f"{arguments}{piece.arguments}" if joins else piece.arguments
             calls[piece.place] = ToolCall(whole.place, whole.id or piece.id, whole.name or piece.name, arguments)
-        return Answer("".join(self._text), "".join(self._thinking), tuple(calls.values()), self._context)
+        text, thinking = "".join(self._text), "".join(self._thinking)
+        return Answer(text, thinking, tuple(calls.values()), self._context, self._tagged)
 
     def record(
         self,
@@ -101,6 +106,7 @@ class Tally:
         prompt_text: str | None = None,
         phase: Phase = "steady",
         interpreted_ns: int | None = None,
+        judged: Judged = UNJUDGED,
     ) -> Record:
         """The Record of the request that this answer belongs to; the texts are kept where the prompt's is given."""
         streamed, answer = self._streamed, self.answer()
@@ -137,5 +143,6 @@ class Tally:
             resends=transcript.resends,
             embeddings=self.embeddings,
             phase=phase,
+            judged=judged,
             kept=None if prompt_text is None else Kept(prompt_text, answer.text, answer.thinking),
         )

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from unicodedata import east_asian_width
 
+from reports.check_section import check_lines
 from reports.numbers import integer, number, plain
 from reports.probed import sentences
 from reports.sections import finding_line
@@ -34,6 +35,8 @@ def render(summary: Mapping[str, Any]) -> str:
         lines += wrap(said, "  ")
     for error in summary["errors"][:3]:
         lines += wrap(f"{integer(error['requests'])} × {error['outcome']}: {error['error']}", "  ")[:3]
+    for line in check_lines(summary):
+        lines += wrap(line, "  ")[:2]
     for notice in summary["notices"]:
         lines += wrap(f"note: {notice}", "  ")
     for found in summary["validity"]["findings"]:

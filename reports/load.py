@@ -9,11 +9,12 @@ from typing import Any
 import pandas as pd
 
 from metrics.catalogue import METRICS
-from metrics.rows import IDENTITY
+from metrics.rows import IDENTITY, JUDGED
 from reports.errors import ReportError
 from reports.memory import Look, looks
 
 FORMAT = 1
+MOST_TEXT = 80  # characters
 INTEGERS = (
     "worker",
     "sequence",
@@ -38,12 +39,13 @@ NEEDED = (
     "output_tokens",
     "output_chunks",
 )
-_DTYPES = {"duration": "float64", "rate": "float64", "count": "Int64", "histogram": "str"}
+_DTYPES = {"duration": "float64", "rate": "float64", "count": "Int64", "check": "Int64", "histogram": "str"}
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run folder: `info` is run.json ({} without one), `frame` has one row a request, texts left out.
+    """A run folder: `info` is run.json ({} without one), `frame` has one row a request, texts left out
+    but for the beginning of the answer where it was kept.
 
     Columns are those of `metrics.rows`: `*_unix_ns` and counts are nullable Int64 (never float: a double cannot hold
     a wall-clock nanosecond), durations and rates float64 with NaN where absent. `notices` says what was
@@ -121,13 +123,16 @@ def _parse(path: Path, data: bytes) -> tuple[Any, list[str]]:
     header = pd.read_csv(BytesIO(data), nrows=0, encoding_errors="replace").columns
     if absent := [name for name in NEEDED if name not in header]:
         raise ReportError(f"{path}: lacks the columns {', '.join(absent)}; it is no requests.csv of this suite")
+    # All texts of a long run would not fit into memory.
+    beginning = {"output_text": lambda text: " ".join(text[:MOST_TEXT].split())} if "output_text" in header else {}
     dtypes = {name: "Int64" if name in INTEGERS else "str" for name in IDENTITY}
-    dtypes |= {metric.name: _DTYPES[metric.kind] for metric in METRICS}
+    dtypes |= {metric.name: _DTYPES[metric.kind] for metric in METRICS} | dict.fromkeys(JUDGED, "str")
     try:
         frame = pd.read_csv(
             BytesIO(data),
             dtype=dtypes,
-            usecols=[name for name in header if name in dtypes],
+            converters=beginning,
+            usecols=[name for name in header if name in dtypes or name in beginning],
             keep_default_na=False,  # a model may be called "null"
             na_values=[""],
             encoding_errors="replace",

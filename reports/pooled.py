@@ -26,12 +26,14 @@ def pool(texts: Iterable[str]) -> dict[int, int]:
 
 
 def describe_all(ok: Any) -> dict[str, Described]:
-    """Every metric that any row of a frame has, under its name (`_hist` taken off), in the order of METRICS.
+    """Every metric but the checks that any row has, under its name (`_hist` taken off), in the order of METRICS.
 
     Durations and histograms: n, mean, p50, p90, p95, p99; rates: n, mean, p10, p50, p90; counts: n, mean, p50, total.
     """
     found: dict[str, Described] = {}
     for metric in METRICS:
+        if metric.kind == "check":
+            continue  # see reports.checks
         column = ok[metric.name]
         if metric.kind == "histogram":
             described = describe_histogram(pool(column.dropna()))

@@ -5,6 +5,7 @@ from typing import Any
 
 from metrics.catalogue import METRICS
 from reports import embedding, loading, memory, open_loop, turns
+from reports.check_section import check_section
 from reports.document import Cell, Code, Document, Line, Section, Table
 from reports.ledger import LABELS
 from reports.numbers import ABSENT, integer, many, number
@@ -40,6 +41,7 @@ def document(summary: Summary, circumstances: Iterable[Section] = ()) -> Documen
         measured = (
             _phases,
             _requests,
+            check_section,
             _tokens,
             _latencies,
             open_loop.section,

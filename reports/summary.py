@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from reports.checks import checks
 from reports.embedding import embedding, vectors_per_s
 from reports.ledger import ledger
 from reports.load import Run
@@ -73,6 +74,7 @@ def summarise(run: Run) -> dict[str, Any]:
         "memory": memory(run.looks),
         "errors": _errors(frame),
         "open_loop": open_loop(frame),
+        "checks": checks(frame),
         "quality": measured,
         "limits": limits(measured, overall["tokens"], str(info.get("clock_source") or "")),
         "circumstances": {

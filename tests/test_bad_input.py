@@ -74,6 +74,8 @@ MISTAKES = {
         ["OllamaChatUser", "--options", "keep_alive=soon"],
         '--options: keep_alive is "soon"; use a duration',
     ),
+    "bad expectation": (["--expect", "regex:("], "argument --expect: regex '(': missing ), unterminated"),
+    "no schema": (["--expect", "schema:nowhere.json"], "argument --expect: schema file nowhere.json cannot be read"),
     "bad timeout": (["--request-timeout", "0"], "argument --request-timeout: 0 is too small"),
 }
 

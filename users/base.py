@@ -24,12 +24,13 @@ from users.dispatcher import Dispatcher
 from users.exchange import Exchange
 from users.health import Health
 from users.http1 import request_bytes
+from users.judging import Judge, Seen, Sent
 from users.lane import Lane
 from users.session import hold
 from users.settings import Settings
 from users.transport import Transport
 from wire import embeddings, reading
-from wire.values import Answer, Api, Ask, Chunk, Transcript
+from wire.values import Answer, Api, Ask, Call, Chunk, Transcript
 
 
 class Work:
@@ -75,6 +76,7 @@ class LLMUser(User):
     answer = Answer()  # to the last request
     memory: Memory | None = None  # what /api/ps listed before the next request, where a user asks
     _state: str | None  # Locust's own: running, waiting, stopping
+    _call: Call
 
     def on_start(self) -> None:
         """Connect this user with the run's settings; the connection itself opens with the first request."""
@@ -82,6 +84,7 @@ class LLMUser(User):
         s = self.work.settings
         self._number, self._pauses = self.work.next_user(), 0
         self.asked: Ask = asking.ask_of(type(self), s)
+        self.judge = Judge(s.expect)
         self.transport = Transport(s.target.host, s.target.port, s.timeouts, s.tls, s.new_connection)
 
     def on_stop(self) -> None:
@@ -145,7 +148,7 @@ class LLMUser(User):
             # The session's own mark: within it the server's cache works as in real life. A context holds it already.
             marked = sequence if session is None else session
             prompt = unique(prompt, nonce(s.mix.seed, work.worker, marked, s.run_id))
-        call = self.api.build(prompt, self.asked)
+        self._call = call = self.api.build(prompt, self.asked)
         texts = embeddings.texts(prompt) if self.api in reading.EMBEDDING else ()
         request_id = (("X-Request-Id", f"{s.run_id}-{work.worker}-{sequence}"),)
         request = request_bytes(call, s.target.authority, s.target.base_path, request_id + s.headers)
@@ -204,17 +207,21 @@ class LLMUser(User):
                     self.work.lane.breathe()
         except Exception as fault:  # noqa: BLE001 - whatever a server thinks of, its request keeps its row
             tally.failed = Chunk(0, broken=f"unreadable: {fault!r}")
-        judged = reading.verdict(api, transcript, tally.done, tally.finish_reason, tally.failed)
+        verdict = reading.verdict(api, transcript, tally.done, tally.finish_reason, tally.failed)
         if identity.batch_size:
-            judged = reading.vectors_for_all(judged, tally.embeddings, identity.batch_size)
+            verdict = reading.vectors_for_all(verdict, tally.embeddings, identity.batch_size)
         self.answer = tally.answer()
-        said = embeddings.texts(prompt) if identity.batch_size else (message.content for message in prompt.messages)
+        said = embeddings.texts(prompt) if identity.batch_size else [message.content for message in prompt.messages]
+        asked = Sent(prompt, self.asked, self._call, identity, "\n\n".join(said))
+        clean = transcript.complete and transcript.failure is None
+        seen = Seen(self.answer, verdict.outcome, tally.finish_reason, tally.usage, clean)
         return tally.record(
             identity,
             transcript,
-            *judged,
-            prompt_text="\n\n".join(said) if s.keep_text else None,
+            *verdict,
+            prompt_text=asked.text if s.keep_text else None,
             phase="drain" if self.work.ending and phase != "warm-up" else phase,
+            judged=self.judge.judge(asked, seen, self.work.lane.breathe if yielding else None),
             interpreted_ns=time.time_ns() if self._goes_on_at_once(transcript, prompt) else None,
         )
 

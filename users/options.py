@@ -6,8 +6,10 @@ from typing import Any
 
 from locust.util.timespan import parse_timespan
 
+from metrics.expect import check as check_expected
 from payloads.corpus import BUILT_IN
 from payloads.distribution import parse
+from payloads.expect import from_option
 from payloads.recipe import LANGUAGES
 
 THINK = ("true", "false", "low", "medium", "high", "max")
@@ -35,6 +37,15 @@ in_flight = number(int, 0, "a whole number of requests")
 seed = number(int, 0, "a whole number, 0 or more")
 pause = number(float, 0, "seconds, 0 or more")
 rounds = number(int, 0, "a whole number of rounds, 0 or more")
+
+
+def expectation(text: str) -> str:
+    """One `--expect`; kept as text, since workers get it so."""
+    try:
+        check_expected(*from_option(text))
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+    return text
 
 
 def timespan(text: str) -> str:
@@ -110,6 +121,7 @@ def add(parser: Any, **_: Any) -> None:
     option("--tool-rounds", env_var="TOKENSWARM_TOOL_ROUNDS", type=rounds, default=4, help="How often a turn is asked on with the results of the tools that the model called")
     option("--seed", env_var="TOKENSWARM_SEED", type=seed, default=0, help="Seed of the choice of prompts")
     option("--probe", env_var="TOKENSWARM_PROBE", action="store_true", default=False, help="Before the load, find out slots, rates, prompt cache and context of the server (some seconds; see docs/probe.md)")
+    option("--expect", env_var="TOKENSWARM_EXPECT", action="append", type=expectation, default=[], include_in_web_ui=False, help="What every answer must be: contains:TEXT, not_contains:TEXT, equals:TEXT, regex:PATTERN or schema:FILE.json; may be given several times")
     option("--run-dir", env_var="TOKENSWARM_RUN_DIR", default="runs", include_in_web_ui=False, help="Where run folders are made")
     option("--name", env_var="TOKENSWARM_NAME", default="run", help="Name of the run, part of its folder's name")
     option("--no-report", env_var="TOKENSWARM_NO_REPORT", action="store_true", default=False, help="Write no report at the end (python -m reports FOLDER does it later)")

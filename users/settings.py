@@ -4,7 +4,7 @@ import contextlib
 import os
 import ssl
 from argparse import ArgumentTypeError
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,11 @@ from locust.util.timespan import parse_timespan
 
 from payloads.conversation import Conduct
 from payloads.distribution import Distribution, parse
+from payloads.expect import Expected, from_option
 from payloads.mix import Mix
 from payloads.overrides import read_overrides
+from payloads.prompt import Prompt
+from users import judging
 from users import options as checks
 from users.errors import UsageError
 from users.mixing import mix
@@ -32,6 +35,7 @@ class Settings:
     mix: Mix
     conduct: Conduct
     think_time: Distribution | None
+    expect: tuple[Expected, ...]
     timeouts: Timeouts
     headers: tuple[tuple[str, str], ...]
     unique_prompts: bool
@@ -56,6 +60,7 @@ def settings(options: Any) -> Settings:
         mix=mix(options),
         conduct=conduct(options),
         think_time=parse(options.think_time, "s") if options.think_time.strip() else None,
+        expect=_expect(options.expect, prompts),
         timeouts=Timeouts(options.connect_timeout, first_byte_s, options.request_timeout),
         headers=headers(options),
         unique_prompts=options.unique_prompts,
@@ -91,6 +96,15 @@ def _overrides(text: str) -> Mapping[str, Mapping[str, object]]:
 def models(text: str) -> tuple[str, ...]:
     """The names in `--models`."""
     return tuple(filter(None, map(str.strip, text.split(","))))
+
+
+def _expect(texts: Sequence[str], prompts: Sequence[Prompt]) -> tuple[Expected, ...]:
+    try:
+        expected = tuple(map(from_option, texts))
+    except ValueError as error:  # a worker may lack the schema's file
+        raise UsageError(f"--expect: {error}") from None
+    judging.check(prompts, expected)
+    return expected
 
 
 def _warmup_s(options: Any) -> float:

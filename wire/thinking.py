@@ -14,10 +14,11 @@ OPEN, CLOSE = "<think>", "</think>"
 class _Sorting:
     """A chunk whose characters are being sorted into text and thinking."""
 
-    __slots__ = ("chunk", "ends_thinking", "text", "thinking")
+    __slots__ = ("chunk", "ends_thinking", "tagged", "text", "thinking")
 
     def __init__(self, chunk: Chunk) -> None:
-        self.chunk, self.text, self.thinking, self.ends_thinking = chunk, "", chunk.thinking, False
+        self.chunk, self.text, self.thinking = chunk, "", chunk.thinking
+        self.ends_thinking = self.tagged = False
 
     def add(self, character: str, inside: bool) -> None:
         if inside:
@@ -26,7 +27,9 @@ class _Sorting:
             self.text += character
 
     def sorted(self) -> Chunk:
-        return self.chunk._replace(text=self.text, thinking=self.thinking, ends_thinking=self.ends_thinking)
+        return self.chunk._replace(
+            text=self.text, thinking=self.thinking, ends_thinking=self.ends_thinking, tagged=self.tagged
+        )
 
 
 def separate(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
@@ -52,6 +55,7 @@ def separate(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
             if any(tag.startswith(beginning) for tag in tags):
                 held.append((current, character))
                 if beginning in tags:
+                    current.tagged = True
                     if beginning == CLOSE and not any_seen:
                         # What has been given away already, its reader must move; what waits is moved here.
                         waiting[0].ends_thinking = True

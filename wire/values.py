@@ -114,12 +114,16 @@ class Embeddings(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """All that the model said, whole; `context` are the token ids that /api/generate hands back."""
+    """All that the model said, whole; `context` are the token ids that /api/generate hands back.
+
+    `tagged`: the thinking, or some of it, was told apart from the text by its tags, which the server had left there.
+    """
 
     text: str = ""
     thinking: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
     context: tuple[int, ...] | None = None
+    tagged: bool = False
 
 
 class Chunk(NamedTuple):
@@ -127,7 +131,8 @@ class Chunk(NamedTuple):
 
     `error` is the server's own error text; `broken` says what made a frame unreadable; `done` is Ollama's
     `done:true` or OpenAI's `[DONE]`; `finish_reason` may come with it or before it. `ends_thinking`: all text of the
-    chunks before was thinking, as a closing tag without an opening one tells.
+    chunks before was thinking, as a closing tag without an opening one tells. `tagged`: a tag was taken
+    out of the text.
     """
 
     ns: int
@@ -142,6 +147,7 @@ class Chunk(NamedTuple):
     ends_thinking: bool = False
     context: tuple[int, ...] | None = None
     embeddings: Embeddings | None = None
+    tagged: bool = False
 
     @property
     def output(self) -> bool:

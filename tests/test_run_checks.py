@@ -1,0 +1,87 @@
+"""Answers checked under load: a User class for each fault, in one run."""
+
+import json
+from subprocess import run
+from typing import Any
+
+import pytest
+from locust_process import ROOT, Run, command, environment, folder
+from simulator_process import running
+
+# A class with a model and a line of a payload file of its own, and what its answers fail.
+CASES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
+    "Sound": ("sim", {}, set()),
+    "Empty": ("fault-empty", {}, {"no_visible_answer"}),
+    "Tagged": ("fault-think-tags", {}, {"think_leaked"}),
+    "Endless": ("fault-ignores-limit", {"max_tokens": 5}, {"limit_ignored"}),
+    "Cut": ("sim", {"max_tokens": 5}, {"cut_by_limit"}),
+    "Strict": ("sim", {"expect": {"regex": r"^\d+$"}}, {"unexpected"}),
+    "Loose": ("sim", {"expect": {"not_contains": "§"}, "options": {"seed": 1}}, set()),
+}
+LOCUSTFILE = """
+from dataclasses import replace
+from locustfile import *
+from payloads.line import read_line
+
+def user(name, model, line):
+    class One(OllamaChatUser):
+        __qualname__ = __name__ = name
+        prompt = read_line(line, name)
+        def on_start(self):
+            super().on_start()
+            self.asked = replace(self.asked, model=model)
+        def converse(self, prompt=None):
+            return super().converse(self.prompt)
+    One.__name__ = name
+    return One
+
+"""
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, str]:
+    """The run, and what the terminal showed."""
+    tmp_path = tmp_path_factory.mktemp("checks")
+    lines = [
+        f"{name} = user({name!r}, {model!r}, {json.dumps({'prompt': 'Count to ten.', **line}).encode()!r})"
+        for name, (model, line, _) in CASES.items()
+    ]
+    own = tmp_path / "mine.py"
+    own.write_text(LOCUSTFILE + "\n".join(lines), encoding="utf-8")
+    users = str(len(CASES))
+    load = (*CASES, "--model", "sim", "--headless", "--only-summary", "--users", users, "--spawn-rate", users)
+    with running("--load-ms", "0", "--output-tokens", "20", "--decode-tps", "400", "--parallel", "16") as simulator:
+        full = command(simulator.url, tmp_path / "runs", *load, "--run-time", "3s", locustfile=str(own))
+        env = environment(PYTHONPATH=str(ROOT))
+        done = run(full, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder(tmp_path / "runs"), done.stdout
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_fault_is_found_and_nothing_else(ended: tuple[Run, str], name: str) -> None:
+    rows = [row for row in ended[0].rows if row["user_class"] == name and row["outcome"] != "cancelled"]
+    assert len(rows) > 2
+    wanted = CASES[name][2]
+    for row in rows:
+        found = {check for check in ended[0].rows[0] if row[check] == "1" and check in CHECK_NAMES}
+        assert found == wanted, row["check_notes"]
+        assert all(check in row["check_notes"] for check in wanted)
+
+
+CHECK_NAMES = {check for _, _, wanted in CASES.values() for check in wanted} | {"repetition", "prompt_truncated"}
+
+
+def test_the_report_and_locust_say_so(ended: tuple[Run, str]) -> None:
+    kept, shown = ended
+    text = (kept.path / "report.md").read_text()
+    assert "## Output checks" in text
+    assert "| `no_visible_answer` | `/api/chat` | `fault-empty` |" in text
+    assert "checks failed /api/chat fault-empty" in shown.replace("  ", " ")
+    assert "check limit_ignored: " in shown
+    assert "check cut_by_limit" not in shown
+    assert "Same request, same text (a seed, or temperature 0): 100 %" in text
+    digests = {row["text_digest"] for row in kept.rows if row["user_class"] == "Loose" and row["outcome"] == "ok"}
+    assert len(digests) == 1
+    assert digests != {""}
+    assert not any(row["text_digest"] for row in kept.rows if row["user_class"] == "Sound")
