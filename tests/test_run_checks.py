@@ -1,6 +1,5 @@
 """Answers checked under load: a User class for each fault, in one run."""
 
-import json
 from subprocess import run
 from typing import Any
 
@@ -8,7 +7,9 @@ import pytest
 from locust_process import ROOT, Run, command, environment, folder
 from simulator_process import running
 
-# A class with a model and a line of a payload file of its own, and what its answers fail.
+from metrics.checks import CHECKS
+
+# A class with a model and a prompt of its own, and what its answers fail.
 CASES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "Sound": ("sim", {}, set()),
     "Empty": ("fault-empty", {}, {"no_visible_answer"}),
@@ -21,17 +22,17 @@ CASES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
 LOCUSTFILE = """
 from dataclasses import replace
 from locustfile import *
-from payloads.line import read_line
+from payloads.prompt import Prompt
 
 def user(name, model, line):
     class One(OllamaChatUser):
         __qualname__ = __name__ = name
-        prompt = read_line(line, name)
+        prompt = Prompt(name, (("user", "Count to ten."),), **line)
         def on_start(self):
             super().on_start()
             self.asked = replace(self.asked, model=model)
-        def converse(self, prompt=None):
-            return super().converse(self.prompt)
+        def converse(self, prompt=None, **more):
+            return super().converse(self.prompt, **more)
     One.__name__ = name
     return One
 
@@ -42,10 +43,7 @@ def user(name, model, line):
 def ended(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, str]:
     """The run, and what the terminal showed."""
     tmp_path = tmp_path_factory.mktemp("checks")
-    lines = [
-        f"{name} = user({name!r}, {model!r}, {json.dumps({'prompt': 'Count to ten.', **line}).encode()!r})"
-        for name, (model, line, _) in CASES.items()
-    ]
+    lines = [f"{name} = user({name!r}, {model!r}, {line!r})" for name, (model, line, _) in CASES.items()]
     own = tmp_path / "mine.py"
     own.write_text(LOCUSTFILE + "\n".join(lines), encoding="utf-8")
     users = str(len(CASES))
@@ -64,12 +62,9 @@ def test_each_fault_is_found_and_nothing_else(ended: tuple[Run, str], name: str)
     assert len(rows) > 2
     wanted = CASES[name][2]
     for row in rows:
-        found = {check for check in ended[0].rows[0] if row[check] == "1" and check in CHECK_NAMES}
+        found = {check.name for check in CHECKS if row[check.name] == "1"}
         assert found == wanted, row["check_notes"]
         assert all(check in row["check_notes"] for check in wanted)
-
-
-CHECK_NAMES = {check for _, _, wanted in CASES.values() for check in wanted} | {"repetition", "prompt_truncated"}
 
 
 def test_the_report_and_locust_say_so(ended: tuple[Run, str]) -> None:
@@ -77,7 +72,7 @@ def test_the_report_and_locust_say_so(ended: tuple[Run, str]) -> None:
     text = (kept.path / "report.md").read_text()
     assert "## Output checks" in text
     assert "| `no_visible_answer` | `/api/chat` | `fault-empty` |" in text
-    assert "checks failed /api/chat fault-empty" in shown.replace("  ", " ")
+    assert "checks failed,/api/chat fault-empty," in (kept.path / "locust_stats.csv").read_text()
     assert "check limit_ignored: " in shown
     assert "check cut_by_limit" not in shown
     assert "Same request, same text (a seed, or temperature 0): 100 %" in text
