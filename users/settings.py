@@ -53,14 +53,15 @@ def settings(options: Any) -> Settings:
     """Settings out of Locust's parsed options. Raises UsageError."""
     where = target(options.host, os.environ)
     first_byte_s = min(options.first_byte_timeout, options.request_timeout)
+    chosen = mix(options)
     return Settings(
         target=where,
         ask=Ask(options.model, options.max_tokens, not options.no_stream, _think(options.think)),
         overrides=_overrides(options.options),
-        mix=mix(options),
+        mix=chosen,
         conduct=conduct(options),
         think_time=parse(options.think_time, "s") if options.think_time.strip() else None,
-        expect=_expect(options.expect, prompts),
+        expect=_expect(options.expect, chosen.prompts),
         timeouts=Timeouts(options.connect_timeout, first_byte_s, options.request_timeout),
         headers=headers(options),
         unique_prompts=options.unique_prompts,
