@@ -11,7 +11,7 @@ from locust import events
 from locust.event import EventHook
 from locust.runners import WorkerRunner
 
-from users import options, webui
+from users import options, stages, webui
 from users.coldstart import OllamaColdStartUser, OllamaSwapUser
 from users.errors import UsageError
 from users.lifecycle import OllamaLifecycleUser
@@ -45,6 +45,7 @@ def on_init(environment: Any, web_ui: Any = None, **_: Any) -> None:
     OpenLoop(environment).listen()
     Sampler(environment, swarm).listen()
     if isinstance(environment.runner, WorkerRunner):
+        stages.follow(environment)
         return
     if web_ui:
         webui.attach(web_ui, swarm)
@@ -52,6 +53,7 @@ def on_init(environment: Any, web_ui: Any = None, **_: Any) -> None:
             return  # the form may still change everything; it is checked when it is sent
     try:
         swarm.prepare()
+        stages.follow(environment)
     except UsageError as error:
         print(f"tokenswarm: error: {error}", file=sys.stderr)
         swarm.end_processes()

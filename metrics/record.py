@@ -18,7 +18,7 @@ class Identity:
     """Which request of the run it was: `worker` and `sequence` (the worker's own count) name it for good.
 
     `max_tokens` is absent where nothing is generated, `batch_size` (texts) where nothing is embedded.
-    `memory` is what /api/ps had listed just before, where the user asked it.
+    `stage` is that of `--stages`, from 1. `memory` is what /api/ps had listed just before, where the user asked it.
     `session` is the sequence of the conversation's first request, and `turn` counts its requests from 1. `turn_kind`
     says what a request brought: something the user said, or tools' results. `turns_left` counts the user's turns that
     were still to come.
@@ -38,6 +38,7 @@ class Identity:
     batch_size: int | None = None
     memory: Memory | None = None
     method: str = "POST"
+    stage: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ INTEGERS = (
     "session",
     "turn",
     "turns_left",
+    "stage",
     "streamed",
     "status",
     "max_tokens",
@@ -28,7 +29,7 @@ INTEGERS = (
     "sent_unix_ns",
     "ended_unix_ns",
 )
-LATER = ("session", "turn", "turn_kind", "turns_left", "phase", "load_state")
+LATER = ("session", "turn", "turn_kind", "turns_left", "stage", "phase", "load_state")
 # Without these a file is not a requests.csv. Others may be missing: older runs did not have them yet.
 NEEDED = (
     *(name for name in IDENTITY if name not in LATER),

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from metrics.catalogue import METRICS
-from reports import embedding, loading, memory, open_loop, turns
+from reports import embedding, loading, memory, open_loop, stages, turns
 from reports.check_section import check_section
 from reports.document import Cell, Code, Document, Line, Section, Table
 from reports.ledger import LABELS
@@ -44,6 +44,7 @@ def document(summary: Summary, circumstances: Iterable[Section] = ()) -> Documen
             check_section,
             _tokens,
             _latencies,
+            stages.section,
             open_loop.section,
             embedding.section,
             loading.section,

@@ -12,6 +12,7 @@ from reports.open_loop import open_loop
 from reports.percentiles import describe
 from reports.pooled import describe_all
 from reports.quality import limits, quality
+from reports.stages import stages
 from reports.tokens import Window, tokens, window
 from reports.turns import turns
 from reports.verdict import verdict
@@ -75,6 +76,7 @@ def summarise(run: Run) -> dict[str, Any]:
         "errors": _errors(frame),
         "open_loop": open_loop(frame),
         "checks": checks(frame),
+        "stages": stages(frame, info),
         "quality": measured,
         "limits": limits(measured, overall["tokens"], str(info.get("clock_source") or "")),
         "circumstances": {

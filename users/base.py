@@ -42,7 +42,8 @@ class Work:
         self.next_sequence = itertools.count().__next__
         self.next_user = itertools.count().__next__
         self._next_conversation = itertools.count().__next__
-        self.all_started = self.ending = False
+        self.all_started = self.ending = self.ramping = False
+        self.stage: int | None = None  # of --stages
         self.dispatcher: Dispatcher | None = None  # of an open loop
         self._warm_from_ns = time.monotonic_ns() + int(settings.warmup_s * 1e9)
 
@@ -166,6 +167,7 @@ class LLMUser(User):
             turns_left=len(prompt.then),
             batch_size=len(texts) or None,
             memory=self.memory,
+            stage=work.stage,
         )
         exchange, phase = Exchange(scheduled_ns), work.phase()
         work.health.in_flight += 1

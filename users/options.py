@@ -133,6 +133,7 @@ def add(parser: Any, **_: Any) -> None:
     option("--connect-timeout", env_var="TOKENSWARM_CONNECT_TIMEOUT", type=seconds, default=10.0, help="Longest time to open a connection, s")
     option("--warmup", env_var="TOKENSWARM_WARMUP", type=timespan, default="0s", help="Leave the requests of this first part of the run out of all figures (10s, 2m); their rows are kept and marked")
     option("--pause-after-error", env_var="TOKENSWARM_PAUSE_AFTER_ERROR", type=pause, default=1.0, help="How long a user waits after a failed request, s: a server that is down is not hammered")
+    option("--stages", env_var="TOKENSWARM_STAGES", default="", include_in_web_ui=False, help="Closed loop in stages: users and time, 1x60s, 2x60s, 4x60s, or a ramp, 1..16x5m; the run ends after the last one")
     option("--arrivals", env_var="TOKENSWARM_ARRIVALS", default="", help='Open loop: requests are due by a process of their own, whatever the server does: "poisson 5/s", "constant 5/s", "gamma 5/s cv=2", "ramp 1/s..20/s over 5m", "steps 1,2,4,8/s every 60s", "sine 2/s..10/s period 10m"')
     option("--max-in-flight", env_var="TOKENSWARM_MAX_IN_FLIGHT", type=in_flight, default=0, help="Open loop: most requests in flight; what is due beyond them is dropped and counted (default: the number of users, else 1000)")
     option("--slo", env_var="TOKENSWARM_SLO", action="append", default=[], include_in_web_ui=False, help='What the run must keep to: "ttft_ms p95 < 500", "outcome ok > 99%%", "goodput > 3/s"; may be given several times; exit code 99 if one is not met')

@@ -9,7 +9,7 @@ from typing import Any
 
 from metrics.validity import finding
 from payloads.recipe import Scale
-from users import asking
+from users import asking, stages
 from users.base import LLMUser
 from users.calibration import calibrate
 from users.errors import UsageError
@@ -43,6 +43,7 @@ def offline(options: Any) -> Settings:
     """What can be checked without the server. Raises UsageError."""
     slos(options.slo)
     arrivals(options)
+    stages.check(options)
     return settings(options)
 
 

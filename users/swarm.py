@@ -24,6 +24,7 @@ from users.options import OURS
 from users.preparation import Prepared, prepare
 from users.settings import Settings, check_form, settings
 from users.slos import Gate
+from users.stages import resume, told
 from users.target import target
 
 FINISH = "tokenswarm_finish"
@@ -149,10 +150,11 @@ class Swarm:
             self.health = Health(checked.warmup_s)
             worker = max(0, self.environment.runner.worker_index)
             self.work = self.environment.tokenswarm = Work(checked, worker, self.health)
+            resume(self.environment)
 
     def on_spawning_complete(self, **_: Any) -> None:
-        """All users run (on workers: the master says so): the ramp-up is over."""
-        if self.work:
+        """All users run (on workers: the master says so): the ramp-up is over, but for a stage that is one."""
+        if self.work and not self.work.ramping:
             self.work.all_started = True
 
     def on_test_stopping(self, **_: Any) -> None:
@@ -173,6 +175,7 @@ class Swarm:
             "seed": options.seed,
             "target": {"host": options.host, "model": options.model},
             **(prepared.circumstances() if prepared else {}),
+            **told(options),
             "user_classes": [c.__name__ for c in self.environment.user_classes],
         }
         self.gate = Gate(self.environment, options.slo, options.slo_abort)

@@ -1,0 +1,41 @@
+"""Stages of a closed loop: their language, and what a run of them keeps apart."""
+
+from pathlib import Path
+
+import pytest
+from locust_process import folder, headless, processes
+from simulator_process import running
+
+from users.errors import UsageError
+from users.stages import parse
+
+
+def test_the_language() -> None:
+    holds = parse("1x60s, 2 x 1.5m,4×1h")
+    assert [(s.from_users, s.users, s.span_s) for s in holds] == [(1, 1, 60), (2, 2, 90), (4, 4, 3600)]
+    (ramp,) = parse("1..16x30s")
+    assert [ramp.users_at(s) for s in (0, 10, 30, 99)] == [1, 6, 16, 16]
+
+
+@pytest.mark.parametrize("text", ["", "1x60s,", "1x60s, 2y30s", "1x60", "0x60s", "1x0s", "x", "-1x5s"])
+def test_what_is_no_stage_is_marked(text: str) -> None:
+    with pytest.raises(UsageError, match=r"▸.*◂.*is no stage; write stages as"):
+        parse(text)
+
+
+@pytest.mark.parametrize("workers", [(), processes(2)])
+def test_rows_bear_their_stage_and_ramps_are_told_from_holds(tmp_path: Path, workers: tuple[str, ...]) -> None:
+    with running("--decode-tps", "200", "--load-ms", "1", "--output-tokens", "8", "--parallel", "8") as sim:
+        asked = ("OllamaChatUser", "--model", "sim", "--stages", "2x4s, 2..6x3s, 6x4s")
+        done = headless(sim.url, tmp_path, *asked, *workers)
+        assert done.returncode == 0, done.stderr
+        wrong = headless(sim.url, tmp_path, "--model", "sim", "--stages", "2x4s", "--users", "3")
+        assert (wrong.returncode, "give one of the two" in wrong.stderr) == (2, True)
+    found = folder(tmp_path)
+    assert {row["stage"] for row in found.rows} == {"1", "2", "3"}
+    assert {row["phase"] for row in found.rows if row["stage"] == "2"} <= {"ramp-up", "drain"}
+    assert "steady" in {row["phase"] for row in found.rows if row["stage"] == "1"}
+    told = found.summary()["stages"]
+    assert [stage["users"] for stage in told] == ["2", "2–6", "6"]
+    assert told[2]["ok_per_s"] > 1.5 * told[0]["ok_per_s"]
+    assert "## Stages" in (found.path / "report.md").read_text()
