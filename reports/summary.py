@@ -113,10 +113,11 @@ def _phases(frame: Any) -> list[dict[str, Any]]:
         rows = frame[frame["phase"] == phase]
         if len(rows):
             ok, span = rows[rows["outcome"] == "ok"], window(rows)
+            asking = _asking(ok)
             p50s = {
-                f"{name}_p50": describe(ok[name].to_numpy(), (50.0,))["p50"]
+                f"{name}_p50": describe(asking[name].to_numpy(), (50.0,))["p50"]
                 for name in ("ttft_ms", "e2e_ms")
-                if len(ok)
+                if len(asking)
             }
             span_s = round((span[1] - span[0]) / 1e9, 6) if span else None
             found.append({"phase": phase, "requests": len(rows), "ok": len(ok), "span_s": span_s, **p50s})

@@ -37,6 +37,7 @@ in_flight = number(int, 0, "a whole number of requests")
 seed = number(int, 0, "a whole number, 0 or more")
 pause = number(float, 0, "seconds, 0 or more")
 rounds = number(int, 0, "a whole number of rounds, 0 or more")
+requests = number(int, 0, "a whole number of requests, 0 or more")
 
 
 def expectation(text: str) -> str:
@@ -105,7 +106,7 @@ def add(parser: Any, **_: Any) -> None:
     option("--batch-size", env_var="TOKENSWARM_BATCH_SIZE", type=amount, default="1", help="Texts in one embedding request: 8, or a distribution: 1..64, 16±4, lognormal 16 cv=1")
     option("--models", env_var="TOKENSWARM_MODELS", default="", help="Models that OllamaSwapUser and OllamaColdStartUser ask in turn, comma-separated; left out: --model")
     option("--cold-keep-alive", env_var="TOKENSWARM_COLD_KEEP_ALIVE", type=timespan, default="2s", help="OllamaColdStartUser: keep_alive of its requests, which it lets expire; 0s: it unloads the model")
-    option("--warm-requests", env_var="TOKENSWARM_WARM_REQUESTS", type=rounds, default=1, help="OllamaColdStartUser: requests to the loaded model after each cold one")
+    option("--warm-requests", env_var="TOKENSWARM_WARM_REQUESTS", type=requests, default=1, help="OllamaColdStartUser: requests to the loaded model after each cold one")
     option("--pull", env_var="TOKENSWARM_PULL", default="", help="OllamaLifecycleUser: model to pull in each round, from its registry; it stays on the server")
     option("--push", env_var="TOKENSWARM_PUSH", default="", help="OllamaLifecycleUser: model to push in each round, to its registry")
     option("--sample-every", env_var="TOKENSWARM_SAMPLE_EVERY", type=timespan, default="2s", help="How often an Ollama is asked for the models in memory and its version (server.csv); 0s: never")
@@ -158,7 +159,7 @@ CHECKED: dict[str, Callable[[str], Any]] = {
     "shared_prefix_tokens": prefix_tokens,
     "prefix_pool": tokens,
     "cold_keep_alive": timespan,
-    "warm_requests": rounds,
+    "warm_requests": requests,
     "sample_every": timespan,
     "warmup": timespan,
     "max_in_flight": in_flight,
