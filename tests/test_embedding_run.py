@@ -6,8 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 import scripted
 from locust_process import folder, headless
+
+from users.errors import UsageError
+from users.lifecycle import OllamaLifecycleUser
+from users.ollama import OllamaChatUser, OllamaEmbedUser
+from users.openai import OpenAIChatUser, OpenAIEmbeddingsUser
+from users.preflight import Server
+from users.preparation import choose
 
 LOAD = ("--users", "2", "--spawn-rate", "2", "--run-time", "2s", "--model", "minilm", "--stop-timeout", "3")
 Embed = Callable[[list[str]], tuple[str, dict[str, Any]]]
@@ -106,3 +114,15 @@ def test_a_model_that_only_embeds_says_which_classes_to_name(tmp_path: Path) -> 
         done = headless(f"http://127.0.0.1:{port}", tmp_path, "OllamaEmbedUser", *LOAD)
     assert done.returncode == 2
     assert "minilm does not embed, it generates: name OllamaChatUser" in done.stderr
+
+
+def test_what_runs_when_no_class_is_named() -> None:
+    classes = [OllamaChatUser, OllamaEmbedUser, OpenAIChatUser, OpenAIEmbeddingsUser, OllamaLifecycleUser]
+    ollama, vllm = Server("ollama", "0.32.15", ("m",)), Server("openai", None, ("m",))
+    assert choose(classes, ollama, []) == [OllamaChatUser, OpenAIChatUser]
+    assert choose(classes, vllm, []) == [OpenAIChatUser]
+    assert choose(classes, ollama, ["OllamaEmbedUser"]) == [OllamaEmbedUser]
+    assert choose([OllamaEmbedUser], ollama, []) == [OllamaEmbedUser]  # a locustfile with nothing else
+    for named in ("OllamaEmbedUser", "OllamaLifecycleUser"):
+        with pytest.raises(UsageError, match=f"{named}: the server speaks only /v1"):
+            choose(classes, vllm, [named])

@@ -61,7 +61,7 @@ def prepare(options: Any, classes: Sequence[Any], named: Sequence[str]) -> Prepa
     for model in several:
         preflight.model(server, model)
     options.host = checked.target.url
-    chosen = _choose(classes, server, named)
+    chosen = choose(classes, server, named)
     for c in chosen:
         if getattr(c, "least_models", 1) > max(1, len(several)):
             raise UsageError(f"{c.__name__} wants {c.least_models} models or more to choose from; give --models a,b")
@@ -120,7 +120,7 @@ def _check_run_dir(run_dir: str) -> None:
         raise UsageError(f"--run-dir {run_dir} cannot be written to; name another folder")
 
 
-def _choose(classes: Sequence[Any], server: Server, named: Sequence[str]) -> list[Any]:
+def choose(classes: Sequence[Any], server: Server, named: Sequence[str]) -> list[Any]:
     """Those classes that the server speaks to. What was named must be spoken to."""
     default = [c for c in classes if not getattr(c, "only_named", False)] or classes
     wanted = [c for c in classes if c.__name__ in named] if named else default
