@@ -43,6 +43,8 @@ class Native:
         self._chat = ask.api == "chat"
         self._head = f'{{"model":{gojson.quote(ask.name)},"created_at":"'
         self._counted = not ask.model.fault.hides_counts
+        self._text = '","message":{"role":"assistant","content":' if self._chat else '","response":'
+        self._text_end = '},"done":false}\n' if self._chat else ',"done":false}\n'
 
     def _said(self, text: str, thinking: str, calls: tuple[Call, ...] = ()) -> str:
         """The fields that bear the text."""
@@ -60,7 +62,9 @@ class Native:
         return None
 
     def line(self, line: Line, wall_ns: int) -> bytes:
-        """One line of a stream."""
+        """One line of a stream. Nearly all are text and nothing else."""
+        if line.more is None and line.kind != "thinking":
+            return f"{self._head}{rfc3339(wall_ns)}{self._text}{gojson.quote(line.text)}{self._text_end}".encode()
         thinking = line.kind == "thinking"
         rest = '"done":false'
         calls: tuple[Call, ...] = ()

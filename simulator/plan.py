@@ -92,11 +92,11 @@ def make_plan(
     more lines than tokens. `top_logprobs`: alternatives a token, `None` = no log probabilities at all.
     """
     task = task or Task(thinks=thinks)
-    words, merges = tokens.text_tape(seed, cjk), tokens.merge_tape(seed, merge)
-    start = (key if task.text_key is None else task.text_key) % len(words)
+    merges = tokens.merge_tape(seed, merge)
+    start = (key if task.text_key is None else task.text_key) % len(merges)
     bounds = [bound for bound in (None if fault.ignores_limit else limit, room) if bound is not None]
     most = min(bounds, default=tokens.LONGEST)
-    sequence = script.write(natural, task, fault, words, start, most)
+    sequence = script.write(natural, task, fault, start, most, seed=seed, cjk=cjk)
     reason: Reason = "stop"
     undone = fault.no_done_line or (fault.repeats and len(sequence) <= most)
     if len(sequence) > most:

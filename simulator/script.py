@@ -2,10 +2,12 @@
 
 import random
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal, NamedTuple
 
 from simulator import json_text, tools
 from simulator.faults import Fault, OutputPath
+from simulator.tokens import text_tape
 from simulator.tools import Call
 
 # What Ollama makes of a token: "tag" is shown as an empty line by /api/generate on path G, "hush" by nobody, "restart"
@@ -65,32 +67,42 @@ def _tag(task: Task, which: Literal["open", "close"]) -> list[Token]:
     return [Token("tag" if place < empty else "hush", text) for place, text in enumerate(said)]
 
 
+@cache
+def _spoken(seed: int, cjk: bool, kind: str) -> tuple[Token, ...]:
+    """The tape of words as tokens of one kind: made once, since to make them for each answer would take its time."""
+    return tuple(Token(kind, word) for word in text_tape(seed, cjk))
+
+
 class _Author:
     """Writes one answer: a tape of words read on from where it stands."""
 
-    def __init__(self, tape: tuple[str, ...], start: int) -> None:
-        self._tape, self._start = tape, start
+    def __init__(self, seed: int, cjk: bool, start: int) -> None:
+        self._seed, self._cjk, self._start = seed, cjk, start
         self.tokens: list[Token] = []
 
     def say(self, kind: str, count: int) -> None:
         """So many words; a text begins without the space that its first word bears."""
-        tape, size, first = self._tape, len(self._tape), self._start + len(self.tokens) + 1
-        words = [tape[place % size] for place in range(first, first + count)]
-        if words:
-            words[0] = words[0].lstrip()
-        self.tokens += [Token(kind, word) for word in words]
+        tape, begun = _spoken(self._seed, self._cjk, kind), len(self.tokens)
+        first = (self._start + begun + 1) % len(tape)
+        while (missing := begun + count - len(self.tokens)) > 0:
+            self.tokens += tape[first : first + missing]
+            first = 0
+        if count > 0:
+            self.tokens[begun] = Token(kind, self.tokens[begun].text.lstrip())
 
     def end(self) -> list[Token]:
         """The end-of-sequence token."""
         return [*self.tokens, Token("hush", "")]
 
 
-def write(natural: int, task: Task, fault: Fault, tape: tuple[str, ...], start: int, most: int) -> list[Token]:
+def write(
+    natural: int, task: Task, fault: Fault, start: int, most: int, *, seed: int = 0, cjk: bool = False
+) -> list[Token]:
     """The tokens of an answer of `natural` tokens, its end-of-sequence token last; no more than `most` are needed.
 
     JSON and tool calls are as long as they are.
     """
-    author, rng = _Author(tape, start), random.Random(start)
+    author, rng = _Author(seed, cjk, start), random.Random(start)
     if fault.silent or (fault.silent_talk and not task.tools):
         return [Token("hush", " x")] * natural
     raw_tags = task.format is None and (fault.think_tags or (fault.leaks and not task.thinks))
