@@ -43,7 +43,8 @@ def _by_size(ok: Any) -> Iterator[tuple[int, int, Any]]:
     if len(sizes) <= MOST_SIZES:
         edges = [(size, size) for size in sizes]
     else:
-        edges = [(2**n, 2 ** (n + 1) - 1) for n in sorted({size.bit_length() - 1 for size in sizes})]
+        powers = sorted({size.bit_length() - 1 for size in sizes})
+        edges = [(max(2**n, sizes[0]), min(2 ** (n + 1) - 1, sizes[-1])) for n in powers]
     for least, most in edges:
         yield least, most, ok[(ok["batch_size"] >= least) & (ok["batch_size"] <= most)]
 

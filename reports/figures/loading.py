@@ -33,9 +33,12 @@ def build(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
 
 
 def _distributions(ok: Any, colours: Mapping[str, str]) -> Any:
+    known = ok.loc[ok["load_ms"] > 0, "load_ms"]
+    # A margin on both sides: all cold loads may take the same time, and would be drawn on the very edge.
+    around = [float(np.log10(known.min() / 1.5)), float(np.log10(known.max() * 1.5))] if len(known) else [0, 1]
     made = figure(
         height=320,
-        xaxis={"title": {"text": "load_ms"}, "type": "log"},
+        xaxis={"title": {"text": "load_ms"}, "type": "log", "range": around},
         yaxis={"title": {"text": "% of requests"}, "range": [0, 102]},
         showlegend=True,
     )
