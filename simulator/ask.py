@@ -61,6 +61,7 @@ class Ask:
     include_usage: bool = False
     raw: bool = False
     only_loads: bool = False
+    context: tuple[int, ...] = ()  # token ids that /api/generate was given back
     room: int | None = None  # output tokens that the context has room for
     context_tokens: int | None = None  # the num_ctx that the model must be loaded with
     format: Any = None  # "json", or a schema

@@ -88,7 +88,7 @@ def generate(body: dict[str, Any], models: dict[str, Model], settings: Settings)
         "generate", name, model, joined(said) if system else user, stream=body.get("stream") is not False,
         thinks=thinks and wanted is None and (not raw or "<think>" in prompt), keep_alive_ns=keep_alive_ns, raw=raw,
         only_loads=not (prompt or suffix or images), format=wanted, top_logprobs=_top(body), **space, **common(options),
-        rendered=_rendered(said, ()) if body.get("_debug_render_only") else None,
+        context=tuple(context), rendered=_rendered(said, ()) if body.get("_debug_render_only") else None,
     )  # fmt: skip
 
 

@@ -209,8 +209,8 @@ class Engine:
         total_ns = self.clock() - job.arrived_ns
         timing = Timing(total_ns, job.ready_ns - job.arrived_ns, job.first_ns - job.slot_ns, eval_ns, job.cached_tokens)
         runner = job.runner
-        if runner is not None and job.answer and self.settings.prompt_cache:
-            runner.prefixes.remember(job.prompt + job.answer)
+        if runner is not None and job.known_after and self.settings.prompt_cache:
+            runner.prefixes.remember(job.known_after)
         # The answer leaves before the next job starts, but the slot is free first: who asks again finds it so.
         self._leave(job, fill=False)
         job.sink.finished(due, timing)

@@ -139,7 +139,9 @@ def _dialect(server: Server, ask: Ask, decided: plan.Plan, record: Record) -> Di
         return messages.Messages(ask, decided, record.id)
     if ask.api == "v1_responses":
         return responses.Responses(ask, decided, record.id, created_s)
-    return openai.OpenAI(ask, decided, record.id, created_s, role_first=server.settings.openai_only)
+    only_v1 = server.settings.openai_only
+    tells_cached = only_v1 and server.settings.cached_tokens_in_usage
+    return openai.OpenAI(ask, decided, record.id, created_s, role_first=only_v1, tells_cached=tells_cached)
 
 
 def _refuse(exchange: Exchange, api: Api, refused: Refused) -> None:

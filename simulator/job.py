@@ -43,7 +43,7 @@ class Job:
     delay_ns: int = 0  # dead time between the load and the queue: no field of Ollama's tells of it
     context_tokens: int | None = None  # the num_ctx that it asks for; `None` = the model's or the server's
     embeds: bool = False
-    answer: str = ""  # what follows the prompt in the model's memory once it was generated
+    known_after: str = ""  # what the model has read and said at the end
     arrived_ns: int = 0
     ready_ns: int = 0
     slot_ns: int = 0

@@ -81,7 +81,8 @@ class Native:
         # After a first run its words are in the second one's prompt.
         prompt_tokens, answer_tokens = ask.prompt_tokens + plan.first_run_tokens, plan.counted_tokens
         if not self._chat and not ask.raw:
-            context = f',"context":[{context_ids(plan.tape_start, prompt_tokens + answer_tokens)}]'
+            ids = context_ids(plan.tape_start, prompt_tokens + answer_tokens)
+            context = f',"context":[{",".join(map(str, ids))}]'
         prompt = f'"prompt_eval_count":{prompt_tokens},' if self._counted else ""
         answer = f'"eval_count":{answer_tokens},' if self._counted else ""
         eval_ns = timing.eval_ns

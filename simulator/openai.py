@@ -36,11 +36,17 @@ def _calls(calls: tuple[Call, ...]) -> str:
 
 
 class OpenAI:
-    """The answers to one request on /v1. `role_first`: begin with a role-only chunk, as vLLM and llama.cpp do."""
+    """The answers to one request on /v1. `role_first`: begin with a role-only chunk, as vLLM and llama.cpp do.
+
+    `tells_cached`: the usage tells how much of the prompt was cached, as vLLM's does if it is asked to.
+    """
 
     stream_type, whole_type = STREAM_TYPE, WHOLE_TYPE
 
-    def __init__(self, ask: Ask, plan: Plan, number: int, created_s: int, *, role_first: bool) -> None:
+    def __init__(
+        self, ask: Ask, plan: Plan, number: int, created_s: int, *, role_first: bool, tells_cached: bool
+    ) -> None:
+        self._tells_cached = tells_cached
         self._ask, self._plan = ask, plan
         self._chat = ask.api == "v1_chat"
         self._role_first = role_first
@@ -86,10 +92,13 @@ class OpenAI:
             return self._delta(f'"content":"","reasoning":{gojson.quote(line.text)}', logprobs=more).encode()
         return self._delta(f'"content":{gojson.quote(line.text)}', logprobs=more).encode()
 
-    def _usage(self) -> str:
+    def _usage(self, timing: Timing) -> str:
         plan = self._plan
         prompt, answer = self._ask.prompt_tokens + plan.first_run_tokens, plan.counted_tokens
-        return f'"usage":{{"prompt_tokens":{prompt},"completion_tokens":{answer},"total_tokens":{prompt + answer}}}'
+        counts = f'"prompt_tokens":{prompt},"completion_tokens":{answer},"total_tokens":{prompt + answer}'
+        if self._tells_cached:
+            counts += f',"prompt_tokens_details":{{"cached_tokens":{timing.cached_tokens}}}'
+        return f'"usage":{{{counts}}}'
 
     def _finish(self) -> str:
         """The finish reason, quoted; `length` also when a call was sent before the limit came."""
@@ -106,15 +115,15 @@ class OpenAI:
         said += self._delta("" if self._chat else '"text":""', self._finish())
         if self._ask.include_usage and self._counted:
             if self._chat:
-                said += f"{self._head}[],{self._usage()}}}\n\n"
+                said += f"{self._head}[],{self._usage(timing)}}}\n\n"
             else:
-                said += f"{self._head}[],{self._name},{self._usage()}}}\n\n"
+                said += f"{self._head}[],{self._name},{self._usage(timing)}}}\n\n"
         return (said + _DONE).encode()
 
     def whole(self, timing: Timing, wall_ns: int) -> bytes:
         """The answer that is not streamed."""
         plan = self._plan
-        finish, usage = self._finish(), f",{self._usage()}"
+        finish, usage = self._finish(), f",{self._usage(timing)}"
         if plan.undone:
             finish, usage = "null", _ZERO_USAGE
         if not self._counted:

@@ -15,6 +15,7 @@ from simulator.engine import Engine, Job, Timing
 from simulator.plan import Kind, Line, Plan
 from simulator.protocol import HoldingTransport
 from simulator.settings import NS_PER_S
+from simulator.tokens import context_ids, text_of_ids
 from simulator.truth import Ledger, Record
 
 # What leaves at one time: one chunk, or several.
@@ -86,6 +87,15 @@ class Exchange:
         self.transport.release()
 
 
+def _known_after(ask: Ask, plan: Plan) -> str:
+    """What the model has read and said at the end, as the next turn will have it."""
+    if ask.api != "generate":
+        return f"{ask.prompt}\x1eassistant\x1f{plan.joined('thinking')}{plan.joined('text')}"
+    if ask.raw or ask.only_loads:
+        return ""
+    return text_of_ids(context_ids(plan.tape_start, ask.prompt_tokens + plan.first_run_tokens + plan.counted_tokens))
+
+
 class Reply:
     """The engine's sink for one generation request."""
 
@@ -114,13 +124,13 @@ class Reply:
         stall_ns = round(engine.settings.stall_s * NS_PER_S)
         self.job = Job(
             ask.model,
-            ask.prompt,
+            text_of_ids(ask.context) + ask.prompt,
             ask.prompt_tokens,
             0 if ask.only_loads else plan.output_tokens,
             self,
             ask.keep_alive_ns,
             stall_ns if fault.slow_headers else 0,
-            answer=f"\x1eassistant\x1f{plan.joined('thinking')}{plan.joined('text')}" if ask.api != "generate" else "",
+            known_after=_known_after(ask, plan),
             arrived_ns=record.read_ns - wall_minus_clock_ns,
             context_tokens=ask.context_tokens,
         )

@@ -3,6 +3,7 @@
 import math
 import random
 import re
+from collections.abc import Iterable
 from functools import cache
 from hashlib import blake2b
 
@@ -86,6 +87,11 @@ def merge_tape(seed: int, share: float) -> tuple[int, ...]:
     return tuple(rng.randint(2, 4) if rng.random() < share else 1 for _ in range(_TAPE_TOKENS))
 
 
-def context_ids(start: int, count: int) -> str:
-    """`count` token ids of a made-up vocabulary, joined by commas: the `context` that /api/generate hands back."""
-    return ",".join(str(1000 + (start + step * 7919) % 250_000) for step in range(count))
+def context_ids(start: int, count: int) -> list[int]:
+    """`count` token ids of a made-up vocabulary: the `context` that /api/generate hands back."""
+    return [1000 + (start + step * 7919) % 250_000 for step in range(count)]
+
+
+def text_of_ids(ids: Iterable[int]) -> str:
+    """Text that stands for token ids in a prompt: it counts as one token each."""
+    return "".join([chr(0x4E00 + token % 20_000) for token in ids])

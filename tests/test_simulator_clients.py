@@ -1,6 +1,7 @@
 """The official clients, `ollama` and `openai`, use the simulator as they would use Ollama: no special case anywhere."""
 
 import base64
+import json
 import os
 import struct
 from collections.abc import Iterator
@@ -16,6 +17,19 @@ if os.environ.get("CI") != "true":
 import ollama
 import openai
 
+SCHEMA = {
+    "type": "object",
+    "properties": {"name": {"type": "string"}, "age": {"type": "integer"}},
+    "required": ["name", "age"],
+}
+WEATHER = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "description": "The weather of a city.",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+    },
+}
 ASK: list[Any] = [{"role": "user", "content": "What is the weather in Rome?"}]
 SHORT = {"num_predict": 8, "temperature": 0}
 
@@ -127,6 +141,25 @@ def test_ollama_pulls_and_pushes(native: ollama.Client) -> None:
             list(native.push("nowhere", stream=stream))  # type: ignore[call-overload]
 
 
+def test_ollama_calls_tools(native: ollama.Client) -> None:
+    message = native.chat("sim-tools", ASK, tools=[WEATHER]).message
+    assert message.tool_calls is not None
+    (call,) = message.tool_calls
+    assert call.function.name == "get_weather"
+    assert set(call.function.arguments) == {"city"}
+    result = {"role": "tool", "tool_name": "get_weather", "content": '{"temp": 30}'}
+    assert native.chat("sim-tools", [*ASK, message, result], tools=[WEATHER]).message.content
+    calls = [part.message.tool_calls for part in native.chat("sim-tools", ASK, tools=[WEATHER], stream=True)]
+    assert len([one for one in calls if one]) == 1
+
+
+def test_ollama_gives_json(native: ollama.Client) -> None:
+    assert isinstance(json.loads(native.generate("sim", "A person as JSON.", format="json").response), dict)
+    person = json.loads(native.chat("sim", ASK, format=SCHEMA).message.content or "")
+    assert isinstance(person["name"], str)
+    assert isinstance(person["age"], int)
+
+
 def test_ollama_takes_images(native: ollama.Client) -> None:
     pixel = base64.b64decode(
         "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -174,3 +207,38 @@ def test_openai_models_and_errors(v1: openai.OpenAI) -> None:
         v1.chat.completions.create(model="nope", messages=ASK)
     with pytest.raises(openai.BadRequestError):
         v1.embeddings.create(model="sim-embed", input=[])
+
+
+def test_openai_calls_tools(v1: openai.OpenAI) -> None:
+    tools: list[Any] = [WEATHER]
+    choice = v1.chat.completions.create(model="sim-tools", messages=ASK, tools=tools).choices[0]
+    assert choice.finish_reason == "tool_calls"
+    assert choice.message.tool_calls is not None
+    call: Any = choice.message.tool_calls[0]
+    assert set(json.loads(call.function.arguments)) == {"city"}
+    result = {"role": "tool", "tool_call_id": call.id, "content": "30"}
+    said = v1.chat.completions.create(model="sim-tools", messages=[*ASK, choice.message, result], tools=tools)
+    assert said.choices[0].message.content
+    stream = v1.chat.completions.create(model="sim-tools", messages=ASK, tools=tools, stream=True)
+    deltas = [chunk.choices[0].delta.tool_calls for chunk in stream if chunk.choices]
+    assert len([delta for delta in deltas if delta]) == 1
+
+
+def test_openai_gives_json(v1: openai.OpenAI) -> None:
+    form: Any = {"type": "json_schema", "json_schema": {"name": "person", "schema": SCHEMA}}
+    said = v1.chat.completions.create(model="sim", messages=ASK, response_format=form).choices[0].message.content
+    assert set(json.loads(said or "")) == {"name", "age"}
+    any_object: Any = {"type": "json_object"}
+    said = v1.chat.completions.create(model="sim", messages=ASK, response_format=any_object).choices[0].message.content
+    assert isinstance(json.loads(said or ""), dict)
+
+
+def test_openai_responses(v1: openai.OpenAI) -> None:
+    whole = v1.responses.create(model="sim", input="Why is the sky blue?", max_output_tokens=8, temperature=0)
+    assert whole.status == "completed"
+    events = list(
+        v1.responses.create(model="sim", input="Why is the sky blue?", max_output_tokens=8, temperature=0, stream=True)
+    )
+    text = "".join(event.delta for event in events if event.type == "response.output_text.delta")
+    assert text == whole.output_text != ""
+    assert events[-1].type == "response.completed"

@@ -227,10 +227,10 @@ def test_the_next_turn_costs_what_is_new() -> None:
 
 def test_an_answer_that_was_generated_is_known_too() -> None:
     world = loaded(World(SLOW), "m")
-    world.job("turn 1", text="user\x1f" + "Why? " * 40, prompt=60, answer="\x1eassistant\x1f" + "Because. " * 40)
+    known = "user\x1f" + "Why? " * 40 + "\x1eassistant\x1f" + "Because. " * 40
+    world.job("turn 1", text="user\x1f" + "Why? " * 40, prompt=60, known_after=known)
     world.run()
-    text = "user\x1f" + "Why? " * 40 + "\x1eassistant\x1f" + "Because. " * 40 + "\x1euser\x1fI see."
-    world.job("turn 2", text=text, prompt=160)
+    world.job("turn 2", text=known + "\x1euser\x1fI see.", prompt=160)
     world.run()
     assert world.timings["turn 2"].cached_tokens >= 140
 

@@ -21,7 +21,7 @@ RESOLVER = ("10.255.255.53:53", "127.0.0.53:53")  # whoever resolves names on th
 # In the order in which they were recorded: what one made the next one finds.
 STORY = """
 mgmt_create_from mgmt_create_from_nostream mgmt_create_from_unknown mgmt_create_from_unknown_nostream
-mgmt_create_badparam mgmt_create_badtemplate mgmt_create_quantize mgmt_create_badname
+mgmt_create_badparam mgmt_run_badparam mgmt_create_badtemplate mgmt_create_quantize mgmt_create_badname
 mgmt_blob_head_missing mgmt_blob_head_bad mgmt_blob_post mgmt_blob_post_again mgmt_blob_head_posted
 mgmt_create_files mgmt_copy mgmt_copy_unknown mgmt_tags mgmt_pull_unknown mgmt_pull_unknown_nostream
 mgmt_pull_badname mgmt_pull_noname mgmt_pull_closedport mgmt_pull_closedport_secure mgmt_push_unknown
@@ -152,6 +152,8 @@ def test_bursts_meet_the_same_limits_as_the_real_ones() -> None:
         warm = burst(sim, eight)
         assert [answer.status for answer in warm] == recorded_statuses("conc_q2_warm_n8")
         assert all(answer.json()["load_duration"] < 100e6 for answer in warm)
+        contexts = [{**body, "options": {"num_predict": 2, "num_ctx": 512 + at}} for at, body in enumerate(eight)]
+        assert [answer.status for answer in burst(sim, contexts)] == recorded_statuses("conc_q2_numctx_n8")
         sim.post("/api/generate", {"model": "sim"})
         mixed = [{"model": ("sim", "sim-tools")[at % 2], "options": {"num_predict": 12}} for at in range(10)]
         swapped = burst(sim, mixed)
