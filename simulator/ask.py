@@ -12,10 +12,10 @@ Api = Literal["chat", "generate", "v1_chat", "v1_completions", "v1_messages", "v
 
 _LEVELS = ("high", "medium", "low", "max")
 _OPTION_TYPES = {
-    "float32": "temperature top_p min_p typical_p repeat_penalty presence_penalty frequency_penalty mirostat_tau "
-    "mirostat_eta",
-    "integer": "num_predict num_ctx num_keep seed top_k repeat_last_n num_batch num_gpu main_gpu num_thread mirostat",
-    "boolean": "use_mmap numa penalize_newline",
+    "float32": "temperature top_p min_p typical_p repeat_penalty presence_penalty frequency_penalty",
+    "integer": "num_predict num_ctx num_keep seed top_k repeat_last_n num_batch num_gpu main_gpu num_thread "
+    "draft_num_predict",
+    "boolean": "use_mmap",
 }
 _JSON_KINDS = {"float32": "number", "integer": "number", "boolean": "bool"}
 _LEAST_CONTEXT_TOKENS = 256  # llama-server pads what is less

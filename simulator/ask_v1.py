@@ -30,7 +30,15 @@ def openai(api: Api, body: dict[str, Any], models: dict[str, Model], settings: S
     struct = "ChatCompletionRequest" if api == "v1_chat" else "CompletionRequest"
     types = {"model": "string", "stream": "bool", "max_tokens": "number", "stream_options": "object", "tools": "array"}
     numbers = dict.fromkeys(("temperature", "top_p", "seed", "frequency_penalty", "presence_penalty"), "number")
-    asked = {"messages": "array"} if api == "v1_chat" else {"prompt": "string", "suffix": "string"}
+    asked = {"prompt": "string", "suffix": "string", "logprobs": "number"}
+    if api == "v1_chat":
+        objects = dict.fromkeys(("response_format", "reasoning"), "object")
+        asked = {
+            "messages": "array",
+            "reasoning_effort": "string",
+            "logprobs": "bool",
+            "top_logprobs": "number",
+        } | objects
     gojson.check_types(body, struct, types | numbers | asked)
     effort = _effort(body.get("reasoning_effort") or (body.get("reasoning") or {}).get("effort"))
     if api == "v1_chat":
@@ -41,7 +49,7 @@ def openai(api: Api, body: dict[str, Any], models: dict[str, Model], settings: S
         text = f"{body.get('prompt') or ''}{body.get('suffix') or ''}"
         said = [Said("user", text, tokens.count_tokens(text))]
     options = _options(body, body.get("max_tokens"))  # max_completion_tokens is ignored, as Ollama does
-    wanted = body.get("response_format") or {}
+    wanted = body.get("response_format") or {} if api == "v1_chat" else {}
     schema = (wanted.get("json_schema") or {}).get("schema") if wanted.get("type") == "json_schema" else None
     return _ask(
         api, body, models, settings, said, options, body.get("tools") if api == "v1_chat" else None, effort,
@@ -96,7 +104,9 @@ def _effort(effort: Any) -> str | None:
 def _options(body: dict[str, Any], limit: Any) -> dict[str, Any]:
     """Ollama's options of a request of another API."""
     stop = body.get("stop")
-    stops = [stop] if isinstance(stop, str) else [one for one in stop or [] if isinstance(one, str)]
+    stops = [stop] if isinstance(stop, str) else []
+    if isinstance(stop, list):
+        stops = [one for one in stop if isinstance(one, str)]
     options: dict[str, Any] = {"stop": stops, "num_predict": max(0, int(limit or 0))}
     return options | {name: body[name] for name in ("temperature", "seed") if body.get(name) is not None}
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from simulator import openai, vectors
 from simulator.answer import JSON, Answer, Request, failed
-from simulator.ask import Refused, keep_alive
+from simulator.ask import Refused, check_options, keep_alive
 from simulator.engine import Job, Timing
 from simulator.faults import BUSY
-from simulator.gojson import quote
+from simulator.gojson import check_types, quote
 from simulator.loader import Busy, TooBig
 from simulator.models import Model
 from simulator.names import full_name
@@ -41,12 +41,16 @@ class _Waiting:
 async def embed(server: Server, request: Request) -> Answer:
     """POST /api/embed."""
     body = request.fields()
-    given, name = body.get("input"), str(body.get("model") or "")
+    check_types(
+        body, "EmbedRequest", {"model": "string", "truncate": "bool", "dimensions": "number", "options": "object"}
+    )
+    given, name = body.get("input"), body.get("model") or ""
     texts = _texts(given)
     model = _find(server, name)
     head = f'{{"model":{quote(name)},"embeddings":['
     if not texts or given == "":
         return Answer(200, f"{head}]}}".encode(), JSON)
+    check_options(body.get("options") or {})
     counts, timing = await _evaluate(server, model, texts, body, truncate=body.get("truncate") is not False)
     told = f'"total_duration":{timing.total_ns},"load_duration":{timing.load_ns},"prompt_eval_count":{sum(counts)}'
     length, dimensions = model.embedding_length, body.get("dimensions")
@@ -75,10 +79,11 @@ async def v1_embeddings(server: Server, request: Request) -> Answer:
     """POST /v1/embeddings."""
     try:
         body = request.fields()
+        check_types(body, "EmbedRequest", {"model": "string", "dimensions": "number"})
         form = body.get("encoding_format") or "float"
         if form not in ("float", "base64"):
             raise ValueError(f"Invalid value for 'encoding_format' = {form}. {_SUPPORTED}")
-        given, name = body.get("input"), str(body.get("model") or "")
+        given, name = body.get("input"), body.get("model") or ""
         if given is None or given == []:
             raise ValueError("invalid input")
     except ValueError as error:

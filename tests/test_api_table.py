@@ -113,3 +113,26 @@ def test_every_row_asked_for_wrongly_gets_its_line(
         if row.field.on_ollama == "refused":
             with pytest.raises(UsageError, match=f"Ollama's {path} ignores {row.field.name}"):
                 prepared(ollama, path, "--options", json.dumps({row.field.name: example(row.field)}), run_dir=tmp_path)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_the_server_answers_wrong_values_as_the_table_says(path: str, ollama: Simulator) -> None:
+    limit = {"options": {"num_predict": 3}} if path.startswith("/api/") else {"max_tokens": 3}
+    base = {
+        "model": model(path),
+        "prompt": "Hi",
+        "messages": [{"role": "user", "content": "Hi"}],
+        "input": "Hi",
+        "stream": False,
+        **limit,
+    }
+    wrong = []
+    for row in rows(path):
+        if row.field.sent_as:
+            continue
+        given = {row.field.name: row.wrong}
+        body = {**base, "options": {"num_predict": 3, **given}} if row.field.place == "options" else {**base, **given}
+        answer = ollama.ask("POST", path, body)
+        if str(answer.status) != row.server.partition(",")[0]:
+            wrong.append((row.field.name, row.server, answer.status, answer.body[:90]))
+    assert not wrong, "\n".join(map(str, wrong))

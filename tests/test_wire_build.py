@@ -129,9 +129,11 @@ def test_the_simulator_takes_what_we_build() -> None:
     seen = prompt(Message("user", "What is it?", (PNG,)))
     asked = [(api, "sim", plain) for api in (CHAT, GENERATE, V1_CHAT, V1_COMPLETIONS)]
     asked += [(api, "vision", seen) for api in (CHAT, GENERATE, V1_CHAT)]
+    asked += [(api, "tools", prompt(*HISTORY, tools=(TOOL,))) for api in (CHAT, V1_CHAT)]
+    asked += [(GENERATE, "insert", prompt(fields={"suffix": "b", "keep_alive": "10m"}))]
     asked += [(api, "think", prompt(fields={"think": True})) for api in (CHAT, GENERATE, V1_CHAT)]
     asked += [(GENERATE, "sim", prompt(fields={"context": (1, 2), "raw": True}))]
-    with running("--load-ms", "0", "--models", "sim,vision,think") as simulator:
+    with running("--load-ms", "0", "--models", "sim,vision,tools,think,insert") as simulator:
         for api, model, wanted in asked:
             call = api.build(wanted, Ask(model, 8))
             answer = simulator.ask(call.method, call.path, json.loads(call.body))
