@@ -60,14 +60,13 @@ def test_every_option_given_wrongly_gets_its_line(
     checked = [row for row in option_rows() if row.line]
     assert len(checked) > 15
     for row in checked:
-        wrong = row.wrong[0] if isinstance(row.wrong, list) else row.wrong
         if row.line.startswith("argument "):
             with pytest.raises(SystemExit, match="2"):
-                parsed(row.name, wrong)
+                parsed(row.name, row.wrong)
             assert row.line in capsys.readouterr().err
         else:
             with pytest.raises(UsageError) as error:
-                prepared(ollama, "/api/chat", row.name, wrong, run_dir=tmp_path)
+                prepared(ollama, "/api/chat", row.name, row.wrong, run_dir=tmp_path)
             assert str(error.value) == row.line
 
 

@@ -8,11 +8,12 @@ from users import options
 from users.errors import UsageError
 from users.preparation import offline
 
+MASTERS = "Set by the master"
 # Values that are wrong where "many" would not be.
-WRONG: dict[str, Any] = {
+WRONG: dict[str, str] = {
     "--payloads": "nowhere.jsonl",
-    "--header": ["nocolon"],
-    "--slo": ["fast"],
+    "--header": "nocolon",
+    "--slo": "fast",
     "--think-time": "soon",
     "--warmup": "soon",
     "--api-key": "two words",
@@ -20,7 +21,8 @@ WRONG: dict[str, Any] = {
 }
 MEASURED: dict[str, tuple[str, ...]] = {
     "--payloads": ("prompt_tokens",),
-    "--max-tokens": ("output_tokens",),
+    "--max-tokens": ("output_tokens", "cut_by_limit", "limit_ignored"),
+    "--expect": ("unexpected",),
     "--batch-size": ("batch_size", "vectors_per_s"),
     "--no-stream": ("e2e_ms",),
     "--think": ("thinking_chars", "ttfa_ms"),
@@ -38,6 +40,12 @@ MEASURED: dict[str, tuple[str, ...]] = {
     "--max-in-flight": ("lateness_ms", "response_ms"),
     "--cold-keep-alive": ("load_ms",),
     "--warm-requests": ("load_ms",),
+    "--output-tokens": ("output_tokens",),
+    "--prompt-tokens": ("prompt_tokens", "ttft_ms"),
+    "--shared-prefix-tokens": ("prompt_tokens", "cached_tokens"),
+    "--prefix-pool": ("cached_tokens", "prompt_eval_ms"),
+    "--pull": ("e2e_ms",),
+    "--push": ("e2e_ms",),
     "--models": ("load_ms", "ttft_ms"),
 }
 
@@ -48,7 +56,7 @@ class OptionRow(NamedTuple):
     name: str
     words: str
     measured: tuple[str, ...]
-    wrong: Any
+    wrong: str
     line: str
 
 
@@ -64,10 +72,10 @@ class _Collector:
 
 
 def option_rows() -> list[OptionRow]:
-    """All options but the one that the master sets itself."""
+    """All options but those that the master sets itself."""
     collector = _Collector()
     options.add(collector)
-    added = {name: details for name, details in collector.added.items() if name != "--run-id"}
+    added = {name: details for name, details in collector.added.items() if not details["help"].startswith(MASTERS)}
     given = {_dest(name): details["default"] for name, details in collector.added.items()}
     return [_row(name, details, {**given, "host": None, "run_time": None}) for name, details in added.items()]
 
@@ -78,7 +86,7 @@ def _row(name: str, details: dict[str, Any], given: dict[str, Any]) -> OptionRow
     return OptionRow(name, details["help"].replace("%%", "%"), MEASURED.get(name, ()), wrong if line else "", line)
 
 
-def _line(name: str, details: dict[str, Any], wrong: Any, given: dict[str, Any]) -> str:
+def _line(name: str, details: dict[str, Any], wrong: str, given: dict[str, Any]) -> str:
     if "choices" in details:
         return f"argument {name}: invalid choice: {wrong!r}"
     if "type" in details:
@@ -87,7 +95,8 @@ def _line(name: str, details: dict[str, Any], wrong: Any, given: dict[str, Any])
         except ArgumentTypeError as error:
             return f"argument {name}: {error}"
     try:
-        offline(SimpleNamespace(**{**given, _dest(name): wrong}))
+        several = details.get("action") == "append"
+        offline(SimpleNamespace(**{**given, _dest(name): [wrong] if several else wrong}))
     except UsageError as error:
         return str(error)
     return ""

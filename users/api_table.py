@@ -37,6 +37,7 @@ here is sent unchecked with a plus: `--options '+new_field=1'`.
 OPTIONS_HEAD = """What drives the requests beside their fields. (`--options` and `--model`: see the fields above.)"""
 LOADING = ("load_ms", "prompt_tokens")
 SAID = ("output_tokens", "text_chars")
+JSON = ("json_invalid", "schema_invalid", "whitespace_runaway")
 SPEED = ("decode_tokens_per_s", "tpot_ms")
 MEASURED: dict[str, tuple[str, ...]] = {
     "model": ("load_ms", "ttft_ms", "decode_tokens_per_s"),
@@ -44,18 +45,18 @@ MEASURED: dict[str, tuple[str, ...]] = {
     "prompt": ("prompt_tokens", "ttft_ms", "prompt_eval_ms"),
     "system": ("prompt_tokens", "ttft_ms"),
     "images": ("prompt_tokens", "ttft_ms", "prompt_eval_ms"),
-    "tools": ("tool_calls", "ttfa_ms", "prompt_tokens"),
+    "tools": ("tool_calls", "tool_call_invalid", "tool_unknown", "ttfa_ms"),
     "tool_choice": ("tool_calls",),
     "parallel_tool_calls": ("tool_calls",),
     "stream": ("ttft_ms", "itl_ms_hist", "longest_gap_ms"),
     "stream_options": ("prompt_tokens", "output_tokens"),
-    "think": ("thinking_chars", "ttfa_ms"),
+    "think": ("thinking_chars", "ttfa_ms", "think_unclosed", "think_leaked"),
     "reasoning_effort": ("thinking_chars", "ttfa_ms"),
     "reasoning": ("thinking_chars", "ttfa_ms"),
     "separate_reasoning": ("thinking_chars", "ttfa_ms"),
     "chat_template_kwargs": ("thinking_chars", "prompt_tokens"),
     "keep_alive": ("load_ms", "ttft_ms"),
-    "truncate": ("prompt_tokens",),
+    "truncate": ("prompt_tokens", "prompt_truncated"),
     "truncate_prompt_tokens": ("prompt_tokens",),
     "context": ("prompt_tokens", "prompt_eval_ms"),
     "raw": ("prompt_tokens",),
@@ -66,7 +67,11 @@ MEASURED: dict[str, tuple[str, ...]] = {
     "priority": ("ttft_ms",),
     "draft_num_predict": ("load_ms", *SPEED),
     "num_batch": ("load_ms", "prompt_eval_ms"),
-    **dict.fromkeys(("num_ctx", "num_keep", "shift"), LOADING),
+    "num_ctx": ("load_ms", "prompt_tokens", "prompt_truncated"),
+    **dict.fromkeys(("num_keep", "shift"), LOADING),
+    **dict.fromkeys(("format", "response_format", "json_schema", "guided_json", "structured_outputs"), JSON),
+    **dict.fromkeys(("max_tokens", "num_predict"), ("output_tokens", "cut_by_limit", "limit_ignored")),
+    **dict.fromkeys(("repeat_penalty", "repetition_penalty", "repeat_last_n"), ("repetition", "repeat_guard")),
     **dict.fromkeys(("num_gpu", "main_gpu", "use_mmap", "num_thread"), ("load_ms", *SPEED)),
     **dict.fromkeys(("numa", "low_vram", "f16_kv", "logits_all", "vocab_only", "use_mlock"), ("load_ms",)),
     **dict.fromkeys(("logprobs", "top_logprobs", "n_probs"), ("tokens_per_chunk", *SPEED)),
