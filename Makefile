@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 ENGINE ?= simulator
 HOST ?=
 
-.PHONY: setup demo ui test test-real check lock bench bench-quick bench-rosetta bench-probe
+.PHONY: setup demo ui test test-real check lock bench bench-quick bench-rosetta bench-checks bench-probe
 
 setup: .venv/ready
 
@@ -58,6 +58,10 @@ bench-rosetta: .venv/ready
 # Does the probe find what a server is? 100 simulators with settings drawn at random: about 20 minutes.
 bench-probe: .venv/ready
 	$(PYTHON) -m bench.probe_trial --resume
+
+# What the checks of an answer cost, beside reading it: a minute, no server.
+bench-checks: .venv/ready
+	$(PYTHON) -m bench.checks
 
 lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml -o requirements.lock

@@ -2,10 +2,13 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
 from typing import NoReturn
+
+import orjson
 
 from wire.values import Answer, ToolCall, Usage
 
@@ -96,6 +99,8 @@ def _no_constant(name: str) -> NoReturn:
 
 def read_json(text: str) -> tuple[object, str]:
     """(the value that a text holds as JSON, ""), or (None, why it holds none)."""
+    with suppress(orjson.JSONDecodeError):  # ten times as fast; what it cannot read, the standard library explains
+        return orjson.loads(text), ""
     try:
         return json.loads(text, parse_constant=_no_constant), ""
     except json.JSONDecodeError as error:

@@ -12,9 +12,10 @@ from metrics.expect import unmet
 from metrics.repetition import equal_tokens, repeated_tail
 from metrics.schema import validator
 
-WHITESPACE_RUN = 200
+WHITESPACE_RUN = 100
 # Only the beginning of a run is tried, or long runs of just less would cost the square of their length.
 _RUN = re.compile(rf"(?<!\s)\s{{{WHITESPACE_RUN}}}")
+_PAIR = re.compile(r"(?=\s\s)")
 _STRAY_TAG = re.compile(r"</?think(?:ing)?>|<\|(?:channel|message|im_start|im_end)\|>|\[/?THINK\]")
 MOST_NOTES = 200  # characters
 # Tokenizers split at white space, so a word is a token or more: the margin is for those few that join words. No
@@ -72,8 +73,14 @@ def schema_invalid(case: Case) -> str | None:
 def whitespace_runaway(case: Case) -> str | None:
     if not case.asked_json:
         return None
-    found = _RUN.search(case.answer.text)
-    return f"{WHITESPACE_RUN} or more at {found.start():,} of {len(case.answer.text):,}" if found else ""
+    text = case.answer.text
+    # A run holds two neighbours of the characters half its length apart: so few are looked at, in most texts.
+    for pair in _PAIR.finditer(text[:: WHITESPACE_RUN // 2]):
+        at = pair.start() * (WHITESPACE_RUN // 2)
+        between = text[at : at + WHITESPACE_RUN // 2]
+        if between.isspace() and (found := _RUN.search(text, max(0, at - WHITESPACE_RUN), at + 2 * WHITESPACE_RUN)):
+            return f"{WHITESPACE_RUN} or more at {found.start():,} of {len(text):,}"
+    return ""
 
 
 def repetition(case: Case) -> str | None:
@@ -123,7 +130,8 @@ def think_leaked(case: Case) -> str | None:
         return None
     if answer.tagged:
         return "the server left the tags to the client"
-    found = _STRAY_TAG.search(answer.text) if "<" in answer.text or "[" in answer.text else None
+    told = "think" in answer.text or "THINK" in answer.text or "<|" in answer.text  # ten times as fast as the pattern
+    found = _STRAY_TAG.search(answer.text) if told else None
     return f"{found[0]} at {found.start():,}" if found else ""
 
 
@@ -142,10 +150,10 @@ def limit_ignored(case: Case) -> str | None:
 
 def least_tokens(text: str, enough: int) -> int:
     """The fewest tokens that a text can have, whatever the tokenizer; not looked for beyond `enough`."""
-    if len(text) < 2 * enough:
-        return 0  # a word takes two characters, with the space after it
-    wide = (len(text.encode("utf-8", "replace")) - len(text)) // 2
-    return max(int(TOKENS_A_WORD * len(text.split())), wide // WIDE_A_TOKEN)
+    gaps = text.count(" ") + text.count("\n") + text.count("\t")  # far cheaper than words, and seldom fewer
+    words = len(text.split()) if TOKENS_A_WORD * (gaps + 1) > enough else 0
+    wide = 0 if text.isascii() else (len(text.encode("utf-8", "replace")) - len(text)) // 2
+    return max(int(TOKENS_A_WORD * words), wide // WIDE_A_TOKEN)
 
 
 def prompt_truncated(case: Case) -> str | None:

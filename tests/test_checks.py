@@ -122,8 +122,8 @@ def test_the_repeat_guard(text: str, found: int) -> None:
         ('{"age": NaN}', "json_invalid: NaN is no JSON"),
         ("", "json_invalid: empty; no_visible_answer: 30 tokens counted, nothing said"),
         ("[" * 100_000, "json_invalid: "),
-        ('{"age": 7, "name":' + " " * 199 + '"Ann"}', ""),
-        ('{"age": 7' + "\n" * 200 + "}", f"whitespace_runaway: {WHITESPACE_RUN} or more at 9 of 210"),
+        ('{"age": 7, "name":' + " " * 99 + '"Ann"}', ""),
+        ('{"age": 7' + "\n" * 100 + "}", f"whitespace_runaway: {WHITESPACE_RUN} or more at 9 of 110"),
     ],
 )
 def test_json_that_was_asked_for(text: str, notes: str) -> None:

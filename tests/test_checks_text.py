@@ -1,6 +1,7 @@
 """Repetition against a plain definition of it; what users expect, and their patterns that never end."""
 
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from metrics import expect
 from metrics.case import Asked, Case
-from metrics.checks import judge
+from metrics.checks import WHITESPACE_RUN, judge
 from metrics.repetition import TAILS, repeated_tail
 from metrics.schema import standard, validator
 from payloads.expect import from_option, pairs
@@ -131,3 +132,11 @@ def test_types_of_other_languages_and_properties_called_type() -> None:
     assert made == {"type": ["object"], "properties": {"type": {"type": ["number"]}, "x": {}}, "required": ["x"]}
     assert validator(schema) is validator(json.loads(json.dumps(schema)))  # compiled once
     assert validator({"properties": {"a": {"type": "string", "required": True}}})({"a": "b"}) == ""
+
+
+@given(st.lists(st.tuples(st.text("ab{", max_size=90), st.text(" \n\t", max_size=210)), max_size=6))
+def test_whitespace_runs_are_found_wherever_they_stand(parts: list[tuple[str, str]]) -> None:
+    text = "".join(word + space for word, space in parts)
+    found = judge(Case(Asked(9, format="json"), Answer(text), "ok", "stop", Usage()))
+    runs = [len(run) for run in re.findall(r"\s+", text)]
+    assert found.failed["whitespace_runaway"] == any(run >= WHITESPACE_RUN for run in runs)

@@ -18,7 +18,8 @@ ALLOWED = {
     "payloads": {"orjson"},
     "wire": {"orjson", "payloads.prompt"},
     # fastjsonschema: whether an answer fits its schema (metrics/schema.py); pure Python without dependencies.
-    "metrics": {"wire.values", "fastjsonschema"},
+    # orjson: the JSON of an answer may be long, and is read while others' chunks come in.
+    "metrics": {"wire.values", "fastjsonschema", "orjson"},
     "metrics publishing": {"locust", "gevent", "wire.values"},
     "users": {"locust", "gevent", "requests", "httptools", "psutil", "flask", "wire", "payloads", "metrics"},
     "reports": {
