@@ -73,7 +73,8 @@ class OllamaColdStartUser(LLMUser):
 class OllamaSwapUser(LLMUser):
     """Asks one of `--models` all the time, the next user the next one: they compete for the memory.
 
-    Where they do not fit together, requests for the loaded model overtake those that wait for the other.
+    Where they do not fit together, requests for the loaded model overtake those that wait for the other; or, if none is
+    under way just then, every request waits for a load. A name that is given twice gets twice the users.
     """
 
     only_named = ollama_only = True
