@@ -21,6 +21,7 @@ _JSON_KINDS = {"float32": "number", "integer": "number", "boolean": "bool"}
 _LEAST_CONTEXT_TOKENS = 256  # llama-server pads what is less
 _ENDLESS_CONTEXTS = 10  # a num_predict of -1 ends after so many contexts, by shifting
 _ROLES = ("system", "user", "assistant", "tool", "developer")
+_LONGEST_NS = 2**63 - 1  # of a duration in Go
 IMAGE_TOKENS = 256
 
 
@@ -89,9 +90,9 @@ def keep_alive(value: Any) -> int | None:
     if value is None:
         return None
     if isinstance(value, str):
-        return go_duration_ns(value)
+        return min(go_duration_ns(value), _LONGEST_NS)
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return round(value * NS_PER_S)
+        return round(max(-_LONGEST_NS, min(value * NS_PER_S, _LONGEST_NS)))
     raise ValueError(f"json: cannot unmarshal {gojson.kind(value)} into Go struct field .keep_alive")
 
 

@@ -101,7 +101,7 @@ def _options(body: dict[str, Any], model: Model) -> dict[str, Any]:
 
 def _top(body: dict[str, Any]) -> int | None:
     bools = dict.fromkeys(("logprobs", "truncate", "shift"), "bool")
-    gojson.check_types(body, "ChatRequest", {**bools, "top_logprobs": "number"})
+    gojson.check_types(body, "ChatRequest", {**bools, "top_logprobs": "integer"})
     top = int(body.get("top_logprobs") or 0)
     if not 0 <= top <= 20:
         raise ValueError("top_logprobs must be between 0 and 20")

@@ -28,16 +28,17 @@ _EFFORTS = ("minimal", "low", "medium", "high", "xhigh", "ultra", "max", "none")
 def openai(api: Api, body: dict[str, Any], models: dict[str, Model], settings: Settings) -> Ask:
     """Read a body of /v1/chat/completions or /v1/completions; Refused or ValueError with Ollama's words."""
     struct = "ChatCompletionRequest" if api == "v1_chat" else "CompletionRequest"
-    types = {"model": "string", "stream": "bool", "max_tokens": "number", "stream_options": "object", "tools": "array"}
-    numbers = dict.fromkeys(("temperature", "top_p", "seed", "frequency_penalty", "presence_penalty"), "number")
-    asked = {"prompt": "string", "suffix": "string", "logprobs": "number"}
+    types = {"model": "string", "stream": "bool", "max_tokens": "integer", "stream_options": "object", "tools": "array"}
+    numbers = dict.fromkeys(("temperature", "top_p", "frequency_penalty", "presence_penalty"), "number")
+    asked = {"prompt": "string", "suffix": "string", "seed": "integer", "logprobs": "integer"}
     if api == "v1_chat":
         objects = dict.fromkeys(("response_format", "reasoning"), "object")
         asked = {
             "messages": "array",
             "reasoning_effort": "string",
+            "seed": "integer",
             "logprobs": "bool",
-            "top_logprobs": "number",
+            "top_logprobs": "integer",
         } | objects
     gojson.check_types(body, struct, types | numbers | asked)
     effort = _effort(body.get("reasoning_effort") or (body.get("reasoning") or {}).get("effort"))

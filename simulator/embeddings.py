@@ -42,7 +42,7 @@ async def embed(server: Server, request: Request) -> Answer:
     """POST /api/embed."""
     body = request.fields()
     check_types(
-        body, "EmbedRequest", {"model": "string", "truncate": "bool", "dimensions": "number", "options": "object"}
+        body, "EmbedRequest", {"model": "string", "truncate": "bool", "dimensions": "integer", "options": "object"}
     )
     given, name = body.get("input"), body.get("model") or ""
     texts = _texts(given)
@@ -79,7 +79,7 @@ async def v1_embeddings(server: Server, request: Request) -> Answer:
     """POST /v1/embeddings."""
     try:
         body = request.fields()
-        check_types(body, "EmbedRequest", {"model": "string", "dimensions": "number"})
+        check_types(body, "EmbedRequest", {"model": "string", "dimensions": "integer"})
         form = body.get("encoding_format") or "float"
         if form not in ("float", "base64"):
             raise ValueError(f"Invalid value for 'encoding_format' = {form}. {_SUPPORTED}")

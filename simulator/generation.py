@@ -66,7 +66,16 @@ def _begin(server: Server, exchange: Exchange, record: Record, ask: Ask) -> Repl
     if fault.status is not None:
         record.end = "fault"
         raise Refused(fault.status, BUSY if fault.status == 503 else CRASHED)
-    decided = _decide(server, ask, record.id)
+    try:
+        decided = _decide(server, ask, record.id)
+    except (
+        ValueError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        OverflowError,
+    ):  # it is not ours: no check can foresee all
+        raise Refused(500, "invalid JSON schema in format") from None
     dialect = _dialect(server, ask, decided, record)
     reply = Reply(ask, decided, dialect, exchange, record, server.engine, wall_minus_clock_ns())
     if ask.only_loads:

@@ -1,8 +1,12 @@
 """JSON as Go writes and reads it: its escapes, and its words for what it cannot read."""
 
 import json
+import math
+import re
 from functools import lru_cache
 from typing import Any
+
+_HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")  # it may be of a whole pair too
 
 
 @lru_cache(maxsize=8192)
@@ -23,14 +27,30 @@ def encode(value: Any) -> bytes:
     return text.encode("utf-8", "replace")
 
 
+def _no_number(text: str) -> None:
+    raise ValueError(f"invalid character '{text[0]}' looking for beginning of value")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"json: cannot unmarshal number {text} into Go value of type float64")
+    return value
+
+
 def decode(body: bytes) -> dict[str, Any]:
     """Read a request's body; ValueError with Go's own words when it is no JSON object."""
     if not body:
         raise ValueError("missing request body")
+    # Go reads what is no character as U+FFFD, be it bytes or half of a surrogate pair; neither could be sent back.
+    text = body.decode("utf-8", "replace")
     try:
-        value = json.loads(body)
-    except UnicodeDecodeError:
-        raise ValueError("invalid character '�' looking for beginning of value") from None
+        value = json.loads(text, parse_constant=_no_number, parse_float=_finite)
+        if _HALF_PAIR.search(text):
+            plain = json.dumps(value, ensure_ascii=False)
+            value = json.loads(plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+    except RecursionError:
+        raise ValueError("exceeded max depth") from None
     except json.JSONDecodeError as error:
         rest = error.doc[error.pos :].strip()
         if not rest or error.msg.startswith("Unterminated string"):
@@ -54,15 +74,15 @@ def kind(value: Any) -> str:
     return "array" if isinstance(value, list) else "object"
 
 
-_GO_TYPES = {"number": "int", "object": "map[string]interface {}", "array": "[]api.Message"}
+_GO_TYPES = {"number": "float64", "integer": "int", "object": "map[string]interface {}", "array": "[]api.Message"}
 
 
 def check_types(body: dict[str, Any], struct: str, fields: dict[str, str]) -> None:
-    """ValueError with Go's words if a field has another JSON type than `fields` says; null and absent are fine."""
+    """ValueError with Go's words if a field has another JSON type than `fields` says, or a fraction; absent is fine."""
     for name, wanted in fields.items():
         value = body.get(name)
-        if value is not None and kind(value) != wanted:
-            go_type = _GO_TYPES.get(wanted, wanted)
-            raise ValueError(
-                f"json: cannot unmarshal {kind(value)} into Go struct field {struct}.{name} of type {go_type}"
-            )
+        if value is None or kind(value) == wanted or (wanted == "integer" and type(value) is int):
+            continue
+        found = f"number {value}" if wanted == "integer" and isinstance(value, float) else kind(value)
+        go_type = _GO_TYPES.get(wanted, wanted)
+        raise ValueError(f"json: cannot unmarshal {found} into Go struct field {struct}.{name} of type {go_type}")

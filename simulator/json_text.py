@@ -27,6 +27,7 @@ _FORMATS = {
     "ipv4": "192.0.2.1",
 }
 _DEEPEST = 6
+_LARGEST = 1000  # items or characters, whatever a schema demands: others wait while they are made
 _PIECE = re.compile(r"\\u[0-9a-f]{4}|[A-Za-z]{1,7}|\d{1,3}|[{}\[\]\":,]{1,2}|\s+|.", re.DOTALL)
 
 
@@ -102,7 +103,7 @@ def _object(schema: dict[str, Any], rng: random.Random, root: dict[str, Any], de
 
 
 def _array(schema: dict[str, Any], rng: random.Random, root: dict[str, Any], depth: int) -> list[Any]:
-    least = int(schema.get("minItems", 0))
+    least = min(int(schema.get("minItems", 0)), _LARGEST)
     most = int(schema.get("maxItems", max(least, 3)))
     count = rng.randint(least, min(most, least + 3)) if least else min(most, rng.randint(1, 3))
     if depth >= _DEEPEST:
@@ -138,7 +139,7 @@ def _number(schema: dict[str, Any], rng: random.Random, *, whole: bool) -> int |
 
 def _string(schema: dict[str, Any], rng: random.Random) -> str:
     text = _FORMATS.get(str(schema.get("format")), "") or _words(rng)
-    while len(text) < int(schema.get("minLength", 0)):
+    while len(text) < min(int(schema.get("minLength", 0)), _LARGEST):
         text += " " + _words(rng)
     return text[: int(schema["maxLength"])] if "maxLength" in schema else text
 

@@ -74,10 +74,10 @@ def catalogue(sizes_bytes: Mapping[str, int | None]) -> dict[str, Model]:
 def context_tokens(model: Model, asked: int | None, default: int) -> int:
     """The context with which a model is loaded: num_ctx of the request, of the model, or the server's default.
 
-    Never more than the model takes; an embedder always has its own.
+    Never more than the model takes, and never less than Ollama's 4; an embedder always has its own.
     """
     wanted = asked or model.parameters.get("num_ctx") or default
-    return model.context_tokens if model.embeds else min(int(wanted), model.context_tokens)
+    return model.context_tokens if model.embeds else max(4, min(int(wanted), model.context_tokens))
 
 
 def memory_bytes(model: Model, context: int) -> int:

@@ -95,7 +95,7 @@ def make_plan(
     merges = tokens.merge_tape(seed, merge)
     start = (key if task.text_key is None else task.text_key) % len(merges)
     bounds = [bound for bound in (None if fault.ignores_limit else limit, room) if bound is not None]
-    most = min(bounds, default=tokens.LONGEST)
+    most = min([*bounds, tokens.LONGEST])
     sequence = script.write(natural, task, fault, start, most, seed=seed, cjk=cjk)
     reason: Reason = "stop"
     undone = fault.no_done_line or (fault.repeats and len(sequence) <= most)

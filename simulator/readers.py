@@ -16,5 +16,7 @@ def read(api: Api, body: bytes, models: dict[str, Model], settings: Settings) ->
             return ask_native.generate(fields, models, settings)
         others = {"v1_messages": ask_v1.messages, "v1_responses": ask_v1.responses}
         return others.get(api, ask_v1.openai)(api, fields, models, settings)
-    except ValueError as error:
-        raise Refused(400, str(error), early=True) from None
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        # A ValueError bears Go's words. The others: somewhere deep is another type than the API has there.
+        said = error if isinstance(error, ValueError) else f"json: cannot unmarshal a part of the request: {error}"
+        raise Refused(400, str(said), early=True) from None
