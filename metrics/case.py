@@ -104,7 +104,7 @@ def read_json(text: str) -> tuple[object, str]:
     try:
         return json.loads(text, parse_constant=_no_constant), ""
     except json.JSONDecodeError as error:
-        return None, f"{error.msg} at {error.pos:,} of {len(text):,}"
+        return None, f"{error.msg.removesuffix(' at')} at {error.pos:,} of {len(text):,}"
     except (ValueError, RecursionError) as error:
         return None, str(error)[:60]
 

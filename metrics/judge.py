@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from metrics.histogram import bucket, decode, middle_ms
 from metrics.sequential import surely_above
-from metrics.slo import Slo
+from metrics.slo import CHECKS, Slo
 
 State = Literal["met", "crossed", "undecided"]
 CONFIDENCE = 0.99
@@ -64,7 +64,7 @@ class Judge:
         self._first_ns: int | None = None
         self._last_ns = 0
         self._good = self._requests = 0
-        self._bounds = [slo for slo in slos if slo.aggregate in ("percentile", "max", "min")]
+        self._bounds = [slo for slo in slos if slo.aggregate in ("percentile", "max", "min") or slo.subject in CHECKS]
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Take in one row."""
@@ -77,9 +77,9 @@ class Judge:
         self._last_ns = max(self._last_ns, int(row["ended_unix_ns"] or 0))
         for slo, count, values in zip(self.slos, self._counts, self._values, strict=True):
             if slo.aggregate == "share":
-                if row["outcome"] != "cancelled":
-                    count.n += 1
-                    count.kept += row["outcome"] == slo.subject
+                applies, hit = _share(slo, row)
+                count.n += applies
+                count.kept += hit
             elif slo.aggregate != "rate":
                 _take(slo, count, values, row)
         self._good += row["outcome"] == "ok" and all(_meets(slo, row) for slo in self._bounds)
@@ -97,7 +97,7 @@ class Judge:
         """SLOs that more of the same can hardly turn, each with its reason; for an end before the run's time."""
         found = []
         for slo, count in zip(self.slos, self._counts, strict=True):
-            bad = count.n - count.kept
+            bad = count.kept if slo.aggregate == "share" and slo.below else count.n - count.kept
             allowed = _allowed_share(slo)
             # Gaps within one request are no independent draws: of them nothing is certain before the end.
             if allowed is not None and slo.subject != "itl_ms" and surely_above(bad, count.n, allowed):
@@ -112,7 +112,8 @@ class Judge:
             state: State = "met" if slo.keeps(rate) else "crossed"
             return Judged(slo.text, state, round(rate, 6), self._requests)
         if not count.n:
-            return Judged(slo.text, "undecided", None, 0, f"no request has {slo.subject}")
+            what = "a check applied to no answer:" if slo.subject in CHECKS else "no request has"
+            return Judged(slo.text, "undecided", None, 0, f"{what} {slo.subject}")
         if slo.aggregate == "share":
             share = count.kept / count.n
             return Judged(slo.text, "met" if slo.keeps(share) else "crossed", round(share, 6), count.n)
@@ -169,8 +170,18 @@ def _take(slo: Slo, count: _Count, values: dict[int, int], row: Mapping[str, Any
     values[number] = values.get(number, 0) + 1
 
 
+def _share(slo: Slo, row: Mapping[str, Any]) -> tuple[bool, bool]:
+    """Whether a share is of this row too, and whether the row is one of those meant."""
+    if slo.subject in CHECKS:
+        failed = row.get(slo.subject)  # runs of before have no such column
+        return failed not in ("", None), str(failed) == "1"
+    return row["outcome"] != "cancelled", row["outcome"] == slo.subject
+
+
 def _meets(slo: Slo, row: Mapping[str, Any]) -> bool:
     """Does this request itself keep within the limit? One that lacks the metric does not."""
+    if slo.subject in CHECKS:
+        return _share(slo, row)[1] != slo.below
     if slo.subject == "itl_ms":
         gaps = decode(row["itl_ms_hist"] or "")
         return bool(gaps) and all(slo.keeps(middle_ms(number)) for number in gaps)
@@ -181,7 +192,7 @@ def _meets(slo: Slo, row: Mapping[str, Any]) -> bool:
 def _allowed_share(slo: Slo) -> float | None:
     """The share of requests that may be on the wrong side of the limit."""
     if slo.aggregate == "share":
-        return 1 - slo.limit if not slo.below else None
+        return slo.limit if slo.below else 1 - slo.limit
     if slo.percent is None:
         return None
     return 1 - slo.percent / 100 if slo.below else slo.percent / 100

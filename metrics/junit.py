@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from xml.etree import ElementTree
 
 from metrics.judge import Judged
+from metrics.slo import as_said
 
 
 def junit(run: str, judged: Sequence[Judged]) -> str:
@@ -20,7 +21,8 @@ def junit(run: str, judged: Sequence[Judged]) -> str:
 
 def say(judged: Judged) -> str:
     """One SLO in a line, as the terminal, the report and the JUnit file have it."""
-    figure = "–" if judged.figure is None else f"{judged.figure:.4g}"
+    value, unit = as_said(judged.slo, judged.figure)
+    figure = "–" if value is None else f"{value:.4g}{unit}"
     return f"SLO {judged.slo}: {judged.state} ({figure}, n = {judged.n}{f'; {judged.why}' if judged.why else ''})"
 
 

@@ -1,4 +1,4 @@
-"""The language of SLOs over METRICS: `ttft_ms p95 < 500`, `outcome ok > 99%`, `goodput > 3/s`."""
+"""The language of SLOs over METRICS: `ttft_ms p95 < 500`, `outcome ok > 99%`, `check json_invalid < 1%`, …"""
 
 import difflib
 import re
@@ -8,8 +8,13 @@ from typing import Literal
 from metrics.catalogue import METRICS
 
 Aggregate = Literal["percentile", "mean", "max", "min", "share", "rate"]
-USAGE = "write it like `ttft_ms p95 < 500`, `tpot_ms mean < 50`, `outcome ok > 99%` or `goodput > 3/s`"
+USAGE = (
+    "write it like `ttft_ms p95 < 500`, `tpot_ms mean < 50`, `outcome ok > 99%`, `check json_invalid < 1%` "
+    "or `goodput > 3/s`"
+)
 OUTCOMES = ("ok", "http_error", "refused", "timeout", "truncated", "protocol_error", "server_error", "dropped")
+CHECKS = tuple(m.name for m in METRICS if m.kind == "check")
+SHARES = {"outcome": OUTCOMES, "check": CHECKS}
 # Histograms are judged by the name that their pooled values bear.
 SUBJECTS = tuple(m.name.removesuffix("_hist") for m in METRICS if m.kind in ("duration", "rate", "count", "histogram"))
 _WORD = re.compile(r"[<>=]+|[^\s<>=]+")
@@ -24,7 +29,8 @@ class SloError(ValueError):
 class Slo:
     """One objective: the `aggregate` of `subject` over the requests of a run, compared with `limit`.
 
-    `subject` is a metric (in its own unit), an outcome's name (its share, 0 to 1), or `goodput` (requests a second).
+    `subject` is a metric (in its own unit), an outcome's name (its share, 0 to 1), a check's (the share that
+    failed it, of the answers it applies to), or `goodput` (requests a second).
     """
 
     text: str
@@ -59,6 +65,12 @@ def parse(text: str) -> Slo:
     return Slo(text.strip(), subject, aggregate, percent, operator[0] == "<", operator.endswith("="), limit)
 
 
+def as_said(slo: str, figure: float | None) -> tuple[float | None, str]:
+    """A figure and its unit as its SLO is written: a share in per cent."""
+    share = figure is not None and slo.split()[0] in SHARES
+    return (100 * (figure or 0), " %") if share else (figure, "")
+
+
 Words = list[tuple[str, int]]
 
 
@@ -66,12 +78,14 @@ def _subject(text: str, words: Words) -> tuple[str, Aggregate, float | None, Wor
     name = words[0][0]
     if name == "goodput":
         return name, "rate", None, words[1:]
-    if name == "outcome":
-        if len(words) < 2 or words[1][0] not in OUTCOMES:
-            raise _wrong(text, words[1] if len(words) > 1 else None, f"is no outcome; use {', '.join(OUTCOMES)}")
+    if known := SHARES.get(name):
+        if len(words) < 2 or words[1][0] not in known:
+            raise _wrong(text, words[1] if len(words) > 1 else None, f"is no {name}; use {', '.join(known)}")
         return words[1][0], "share", None, words[2:]
+    if name in CHECKS:
+        raise _wrong(text, words[0], f"is a check; write `check {name} < 1%`")
     if name not in SUBJECTS:
-        near = difflib.get_close_matches(name, (*SUBJECTS, "goodput", "outcome"), n=1)
+        near = difflib.get_close_matches(name, (*SUBJECTS, "goodput", *SHARES), n=1)
         raise _wrong(text, words[0], f"is no metric; did you mean {near[0]}?" if near else f"is no metric; {USAGE}")
     how = words[1] if len(words) > 1 else None
     said = how[0] if how else ""

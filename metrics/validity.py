@@ -104,9 +104,9 @@ def _missing(f: Facts, needed: int) -> Figure:
 
 
 RULES: tuple[Rule, ...] = (
-    Rule("samples", "requests short of what p50 needs", lambda f: _missing(f, P50_NEEDS), 0, 0, f"a median needs {P50_NEEDS} requests that ended ok; {{figure}} are missing", "run longer, or with more users"),
-    Rule("samples for p95", "requests short of it", lambda f: _missing(f, P95_NEEDS), 0, None, f"p95 of a request's times needs {P95_NEEDS} requests that ended ok; {{figure}} are missing, so it is not shown", "run longer, or with more users"),
-    Rule("samples for p99", "requests short of it", lambda f: _missing(f, P99_NEEDS), 0, None, f"p99 of a request's times needs {P99_NEEDS} requests that ended ok; {{figure}} are missing, so it is not shown", "run longer, or with more users"),
+    Rule("samples", "requests short of what p50 needs", lambda f: _missing(f, P50_NEEDS), 0, 0, f"a median needs {P50_NEEDS} requests that ended ok, {{figure}} more than there are", "run longer, or with more users"),
+    Rule("samples for p95", "requests short of it", lambda f: _missing(f, P95_NEEDS), 0, None, f"p95 of a request's times needs {P95_NEEDS} requests that ended ok, {{figure}} more than there are; it is not shown", "run longer, or with more users"),
+    Rule("samples for p99", "requests short of it", lambda f: _missing(f, P99_NEEDS), 0, None, f"p99 of a request's times needs {P99_NEEDS} requests that ended ok, {{figure}} more than there are; it is not shown", "run longer, or with more users"),
     Rule("late reads", "% of the chunks", lambda f: _percent(f.rows.merged_late, f.rows.chunks), LATE_PERCENT / 4, LATE_PERCENT, "{figure} % of the output chunks were read so late that they were merged with others: gaps (ITL) are wrong, some TTFT too", "use more workers (--processes), fewer users each, or a machine with less else to do"),
     Rule("loop lag", "ms", lambda f: f.worst("loop_lag_ms_p99"), 10, _lag_limit_ms, "the event loop of the worst worker was late by {figure} ms at p99, with {gap} ms between chunks", "use more workers (--processes), fewer users each, or a machine with less else to do"),
     Rule("kernel stamps", "% of the reads", lambda f: _percent(f.rows.clock_stamps, f.rows.reads), 0, None, "{figure} % of the reads bear no stamp of the kernel, but the process's time: late by however long it was busy (see loop lag)", "measure from Linux"),

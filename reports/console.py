@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from unicodedata import east_asian_width
 
+from metrics.slo import as_said
 from reports.check_section import check_lines
 from reports.numbers import integer, number, plain
 from reports.probed import sentences
@@ -30,7 +31,9 @@ def render(summary: Mapping[str, Any]) -> str:
     if summary["groups"]:
         lines += [*_table(summary), ""]
     for slo in summary["slos"]:
-        lines += wrap(f"SLO {slo['slo']}: {slo['state']} ({number(slo['figure'])}, n = {integer(slo['n'])})", "  ")
+        value, unit = as_said(slo["slo"], slo["figure"])
+        why = f"; {slo['why']}" if slo["why"] else ""
+        lines += wrap(f"SLO {slo['slo']}: {slo['state']} ({number(value)}{unit}, n = {integer(slo['n'])}{why})", "  ")
     for said in sentences(summary):
         lines += wrap(said, "  ")
     for error in summary["errors"][:3]:

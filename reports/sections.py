@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from metrics.catalogue import METRICS
+from metrics.slo import as_said
 from reports import embedding, loading, memory, open_loop, stages, turns
 from reports.check_section import check_section
 from reports.document import Cell, Code, Document, Line, Section, Table
@@ -114,12 +115,13 @@ def _tiles(summary: Summary) -> tuple[tuple[str, str], ...]:
 
 
 def _slos(summary: Summary) -> Section:
-    rows = tuple(
-        (Code(str(slo["slo"])), str(slo["state"]), number(slo["figure"]), integer(slo["n"]), str(slo["why"]))
-        for slo in summary["slos"]
-    )
+    rows: list[tuple[Cell, ...]] = []
+    for slo in summary["slos"]:
+        value, unit = as_said(str(slo["slo"]), slo["figure"])
+        state = f"{slo['state']}: {slo['why']}" if slo["why"] else str(slo["state"])
+        rows.append((Code(str(slo["slo"])), state, f"{number(value)}{unit}", integer(slo["n"])))
     lines: tuple[Line, ...] = (("A failed request counts as the worst value there is.",),)
-    table = Table(("SLO", "state", "figure", "n", ""), rows)
+    table = Table(("SLO", "state", "figure", "n"), tuple(rows), names=2)
     return Section("slos", "SLOs", lines if rows else (), tables=(table,) if rows else ())
 
 

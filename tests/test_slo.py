@@ -13,6 +13,7 @@ from locust_process import ROOT, folder, headless, processes
 from simulator_process import running
 
 from metrics.judge import Judge, needed
+from metrics.junit import say
 from metrics.sequential import surely_above, surely_below
 from metrics.slo import OUTCOMES, SUBJECTS, SloError, parse
 
@@ -44,6 +45,9 @@ def judged(slo: str, rows: list[dict[str, object]]) -> tuple[str, float | None]:
         ("ttft_ms p95 <", "ttft_ms p95 <▸◂: it no limit"),
         ("outcome fine > 3%", "outcome ▸fine◂ > 3%: fine is no outcome"),
         ("outcome ok > 300%", "outcome ok > ▸300%◂: 300% is no share"),
+        ("check json_inv < 1%", "check ▸json_inv◂ < 1%: json_inv is no check; use json_invalid"),
+        ("json_invalid < 1%", "▸json_invalid◂ < 1%: json_invalid is a check; write `check json_invalid < 1%`"),
+        ("check json_invalid p95 < 1%", "check json_invalid ▸p95◂ < 1%: p95 is no comparison"),
         ("goodput > 3/s 5", "goodput > 3/s ▸5◂: 5 is too much"),
     ],
 )
@@ -108,6 +112,45 @@ def test_goodput_counts_what_meets_every_limit_a_second() -> None:
         judge.add(row(at_s=n * 9 / 39, ttft_ms=100.0 if n % 2 else 900.0))
     assert [each.state for each in judge.judged()] == ["crossed", "crossed"]
     assert judge.judged()[1].figure == 2.0  # 20 of 40 in 10 s
+
+
+def test_a_check_is_judged_by_its_share_of_the_answers_it_applies_to() -> None:
+    rows = [row(json_invalid=int(n < 2)) for n in range(100)] + [row(), row("refused"), row("cancelled")]
+    assert judged("check json_invalid < 3%", rows) == ("met", 0.02)
+    assert judged("check json_invalid < 2%", rows) == ("crossed", 0.02)
+    assert judged(
+        "check json_invalid <= 2%", [{**each, "json_invalid": str(each.get("json_invalid", ""))} for each in rows]
+    ) == ("met", 0.02)
+    assert judged("check tool_unknown < 1%", rows) == ("undecided", None)
+
+
+def test_an_answer_that_failed_its_check_is_no_goodput() -> None:
+    judge = Judge([parse("check json_invalid < 50%"), parse("goodput > 1/s")])
+    for n in range(10):
+        judge.add(row(at_s=n, **({"json_invalid": int(n < 3)} if n < 8 else {})))
+    share, goodput = judge.judged()
+    assert (share.state, goodput.figure) == ("met", 0.7)  # 5 passed, of 2 nothing was asked; 10 s
+
+
+@pytest.mark.parametrize("slo", ["check json_invalid < 1%", "outcome dropped < 1%", "outcome ok > 99%"])
+def test_a_share_on_the_wrong_side_ends_a_run_early(slo: str) -> None:
+    judge = Judge([parse(slo)])
+    for _ in range(20):
+        judge.add(row(json_invalid=0))
+    assert judge.surely_crossed() == []
+    for _ in range(20):
+        judge.add(row("dropped") if "outcome" in slo else row(json_invalid=1))
+    (crossed,) = judge.surely_crossed()
+    assert crossed.startswith(f"{slo}: 20 of 40 ")
+
+
+def test_a_share_is_said_in_per_cent() -> None:
+    judge = Judge([parse("outcome ok > 99%"), parse("ttft_ms max < 9")])
+    for outcome in ("ok", "refused"):
+        judge.add(row(outcome, ttft_ms=5))
+    said = [say(each) for each in judge.judged()]
+    assert said[0] == "SLO outcome ok > 99%: crossed (50 %, n = 2)"
+    assert "%" not in said[1]
 
 
 def test_pooled_gaps_are_judged_by_their_buckets() -> None:
