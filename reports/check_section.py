@@ -21,14 +21,20 @@ _COMMON: tuple[str, ...] = (
 )
 _COMMON += ("limit_ignored", "prompt_truncated")
 _FAULTS = frozenset(check.name for check in CHECKS if check.shown)
+_WHEN = (("alone", "while nothing else was under way"), ("together", "while other requests were under way"))
 Entry = Mapping[str, Any]
 
 
 def check_section(summary: Entry) -> Section:
-    """A row for each check that failed, or that applies only to what was asked for; nothing if there is none."""
+    """A row for each check that failed, or that applies only to what was asked for; nothing if there is none.
+
+    Folded where all that can be said is that answers reached their limit, which is no fault by itself.
+    """
     shown = [entry for entry in summary["checks"]["found"] if entry["failed"] or entry["check"] not in _COMMON]
     rows: list[tuple[Cell, ...]] = [(Code(entry["check"]), *_where(entry), *_share(entry)) for entry in shown]
-    examples = [row for check in dict.fromkeys(entry["check"] for entry in shown) for row in _examples(shown, check)]
+    examples = [
+        row for check in dict.fromkeys(e["check"] for e in shown) if check in _FAULTS for row in _examples(shown, check)
+    ]
     again = _again(summary["checks"]["reproducible"])
     if not rows and not again:
         return Section("checks", "Output checks")
@@ -43,7 +49,8 @@ def check_section(summary: Entry) -> Section:
     if examples:
         which = ("check", "prompt", "worker/sequence", "what failed")
         tables.append(Table(which, tuple(examples), caption=("Examples",), names=4))
-    return Section("checks", "Output checks", lines=(*lines, *again), tables=tuple(tables))
+    folded = not again and not any(entry["check"] in _FAULTS for entry in shown)
+    return Section("checks", "Output checks", lines=(*lines, *again), tables=tuple(tables), folded=folded)
 
 
 def check_lines(summary: Entry) -> list[str]:
@@ -105,9 +112,13 @@ def _again(found: Entry | None) -> tuple[Line, ...]:
         f"Same request, same text (a seed, or temperature 0): {same} % ({low} to {high}) of "
         f"{many(found['n'], 'answer')} to {many(found['requests'], 'request')} made twice or more were the usual one"
     )
-    for name, when in (("alone", "while nothing else was under way"), ("together", "while other requests were")):
-        if part := found.get(name):
-            said += f"; {when}: {number(100 * (1 - part['rate']))} % of {integer(part['n'])}"
+    parts = [(when, found[name]) for name, when in _WHEN if name in found]
+    if len(parts) == 1:
+        said += f", all {parts[0][0]}"
+    else:
+        said += "".join(
+            f"; {when}: {number(100 * (1 - part['rate']))} % of {integer(part['n'])}" for when, part in parts
+        )
     lines: list[Line] = [(said + ".",)]
     if found["examples"]:
         examples = " · ".join(f"{one['prompt_id']}{_text(one)}" for one in found["examples"])

@@ -5,16 +5,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from metrics.catalogue import METRICS
-from reports import probed
 from reports.document import Cell, Code, Line, Section, Table
 from reports.numbers import number
 
 
 def sections(summary: Mapping[str, Any]) -> tuple[Section, ...]:
-    """What was probed, workers, options, software, and the glossary of METRICS."""
+    """Workers, options, software, and the glossary of METRICS."""
     found = summary["circumstances"]
     options = _pairs("options", "Options", found["options"])
-    return (probed.section(summary), _workers(found), options, _software(found), _glossary())
+    return (_workers(found), options, _software(found), _glossary())
 
 
 def _workers(found: Mapping[str, Any]) -> Section:

@@ -6,20 +6,23 @@ from unicodedata import east_asian_width
 
 from metrics.slo import as_said
 from reports.check_section import check_lines
+from reports.embedding import vectors_per_s
 from reports.numbers import integer, number, plain
 from reports.probed import sentences
 from reports.sections import finding_line
+from reports.tokens import generates
 
 COLUMNS = 100
 _NAME = 25
-_SHOWN = (
-    ("ttft_ms", "p50"),
-    ("ttft_ms", "p95"),
-    ("tpot_ms", "p50"),
-    ("itl_ms", "p99"),
-    ("e2e_ms", "p50"),
-    ("e2e_ms", "p95"),
-)
+_HEADS = {
+    ("ttft_ms", "p50"): "TTFT p50",
+    ("ttft_ms", "p95"): "p95",
+    ("tpot_ms", "p50"): "TPOT p50",
+    ("itl_ms", "p99"): "ITL p99",
+    ("e2e_ms", "p50"): "E2E p50",
+    ("e2e_ms", "p95"): "p95",
+}
+_SHOWN = tuple(_HEADS)
 
 
 def render(summary: Mapping[str, Any]) -> str:
@@ -77,14 +80,24 @@ def _table(summary: Mapping[str, Any]) -> list[str]:
     groups = list(summary["groups"])
     if len(groups) > 1:
         groups.append({"endpoint": "all", "model": "", **summary["overall"]})
-    heads = ("ok", "of", "tok/s", "TTFT p50", "p95", "TPOT p50", "ITL p99", "E2E p50", "p95")
-    sizes = (8, 9, 8, 9, 7, 9, 8, 8, 7)
+    vectors = {(e["endpoint"], e["model"]): e["vectors_per_s"] for e in summary["embedding"]}
+    vectors["all", ""] = vectors_per_s(summary["embedding"])
+    rate, shown = "tok/s", _SHOWN
+    if vectors["all", ""] is not None and not generates(summary["overall"]):
+        rate, shown = "vec/s", tuple(each for each in _SHOWN if each[0] == "e2e_ms")
+    heads = ("ok", "of", rate, *(_HEADS[each] for each in shown))
+    sizes = (8, 9, 8, *(max(7, len(_HEADS[each]) + 1) for each in shown))
     lines = [" " * _NAME + "".join(f"{head:>{size}}" for head, size in zip(heads, sizes, strict=True))]
     for group in groups:
         metrics, counts = group["metrics"], group["requests"]
         cells = [integer(counts["by_outcome"].get("ok", 0)), integer(counts["total"])]
-        cells.append(number(group["tokens"]["output_tokens_per_s"]))
-        cells += [number(metrics.get(metric, {}).get(percentile)) for metric, percentile in _SHOWN]
+        per_s = (
+            group["tokens"]["output_tokens_per_s"]
+            if rate == "tok/s"
+            else vectors.get((group["endpoint"], group["model"]))
+        )
+        cells.append(number(per_s))
+        cells += [number(metrics.get(metric, {}).get(percentile)) for metric, percentile in shown]
         name = _fit(f"{group['endpoint']} {group['model']}", _NAME - 1)
         row = "".join(f"{cell:>{size}}" for cell, size in zip(cells, sizes, strict=True))
         lines.append(name + " " * (_NAME - width(name)) + row)

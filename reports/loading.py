@@ -88,7 +88,7 @@ def section(summary: Mapping[str, Any]) -> Section:
     columns = ("n", "load p50, ms", "p90", "p95", "max", "TTFT p50, ms", "E2E p50, ms")
     rows = tuple((Code(s["model"]), s["state"], integer(s["n"]), *_times(s)) for s in found["states"])
     tables = [Table(("model", "", *columns), rows, names=2)]
-    if found["waits"]:
+    if any(wait["overtaken"] or not wait["ok"] for wait in found["waits"]):
         caption = ("Models that compete for the memory: requests for the loaded one overtake those that wait",)
         shown = (
             "model",

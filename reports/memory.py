@@ -92,7 +92,7 @@ def _model(name: str, answered: list[Look]) -> dict[str, Any]:
 
 
 def section(summary: Mapping[str, Any]) -> Section:
-    """The section of the report; empty where nobody looked."""
+    """The section of the report; empty where nobody looked, folded where each look saw the same."""
     found = summary["memory"]
     if found is None:
         return Section("memory", "Models in memory")
@@ -106,7 +106,9 @@ def section(summary: Mapping[str, Any]) -> Section:
     columns = ("model", "in memory, % of the looks", "came", "went", "size, MB", "in VRAM, MB", "context, tokens")
     answered = found["looks"] - found["unanswered"]
     rows = tuple(_cells(model, answered) for model in found["models"])
-    return Section("memory", "Models in memory", lines=((said,),), tables=(Table(columns, rows),) if rows else ())
+    tables = (Table(columns, rows),) if rows else ()
+    still = answered == found["looks"] and len(found["changes"]) == 1 and len(found["versions"]) == 1
+    return Section("memory", "Models in memory", lines=((said,),), tables=tables, folded=still)
 
 
 def _cells(model: Mapping[str, Any], answered: int) -> tuple[Cell, ...]:

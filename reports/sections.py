@@ -5,7 +5,7 @@ from typing import Any
 
 from metrics.catalogue import METRICS
 from metrics.slo import as_said
-from reports import embedding, loading, memory, open_loop, stages, turns
+from reports import embedding, loading, memory, open_loop, probed, stages, turns
 from reports.check_section import check_section
 from reports.document import Cell, Code, Document, Line, Section, Table
 from reports.ledger import LABELS
@@ -34,30 +34,31 @@ Summary = Mapping[str, Any]
 
 
 def document(summary: Summary, circumstances: Iterable[Section] = ()) -> Document:
-    """The report, with the sections about its circumstances at the end."""
+    """The report, with the folded sections and those about its circumstances at the end."""
     run = summary["run"]
     if not summary["overall"]["requests"]["total"]:
-        sections = [_findings(summary), *circumstances]
+        sections = [_findings(summary), probed.section(summary), *circumstances]
     else:
         measured = (
             _phases,
             _requests,
+            stages.section,
+            open_loop.section,
+            probed.section,
             check_section,
             _tokens,
             _latencies,
-            stages.section,
-            open_loop.section,
+            turns.section,
             embedding.section,
             loading.section,
             memory.section,
             _rates,
-            turns.section,
             _ledger,
             _errors,
             _limits,
         )
         sections = [_findings(summary), _slos(summary), *(build(summary) for build in measured), *circumstances]
-    shown = tuple(filter(_any, sections))
+    shown = tuple(sorted(filter(_any, sections), key=lambda section: section.folded))
     validity = summary["validity"]["verdict"]
     return Document(run["run"], validity, _facts(summary), summary["verdict"], _tiles(summary), shown)
 
@@ -178,6 +179,8 @@ def _two(group: Summary) -> tuple[Cell, Cell]:
 
 
 def _tokens(summary: Summary) -> Section:
+    if not generates(summary["overall"]):
+        return Section("tokens", "Tokens")
     columns = ("output, all", "output, ok", "prompt, all", "prompt, ok", "output tokens/s", "counted", "no count")
     rows = []
     for group in _slices(summary):
@@ -224,7 +227,7 @@ def _latencies(summary: Summary) -> Section:
     failed = requests["total"] - requests["by_outcome"].get("ok", 0)
     lines: list[Line] = [
         (
-            f"Of requests with outcome ok; the other {integer(failed)} are in no latency here, and never count as 0. "
+            f"Of requests with outcome ok; {integer(failed)} with others are in no latency here, and never count as 0. "
             f"Nearest rank; {ABSENT} where n does not support the percentile at confidence {CONFIDENCE} "
             f"(at least: {needed}). ITL is pooled over all gaps, exact to 1 %.",
         )

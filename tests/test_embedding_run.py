@@ -66,6 +66,10 @@ def test_batches_as_a_distribution(tmp_path: Path) -> None:
         if row["endpoint"] == "/api/embed":  # tokens / (total − load), the server's
             assert float(row["embed_tokens_per_s"]) == int(row["prompt_tokens"]) / 0.008
     assert not run.rules() & {"uncounted tokens", "bad vectors", "dimension"}
+    said, text = done.stdout + done.stderr, (run.path / "report.md").read_text(encoding="utf-8")
+    assert "vec/s E2E p50" in said
+    assert "TTFT" not in said.partition("Times in ms")[0]
+    assert "## Tokens" not in text  # none were generated: the section about embeddings has the rest
     for group in run.summary()["embedding"]:
         rows = [row for row in run.rows if row["endpoint"] == group["endpoint"]]
         assert group["vectors"] == sum(int(row["vectors"]) for row in rows)

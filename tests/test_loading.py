@@ -82,6 +82,15 @@ def test_a_model_without_any_answer_is_remarked(tmp_path: Path) -> None:
     assert "cold loads" not in rules
 
 
+def test_models_that_got_on_have_no_table_of_waits(tmp_path: Path) -> None:
+    """One after the other, all answered, none overtaken."""
+    folder(tmp_path, [asked(n, "ab"[n % 2], 2000 * n, 500) for n in range(4)])
+    report(tmp_path)
+    text = (tmp_path / "report.md").read_text()
+    assert "## Loading" in text
+    assert "overtaken" not in text
+
+
 def test_no_cold_load_no_section(tmp_path: Path) -> None:
     folder(tmp_path, [asked(n, "a", 250 * n, 2) for n in range(5)])
     report(tmp_path)
@@ -117,6 +126,14 @@ def test_what_was_in_memory(tmp_path: Path) -> None:
     report(tmp_path)
     assert "## Models in memory" in (tmp_path / "report.md").read_text()
     assert looks(tmp_path / "nothing.csv") == ()
+
+
+def test_a_memory_in_which_nothing_changed_is_folded(tmp_path: Path) -> None:
+    lines = (COLUMNS, LOOKS[0], (102.0, *LOOKS[0][1:]))
+    (tmp_path / "server.csv").write_text("\n".join(",".join(map(str, line)) for line in lines) + "\n")
+    folder(tmp_path, [ollama(0)])
+    report(tmp_path)
+    assert "<details><summary>Models in memory</summary>" in (tmp_path / "report.md").read_text()
 
 
 def test_what_the_sampler_remarks() -> None:

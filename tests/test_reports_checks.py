@@ -66,6 +66,14 @@ def test_without_a_failure_the_report_stays_as_it_was(tmp_path: Path) -> None:
     assert "check " not in shown
 
 
+def test_answers_at_their_limit_alone_are_folded_and_have_no_examples(tmp_path: Path) -> None:
+    _, text, _ = reported(tmp_path, judged(ollama(0), "cut_by_limit"), judged(ollama(1, at_ms=50)))
+    assert "<details><summary>Output checks</summary>" in text
+    assert "| `cut_by_limit` | `/api/chat` | `sim:latest` | 2 | 1 | 50.0 |" in text
+    assert text.index("What this run cannot tell") < text.index("Output checks")
+    assert "Examples" not in text
+
+
 def test_what_was_asked_for_is_shown_though_nothing_failed(tmp_path: Path) -> None:
     _, text, _ = reported(tmp_path, judged(ollama(0), failed={"json_invalid": 0}))
     assert "| `json_invalid` | `/api/chat` | `sim:latest` | 1 | 0 | 0 | 0 to 79.3 |" in text
@@ -86,7 +94,7 @@ def test_the_same_request_and_the_same_text(tmp_path: Path) -> None:
     assert again["examples"] == [{"prompt_id": "p1", "worker": 0, "sequence": 5}]
     assert "Same request, same text (a seed, or temperature 0): 87.5 %" in text
     assert "while nothing else was under way: 100 % of 4" in text
-    assert "while other requests were: 75.0 % of 4" in text
+    assert "while other requests were under way: 75.0 % of 4" in text
     assert "not reproducible: 1 of 8 answers (12.5 %) differ" in shown
 
 

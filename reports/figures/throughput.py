@@ -23,9 +23,10 @@ def build(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
     waited_s = rows["ttft_ms"].to_numpy(dtype="float64") / 1e3
     first_output = np.where(np.isnan(waited_s), sent, sent + waited_s)
     counts = rows["output_tokens"].to_numpy(dtype="float64", na_value=0.0)
-    unit = "output tokens/s"
+    unit, what = "output tokens/s", "tokens"
     if not rows["output_tokens"].notna().any() and rows["vectors"].notna().any():
-        counts, unit = rows["vectors"].to_numpy(dtype="float64", na_value=0.0), "vectors/s"
+        counts = rows["vectors"].to_numpy(dtype="float64", na_value=0.0)
+        unit, what = "vectors/s", "vectors"
     streams = ~np.isnan(waited_s)
     edges = bins(window_s)
     widths = np.diff(edges)
@@ -53,10 +54,12 @@ def build(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
         made.add_scatter(x=edges, y=steps(streaming), name="of these, streaming", yaxis="y2", line=line)
     made.update_traces(mode="lines", line_shape="hv")
     note = (
-        f"Means over {number(float(widths[0]))} s. The tokens of a request are spread evenly from its first output to "
+        f"Means over {number(float(widths[0]))} s. The {what} of a request are spread evenly from its first output to "
         "its end (from sent to its end where it was not streamed), since a row keeps the gaps of a request but not "
-        "their order. In flight but not streaming is waiting for the first output."
+        "their order."
     )
+    if streams.any():
+        note += " In flight but not streaming is waiting for the first output."
     if n := summary["overall"]["tokens"]["requests_without_count"]:
         note += (
             f" {many(n, 'request')} without a token count of the server, as those cut at the end, add no tokens here."
