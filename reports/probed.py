@@ -30,7 +30,9 @@ def sentences(summary: Mapping[str, Any]) -> list[str]:
     if slots.get("value") is not None:
         options = summary["circumstances"]["options"]
         # In an open loop the users are but the most requests that may be in flight.
-        said.append(_slots(slots, None if options.get("arrivals") else options.get("num_users")))
+        said.append(
+            _slots(slots, None if options.get("arrivals") or options.get("trace") else options.get("num_users"))
+        )
     measured = (summary["overall"]["metrics"].get("decode_tokens_per_s") or {}).get("p50")
     if alone := figures.get("decode_tokens_per_s", {}).get("value"):
         beside = f"; p50 in this run {number(measured)}, {number(100 * measured / alone)} % of it" if measured else ""

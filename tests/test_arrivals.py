@@ -144,7 +144,7 @@ def test_bad_input(tmp_path: Path) -> None:
     with running(*FAST) as sim:
         for options, said in (
             (("--arrivals", "poisson 5/q"), "--arrivals: poisson ▸5/q◂"),
-            (("--max-in-flight", "5"), "--max-in-flight bounds an open loop"),
+            (("--max-in-flight", "5"), "--max-in-flight is for an open loop"),
             (("--arrivals", "5/s", "--users", "3", "--max-in-flight", "5"), "give one of them"),
         ):
             done = headless(sim.url, tmp_path, "--model", "sim", *options)

@@ -218,7 +218,7 @@ def test_as_needs_a_folder(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--glossary", "--as", "vllm"])
     assert ended.value.code == 2
-    assert "--as needs a RUN_FOLDER" in capsys.readouterr().err
+    assert "need a RUN_FOLDER" in capsys.readouterr().err
 
 
 def test_percentiles_on_a_straight_line() -> None:

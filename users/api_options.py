@@ -18,6 +18,7 @@ WRONG: dict[str, str] = {
     "--warmup": "soon",
     "--api-key": "two words",
     "--arrivals": "sometimes",
+    "--trace": "nowhere.csv",
 }
 MEASURED: dict[str, tuple[str, ...]] = {
     "--payloads": ("prompt_tokens",),
@@ -38,6 +39,9 @@ MEASURED: dict[str, tuple[str, ...]] = {
     "--request-timeout": ("e2e_ms",),
     "--arrivals": ("lateness_ms", "response_ms"),
     "--max-in-flight": ("lateness_ms", "response_ms"),
+    "--trace": ("lateness_ms", "response_ms", "prompt_tokens", "output_tokens"),
+    "--speed": ("lateness_ms", "response_ms"),
+    "--trace-scale-tokens": ("prompt_tokens", "output_tokens"),
     "--cold-keep-alive": ("load_ms",),
     "--warm-requests": ("load_ms",),
     "--output-tokens": ("output_tokens",),

@@ -17,6 +17,7 @@ from metrics.tally import Tally
 from payloads.batch import batch
 from payloads.chance import fraction
 from payloads.conversation import TurnKind
+from payloads.making import made
 from payloads.mix import nonce
 from payloads.prompt import Prompt, unique
 from users import asking
@@ -51,6 +52,11 @@ class Work:
         """The next prompt of the mix, by a count of its own: how long a conversation took does not change the next."""
         return self.settings.mix.pick(self.worker, self._next_conversation())
 
+    def made(self, prompt: Prompt, number: int) -> Prompt:
+        """The text of a trace's prompt, the same whichever worker asks it."""
+        mix = self.settings.mix
+        return made(prompt, mix.making, mix.seed, 0, number)
+
     def batch(self) -> Prompt:
         """The texts of the next `--batch-size` prompts of the mix."""
         return batch(self.settings.mix, self.worker, self._next_conversation(), self.settings.batch_size)
@@ -75,7 +81,7 @@ class LLMUser(User):
     api: Api
     options: Mapping[str, object] = MappingProxyType({})
     answer = Answer()  # to the last request
-    memory: Memory | None = None  # what /api/ps listed before the next request, where a user asks
+    _memory: Memory | None = None  # what /api/ps listed before the next request, where a user asks
     _state: str | None  # Locust's own: running, waiting, stopping
     _call: Call
 
@@ -84,8 +90,8 @@ class LLMUser(User):
         self.work: Work = self.environment.tokenswarm
         s = self.work.settings
         self._number, self._pauses = self.work.next_user(), 0
-        self.asked: Ask = asking.ask_of(type(self), s)
-        self.judge = Judge(s.expect)
+        self._ask: Ask = asking.ask_of(type(self), s)
+        self._judge = Judge(s.expect)
         self.transport = Transport(s.target.host, s.target.port, s.timeouts, s.tls, s.new_connection)
 
     def on_stop(self) -> None:
@@ -95,13 +101,14 @@ class LLMUser(User):
     @task
     def ask(self) -> None:
         """One conversation with the next prompt of the mix, mostly of one turn, and a pause if it failed."""
-        due_ns = None
         if self.work.dispatcher:
             self._state = LOCUST_STATE_WAITING
-            due_ns = self.work.dispatcher.wait(self)
+            due = self.work.dispatcher.wait(self)
             self._state = LOCUST_STATE_RUNNING
-        record = self.converse(scheduled_ns=due_ns)
-        if record.outcome != "ok" and self.work.settings.pause_after_error_s and due_ns is None:
+            self.converse(due.prompt and self.work.made(due.prompt, due.number), due.ns)
+            return
+        record = self.converse()
+        if record.outcome != "ok" and self.work.settings.pause_after_error_s:
             gevent.sleep(self.work.settings.pause_after_error_s)
 
     def converse(self, prompt: Prompt | None = None, scheduled_ns: int | None = None) -> Record:
@@ -149,7 +156,7 @@ class LLMUser(User):
             # The session's own mark: within it the server's cache works as in real life. A context holds it already.
             marked = sequence if session is None else session
             prompt = unique(prompt, nonce(s.mix.seed, work.worker, marked, s.run_id))
-        self._call = call = self.api.build(prompt, self.asked)
+        self._call = call = self.api.build(prompt, self._ask)
         texts = embeddings.texts(prompt) if self.api in reading.EMBEDDING else ()
         request_id = (("X-Request-Id", f"{s.run_id}-{work.worker}-{sequence}"),)
         request = request_bytes(call, s.target.authority, s.target.base_path, request_id + s.headers)
@@ -158,15 +165,15 @@ class LLMUser(User):
             sequence=sequence,
             user_class=type(self).__name__,
             endpoint=self.api.PATH,
-            model=self.asked.model,
+            model=self._ask.model,
             prompt_id=prompt.id,
-            max_tokens=None if texts else prompt.max_tokens or self.asked.max_tokens,
+            max_tokens=None if texts else prompt.max_tokens or self._ask.max_tokens,
             session=session,
             turn=turn,
             turn_kind=turn_kind,
             turns_left=len(prompt.then),
             batch_size=len(texts) or None,
-            memory=self.memory,
+            memory=self._memory,
             stage=work.stage,
         )
         exchange, phase = Exchange(scheduled_ns), work.phase()
@@ -200,7 +207,7 @@ class LLMUser(User):
     ) -> Record:
         """Interpret an answer that has ended, in slices of a millisecond, with the loop's turn between them."""
         api, s = self.api, self.work.settings
-        streamed = self.asked.stream and transcript.streamed
+        streamed = self._ask.stream and transcript.streamed
         tally = Tally(streamed=streamed, late_stamps=transcript.late_stamps)
         try:
             for count, chunk in enumerate(reading.chunks(api, transcript)):
@@ -214,7 +221,7 @@ class LLMUser(User):
             verdict = reading.vectors_for_all(verdict, tally.embeddings, identity.batch_size)
         self.answer = tally.answer()
         said = embeddings.texts(prompt) if identity.batch_size else [message.content for message in prompt.messages]
-        asked = Sent(prompt, self.asked, self._call, identity, "\n\n".join(said))
+        asked = Sent(prompt, self._ask, self._call, identity, "\n\n".join(said))
         clean = transcript.complete and transcript.failure is None
         seen = Seen(self.answer, verdict.outcome, tally.finish_reason, tally.usage, clean)
         return tally.record(
@@ -223,7 +230,7 @@ class LLMUser(User):
             *verdict,
             prompt_text=asked.text if s.keep_text else None,
             phase="drain" if self.work.ending and phase != "warm-up" else phase,
-            judged=self.judge.judge(asked, seen, self.work.lane.breathe if yielding else None),
+            judged=self._judge.judge(asked, seen, self.work.lane.breathe if yielding else None),
             interpreted_ns=time.time_ns() if self._goes_on_at_once(transcript, prompt) else None,
         )
 

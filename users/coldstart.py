@@ -45,8 +45,8 @@ class OllamaColdStartUser(LLMUser):
         """One round; gives the cold request's Record."""
         models = self.work.settings.models
         keep_s = self._keep_alive_s or KEEP_S
-        fields = {**self.asked.fields, "keep_alive": f"{keep_s}s"}
-        self.asked = replace(self.asked, model=models[self._round % len(models)], fields=fields)
+        fields = {**self._ask.fields, "keep_alive": f"{keep_s}s"}
+        self._ask = replace(self._ask, model=models[self._round % len(models)], fields=fields)
         self._round += 1
         first = self._asked_with_memory(prompt, scheduled_ns)
         for _ in range(self._warm_requests):
@@ -56,7 +56,7 @@ class OllamaColdStartUser(LLMUser):
         return first
 
     def _asked_with_memory(self, prompt: Prompt | None = None, scheduled_ns: int | None = None) -> Record:
-        self.memory = self._listing.memory(self.asked.model)
+        self._memory = self._listing.memory(self._ask.model)
         return self.generate(prompt or self.work.pick(), scheduled_ns)
 
     def _let_go(self) -> None:
@@ -64,9 +64,9 @@ class OllamaColdStartUser(LLMUser):
         if not self._keep_alive_s:
             unload = Prompt("unload", (Message("user", ""),), fields={"keep_alive": 0})
             with suppress(Unanswered):
-                self._listing.ask(ollama_generate.build(unload, replace(self.asked, stream=False)))
+                self._listing.ask(ollama_generate.build(unload, replace(self._ask, stream=False)))
         until_s = time.monotonic() + self._keep_alive_s + SPARE_S
-        while self._listing.memory(self.asked.model) == "listed" and time.monotonic() < until_s:
+        while self._listing.memory(self._ask.model) == "listed" and time.monotonic() < until_s:
             gevent.sleep(LOOK_S)
 
 
@@ -85,4 +85,4 @@ class OllamaSwapUser(LLMUser):
         """Choose this user's model."""
         super().on_start()
         models = self.work.settings.models
-        self.asked = replace(self.asked, model=models[(self._number + self.work.worker) % len(models)])
+        self._ask = replace(self._ask, model=models[(self._number + self.work.worker) % len(models)])

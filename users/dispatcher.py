@@ -1,18 +1,26 @@
 """Handing arrivals to users when they are due: one process's share of an open loop."""
 
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import gevent
 from gevent.event import AsyncResult
 
 from payloads.chance import fraction
-from users.arrivals import Arrivals
+from payloads.prompt import Prompt
 
 # A share takes effect this long after the master has told of it; whose an arrival is, is decided a little later than
 # that before it is due: then all workers have heard of it.
 NOTICE_NS, DECIDE_NS = 600_000_000, 400_000_000
+
+
+class Due(NamedTuple):
+    """One arrival: its number in the run, when it is due (wall-clock ns), and what is asked, where a trace says it."""
+
+    number: int
+    ns: int
+    prompt: Prompt | None = None
 
 
 class Dispatcher:
@@ -22,7 +30,13 @@ class Dispatcher:
     request that waited here would show the server a load that nobody asked for.
     """
 
-    def __init__(self, arrivals: Arrivals, seed: int, classes: Sequence[Any], drop: Callable[[Any, int], None]) -> None:
+    def __init__(
+        self,
+        arrivals: Iterator[tuple[float, Prompt | None]],
+        seed: int,
+        classes: Sequence[Any],
+        drop: Callable[[Any, int], None],
+    ) -> None:
         self._arrivals, self._seed, self._drop = arrivals, seed, drop
         self._classes = [c for c in classes if c.weight > 0]
         self._free: dict[Any, list[AsyncResult]] = {c: [] for c in classes}
@@ -40,41 +54,42 @@ class Dispatcher:
         if self._greenlet:
             self._greenlet.kill(block=False)
 
-    def wait(self, user: Any) -> int:
-        """Wait for the next arrival that falls to this user; when it is (or was) due, wall-clock ns."""
+    def wait(self, user: Any) -> Due:
+        """Wait for the next arrival that falls to this user."""
         due: AsyncResult = AsyncResult()
         free = self._free[type(user)]
         free.append(due)  # the last one to become free is the first to work: its connection is the warmest
         try:
-            return int(due.get())
+            found: Due = due.get()
+            return found
         finally:
             if due in free:
                 free.remove(due)
 
     def _walk(self, started_ns: int) -> None:
-        for number, at_s in enumerate(self._arrivals.times_s(self._seed)):
+        for number, (at_s, prompt) in enumerate(self._arrivals):
             due_ns = started_ns + round(at_s * 1e9)
             if due_ns - time.time_ns() > DECIDE_NS:
                 _sleep_until(due_ns - DECIDE_NS * 3 // 4)
             if self._mine(number, due_ns):
                 _sleep_until(due_ns)
-                self._hand(number, due_ns)
+                self._hand(Due(number, due_ns, prompt))
 
     def _mine(self, number: int, due_ns: int) -> bool:
         held = [share for share in self._shares if share[0] <= due_ns] or self._shares[:1]
         _, index, of = held[-1]
         return number % of == index
 
-    def _hand(self, number: int, due_ns: int) -> None:
-        place = fraction(self._seed, "class", number) * sum(c.weight for c in self._classes)
+    def _hand(self, due: Due) -> None:
+        place = fraction(self._seed, "class", due.number) * sum(c.weight for c in self._classes)
         for chosen in self._classes:
             place -= chosen.weight
             if place < 0:
                 break
         if free := self._free[chosen]:
-            free.pop().set(due_ns)
+            free.pop().set(due)
         else:
-            self._drop(chosen, due_ns)
+            self._drop(chosen, due.ns)
 
 
 def _sleep_until(due_ns: int) -> None:

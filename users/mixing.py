@@ -31,6 +31,8 @@ def scale(text: str) -> Scale:
 
 
 def _prompts(options: Any) -> tuple[Prompt, ...]:
+    if options.trace:
+        return (Prompt("made-up", (Message("user", NOT_MADE),), recipe=Recipe(prompt_tokens("256"))),)
     if options.prompt_tokens.strip():
         if options.payloads != DEFAULT:
             raise UsageError("--prompt-tokens makes the prompts up, so there is no use for --payloads; leave one out")

@@ -1,13 +1,20 @@
 """The open loop of a run (`--arrivals`): shared out over the workers, begun when all users are there."""
 
+import math
 import time
-from typing import Any
+from collections import deque
+from collections.abc import Iterator
+from itertools import dropwhile, takewhile
+from typing import Any, NamedTuple
 
 import gevent
 from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner, WorkerRunner
+from locust.util.timespan import parse_timespan
 
 from metrics.record import Identity, Record
-from users.arrivals import Arrivals, ArrivalsError, parse
+from payloads import trace
+from payloads.prompt import Prompt
+from users.arrivals import ArrivalsError, parse
 from users.base import LLMUser, Work
 from users.dispatcher import NOTICE_NS, Dispatcher
 from users.errors import UsageError
@@ -17,25 +24,82 @@ MAX_IN_FLIGHT = 1000
 LOOK_S = 0.25
 
 
-def arrivals(options: Any) -> Arrivals | None:
-    """The process of `--arrivals`, None for a closed loop. Raises UsageError."""
+class Offer(NamedTuple):
+    """What an open loop offers: arrivals (s since its beginning, a trace's prompt), and when the last one is due."""
+
+    arrivals: Iterator[tuple[float, Prompt | None]]
+    last_s: float | None = None
+
+
+def offer(options: Any) -> Offer | None:
+    """The arrivals of `--arrivals` or `--trace`, None for a closed loop. Raises UsageError."""
+    if options.trace:
+        return Offer(_traced(options), _last_s(options))
     try:
-        return parse(options.arrivals) if options.arrivals else None
+        process = parse(options.arrivals) if options.arrivals else None
     except ArrivalsError as error:
         raise UsageError(f"--arrivals: {error}") from None
+    return Offer((at_s, None) for at_s in process.times_s(options.seed)) if process else None
 
 
-def size(options: Any) -> None:
-    """In an open loop users are clients that wait for arrivals: so many as may be in flight, all at once."""
-    if not options.arrivals:
-        if options.max_in_flight:
-            raise UsageError("--max-in-flight bounds an open loop; give --arrivals too, or --users for a closed one")
+def check(options: Any) -> None:
+    """Do the options of an open loop go together? Users are then clients, so many as may be in flight, all at once.
+
+    Raises UsageError, also on whatever is wrong anywhere in a trace.
+    """
+    if options.arrivals and options.trace:
+        raise UsageError("--arrivals and --trace: both say when requests are due; give one of them")
+    if not offer(options):
+        for name, given in (
+            ("--max-in-flight", options.max_in_flight),
+            ("--speed", options.speed != 1),
+            ("--trace-window", options.trace_window),
+            ("--trace-scale-tokens", options.trace_scale_tokens != 1),
+        ):
+            if given:
+                raise UsageError(f"{name} is for an open loop; give --{'arrivals' if 'max' in name else 'trace'} too")
         return
     if options.max_in_flight and options.num_users and options.max_in_flight != options.num_users:
         raise UsageError(f"--max-in-flight {options.max_in_flight} and --users {options.num_users}: give one of them")
     if not options.num_users:
         options.num_users = options.max_in_flight or MAX_IN_FLIGHT
     options.spawn_rate = options.spawn_rate or options.num_users
+
+
+def _traced(options: Any) -> Iterator[tuple[float, Prompt]]:
+    """The part of the trace that `--trace-window` names, its beginning at 0, faster by `--speed`."""
+    from_s, to_s = window(options.trace_window)
+    rows = trace.arrivals(options.trace, seed=options.seed, scale=options.trace_scale_tokens)
+    inside = takewhile(lambda row: row.at_s < to_s, dropwhile(lambda row: row.at_s < from_s, rows))
+    return (((row.at_s - from_s) / options.speed, row.prompt) for row in inside)
+
+
+def _last_s(options: Any) -> float:
+    """When the trace's last request is due, having read it all."""
+    try:
+        last = deque(_traced(options), maxlen=1)
+    except trace.TraceError as error:
+        raise UsageError(f"--trace {error}") from None
+    if not last:
+        raise UsageError(
+            f"--trace-window {options.trace_window}: the trace has no request in it; choose another window"
+        )
+    return last[0][0]
+
+
+def window(text: str) -> tuple[float, float]:
+    """Beginning and end of `10m..20m`, s. Raises UsageError."""
+    if not text:
+        return 0.0, math.inf
+    first, dots, last = text.partition("..")
+    try:
+        from_s = float(parse_timespan(first.strip() or "0s"))
+        to_s = float(parse_timespan(last.strip())) if last.strip() else math.inf
+    except ValueError:
+        dots = ""
+    if not dots or to_s <= from_s:
+        raise UsageError(f"--trace-window ▸{text}◂ is no window; write it like 10m..20m, ..5m or 30m..")
+    return from_s, to_s
 
 
 class OpenLoop:
@@ -47,7 +111,8 @@ class OpenLoop:
         self._is_master = isinstance(environment.runner, MasterRunner)
         self._dispatcher: Dispatcher | None = None
         self._sharing: gevent.Greenlet | None = None
-        self._process: Arrivals | None = None
+        self._offer: Offer | None = None
+        self._ender: gevent.Greenlet | None = None
 
     def listen(self) -> None:
         """Connect to Locust's events."""
@@ -60,16 +125,18 @@ class OpenLoop:
 
     def _on_test_start(self, **_: Any) -> None:
         options = self._environment.parsed_options
-        self._process, self._dispatcher = arrivals(options), None
-        if self._process and not self._is_master:
+        self._offer, self._dispatcher = offer(options), None
+        if self._offer and not self._is_master:
             work: Work = self._environment.tokenswarm
             classes = [c for c in self._environment.user_classes if issubclass(c, LLMUser)]
-            self._dispatcher = work.dispatcher = Dispatcher(self._process, options.seed, classes, self._drop)
+            self._dispatcher = work.dispatcher = Dispatcher(self._offer.arrivals, options.seed, classes, self._drop)
 
     def _on_spawning_complete(self, **_: Any) -> None:
-        if not self._process or self._sharing or self._is_worker:
+        if not self._offer or self._sharing or self._is_worker:
             return
         started_ns = time.time_ns() + NOTICE_NS
+        if self._offer.last_s is not None:
+            self._ender = gevent.spawn_later(NOTICE_NS / 1e9 + self._offer.last_s + LOOK_S, self._end_of_trace)
         if self._is_master:
             self._sharing = gevent.spawn(self._share_out, started_ns)
         elif self._dispatcher:
@@ -81,7 +148,15 @@ class OpenLoop:
             self._sharing.kill(block=False)
         if self._dispatcher:
             self._dispatcher.stop()
-        self._sharing = None
+        if self._ender and gevent.getcurrent() is not self._ender:
+            self._ender.kill(block=False)
+        self._sharing = self._ender = None
+
+    def _end_of_trace(self) -> None:
+        """The last request has been sent: the run ends when the last answers have come."""
+        options = self._environment.parsed_options
+        self._environment.stop_timeout = self._environment.stop_timeout or options.request_timeout
+        (self._environment.runner.quit if options.headless else self._environment.runner.stop)()
 
     def _share_out(self, started_ns: int) -> None:
         """Tell each worker which arrivals are its own, and again whenever one has come or gone."""

@@ -15,7 +15,7 @@ from payloads.recipe import LANGUAGES
 THINK = ("true", "false", "low", "medium", "high", "max")
 
 
-def number(convert: type[int] | type[float], least: float, what: str) -> Callable[[str], Any]:
+def number(convert: Callable[[str], float], least: float, what: str) -> Callable[[str], Any]:
     """A check for argparse: a number of at least that much, else the text says what to give."""
 
     def check(text: str) -> Any:
@@ -33,6 +33,7 @@ def number(convert: type[int] | type[float], least: float, what: str) -> Callabl
 tokens = number(int, 1, "a whole number of tokens, 1 or more")
 prefix_tokens = number(int, 0, "a whole number of tokens, 0 or more")
 seconds = number(float, 0.001, "seconds above 0")
+factor = number(lambda text: float(text.lower().removesuffix("x")), 1e-6, "a number above 0, such as 2x or 0.5")
 in_flight = number(int, 0, "a whole number of requests")
 seed = number(int, 0, "a whole number, 0 or more")
 pause = number(float, 0, "seconds, 0 or more")
@@ -136,6 +137,10 @@ def add(parser: Any, **_: Any) -> None:
     option("--pause-after-error", env_var="TOKENSWARM_PAUSE_AFTER_ERROR", type=pause, default=1.0, help="How long a user waits after a failed request, s: a server that is down is not hammered")
     option("--stages", env_var="TOKENSWARM_STAGES", default="", include_in_web_ui=False, help="Closed loop in stages: users and time, 1x60s, 2x60s, 4x60s, or a ramp, 1..16x5m; the run ends after the last one")
     option("--arrivals", env_var="TOKENSWARM_ARRIVALS", default="", help='Open loop: requests are due by a process of their own, whatever the server does: "poisson 5/s", "constant 5/s", "gamma 5/s cv=2", "ramp 1/s..20/s over 5m", "steps 1,2,4,8/s every 60s", "sine 2/s..10/s period 10m"')
+    option("--trace", env_var="TOKENSWARM_TRACE", default="", include_in_web_ui=False, help="Open loop by a file: when requests came and how long they were; Azure's and BurstGPT's CSV, Mooncake's JSONL, at_s,prompt_tokens,output_tokens, or the requests.csv of an earlier run")
+    option("--speed", env_var="TOKENSWARM_SPEED", type=factor, default=1.0, include_in_web_ui=False, help="Replay the trace so many times as fast: 10, 0.5")
+    option("--trace-window", env_var="TOKENSWARM_TRACE_WINDOW", default="", include_in_web_ui=False, help="The part of the trace to replay, by its own clock: 10m..20m")
+    option("--trace-scale-tokens", env_var="TOKENSWARM_TRACE_SCALE_TOKENS", type=factor, default=1.0, include_in_web_ui=False, help="Make the trace's prompts and answers so many times as long: 0.25")
     option("--max-in-flight", env_var="TOKENSWARM_MAX_IN_FLIGHT", type=in_flight, default=0, help="Open loop: most requests in flight; what is due beyond them is dropped and counted (default: the number of users, else 1000)")
     option("--slo", env_var="TOKENSWARM_SLO", action="append", default=[], include_in_web_ui=False, help='What the run must keep to: "ttft_ms p95 < 500", "outcome ok > 99%%", "check json_invalid < 1%%", "goodput > 3/s"; may be given several times; exit code 99 if one is not met')
     option("--slo-abort", env_var="TOKENSWARM_SLO_ABORT", action="store_true", default=False, include_in_web_ui=False, help="End the run as soon as it is certain that an SLO is crossed")

@@ -9,11 +9,10 @@ from typing import Any
 
 from metrics.validity import finding
 from payloads.recipe import Scale
-from users import asking, stages
+from users import asking, open_loop, stages
 from users.base import LLMUser
 from users.calibration import calibrate
 from users.errors import UsageError
-from users.open_loop import arrivals, size
 from users.preflight import Preflight, Server, WarmUp, apis_spoken
 from users.probing import probe
 from users.settings import Settings, models, settings
@@ -42,7 +41,7 @@ class Prepared:
 def offline(options: Any) -> Settings:
     """What can be checked without the server. Raises UsageError."""
     slos(options.slo)
-    arrivals(options)
+    open_loop.check(options)
     stages.check(options)
     return settings(options)
 
@@ -50,7 +49,6 @@ def offline(options: Any) -> Settings:
 def prepare(options: Any, classes: Sequence[Any], named: Sequence[str]) -> Prepared:
     """Check the options and ask the server; `host` and `model` are filled in. Raises UsageError; no load was sent."""
     checked = offline(options)
-    size(options)
     _check_run_dir(options.run_dir)
     preflight = Preflight(checked, options.ca_cert, options.insecure)
     server = preflight.server()

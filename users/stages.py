@@ -56,7 +56,7 @@ def check(options: Any) -> None:
     if not options.stages:
         return
     parse(options.stages)
-    for name, given in (("--arrivals", options.arrivals), ("--users", options.num_users)):
+    for name, given in (("--arrivals", options.arrivals), ("--trace", options.trace), ("--users", options.num_users)):
         if given:
             raise UsageError(f"{name} and --stages: the stages say how many users there are; give one of the two")
 

@@ -1,0 +1,128 @@
+"""Traces: read as they are, replayed at their own times, and what a run of one has in its rows."""
+
+import itertools
+import os
+from pathlib import Path
+
+import pytest
+from locust_process import ROOT, folder, headless, processes
+from simulator_process import running
+
+from payloads.trace import TICK_S, TraceError, arrivals
+from users.errors import UsageError
+from users.open_loop import window
+
+AZURE = (
+    "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:17:03.9799600,374,44\n2023-11-16 18:17:04.4799600,40,9\n"
+)
+MOONCAKE = "\n".join(
+    f'{{"timestamp": {ms}, "input_length": {tokens}, "output_length": 5, "hash_ids": {ids}}}'
+    for ms, tokens, ids in ((0, 600, [1, 2]), (0, 700, [1, 3]), (3000, 1030, [1, 2, 4]))
+)
+PLAIN = "at_s,prompt_tokens,output_tokens\n0.5,100,10\n1.25,200,20\n"
+BURST = "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n5,GPT-4,472,18,490,Conversation log\n"
+OURS = "scheduled_unix_ns,sent_unix_ns,prompt_tokens,output_tokens\n,3000000000,30,3\n,1000000000,10,1\n,2000000000,,\n"
+
+
+def read(tmp_path: Path, name: str, text: str, **how: float) -> list[tuple[float, int, int | None]]:
+    path = tmp_path / name
+    path.write_text(text)
+    found = arrivals(str(path), **how)  # type: ignore[arg-type]
+    return [(round(at_s, 6), round(p.recipe.tokens.first), p.max_tokens) for at_s, p in found if p.recipe]
+
+
+def test_every_format_is_read_as_it_is(tmp_path: Path) -> None:
+    assert read(tmp_path, "azure.csv", AZURE) == [(0, 374, 44), (0.5, 40, 9)]
+    assert read(tmp_path, "plain.csv", PLAIN, speed=2) == [(0, 100, 10), (0.375, 200, 20)]
+    assert read(tmp_path, "plain.csv", PLAIN, scale=0.5) == [(0, 50, 5), (0.75, 100, 10)]
+    assert read(tmp_path, "burst.csv", BURST) == [(0, 472, 18)]
+    # In order of sending, and without the request that was never answered.
+    assert read(tmp_path, "requests.csv", OURS) == [(0, 10, 1), (2, 30, 3)]
+
+
+def test_a_tick_is_spread_and_its_order_kept(tmp_path: Path) -> None:
+    times = [at_s for at_s, *_ in read(tmp_path, "m.jsonl", MOONCAKE)]
+    assert times[0] == 0 < times[1] < TICK_S
+    assert times == sorted(times)
+    assert times != [at_s for at_s, *_ in read(tmp_path, "m.jsonl", MOONCAKE, seed=1)]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("a.csv", "time,tokens\n1,2\n", "a.csv:2: no time: none of at_s"),
+        ("a.csv", "at_s,prompt_tokens\n1,2\n", "a.csv:2: 'output_tokens'"),
+        ("a.csv", "at_s,prompt_tokens,output_tokens\nx,2,3\n", "a.csv:2: could not convert"),
+        ("a.csv", PLAIN + "0.1,1,1\n", "a.csv: row 3 comes 1.15 s before"),
+        ("a.jsonl", "{]\n", "a.jsonl: Expecting"),
+        ("a.csv", "at_s,prompt_tokens,output_tokens\n", "a.csv: no requests in it"),
+        ("none.csv", None, "none.csv: cannot be read"),
+    ],
+)
+def test_what_is_no_trace_gets_one_line(tmp_path: Path, name: str, text: str | None, said: str) -> None:
+    if text is not None:
+        (tmp_path / name).write_text(text)
+    with pytest.raises(TraceError) as caught:
+        list(arrivals(str(tmp_path / name)))
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_windows() -> None:
+    assert window("10m..20m") == (600, 1200)
+    assert window("..5s")[1] == 5
+    for wrong in ("5m", "20m..10m", "a..b"):
+        with pytest.raises(UsageError, match="▸"):
+            window(wrong)
+
+
+SIM = (
+    "--decode-tps",
+    "2000",
+    "--prefill-tps",
+    "200000",
+    "--load-ms",
+    "1",
+    "--output-tokens",
+    "2000",
+    "--parallel",
+    "32",
+)
+
+
+def test_the_azure_trace_is_replayed_at_its_own_times_and_lengths(tmp_path: Path) -> None:
+    path = ROOT.parent / "shared" / "data" / "traces" / "azure_conv_2023_first1000.csv"
+    if not path.exists():
+        assert os.environ.get("CI") != "true", f"no trace in {path}"
+        pytest.skip("the traces are not beside this checkout")
+    asked = ("--trace", str(path), "--trace-window", "20s..80s", "--speed", "10", "--max-in-flight", "200")
+    with running(*SIM, "--context-length", "16384") as sim:
+        done = headless(sim.url, tmp_path, "OllamaChatUser", "--model", "sim", *asked, *processes(2), "--no-report")
+    assert done.returncode == 0, done.stderr
+    rows = sorted(folder(tmp_path).rows, key=lambda row: int(row["scheduled_unix_ns"]))
+    inside = itertools.takewhile(lambda a: a.at_s < 80, arrivals(str(path)))
+    expected = [(at_s, prompt) for at_s, prompt in inside if at_s >= 20]
+    assert len(rows) == len(expected) > 200
+    assert {row["outcome"] for row in rows} == {"ok"}
+    first_ns = int(rows[0]["scheduled_unix_ns"])
+    for row, (at_s, prompt) in zip(rows, expected, strict=True):
+        due_s = (int(row["scheduled_unix_ns"]) - first_ns) / 1e9
+        assert due_s == pytest.approx((at_s - expected[0][0]) / 10, abs=1e-5)
+        assert prompt.recipe
+        assert int(row["prompt_tokens"]) == pytest.approx(
+            max(prompt.recipe.tokens.first, 13), abs=2, rel=0.01
+        )  # a template is that long
+        assert int(row["output_tokens"]) == prompt.max_tokens
+
+
+def test_bad_input(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(PLAIN + "0.1,1,1\n")
+    with running(*SIM) as sim:
+        for options, said in (
+            (("--trace", str(tmp_path / "t.csv")), "--trace "),
+            (("--speed", "2x"), "--speed is for an open loop"),
+            (("--trace", str(tmp_path / "t.csv"), "--arrivals", "5/s"), "give one of them"),
+        ):
+            done = headless(sim.url, tmp_path / "runs", "--model", "sim", *options)
+            assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+        assert sim.stats()["complete"] == 0
