@@ -29,12 +29,14 @@ class Refused(Exception):
     """An answer with an error status.
 
     `early` = before the API's own writer: it then lacks the line's end on /v1. `late` = by the model's own server, when
-    a stream had been promised: it bears another content type.
+    a stream had been promised: it bears another content type. `whole` = the message is the body.
     """
 
-    def __init__(self, status: int, message: str, *, early: bool = False, late: bool = False) -> None:
+    def __init__(
+        self, status: int, message: str, *, early: bool = False, late: bool = False, whole: bool = False
+    ) -> None:
         super().__init__(message)
-        self.status, self.message, self.early, self.late = status, message, early, late
+        self.status, self.message, self.early, self.late, self.whole = status, message, early, late, whole
 
 
 class Said(NamedTuple):
@@ -173,12 +175,11 @@ def fit(
     """What context and limits make of a prompt: Ask's prompt_tokens, limit, room and context_tokens.
 
     A prompt that is too long loses its oldest messages, and its text beyond half of the context: nobody is told.
-    Refused if `truncate` in the body forbids that.
+    Refused if `truncate` in the body forbids that, and by all servers but Ollama.
     """
-    cuts, shifts = body.get("truncate") is not False, body.get("shift") is not False
-    wanted = int(options.get("num_ctx") or 0) or (
-        model.context_tokens if settings.openai_only else settings.context_tokens
-    )
+    cuts = body.get("truncate") is not False and not settings.openai_only
+    shifts = body.get("shift") is not False
+    wanted = int(options.get("num_ctx") or 0) or settings.context_tokens
     context = max(_LEAST_CONTEXT_TOKENS, min(wanted, model.context_tokens))
     counts = [one.tokens + tokens.MESSAGE_TOKENS for one in said if one.role in _ROLES]
     prompt = overhead + sum(counts) if counts else 1
@@ -186,7 +187,7 @@ def fit(
         message = f"request ({prompt} tokens) exceeds the available context size ({context} tokens), try increasing it"
         kind = {"type": "exceed_context_size_error", "n_prompt_tokens": prompt, "n_ctx": context}
         error = {"code": 400, "message": message, **kind}
-        raise Refused(400, json.dumps({"error": error}, separators=(",", ":")))
+        raise Refused(400, json.dumps({"error": error}, separators=(",", ":")), whole=settings.openai_only)
     kept = [one for one in said if one.role in _ROLES]
     while prompt > context and len(kept) > 1:
         oldest = next((place for place, one in enumerate(kept[:-1]) if one.role != "system"), None)

@@ -154,7 +154,9 @@ def _dialect(server: Server, ask: Ask, decided: plan.Plan, record: Record) -> Di
 
 
 def _refuse(exchange: Exchange, api: Api, refused: Refused) -> None:
-    if api in ollama.STYLES:
+    if refused.whole:
+        content_type, body = openai.EARLY_TYPE, refused.message.encode()
+    elif api in ollama.STYLES:
         content_type, body = ollama.WHOLE_TYPE, ollama.error_body(refused.message)
     elif api == "v1_messages":
         content_type, body = openai.WHOLE_TYPE, messages.error_body(refused.status, refused.message)

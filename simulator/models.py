@@ -8,10 +8,11 @@ from typing import Any
 
 from simulator.faults import FAULTS, SOUND, Capability, Fault, OutputPath
 from simulator.names import full_name as full_name
+from simulator.settings import LARGEST_CONTEXT_TOKENS
 
 MODIFIED_S = 1_795_424_000  # a fixed date: the listing of a simulator should not change from run to run
 _SIZE_BYTES, _EMBEDDER_BYTES = 800_000_000, 46_000_000
-_CONTEXT_TOKENS, _EMBEDDER_TOKENS = 32_768, 512
+_EMBEDDER_TOKENS = 512
 _KV_BYTES = 4  # a token and dimension; Ollama reports 34 MB for 4,096 tokens of gemma3-270m
 _ABILITIES: dict[str, Capability] = {"think": "thinking", "tool": "tools", "vision": "vision", "insert": "insert"}
 _PATHS: dict[str, OutputPath] = {"native": "N", "qwen3": "B", "harmony": "harmony"}
@@ -26,7 +27,7 @@ class Model:
     path: OutputPath = "G"
     fault: Fault = SOUND
     size_bytes: int = _SIZE_BYTES
-    context_tokens: int = _CONTEXT_TOKENS  # the most that it can take; what a load gives it is num_ctx
+    context_tokens: int = LARGEST_CONTEXT_TOKENS  # the most that it can take; what a load gives it is num_ctx
     embedding_length: int = 2048
     modified_ns: int = MODIFIED_S * 10**9 + 96_519_356  # wall clock
     parent: str = ""
@@ -52,8 +53,11 @@ class Model:
         return "embedding" in self.capabilities
 
 
-def named(name: str, size_bytes: int | None = None) -> Model:
-    """The model of a full name; the words in the name choose what it can do, and several words combine."""
+def named(name: str, size_bytes: int | None = None, context: int = 0) -> Model:
+    """The model of a full name; the words in the name choose what it can do, and several words combine.
+
+    It takes `context` tokens, if that is more than models usually do.
+    """
     if "embed" in name:
         return Model(
             name, ("embedding",), size_bytes=size_bytes or _EMBEDDER_BYTES, context_tokens=_EMBEDDER_TOKENS,
@@ -61,13 +65,15 @@ def named(name: str, size_bytes: int | None = None) -> Model:
         )  # fmt: skip
     able = tuple(ability for word, ability in _ABILITIES.items() if word in name)
     path: OutputPath = next((path for word, path in _PATHS.items() if word in name), "G")
-    return Model(name, ("completion", *able), path, size_bytes=size_bytes or _SIZE_BYTES)
+    most = max(context, LARGEST_CONTEXT_TOKENS)
+    return Model(name, ("completion", *able), path, size_bytes=size_bytes or _SIZE_BYTES, context_tokens=most)
 
 
-def catalogue(sizes_bytes: Mapping[str, int | None]) -> dict[str, Model]:
+def catalogue(sizes_bytes: Mapping[str, int | None], context: int = 0) -> dict[str, Model]:
     """The models by full name: the given ones with their sizes (`None` = a usual one), then one a fault."""
-    sound = [named(name, size_bytes) for name, size_bytes in sizes_bytes.items()]
-    faulty = [Model(f"{name}:latest", fault.able, fault.path, fault) for name, fault in FAULTS.items()]
+    sound = [named(name, size_bytes, context) for name, size_bytes in sizes_bytes.items()]
+    most = max(context, LARGEST_CONTEXT_TOKENS)
+    faulty = [Model(f"{name}:latest", one.able, one.path, one, context_tokens=most) for name, one in FAULTS.items()]
     return {model.name: model for model in (*sound, *faulty)}
 
 

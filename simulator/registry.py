@@ -27,7 +27,7 @@ async def pull(server: Server, name: Name) -> Steps:
         raise Refused(500, f'pull model manifest: Get "{name.url()}/manifests/{name.tag}": {_no_way(name)}')
     if not name.model.startswith("reg-"):
         raise Refused(500, "pull model manifest: file does not exist")
-    model = replace(named(name.full()), modified_ns=time.time_ns())
+    model = replace(named(name.full(), context=server.settings.context_tokens), modified_ns=time.time_ns())
     async for step in _carried("pulling", digest(model.weights), model.size_bytes):
         yield step
     yield {"status": "verifying sha256 digest"}

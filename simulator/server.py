@@ -19,7 +19,7 @@ class Server:
         self.settings = settings
         self.ledger = Ledger(settings.truth)
         self.engine = Engine(settings, time.monotonic_ns, self.ledger.ticks.add)
-        self.models = models.catalogue(settings.models)
+        self.models = models.catalogue(settings.models, settings.context_tokens)
         self.pacer = Pacer(self.engine, self.ledger)
         self.blobs: set[str] = set()
         self.live: dict[Reply, Record] = {}

@@ -11,6 +11,7 @@ from simulator.names import full_name
 
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
+LARGEST_CONTEXT_TOKENS = 32_768  # that a model can take, unless more is given
 
 _MINUTE_NS = 60 * NS_PER_S
 _GO_UNITS_NS = {
@@ -172,7 +173,8 @@ def parser() -> argparse.ArgumentParser:
     add("--cache-tokens", type=_whole(1), default=d.cache_tokens, help="prompt tokens that a loaded model remembers")
     add("--memory", type=_size, dest="memory_bytes", default=None, help="for all loaded models, such as 8gb")
     add("--max-loaded-models", type=_whole(1), default=None, help="models in memory at once, whatever their sizes")
-    add("--context-length", type=_whole(4), dest="context_tokens", default=d.context_tokens, help="default num_ctx")
+    context = f"default num_ctx (unless given {d.context_tokens}, with --openai-only {LARGEST_CONTEXT_TOKENS})"
+    add("--context-length", type=_whole(4), dest="context_tokens", default=None, help=context)
     add("--vram", type=_number(0, maximum=1), default=d.vram, help="share of a model that /api/ps shows in VRAM")
     add("--registry", action="store_true", help="pull and push reach a registry, which has all models named reg-...")
     add("--cached-tokens-in-usage", action="store_true", help="with --openai-only: usage tells cached prompt tokens")
@@ -188,7 +190,10 @@ def parser() -> argparse.ArgumentParser:
 def from_args(argv: Sequence[str] | None = None) -> Settings:
     """Read the command line; a bad value prints one line to stderr and exits with 2."""
     at = parser()
-    settings = Settings(**vars(at.parse_args(argv)))
+    given = at.parse_args(argv)
+    if given.context_tokens is None:  # Ollama gives a model little of what it can take, others all of it
+        given.context_tokens = LARGEST_CONTEXT_TOKENS if given.openai_only else Settings.context_tokens
+    settings = Settings(**vars(given))
     if (settings.tls_cert is None) != (settings.tls_key is None):
         at.error("--tls-cert and --tls-key go together")
     for path in (settings.tls_cert, settings.tls_key):

@@ -27,6 +27,10 @@ MODELS = {
     "t-toolsbad": "fault-dropped-call",
     "t-q3bad": "fault-call-no-json",
 }
+# Keys whose words are the model's own, or name something.
+FREE = set(
+    ["model", "name", "created_at", "response", "content", "text", "thinking", "reasoning", "token", "delta", "partial_json", "summary", "encrypted_content", "rendered_template", "description"]
+)
 SKIPPED = {
     "disconnect_stream": "the client left",
     "swap_disc_Bgone": "the client left",
@@ -50,14 +54,12 @@ def _with(**fields: Any) -> Callable[[dict[str, Any]], None]:
 
 def _unanswered(body: dict[str, Any]) -> None:
     body["messages"] = body["messages"][:1]
-    del body["options"]["num_predict"]
 
 
 # What the recorded model happened to do is brought about here by a model that does it, or by a limit that falls there.
 CHANGES: dict[str, Callable[[dict[str, Any]], None]] = {
-    # It said a word and called what no tool was offered for, or in bad JSON: on path G as if the call had been cut.
-    r"tools_chat_unknown_stream|tools_tagbad_chat_stream": _with(model="sim-tools-talks", num_predict=14),
-    r"tools_tagbad_v1_stream": _with(model="sim-tools-talks", max_tokens=14),
+    # It called what no tool was offered for, or in bad JSON, which is dropped; when streamed, it said a word before.
+    r"tools_chat_unknown_stream|tools_tagbad_(chat|v1)_stream": _with(model="talks-dropped-call"),
     r"tools_(chat|v1)_unknown_nostream": _with(model="fault-dropped-call"),
     # The same without a tag: the call comes out as text. The other paths pass it on.
     r"tools_(chat|v1)_notag_unknown_.*": _with(tools=None),
@@ -71,6 +73,8 @@ CHANGES: dict[str, Callable[[dict[str, Any]], None]] = {
     r"think_har_.*": _with(model="fault-harmony"),
     # It thought although it was told not to.
     r"tools_(chat|v1)_think_false_.*": _with(model="fault-think-leaks"),
+    # It found no end.
+    r"x_num_predict_neg1_small_ctx": _with(model="fault-loops"),
     r"gen_repeat_nostream": _with(model="fault-repeat"),
     r"think_gen_repeat_stream": _with(model="fault-repeat", think=None),
     r"k_runner_killed_stream": _with(model="fault-error-object"),
@@ -93,6 +97,7 @@ def sim() -> Iterator[Simulator]:
     names = ",".join(dict.fromkeys(name for name in MODELS.values() if not name.startswith("fault-")))
     fast = "--decode-tps 100000 --prefill-tps 10000000 --load-ms 0 --output-tokens 30 --output-cv 0 --merge 0"
     with running("--models", names, *fast.split()) as it:
+        assert it.post("/api/create", {"model": "talks-dropped-call", "from": "fault-dropped-call"}).status == 200
         yield it
 
 
@@ -109,29 +114,39 @@ def asked(name: str, recorded: Answer) -> bytes:
     for pattern, change in CHANGES.items():
         if re.fullmatch(pattern, name) and not (name.startswith("think_har") and body.get("tools")):
             change(body)
+    if b'_reason":"length"' in recorded.body and not body.get(
+        "tools"
+    ):  # it ends at its limit here too, where it would have ended before it
+        options, key = (body["options"], "num_predict") if "options" in body else (body, "max_tokens")
+        options[key] = min(options.get(key) or 29, 29)
     if recorded.status == 503:  # of a burst
         body["model"] = "fault-503"
     return json.dumps(body).encode()
 
 
-def shape(value: Any) -> Any:
-    """Keys in order, and types; of a list the different entries; what a tool is called with is the model's."""
+def shape(value: Any, key: str = "") -> Any:
+    """Keys in order, types, and all words that are not the model's own or a name; of a list the different entries."""
     if isinstance(value, dict):
-        return {key: "object" if key == "arguments" and inner != "" else shape(inner) for key, inner in value.items()}
+        return {
+            one: "object" if one == "arguments" and inner != "" else shape(inner, one) for one, inner in value.items()
+        }
     if isinstance(value, list):
         shapes: list[Any] = []
-        for inner in map(shape, value):
-            if inner not in shapes:
-                shapes.append(inner)
+        for inner in value:
+            if (one := shape(inner, key)) not in shapes:
+                shapes.append(one)
         return shapes
-    return type(value).__name__
+    if isinstance(value, str) and (key == "id" or key.endswith("_id")):
+        begins, rest = re.fullmatch(r"([a-z]+[_-])?(.*)", value, re.DOTALL).groups()  # type: ignore[union-attr]
+        return begins, "digits" if re.fullmatch(r"\d+(_\d)?", rest) else len(rest)
+    return value if isinstance(value, str | bool) and key not in FREE else type(value).__name__
 
 
 def runs(answer: Answer) -> list[list[Any]]:
     """The shapes of what each chunk holds, in order and without repetition."""
     seen: list[list[Any]] = []
     for chunk in answer.chunks:
-        parts = [part.removeprefix(b"data: ") for part in re.split(rb"\n+", chunk) if part]
+        parts = [part.removeprefix(b"data: ") for part in re.split(rb"(\n+)", chunk)]
         shapes = [shape(json.loads(part)) if part[:1] == b"{" else part.decode() for part in parts]
         # Keys in order: an object compares without.
         ordered = [json.dumps(one) for one in shapes]

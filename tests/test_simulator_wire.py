@@ -130,6 +130,46 @@ def test_openai_only_tells_its_role_before_prefill() -> None:
         assert sim.ask("GET", "/v1/models").status == 200
 
 
+def test_openai_only_refuses_a_prompt_that_is_too_long_in_the_words_of_llama_cpp() -> None:
+    recorded = parse(capture("ls_toolong")["response_latin1"].encode("latin-1"))
+    said = [{"role": "user", "content": "word " * 4000}]
+    with running("--openai-only", "--context-length", "2048", "--load-ms", "0") as sim:
+        refused = sim.post("/v1/chat/completions", {"model": "sim", "messages": said, "stream": True})
+    assert (refused.status, refused.headers["content-type"]) == (400, recorded.headers["content-type"])
+    theirs, ours = recorded.json()["error"], refused.json()["error"]
+    assert ours == {**theirs, "message": theirs["message"].replace("5024", "5012"), "n_prompt_tokens": 5012}
+
+
+@pytest.mark.parametrize(
+    ("options", "prompt_tokens"),
+    [
+        ((), 2051),
+        (("--context-length", "131072"), 50_012),
+        (("--openai-only",), None),
+        (("--context-length", "64"), 131),
+    ],
+)
+def test_a_context_length_that_is_given_holds_whatever_models_usually_take(
+    options: tuple[str, ...], prompt_tokens: int | None
+) -> None:
+    said = [{"role": "user", "content": "word " * 40_000}]
+    body = {"model": "sim", "messages": said, "max_tokens": 2}
+    with running("--load-ms", "0", "--prefill-tps", "1e9", *options) as sim:
+        answer = sim.post("/v1/chat/completions", body)
+        assert answer.status == (400 if prompt_tokens is None else 200)
+        if prompt_tokens is not None:
+            assert answer.json()["usage"]["prompt_tokens"] == prompt_tokens
+            shown = sim.post("/api/show", {"model": "sim"}).json()["model_info"]["sim.context_length"]
+            (loaded,) = sim.ask("GET", "/api/ps").json()["models"]
+            assert loaded["context_length"] <= shown == max(32_768, loaded["context_length"])
+
+
+def test_ps_shows_the_context_that_was_asked_for(sim: Simulator) -> None:
+    sim.generate(options={"num_ctx": 8192, "num_predict": 1}, keep_alive="5m")
+    found = {one["name"]: one["context_length"] for one in sim.ask("GET", "/api/ps").json()["models"]}
+    assert found["sim:latest"] == 8192
+
+
 def test_counts_and_durations_are_the_schedules_own() -> None:
     with running("--decode-tps", "50", "--load-ms", "100", "--merge", "0", "--prefill-tps", "1000") as sim:
         done = sim.generate(limit=5).lines()[-1]
