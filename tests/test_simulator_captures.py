@@ -28,9 +28,10 @@ MODELS = {
     "t-q3bad": "fault-call-no-json",
 }
 # Keys whose words are the model's own, or name something.
-FREE = set(
-    ["model", "name", "created_at", "response", "content", "text", "thinking", "reasoning", "token", "delta", "partial_json", "summary", "encrypted_content", "rendered_template", "description"]
-)
+FREE = {
+    "model", "name", "created_at", "response", "content", "text", "thinking", "reasoning", "token", "delta",
+    "partial_json", "summary", "encrypted_content", "rendered_template", "description",
+}  # fmt: skip
 SKIPPED = {
     "disconnect_stream": "the client left",
     "swap_disc_Bgone": "the client left",
