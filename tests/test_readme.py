@@ -1,6 +1,7 @@
 """The README is true: its options, its glossary, its commands, its example."""
 
 import re
+import shlex
 from pathlib import Path
 from subprocess import run
 from typing import Any
@@ -10,11 +11,14 @@ from locust_process import ROOT, command, environment, folder
 from simulator_process import running
 
 from metrics.catalogue import METRICS
+from metrics.slo import parse
 from reports.glossary import glossary
 from users import options
 from wire.reading import OUTCOMES
 
 READMES = ("README.md", "README.zh-CN.md")
+PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("README*.md"), *ROOT.glob("docs/*.md")))
+LOCUSTS = {"--users", "--run-time"}
 
 
 class Parser:
@@ -31,19 +35,56 @@ class Parser:
 @pytest.mark.parametrize("readme", READMES)
 def test_every_option_metric_outcome_and_class_is_there(readme: str) -> None:
     text = (ROOT / readme).read_text(encoding="utf-8")
+    listed = (ROOT / "docs" / readme.replace("README", "options")).read_text(encoding="utf-8")
     parser = Parser()
     options.add(parser)
     assert len(parser.names) > 15
     for name in parser.names:
-        assert f"`{name}`" in text or name in ("--run-id", "--scale"), name  # the master sets them itself
+        assert f"| `{name}`" in listed or f"`{name}` |" in listed or name in ("--run-id", "--scale"), (
+            name
+        )  # the master sets them itself
     for metric in METRICS:
         assert f"`{metric.name}`" in text, metric.name
     for outcome in OUTCOMES:
         assert f"`{outcome}`" in text, outcome
-    classes = re.findall(r'^    "(\w+User)",$', (ROOT / "locustfile.py").read_text(), re.MULTILINE)
-    assert len(classes) > 5
-    for name in classes:
+    for name in classes():
         assert f"`{name}`" in text, name
+
+
+def classes() -> list[str]:
+    found = re.findall(r'^    "(\w+User)",$', (ROOT / "locustfile.py").read_text(), re.MULTILINE)
+    assert len(found) > 5
+    return found
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_what_the_questions_add_to_the_command_is_there_and_the_same_in_both(readme: str) -> None:
+    parser = Parser()
+    options.add(parser)
+    known = {*parser.names, *classes(), *LOCUSTS}
+    tables = [
+        re.findall(r"^\| [^|`]*[?？][^|`]*\| (`.*?`)[^|`]", (ROOT / name).read_text("utf-8"), re.M) for name in READMES
+    ]
+    assert len(tables[0]) > 10
+    assert tables[0] == tables[1]
+    for added in tables[READMES.index(readme)]:
+        names = [word for word in shlex.split(added.strip("`")) if word.startswith("--") or word.endswith("User")]
+        assert names
+        assert set(names) <= known, added
+        for slo in re.findall(r'--slo "(.*?)"', added):
+            parse(slo)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_leads_somewhere(page: str) -> None:
+    text = re.sub(r"```.*?```", "", (ROOT / page).read_text(encoding="utf-8"), flags=re.DOTALL)
+    for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", text):
+        path, _, anchor = target.partition("#")
+        there = (ROOT / page).parent / path if path else ROOT / page
+        assert there.is_file(), target
+        headings = re.findall(r"^#+ (.*)$", there.read_text(encoding="utf-8"), re.MULTILINE)
+        anchors = {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+        assert not anchor or anchor in anchors, target
 
 
 def test_the_glossary_is_the_tables() -> None:
