@@ -4,6 +4,7 @@ import itertools
 import math
 import statistics
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -12,10 +13,18 @@ from locust_process import Run, folder, headless, processes
 from simulator_process import running
 
 from users.arrivals import ArrivalsError, parse
+from users.open_loop import size
 
 
 def first(text: str, n: int = 2000, seed: int = 1) -> list[float]:
     return list(itertools.islice(parse(text).times_s(seed), n))
+
+
+def test_the_clients_of_an_open_loop_are_there_at_once_whatever_the_spawn_rate() -> None:
+    """Arrivals begin when all are there; --users 200 --spawn-rate 2 would be silent for 100 s."""
+    options = SimpleNamespace(arrivals="poisson 5/s", max_in_flight=None, num_users=200, spawn_rate=2.0)
+    size(options)
+    assert (options.num_users, options.spawn_rate) == (200, 200)
 
 
 def gaps(times: list[float]) -> list[float]:

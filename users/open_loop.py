@@ -63,7 +63,8 @@ def check(options: Any) -> None:
         raise UsageError(f"--max-in-flight {options.max_in_flight} and --users {options.num_users}: give one of them")
     if not options.num_users:
         options.num_users = options.max_in_flight or MAX_IN_FLIGHT
-    options.spawn_rate = options.spawn_rate or options.num_users
+    # Nothing is due before the last client is there: a slow start would only be a silence.
+    options.spawn_rate = options.num_users
 
 
 def _traced(options: Any) -> Iterator[tuple[float, Prompt]]:
