@@ -35,14 +35,13 @@ class Parser:
 @pytest.mark.parametrize("readme", READMES)
 def test_every_option_metric_outcome_and_class_is_there(readme: str) -> None:
     text = (ROOT / readme).read_text(encoding="utf-8")
-    listed = (ROOT / "docs" / readme.replace("README", "options")).read_text(encoding="utf-8")
+    table = (ROOT / "docs" / readme.replace("README", "options")).read_text(encoding="utf-8")
+    listed = "".join(re.findall(r"^\| (`--[^|]*)\|", table, re.MULTILINE))
     parser = Parser()
     options.add(parser)
     assert len(parser.names) > 15
     for name in parser.names:
-        assert f"| `{name}`" in listed or f"`{name}` |" in listed or name in ("--run-id", "--scale"), (
-            name
-        )  # the master sets them itself
+        assert f"`{name}`" in listed or name in ("--run-id", "--scale"), name  # the master sets them itself
     for metric in METRICS:
         assert f"`{metric.name}`" in text, metric.name
     for outcome in OUTCOMES:
@@ -82,9 +81,11 @@ def test_every_link_leads_somewhere(page: str) -> None:
         path, _, anchor = target.partition("#")
         there = (ROOT / page).parent / path if path else ROOT / page
         assert there.is_file(), target
+        if not anchor:
+            continue
         headings = re.findall(r"^#+ (.*)$", there.read_text(encoding="utf-8"), re.MULTILINE)
         anchors = {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
-        assert not anchor or anchor in anchors, target
+        assert anchor in anchors, target
 
 
 def test_the_glossary_is_the_tables() -> None:
