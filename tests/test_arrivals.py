@@ -13,7 +13,7 @@ from locust_process import Run, folder, headless, processes
 from simulator_process import running
 
 from users.arrivals import ArrivalsError, parse
-from users.open_loop import size
+from users.open_loop import check
 
 
 def first(text: str, n: int = 2000, seed: int = 1) -> list[float]:
@@ -22,8 +22,10 @@ def first(text: str, n: int = 2000, seed: int = 1) -> list[float]:
 
 def test_the_clients_of_an_open_loop_are_there_at_once_whatever_the_spawn_rate() -> None:
     """Arrivals begin when all are there; --users 200 --spawn-rate 2 would be silent for 100 s."""
-    options = SimpleNamespace(arrivals="poisson 5/s", max_in_flight=None, num_users=200, spawn_rate=2.0)
-    size(options)
+    options = SimpleNamespace(
+        arrivals="poisson 5/s", trace=None, seed=0, max_in_flight=None, num_users=200, spawn_rate=2.0
+    )
+    check(options)
     assert (options.num_users, options.spawn_rate) == (200, 200)
 
 
