@@ -19,12 +19,12 @@ BOS_TOKENS = 1
 
 def has_cjk(text: str) -> bool:
     """Whether the text holds a Chinese, Japanese or Korean character."""
-    return _CJK.search(text) is not None
+    return not text.isascii() and _CJK.search(text) is not None
 
 
 def count_tokens(text: str) -> int:
     """Prompt tokens of a text: one per CJK character, one per four others begun."""
-    cjk = len(_CJK.findall(text))
+    cjk = 0 if text.isascii() else len(_CJK.findall(text))  # to search a long prompt takes its time
     return cjk + math.ceil((len(text) - cjk) / _CHARACTERS_PER_TOKEN)
 
 
