@@ -18,7 +18,7 @@ class Prefixes:
     def cached_tokens(self, prompt: str, prompt_tokens: int) -> int:
         """How many of a prompt's tokens need no evaluation: its longest known beginning; one at least is left to do."""
         known = 0
-        for mark, end in _marked(prompt):
+        for mark, end in _marked(prompt[: self._most * _BLOCK]):
             if mark not in self._marks:
                 break
             known = end
@@ -29,7 +29,7 @@ class Prefixes:
 
     def remember(self, text: str) -> None:
         """Know all beginnings of a text; of what is older the ends go first, as a beginning is worth more."""
-        for mark, _end in reversed(_marked(text)):
+        for mark, _end in reversed(_marked(text[: self._most * _BLOCK])):  # more could not be kept
             self._marks[mark] = None
             self._marks.move_to_end(mark)
         while len(self._marks) > self._most:

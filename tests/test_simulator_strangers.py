@@ -1,5 +1,6 @@
 """What no well-behaved client sends: each is answered, leaves nothing behind, and holds up no stream."""
 
+import contextlib
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -122,9 +123,32 @@ def test_large_bodies_and_many_connections_hold_up_no_stream() -> None:
         crowd = [sim.open("POST", "/api/generate", b"{", {"Content-Length": "99"}) for _ in range(200)]
         with ThreadPoolExecutor(2) as pool:
             stream = pool.submit(sim.generate, limit=60)
-            large = pool.submit(sim.post, "/api/embed", {"model": "sim-embed", "input": 1, "junk": "x" * 3_000_000})
-            assert large.result().status == 400
+            large = pool.submit(sim.generate, "word " * 6_000_000, limit=1)
+            assert large.result().lines()[-1]["prompt_eval_count"] == 2051
             assert len(stream.result().lines()) > 20
         for one in crowd:
             one.close()
         sim.wait_for(running=0, waiting=0)
+
+
+def test_who_leaves_at_any_stage_leaves_nothing_behind() -> None:
+    options = ("--max-loaded-models", "1", "--parallel", "1", "--load-ms", "50", "--prefill-tps", "500", "--registry")
+    with running("--models", "sim,b,sim-embed", *options) as sim:
+        bodies: list[tuple[str, dict[str, Any]]] = [
+            ("/api/generate", {"model": "sim", "prompt": "x " * 40}),
+            ("/api/generate", {"model": "b", "prompt": "x", "stream": False, "options": {"num_ctx": 512}}),
+            ("/v1/chat/completions", {"model": "sim", "messages": [{"role": "user", "content": "Hi"}], "stream": True}),
+            ("/api/embed", {"model": "sim-embed", "input": ["x " * 99] * 3}),
+            ("/api/create", {"model": "c", "from": "b"}),
+            ("/api/pull", {"model": "reg-c"}),
+        ]
+        for number in range(120):
+            path, body = bodies[number % len(bodies)]
+            sock = sim.open("POST", path, body)
+            sock.settimeout(0.001 * (number % 40) + 0.001)
+            with contextlib.suppress(TimeoutError):
+                sock.recv(1 << 16)
+            sock.close()
+        sim.wait_for(running=0, waiting=0)
+        assert sim.generate(limit=2).status == sim.generate(model="b", limit=2).status == 200
+        assert sim.post("/api/embed", {"model": "sim-embed", "input": "x"}).status == 200
