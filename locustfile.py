@@ -49,11 +49,10 @@ def on_init(environment: Any, web_ui: Any = None, **_: Any) -> None:
         return
     if web_ui:
         webui.attach(web_ui, swarm)
-        if not environment.parsed_options.autostart:
-            return  # the form may still change everything; it is checked when it is sent
     try:
-        swarm.prepare()
         stages.follow(environment)
+        if not web_ui or environment.parsed_options.autostart:
+            swarm.prepare()  # else the form may still change everything; it is checked when it is sent
     except UsageError as error:
         print(f"tokenswarm: error: {error}", file=sys.stderr)
         swarm.end_processes()

@@ -58,7 +58,7 @@ def parse(text: str) -> Slo:
         raise _wrong(text, rest[0] if rest else None, "is no comparison; use <, <=, > or >=")
     operator = rest[0][0]
     if len(rest) < 2:
-        raise _wrong(text, None, "no limit after the comparison; give a number")
+        raise _wrong(text, None, "has no limit after the comparison; give a number")
     limit = _limit(text, rest[1], subject, aggregate)
     if len(rest) > 2:
         raise _wrong(text, rest[2], "is too much; give several SLOs one by one")

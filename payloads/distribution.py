@@ -59,7 +59,7 @@ class Distribution:
         return (self.first + self.second) / 2 if self.kind == "uniform" else self.first
 
 
-def parse(text: str, unit: str = "", least: float = 0.0) -> Distribution:
+def parse(text: str, unit: str = "", least: float = 0.0, most: float = 1e9) -> Distribution:
     """The distribution that a user wrote; with the unit "s", times such as 500ms, 20s, 2m or plain seconds, given in s.
 
     Raises ValueError: one line, what is wrong and how to write it.
@@ -76,8 +76,8 @@ def parse(text: str, unit: str = "", least: float = 0.0) -> Distribution:
     # A unit at one of two numbers is meant for both: 10..40ms.
     first = float(value) * _SECONDS[suffix or other_suffix or "s"]
     second = float(other) * (1.0 if kind == "lognormal" else _SECONDS[other_suffix or suffix or "s"])
-    if not max(first, second) < 1e12:
-        raise ValueError(f"{text!r} is too large; {usage}")
+    if not max(first, second) <= most:
+        raise ValueError(f"{text!r} is too large; make it {most:,.0f}{u} or less")
     if first < least:
         raise ValueError(f"{text!r} is too small; make it {least:g}{u} or more")
     if kind == "uniform" and second < first:

@@ -12,6 +12,7 @@ OUTPUT = ("max_tokens", "max_completion_tokens", "output_tokens", "output_tokens
 # Traces: Mooncake's and Bailian's, Azure's, BurstGPT's.
 TRACE_INPUT = ("input_length", "ContextTokens", "Request tokens", "input_tokens")
 TRACE_OUTPUT = (*OUTPUT, "GeneratedTokens", "Response tokens")
+MOST = 10_000_000  # tokens of one prompt: beyond any context, and still fit for memory
 BLOCKS = (512, 16)  # tokens a hash id stands for: Mooncake's, Bailian's
 
 
@@ -32,7 +33,7 @@ def prompt_tokens(value: object) -> Distribution:
     if isinstance(value, bool) or not isinstance(value, int | str):
         wrong("prompt_tokens", value, 'make it a whole number above 0, or a text such as "512±64"')
     try:
-        return parse(str(value), least=1)
+        return parse(str(value), least=1, most=MOST)
     except ValueError as error:
         raise ValueError(f"prompt_tokens: {error}") from None
 
@@ -46,7 +47,7 @@ def traced(fields: Mapping[str, object]) -> tuple[Recipe, int]:
     size = next((size for size in BLOCKS if len(blocks) == -(-tokens // size)), None)
     if blocks and size is None:
         raise ValueError(f"{len(blocks)} hash_ids fit {tokens} tokens neither by 512 nor by 16; mend the row")
-    return Recipe(parse(str(tokens)), tuple(blocks), size or BLOCKS[0]), _whole(fields, TRACE_OUTPUT)
+    return Recipe(parse(str(tokens), most=MOST), tuple(blocks), size or BLOCKS[0]), _whole(fields, TRACE_OUTPUT)
 
 
 def _whole(fields: Mapping[str, object], names: tuple[str, ...]) -> int:

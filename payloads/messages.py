@@ -52,7 +52,10 @@ def message(given: object, name: str, folder: Path, *, strict: bool = False) -> 
     if "role" not in given:
         raise ValueError(f"{name} has no role; add it")
     said = role(given["role"], f"{name}.role")
-    calls = tuple(_call(call, f"{name}.tool_calls[{at}]") for at, call in enumerate(given.get("tool_calls") or ()))
+    called = given.get("tool_calls", [])
+    if not isinstance(called, list):
+        wrong(f"{name}.tool_calls", called, "make it a list")
+    calls = tuple(_call(call, f"{name}.tool_calls[{at}]") for at, call in enumerate(called))
     if "content" not in given and not calls and "images" not in given:
         raise ValueError(f"{name} has no content; add it")
     content, seen = _content(given.get("content", ""), f"{name}.content", folder)

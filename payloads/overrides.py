@@ -3,6 +3,8 @@
 import json
 import re
 
+import orjson
+
 _CLASS = re.compile(r"([A-Za-z_]\w*)\s*:")
 _NAME = re.compile(r"(\+?[A-Za-z_]\w*)\s*=\s*")
 _BLANK = re.compile(r"[ \t,]*")
@@ -42,6 +44,10 @@ def read_overrides(text: str) -> dict[str, dict[str, object]]:
                 f"{(word[0] if word else '') or text[at:]!r} is no name=value; write temperature=0,seed=7 or JSON, "
                 "and put a text with blanks into quotes"
             )
+    try:
+        orjson.dumps(found)
+    except TypeError as error:  # a number beyond 64 bits, half an emoji
+        raise ValueError(f"{error}, so it cannot be sent; write another value") from None
     return found
 
 

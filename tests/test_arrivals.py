@@ -85,6 +85,13 @@ def test_times_never_go_back_and_the_seed_decides_them(text: str) -> None:
     assert times != first(text, 300, seed=2)
 
 
+def test_a_ramp_to_nothing_ends_with_all_that_it_expects() -> None:
+    process = parse("ramp 20/s..0/s over 10s constant")
+    times = list(process.times_s(1))
+    assert len(times) == 99  # of the 100 that are expected, the last one's place is the very end
+    assert times[-1] < 10
+
+
 @pytest.mark.parametrize(
     ("text", "marked"),
     [
@@ -93,6 +100,7 @@ def test_times_never_go_back_and_the_seed_decides_them(text: str) -> None:
         ("poisson 0/s", "poisson ▸0/s◂: is no rate above 0"),
         ("gamma 5/s", "gamma 5/s▸◂: gamma needs"),
         ("gamma 5/s cv=x", "gamma 5/s cv=▸x◂: is no number"),
+        (f"gamma 5/s cv=0.{'0' * 200}1", f"gamma 5/s cv=▸0.{'0' * 200}1◂: is out of range; make it 0, or 0.001 to 100"),
         ("ramp 1/s over 5m", "ramp 1/s ▸over◂ 5m: is no range"),
         ("ramp 0/s..0/s over 5m", "▸ramp 0/s..0/s over 5m◂: a rate of 0"),
         ("steps 1,x/s every 3s", "steps ▸1,x/s◂ every 3s: are no rates"),
@@ -151,12 +159,18 @@ def test_what_finds_no_client_is_dropped_counted_and_never_sent_late(tmp_path: P
     assert "Open loop" in (found.path / "report.md").read_text()
 
 
+def test_far_more_than_can_be_handed_out_still_lets_the_run_end(tmp_path: Path) -> None:
+    found = run(tmp_path, "constant 1000000/s", "--run-time", "2s", "--max-in-flight", "2", "--no-report")
+    assert any(row["outcome"] == "ok" for row in found.rows)
+
+
 def test_bad_input(tmp_path: Path) -> None:
     with running(*FAST) as sim:
         for options, said in (
             (("--arrivals", "poisson 5/q"), "--arrivals: poisson ▸5/q◂"),
             (("--max-in-flight", "5"), "--max-in-flight is for an open loop"),
             (("--arrivals", "5/s", "--users", "3", "--max-in-flight", "5"), "give one of them"),
+            (("--arrivals", "5/s", "OllamaLifecycleUser"), "--arrivals: OllamaLifecycleUser has its own pace"),
         ):
             done = headless(sim.url, tmp_path, "--model", "sim", *options)
             assert (done.returncode, said in done.stderr) == (2, True), done.stderr

@@ -61,7 +61,7 @@ def test_a_higher_quantile_is_no_smaller_value(drawn: Distribution, u: float, v:
         ("20s", "'20s': s is no unit here; write 20, "),
         ("0", "'0' is too small; make it 1 or more"),
         ("9..3", "'9..3' goes backwards; write the smaller number first"),
-        ("9" * 400, f"'{'9' * 400}' is too large; "),
+        ("9" * 400, f"'{'9' * 400}' is too large; make it 1,000,000,000 or less"),
     ],
 )
 def test_what_cannot_be_read_is_told_in_one_line(text: str, said: str) -> None:

@@ -147,6 +147,7 @@ MISTAKES = {
     '{"messages": [{"role": "User", "content": "a"}]}': 'messages[0].role is "User"; use system, user, assistant, tool',
     '{"messages": [{"role": ["user"], "content": "a"}]}': "messages[0].role is a list; use system, user",
     '{"messages": [{"role": "user", "content": [{}]}]}': "messages[0].content[0].type is null; only parts of",
+    '{"messages": [{"role": "user", "tool_calls": 5}]}': "messages[0].tool_calls is 5; make it a list",
     '{"messages": [{"rôle": "user"}]}': 'unknown field of messages[0] "rôle"; did you mean role?',
     '{"messages": [{"role": "system", "content": "a"}]}': "messages ask nothing; give a user message",
     '{"prompt": "a", "max_tokens": 0}': "max_tokens is 0; make it a whole number above 0, or leave it out",

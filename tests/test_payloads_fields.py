@@ -43,6 +43,8 @@ def test_how_options_are_written(text: str, fields: dict[str, object]) -> None:
         ('{"a": 1', "is not JSON: "),
         ("stop=[1", "'[1' is not JSON: "),
         ("a=", "a= has no value; write name=value"),
+        ("seed=99999999999999999999", "Integer exceeds 64-bit range, so it cannot be sent"),
+        ('stop=["\\ud800"]', "surrogates not allowed, so it cannot be sent"),
     ],
 )
 def test_a_mistake_in_options_is_shown(text: str, words: str) -> None:

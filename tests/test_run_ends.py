@@ -73,6 +73,19 @@ def test_stopped_in_the_middle_of_long_generations(workers: int, number: signal.
     assert "cancelled" in report
 
 
+def test_stages_are_stopped_in_the_middle(tmp_path: Path) -> None:
+    with running("--parallel", "4", "--output-tokens", "4000", "--output-cv", "0") as simulator:
+        options = ("--stages", "2x60s, 1x60s", "--max-tokens", "4000", "OllamaChatUser", *processes(2))
+        with _started(simulator.url, tmp_path, *options) as process:
+            simulator.wait_for(running=2)
+            process.send_signal(signal.SIGTERM)
+            said, _ = process.communicate(timeout=60)
+            assert process.returncode == 0, said
+    run = folder(tmp_path)
+    assert run.outcomes == {"cancelled": 2}, said
+    assert run.run["state"] == "complete"
+
+
 def test_run_time_ends_in_the_middle_of_long_generations(tmp_path: Path) -> None:
     with running("--parallel", "4", "--output-tokens", "4000", "--output-cv", "0") as simulator:
         options = ("--users", "4", "--spawn-rate", "4", "--max-tokens", "4000", "--model", "sim", "--run-time", "3s")

@@ -42,7 +42,7 @@ def judged(slo: str, rows: list[dict[str, object]]) -> tuple[str, float | None]:
         ("ttft_ms p95 = 500", "ttft_ms p95 ▸=◂ 500: = is no comparison"),
         ("ttft_ms p95 < 5kb", "ttft_ms p95 < ▸5kb◂: 5kb is no number"),
         ("ttft_ms p95 < 5/s", "ttft_ms p95 < ▸5/s◂: 5/s has a unit that ttft_ms has not"),
-        ("ttft_ms p95 <", "ttft_ms p95 <▸◂: it no limit"),
+        ("ttft_ms p95 <", "ttft_ms p95 <▸◂: it has no limit"),
         ("outcome fine > 3%", "outcome ▸fine◂ > 3%: fine is no outcome"),
         ("outcome ok > 300%", "outcome ok > ▸300%◂: 300% is no share"),
         ("check json_inv < 1%", "check ▸json_inv◂ < 1%: json_inv is no check; use json_invalid"),

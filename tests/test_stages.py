@@ -29,8 +29,9 @@ def test_rows_bear_their_stage_and_ramps_are_told_from_holds(tmp_path: Path, wor
         asked = ("OllamaChatUser", "--model", "sim", "--stages", "2x4s, 2..6x3s, 6x4s")
         done = headless(sim.url, tmp_path, *asked, *workers)
         assert done.returncode == 0, done.stderr
-        wrong = headless(sim.url, tmp_path, "--model", "sim", "--stages", "2x4s", "--users", "3")
-        assert (wrong.returncode, "give one of the two" in wrong.stderr) == (2, True)
+        for other in (("--users", "3"), ("--run-time", "9s")):
+            wrong = headless(sim.url, tmp_path, "--model", "sim", "--stages", "2x4s", *other)
+            assert (wrong.returncode, "give one of the two" in wrong.stderr) == (2, True)
     found = folder(tmp_path)
     assert {row["stage"] for row in found.rows} == {"1", "2", "3"}
     assert {row["phase"] for row in found.rows if row["stage"] == "2"} <= {"ramp-up", "drain"}

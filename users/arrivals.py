@@ -64,15 +64,15 @@ class Arrivals:
         return rates[0] * until_s
 
     def times_s(self, seed: int) -> Iterator[float]:
-        """Every arrival's time since the beginning, in order, without end; the same for the same seed.
+        """Every arrival's time since the beginning, in order, the same for the same seed; only a ramp to 0 has an end.
 
         Gaps of mean 1 (exponential, gamma, or all equal) are laid on the expected number of arrivals: where the rate is
         twice as high they are half as long. (Time change of a renewal process; of a Poisson process again one.)
         """
         draw = self._gaps(random.Random(f"arrivals/{seed}"))
+        last = self.expected(self.span_s) if self.shape == "ramp" and self.rates_per_s[1] == 0 else math.inf
         count, at_s = 0.0, 0.0
-        while True:
-            count += draw()
+        while (count := count + draw()) < last:
             at_s = self._when(count, at_s)
             yield at_s
 
@@ -166,7 +166,10 @@ def parse(text: str) -> Arrivals:
         cv = 1.0
     if scan.word("cv"):
         scan.take(re.compile("="), "is no value; write it like cv=2")
-        cv = float(scan.take(re.compile(r"\d+(\.\d+)?"), "is no number; write it like cv=2")[0])
+        given = scan.take(re.compile(r"\d+(\.\d+)?"), "is no number; write it like cv=2")
+        cv = float(given[0])
+        if cv and not 0.001 <= cv <= 100:
+            raise scan.wrong("is out of range; make it 0, or 0.001 to 100", *given.span())
     elif kind == "gamma":
         raise ArrivalsError(f"{text}▸◂: gamma needs a coefficient of variation; add cv=2")
     scan.end()

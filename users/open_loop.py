@@ -3,7 +3,7 @@
 import math
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import dropwhile, takewhile
 from typing import Any, NamedTuple
 
@@ -101,6 +101,14 @@ def window(text: str) -> tuple[float, float]:
     if not dots or to_s <= from_s:
         raise UsageError(f"--trace-window ▸{text}◂ is no window; write it like 10m..20m, ..5m or 30m..")
     return from_s, to_s
+
+
+def check_classes(options: Any, classes: Sequence[Any]) -> None:
+    """Do all classes take arrivals? Raises UsageError: of any other there would be as many users as of clients."""
+    own = ", ".join(c.__name__ for c in classes if not issubclass(c, LLMUser) and not c.fixed_count)
+    if own and (options.arrivals or options.trace):
+        option = "--arrivals" if options.arrivals else "--trace"
+        raise UsageError(f"{option}: {own} has its own pace; name other classes, or give it a fixed_count")
 
 
 class OpenLoop:

@@ -7,23 +7,27 @@ from typing import Any
 from locust.util.timespan import parse_timespan
 
 from metrics.expect import check as check_expected
+from payloads.batch import MOST as MOST_TEXTS
 from payloads.corpus import BUILT_IN
 from payloads.distribution import parse
 from payloads.expect import from_option
+from payloads.lengths import MOST as MOST_TOKENS
 from payloads.recipe import LANGUAGES
 
 THINK = ("true", "false", "low", "medium", "high", "max")
 
 
-def number(convert: Callable[[str], float], least: float, what: str) -> Callable[[str], Any]:
-    """A check for argparse: a number of at least that much, else the text says what to give."""
+def number(
+    convert: Callable[[str], float], least: float, what: str, most: float = 1e9
+) -> Callable[[str], Any]:
+    """A check for argparse: a number in these bounds, else the text says what to give."""
 
     def check(text: str) -> Any:
         try:
             value = convert(text)
         except ValueError:
             raise ArgumentTypeError(f"{text!r} is no number; give {what}") from None
-        if not least <= value < float("inf"):
+        if not least <= value <= most:
             raise ArgumentTypeError(f"{text} is too small or too large; give {what}")
         return value
 
@@ -31,11 +35,11 @@ def number(convert: Callable[[str], float], least: float, what: str) -> Callable
 
 
 tokens = number(int, 1, "a whole number of tokens, 1 or more")
-prefix_tokens = number(int, 0, "a whole number of tokens, 0 or more")
+prefix_tokens = number(int, 0, "a whole number of tokens, 0 or more", MOST_TOKENS)
 seconds = number(float, 0.001, "seconds above 0")
 factor = number(lambda text: float(text.lower().removesuffix("x")), 1e-6, "a number above 0, such as 2x or 0.5")
 in_flight = number(int, 0, "a whole number of requests")
-seed = number(int, 0, "a whole number, 0 or more")
+seed = number(int, 0, "a whole number, 0 or more", float("inf"))
 pause = number(float, 0, "seconds, 0 or more")
 rounds = number(int, 0, "a whole number of rounds, 0 or more")
 requests = number(int, 0, "a whole number of requests, 0 or more")
@@ -77,16 +81,21 @@ class Joined(Action):
         setattr(namespace, self.dest, f"{earlier}\n{value}" if earlier else value)
 
 
-def amount(text: str) -> str:
+def amount(most: int) -> Callable[[str], str]:
     """A number of texts or tokens, or a distribution of them; kept as text, as a time span is."""
-    try:
-        if text.strip():
-            parse(text, least=1)
-    except ValueError as error:
-        raise ArgumentTypeError(str(error)) from None
-    return text
+
+    def check(text: str) -> str:
+        try:
+            if text.strip():
+                parse(text, least=1, most=most)
+        except ValueError as error:
+            raise ArgumentTypeError(str(error)) from None
+        return text
+
+    return check
 
 
+tokens_amount, batch_amount = amount(MOST_TOKENS), amount(MOST_TEXTS)
 OURS: set[str] = set()  # destinations of our options, filled when they are added
 
 
@@ -98,13 +107,13 @@ def add(parser: Any, **_: Any) -> None:
 
     option("--model", env_var="TOKENSWARM_MODEL", default="", help="Model to load; may be left out if the server has just one (or has one in memory)")
     option("--payloads", env_var="TOKENSWARM_PAYLOADS", default="chat", help=f"Prompts: built-in corpora ({', '.join(BUILT_IN)}) or files (JSON, CSV, text), comma-separated, with weights: chat=3,my.jsonl=1")
-    option("--prompt-tokens", env_var="TOKENSWARM_PROMPT_TOKENS", type=amount, default="", help="Make prompts up that are so long, in tokens as the server counts them: 512, 512±64, 100..1000, lognormal 512 cv=0.5; instead of --payloads")
+    option("--prompt-tokens", env_var="TOKENSWARM_PROMPT_TOKENS", type=tokens_amount, default="", help="Make prompts up that are so long, in tokens as the server counts them: 512, 512±64, 100..1000, lognormal 512 cv=0.5; instead of --payloads")
     option("--prompt-language", env_var="TOKENSWARM_PROMPT_LANGUAGE", default="en", choices=tuple(LANGUAGES), help="Language of what is made up")
     option("--shared-prefix-tokens", env_var="TOKENSWARM_SHARED_PREFIX_TOKENS", type=prefix_tokens, default=0, help="Put so many tokens of made-up system prompt before each prompt, the same for all, so that a prefix cache can serve them")
     option("--prefix-pool", env_var="TOKENSWARM_PREFIX_POOL", type=tokens, default=1, help="How many different shared prefixes there are")
-    option("--output-tokens", env_var="TOKENSWARM_OUTPUT_TOKENS", type=amount, default="", help="Output limit of each prompt without one of its own, as a distribution; goes before --max-tokens")
+    option("--output-tokens", env_var="TOKENSWARM_OUTPUT_TOKENS", type=tokens_amount, default="", help="Output limit of each prompt without one of its own, as a distribution; goes before --max-tokens")
     option("--max-tokens", env_var="TOKENSWARM_MAX_TOKENS", type=tokens, default=128, help="Output limit of every request, tokens (a prompt's own limit goes first); always sent")
-    option("--batch-size", env_var="TOKENSWARM_BATCH_SIZE", type=amount, default="1", help="Texts in one embedding request: 8, or a distribution: 1..64, 16±4, lognormal 16 cv=1")
+    option("--batch-size", env_var="TOKENSWARM_BATCH_SIZE", type=batch_amount, default="1", help="Texts in one embedding request: 8, or a distribution: 1..64, 16±4, lognormal 16 cv=1")
     option("--models", env_var="TOKENSWARM_MODELS", default="", help="Models that OllamaSwapUser and OllamaColdStartUser ask in turn, comma-separated; left out: --model")
     option("--cold-keep-alive", env_var="TOKENSWARM_COLD_KEEP_ALIVE", type=timespan, default="2s", help="OllamaColdStartUser: keep_alive of its requests, which it lets expire; 0s: it unloads the model")
     option("--warm-requests", env_var="TOKENSWARM_WARM_REQUESTS", type=requests, default=1, help="OllamaColdStartUser: requests to the loaded model after each cold one")
@@ -158,9 +167,9 @@ CHECKED: dict[str, Callable[[str], Any]] = {
     "first_byte_timeout": seconds,
     "connect_timeout": seconds,
     "pause_after_error": pause,
-    "batch_size": amount,
-    "prompt_tokens": amount,
-    "output_tokens": amount,
+    "batch_size": batch_amount,
+    "prompt_tokens": tokens_amount,
+    "output_tokens": tokens_amount,
     "shared_prefix_tokens": prefix_tokens,
     "prefix_pool": tokens,
     "cold_keep_alive": timespan,

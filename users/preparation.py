@@ -63,6 +63,7 @@ def prepare(options: Any, classes: Sequence[Any], named: Sequence[str]) -> Prepa
     for c in chosen:
         if getattr(c, "least_models", 1) > max(1, len(several)):
             raise UsageError(f"{c.__name__} wants {c.least_models} models or more to choose from; give --models a,b")
+    open_loop.check_classes(options, chosen)
     ours = [c for c in chosen if issubclass(c, LLMUser)]
     findings = []
     for what in asking.check(ours, checked, ollama=server.kind == "ollama", named=bool(named)):

@@ -1,9 +1,11 @@
 """Stages of a closed loop: how many users, for how long, one stage after the other."""
 
 import re
+import signal
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import gevent
 from locust import LoadTestShape
 from locust.runners import MasterRunner, WorkerRunner
 
@@ -56,9 +58,10 @@ def check(options: Any) -> None:
     if not options.stages:
         return
     parse(options.stages)
-    for name, given in (("--arrivals", options.arrivals), ("--trace", options.trace), ("--users", options.num_users)):
+    others = (("--arrivals", options.arrivals), ("--trace", options.trace))
+    for name, given in (*others, ("--users", options.num_users), ("--run-time", options.run_time)):
         if given:
-            raise UsageError(f"{name} and --stages: the stages say how many users there are; give one of the two")
+            raise UsageError(f"{name} and --stages, which say how many users there are, how long; give one of the two")
 
 
 class Stages(LoadTestShape):
@@ -69,8 +72,14 @@ class Stages(LoadTestShape):
     def __init__(self, environment: Any, stages: tuple[Stage, ...]) -> None:
         super().__init__()
         self.runner = environment.runner
-        self._stages, self._now = stages, 0
+        self._stages, self._now, self._ended = stages, 0, False
         self._environment = environment
+        # Locust waits for a shape before it listens to SIGTERM, which would leave no run behind, and its workers alive.
+        gevent.signal_handler(signal.SIGTERM, self.end)
+
+    def end(self) -> None:
+        """No further stage, and the run is over within a second."""
+        self._ended = True
 
     def reset_time(self) -> None:
         """A run begins."""
@@ -79,6 +88,8 @@ class Stages(LoadTestShape):
 
     def tick(self) -> tuple[int, float] | None:
         """Users and spawn rate now; None when the last stage is over. Holds are reached within a second."""
+        if self._ended:
+            return None
         since_s = self.get_run_time()
         for number, stage in enumerate(self._stages, start=1):
             if since_s < stage.span_s:
