@@ -39,6 +39,7 @@ class Dispatcher:
     ) -> None:
         self._arrivals, self._seed, self._drop = arrivals, seed, drop
         self._classes = [c for c in classes if c.weight > 0]
+        self._here: set[Any] = set()  # classes that have a user in this process
         self._free: dict[Any, list[AsyncResult]] = {c: [] for c in classes}
         self._shares: list[tuple[int, int, int]] = []
         self._greenlet: gevent.Greenlet | None = None
@@ -57,6 +58,7 @@ class Dispatcher:
     def wait(self, user: Any) -> Due:
         """Wait for the next arrival that falls to this user."""
         due: AsyncResult = AsyncResult()
+        self._here.add(type(user))
         free = self._free[type(user)]
         free.append(due)  # the last one to become free is the first to work: its connection is the warmest
         try:
@@ -81,8 +83,10 @@ class Dispatcher:
         return number % of == index
 
     def _hand(self, due: Due) -> None:
-        place = fraction(self._seed, "class", due.number) * sum(c.weight for c in self._classes)
-        for chosen in self._classes:
+        # Few clients on many workers: not every class has one here, and the arrivals of those would all be dropped.
+        classes = [c for c in self._classes if c in self._here] or self._classes
+        place = fraction(self._seed, "class", due.number) * sum(c.weight for c in classes)
+        for chosen in classes:
             place -= chosen.weight
             if place < 0:
                 break

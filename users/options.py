@@ -1,7 +1,7 @@
 """Our options, as Locust's own: command line, environment, config file and web form."""
 
 from argparse import Action, ArgumentTypeError
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from locust.util.timespan import parse_timespan
@@ -96,14 +96,30 @@ def amount(most: int) -> Callable[[str], str]:
 
 
 tokens_amount, batch_amount = amount(MOST_TOKENS), amount(MOST_TEXTS)
-OURS: set[str] = set()  # destinations of our options, filled when they are added
+def _one_of(choices: Sequence[str]) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        if text not in choices:
+            raise ArgumentTypeError(f"{text!r} is no choice; give one of {', '.join(filter(None, choices))}")
+        return text
+
+    return check
+
+
+# Both filled when our options are added: their destinations, and the checks of what the web form holds for them as
+# text, which Locust itself converts without asking.
+OURS: set[str] = set()
+CHECKED: dict[str, Callable[[str], Any]] = {}
 
 
 def add(parser: Any, **_: Any) -> None:
     """Add the options to Locust's parser (listener of init_command_line_parser)."""
 
     def option(*names: str, **details: Any) -> None:
-        OURS.add(parser.add_argument(*names, **details).dest)
+        dest = parser.add_argument(*names, **details).dest
+        OURS.add(dest)
+        check = _one_of(details["choices"]) if "choices" in details else details.get("type")
+        if check is not None:
+            CHECKED[dest] = check
 
     option("--model", env_var="TOKENSWARM_MODEL", default="", help="Model to load; may be left out if the server has just one (or has one in memory)")
     option("--payloads", env_var="TOKENSWARM_PAYLOADS", default="chat", help=f"Prompts: built-in corpora ({', '.join(BUILT_IN)}) or files (JSON, CSV, text), comma-separated, with weights: chat=3,my.jsonl=1")
@@ -150,7 +166,7 @@ def add(parser: Any, **_: Any) -> None:
     option("--speed", env_var="TOKENSWARM_SPEED", type=factor, default=1.0, include_in_web_ui=False, help="Replay the trace so many times as fast: 10, 0.5")
     option("--trace-window", env_var="TOKENSWARM_TRACE_WINDOW", default="", include_in_web_ui=False, help="The part of the trace to replay, by its own clock: 10m..20m")
     option("--trace-scale-tokens", env_var="TOKENSWARM_TRACE_SCALE_TOKENS", type=factor, default=1.0, include_in_web_ui=False, help="Make the trace's prompts and answers so many times as long: 0.25")
-    option("--max-in-flight", env_var="TOKENSWARM_MAX_IN_FLIGHT", type=in_flight, default=0, help="Open loop: most requests in flight; what is due beyond them is dropped and counted (default: the number of users, else 1000)")
+    option("--max-in-flight", env_var="TOKENSWARM_MAX_IN_FLIGHT", type=in_flight, default=0, include_in_web_ui=False, help="Open loop: most requests in flight; what is due beyond them is dropped and counted (default: the number of users, as always in the web UI, else 1000)")
     option("--slo", env_var="TOKENSWARM_SLO", action="append", default=[], include_in_web_ui=False, help='What the run must keep to: "ttft_ms p95 < 500", "outcome ok > 99%%", "check json_invalid < 1%%", "goodput > 3/s"; may be given several times; exit code 99 if one is not met')
     option("--slo-abort", env_var="TOKENSWARM_SLO_ABORT", action="store_true", default=False, include_in_web_ui=False, help="End the run as soon as it is certain that an SLO is crossed")
     option("--new-connection", env_var="TOKENSWARM_NEW_CONNECTION", action="store_true", default=False, help="Open a new connection for every request")
@@ -158,25 +174,3 @@ def add(parser: Any, **_: Any) -> None:
     option("--ca-cert", env_var="TOKENSWARM_CA_CERT", default="", include_in_web_ui=False, help="PEM file of the certificate authority to trust")
     option("--run-id", default="", include_in_web_ui=False, help="Set by the master, so that all workers know the run they are in")
     option("--scale", default="", include_in_web_ui=False, help="Set by the master, so that all workers know how the server counts made-up text")
-
-# What the web form may hold as text, by destination: Locust itself converts it without asking.
-CHECKED: dict[str, Callable[[str], Any]] = {
-    "max_tokens": tokens,
-    "seed": seed,
-    "request_timeout": seconds,
-    "first_byte_timeout": seconds,
-    "connect_timeout": seconds,
-    "pause_after_error": pause,
-    "batch_size": batch_amount,
-    "prompt_tokens": tokens_amount,
-    "output_tokens": tokens_amount,
-    "shared_prefix_tokens": prefix_tokens,
-    "prefix_pool": tokens,
-    "cold_keep_alive": timespan,
-    "warm_requests": requests,
-    "sample_every": timespan,
-    "warmup": timespan,
-    "max_in_flight": in_flight,
-    "think_time": think_time,
-    "tool_rounds": rounds,
-}

@@ -98,12 +98,13 @@ class Swarm:
 
     def prepare_from_form(self, form: Any) -> None:
         """The same for a run that begins in the web form. Raises UsageError."""
+        check_form(form)
         if self.environment.runner.state in (STATE_RUNNING, STATE_SPAWNING):
             return
         if self.ending:
             raise UsageError("the last run is still being written down; start again in a few seconds")
-        check_form(form)
         self.options.run_time = form.get("run_time") or None
+        self.options.num_users = None  # of the run before; the form's own goes to Locust
         for name, value in form.items():
             if name in OURS or name == "host":
                 current = getattr(self.options, name)
