@@ -29,10 +29,10 @@ def tokens(frame: Any, run_window: Window | None) -> dict[str, Any]:
 
     `output_tokens_per_s` is the sum over all rows / window of the run, so that the rates of its groups add up to it.
     Rows without a count add nothing: `requests_without_count` says how many, `output_chunks_uncounted` what of theirs
-    did arrive.
+    did arrive. What was dropped was never sent, and lacks none.
     """
     ok, counted = frame[frame["outcome"] == "ok"], frame["output_tokens"].notna()
-    uncounted = ~counted & generating(frame)
+    uncounted = ~counted & generating(frame) & frame["sent_unix_ns"].notna()
     output = int(frame["output_tokens"].sum())
     window_s = (run_window[1] - run_window[0]) / 1e9 if run_window else None
     sources = frame.loc[counted, "token_source"].replace("", "not stated").value_counts(sort=False)

@@ -64,12 +64,13 @@ def section(summary: Mapping[str, Any]) -> Section:
     named = [(str(turn["turn"]), turn) for turn in found["turns"]]
     if found["tool_rounds"]:
         named.append(("tool rounds", found["tool_rounds"]))
-    rows = tuple((name, *_cells(turn)) for name, turn in named)
+    told = any(turn["cached_share"] is not None for _, turn in named)
+    rows = tuple((name, *_cells(turn, told)) for name, turn in named)
     columns = (
         "turn",
         "n",
         "prompt tokens p50",
-        "cached, %",
+        *(("cached, %",) if told else ()),
         "prompt tokens/s p50",
         "TTFT p50, ms",
         "TTFT p95, ms",
@@ -80,18 +81,22 @@ def section(summary: Mapping[str, Any]) -> Section:
         f"{many(ends['total'], 'session')} of several turns: {integer(ends['completed'])} held to the end, "
         f"{integer(ends['broken'])} broken off by a failed request, {integer(ends['cut'])} cut by the end of the run.",
         "By the user's turns, of requests with outcome ok; requests that brought tools' results stand apart. What the "
-        "server has cached of a context costs no prefill; where it does not say how much that was, prompt tokens/s "
-        "that rise with the turns betray it.",
+        "server has cached of a context costs no prefill"
+        + (
+            "."
+            if told
+            else "; it does not say how much that was, but prompt tokens/s that rise with the turns betray it."
+        ),
     )
     return Section("turns", "Turns", lines=tuple((line,) for line in lines), tables=(Table(columns, rows),))
 
 
-def _cells(turn: Mapping[str, Any]) -> tuple[Cell, ...]:
+def _cells(turn: Mapping[str, Any], told: bool) -> tuple[Cell, ...]:
     share = turn["cached_share"]
     return (
         integer(turn["n"]),
         number(turn["prompt_tokens"]["p50"]),
-        number(None if share is None else 100 * share),
+        *((number(None if share is None else 100 * share),) if told else ()),
         number(turn["prompt_tokens_per_s"]["p50"]),
         number(turn["ttft_ms"]["p50"]),
         number(turn["ttft_ms"]["p95"]),

@@ -68,6 +68,23 @@ def test_what_the_server_says_it_had_cached_is_a_share_of_the_prompt_tokens(tmp_
     records = [turn(0, 1, 1, 0), turn(1, 2, 0, 0, usage=usage)]
     shares = [one["cached_share"] for one in summary_of(tmp_path, records)["turns"]["turns"]]
     assert shares == [None, 0.75]
+    report(tmp_path)
+    assert "cached, %" in (tmp_path / "report.md").read_text()
+
+
+def test_where_no_server_says_what_it_had_cached_there_is_no_column_of_nothing(tmp_path: Path) -> None:
+    report(folder(tmp_path, RECORDS))
+    text = (tmp_path / "report.md").read_text()
+    assert "cached, %" not in text
+    assert "| tool rounds | 1 | 200 |" in text
+    assert "it does not say how much that was" in text
+
+
+def test_what_was_never_sent_lacks_no_token_count(tmp_path: Path) -> None:
+    dropped = replace(failed(1, "dropped", "no client was free"), sent_ns=None, ended_ns=None, scheduled_ns=MS)
+    summary = summary_of(tmp_path, [ollama(0), dropped, failed(2, "timeout", "too long")])
+    assert summary["overall"]["requests"]["by_outcome"]["dropped"] == 1
+    assert summary["overall"]["tokens"]["requests_without_count"] == 1  # the one that timed out
 
 
 def test_without_sessions_there_is_no_section_and_no_figure(tmp_path: Path) -> None:
@@ -80,7 +97,7 @@ def test_the_report_shows_them(tmp_path: Path) -> None:
     report(folder(tmp_path, RECORDS))
     text = (tmp_path / "report.md").read_text()
     assert "5 sessions of several turns: 2 held to the end, 1 broken off by a failed request, 2 cut by the end" in text
-    assert "| 1 | 4 | 100 | – |" in text
+    assert "| 1 | 4 | 100 |" in text
     assert "| tool rounds | 1 | 200 |" in text
     assert "TTFT against context length" in (tmp_path / "report.html").read_text()
 
