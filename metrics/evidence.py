@@ -57,6 +57,11 @@ class Evidence:
         return self.outcomes["ok"]
 
     @property
+    def answers(self) -> int:
+        """The ok requests that the run's times are of: all but management calls, unless there was nothing else."""
+        return self.answered.total() if self.answered else self.ok
+
+    @property
     def starved(self) -> int:
         """Models that were asked and gave no answer at all, where others did."""
         return sum(not n for n in self.answered.values()) if any(self.answered.values()) else 0

@@ -90,7 +90,7 @@ def _cut_shift(f: Facts, percent: float) -> Figure:
     if with_cut is None:
         return float("inf")
     # What the sample itself leaves open (the 95 % interval of a percentile's rank) is not the cut's doing.
-    spread = 196 * (percent / 100 * (1 - percent / 100) / f.rows.ok) ** 0.5
+    spread = 196 * (percent / 100 * (1 - percent / 100) / f.rows.answers) ** 0.5
     open_to_ms = percentile_ms(f.rows.e2e_ms, min(100, percent + spread)) or 0.0
     return 0 if with_cut <= open_to_ms else 100 * (with_cut - shown) / shown
 
@@ -100,7 +100,7 @@ def _failed(f: Facts) -> int:
 
 
 def _missing(f: Facts, needed: int) -> Figure:
-    return max(0, needed - f.rows.ok) if f.rows.ok or needed == P50_NEEDS else None
+    return max(0, needed - f.rows.answers) if f.rows.answers or needed == P50_NEEDS else None
 
 
 RULES: tuple[Rule, ...] = (
@@ -113,16 +113,16 @@ RULES: tuple[Rule, ...] = (
     Rule("late dispatch", "% of the E2E time", lambda f: _percent(f.rows.turnaround_sum_ms, f.rows.e2e_sum_ms), 1, 100 * ERROR_SHARE, "between two requests each user lost {figure} % of a request's time to the client itself: the load was that much lower than its number of users says", "use more workers (--processes)"),
     Rule("lateness", "ms", lambda f: percentile_ms(f.rows.late_ms, 99), None, lambda f: _allowed_ms(*_medians_ms(f)), "requests left up to {figure} ms (p99) after they were due", "use more workers (--processes), or a lower rate"),
     Rule("worker CPU", "% of a core", lambda f: f.worst("cpu_percent_mean"), 70, 90, "the busiest worker used {figure} % of a core all through the run: the throughput may be its limit, not the server's", "use more workers (--processes)"),
-    Rule("clock steps", "% of the requests", lambda f: _percent(f.rows.stepped, f.rows.ok), 0, 1, "during {figure} % of the requests the wall clock was set by more than 1 ms: their times are off by that", "let the clock be slewed, not set, while a test runs"),
+    Rule("clock steps", "% of the requests", lambda f: _percent(f.rows.stepped, f.rows.answers), 0, 1, "during {figure} % of the requests the wall clock was set by more than 1 ms: their times are off by that", "let the clock be slewed, not set, while a test runs"),
     Rule("censored tail", "% of p50", lambda f: _cut_shift(f, 50), None, 100 * ERROR_SHARE, "requests that the end of the run cut would move the median E2E by {figure} %: long ones are cut more often", "run longer, or let them end with --stop-timeout"),
     Rule("censored p95", "% of p95", lambda f: _cut_shift(f, 95), 100 * ERROR_SHARE, None, "requests that the end of the run cut may move the p95 of E2E by {figure} %", "run longer, or let them end with --stop-timeout"),
     Rule("cut tokens", "% of the chunks", lambda f: _percent(f.rows.cut_chunks, f.rows.chunks + f.rows.cut_chunks), 1, 20, "{figure} % of the output came in requests that the end of the run cut, whose tokens nobody counted: tokens/s are too low by about that", "run longer, or let them end with --stop-timeout"),
     Rule("dropped", "% of the arrivals", lambda f: _percent(f.rows.outcomes["dropped"], f.rows.total), 0, 100 * ERROR_SHARE, "{figure} % of the arrivals found no client free and were not sent: the load was lower than asked for, and the latencies are those of the others", "allow more in flight (--max-in-flight), or ask for a lower rate"),
     Rule("errors", "% of the requests", lambda f: _percent(_failed(f), f.rows.total), 0, 100 * ERROR_SHARE, "{figure} % of the requests failed: the latencies are those of the others", "see the errors in the report"),
     Rule("output limit", "% of the requests", lambda f: _percent(f.rows.over_limit, f.rows.limited), 0, 1, "{figure} % of the answers were longer than the limit that was sent: the load was another than asked for", "see which limit the server heeds (with format and thinking Ollama runs the model twice)"),
-    Rule("token counts", "% of the answers", lambda f: _percent(f.rows.over_counted, f.rows.ok), 0, 1, "{figure} % of the answers came in more chunks than the server counted tokens: tokens/s are too low", "Ollama counts one run of two when it thinks with a format: leave one of them out"),
-    Rule("uncounted tokens", "% of the answers", lambda f: _percent(f.rows.uncounted, f.rows.ok), 0, lambda f: 1 if f.rows.uncounted < f.rows.ok else None, "for {figure} % of the answers the server gave no token count: they are in no tokens/s, and nothing else counts them", "see whether the server can send its usage (stream_options.include_usage)"),
-    Rule("cold loads", "% of the requests", lambda f: _percent(f.rows.cold, f.rows.ok), 0, None, "{figure} % of the requests waited until their model was loaded (load_ms of 200 ms or more): the figures hold cold starts and warm ones", "see the section about loading, which tells them apart"),
+    Rule("token counts", "% of the answers", lambda f: _percent(f.rows.over_counted, f.rows.answers), 0, 1, "{figure} % of the answers came in more chunks than the server counted tokens: tokens/s are too low", "Ollama counts one run of two when it thinks with a format: leave one of them out"),
+    Rule("uncounted tokens", "% of the answers", lambda f: _percent(f.rows.uncounted, f.rows.answers), 0, lambda f: 1 if f.rows.uncounted < f.rows.answers else None, "for {figure} % of the answers the server gave no token count: they are in no tokens/s, and nothing else counts them", "see whether the server can send its usage (stream_options.include_usage)"),
+    Rule("cold loads", "% of the requests", lambda f: _percent(f.rows.cold, f.rows.answers), 0, None, "{figure} % of the requests waited until their model was loaded (load_ms of 200 ms or more): the figures hold cold starts and warm ones", "see the section about loading, which tells them apart"),
     Rule("starved models", "models", lambda f: f.rows.starved, 0, None, "{figure} of the run's models gave no answer at all, while others did: they are in none of the figures", "see their requests by outcome, and who overtook them in the section about loading"),
     Rule("bad vectors", "% of the vectors", lambda f: _percent(f.rows.bad_vectors, f.rows.vectors), 0, None, "{figure} % of the vectors are not finite, all zeros, or of another dimension than their answer's first", "see which texts they belong to (bad_vectors in requests.csv)"),
     Rule("dimension", "% of the answers", lambda f: _percent(f.rows.other_dimension, f.rows.dimensions.total()), 0, None, "{figure} % of the embedding answers have another dimension than the others", "see whether one model answers for all (dimension in requests.csv)"),

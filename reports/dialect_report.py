@@ -10,6 +10,7 @@ from reports.dialects import DIALECTS, Dialect, Line
 from reports.load import load
 from reports.numbers import integer, many
 from reports.summary import measured_rows
+from reports.tokens import generating
 
 _NAME, _N, _FIGURE = 34, 8, 8
 
@@ -19,6 +20,7 @@ def report(folder: Path, tool: str) -> str:
     run, dialect = load(folder), DIALECTS[tool]
     name = run.info.get("run") or folder.resolve().name
     frame = measured_rows(run.frame)
+    frame = frame[generating(frame)].reset_index(drop=True)  # no tool knows of embeddings or management calls here
     lines = dialect.lines(answers(frame))
     said = [f"{name}, by the definitions of {dialect.tool} {dialect.version}", ""]
     said += _table(dialect, lines) if lines else ["No request was answered: there is nothing to score."]

@@ -245,3 +245,10 @@ def test_the_document_names_the_versions() -> None:
     for name, dialect in DIALECTS.items():
         assert dialect.version in text
         assert f"`{name}`" in text or f"--as {name}" in text
+
+
+def test_management_calls_are_in_no_tools_latencies(tmp_path: Path) -> None:
+    call = ollama(9, at_ms=5, streamed=False, usage=Usage())
+    call = replace(call, identity=replace(call.identity, endpoint="/api/tags", max_tokens=None))
+    alone = dialect_report.report(folder(tmp_path / "one", [example()]), "aiperf").splitlines()[1:]
+    assert dialect_report.report(folder(tmp_path / "two", [example(), call]), "aiperf").splitlines()[1:] == alone

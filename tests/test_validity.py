@@ -241,3 +241,14 @@ def test_the_warm_up_is_kept_marked_and_left_out(tmp_path: Path) -> None:
     begins_ns = min(int(row["sent_unix_ns"]) for row in run.rows if row["phase"] != "warm-up")
     assert summary["window"]["first_sent_unix_ns"] == begins_ns
     assert f"without the warm-up ({phases['warm-up']} requests)" in (run.path / "report.md").read_text()
+
+
+def test_management_calls_are_no_sample_of_the_answers(tmp_path: Path) -> None:
+    """Five answers support no median, however many calls of /api/tags there are beside them."""
+    calls = [
+        replace(made, identity=replace(made.identity, endpoint="/api/tags", max_tokens=None)) for made in many(n=60)[5:]
+    ]
+    assert "samples" in rules(verdict(tmp_path, [*many(n=5), *calls]), "invalid")
+    assert "samples" not in rules(
+        verdict(tmp_path / "alone", calls)
+    )  # where there is nothing else, they are the sample
