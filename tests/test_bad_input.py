@@ -39,6 +39,10 @@ MISTAKES = {
     "negative tokens": (["--max-tokens", "-5"], "argument --max-tokens: -5 is too small"),
     "endless prompts": (["--prompt-tokens", "999999999999"], "'999999999999' is too large; make it 10,000,000 or less"),
     "huge batches": (["--batch-size", "1..5000"], "argument --batch-size: '1..5000' is too large; make it 2,048 or"),
+    "prefix of what is embedded": (
+        ["OllamaEmbedUser", "--model", "sim-embed", "--shared-prefix-tokens", "100"],
+        "--shared-prefix-tokens: a prefix is a system message, which /api/embed has not; leave it out",
+    ),
     "no number": (["--max-tokens", "many"], "argument --max-tokens: 'many' is no number"),
     "unknown option": (["--max-token", "5", "--modle", "x"], "--modle"),
     "unknown corpus": (["--payloads", "chta"], "chta"),

@@ -130,3 +130,19 @@ def test_what_runs_when_no_class_is_named() -> None:
     for named in ("OllamaEmbedUser", "OllamaLifecycleUser"):
         with pytest.raises(UsageError, match=f"{named}: the server speaks only /v1"):
             choose(classes, vllm, [named])
+
+
+def test_made_up_texts_are_as_long_as_asked_for_where_the_context_is_short(tmp_path: Path) -> None:
+    """A server that cuts what is beyond 256 tokens, as Ollama does with many embedding models."""
+
+    def cut(texts: list[str]) -> tuple[str, dict[str, Any]]:
+        tokens = sum(min(256, 2 + len(text.split()) * 6 // 5) for text in texts)
+        return "200 OK", {"embeddings": [[1.0]] * len(texts), "prompt_eval_count": tokens}
+
+    with scripted.serving(server(cut)) as port:
+        options = (*LOAD, "--prompt-tokens", "100", "--batch-size", "2", "OllamaEmbedUser", "--no-report")
+        done = headless(f"http://127.0.0.1:{port}", tmp_path, *options)
+    assert done.returncode == 0, done.stderr
+    assert {199 <= int(row["prompt_tokens"]) <= 201 for row in folder(tmp_path).rows if row["outcome"] == "ok"} == {
+        True
+    }

@@ -10,7 +10,7 @@ from payloads.prompt import Prompt
 from payloads.wording import nearest
 from users.errors import UsageError
 from users.settings import Settings
-from wire import openai
+from wire import openai, reading
 from wire.values import Ask
 
 Source = tuple[str, Mapping[str, Any]]
@@ -60,6 +60,8 @@ def _misfits(user_class: Any, settings: Settings, ollama: bool) -> Iterator[str]
     path = user_class.api.PATH
     if not fields(path):
         return  # an API of a locustfile's own: what it takes is its business
+    if settings.mix.making.prefix_tokens and user_class.api in reading.EMBEDDING:
+        yield f"--shared-prefix-tokens: a prefix is a system message, which {path} has not; leave it out"
     for source, given in _sources(user_class, settings):
         yield from (f"{source}: {text}" for n, v in given.items() if (text := misfit(path, n, v, ollama=ollama)))
     for prompt in settings.mix.prompts:

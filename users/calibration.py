@@ -8,10 +8,12 @@ from payloads.recipe import Scale
 from users.errors import UsageError
 from users.preflight import Preflight
 from users.settings import Settings
+from wire import reading
 from wire.values import Api, Ask
 
-# Multiples of a sentence; long enough for a slope that is right to a few per mille, short enough for any context.
-SHORT_WORDS, LONG_WORDS = 64, 512
+# Multiples of a sentence; long enough for a slope that is right to a few per mille, short enough for any context. Many
+# embedding models hold no more than 256 tokens, and Ollama cuts what is longer without a word.
+SHORT_WORDS, LONG_WORDS, LONG_WORDS_TO_EMBED = 64, 512, 192
 
 
 def calibrate(preflight: Preflight, settings: Settings, api: Api, ask: Ask) -> tuple[Scale | None, str]:
@@ -20,7 +22,7 @@ def calibrate(preflight: Preflight, settings: Settings, api: Api, ask: Ask) -> t
     Raises UsageError if the server refuses the requests, or if prompts are to be shorter than its template alone.
     """
     counts = []
-    for words in (SHORT_WORDS, LONG_WORDS):
+    for words in (SHORT_WORDS, LONG_WORDS_TO_EMBED if api in reading.EMBEDDING else LONG_WORDS):
         # New words each time: some servers leave cached tokens out of their count.
         prompt = ruler(settings.mix.making, words, time.time_ns())
         said = preflight.ask(prompt, api, replace(ask, max_tokens=1))
