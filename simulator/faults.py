@@ -30,7 +30,7 @@ class Fault:
     silent_talk: bool = False  # the same unless it has tools: harmony's parser and a model that does not speak harmony
     repeats: bool = False  # one token again and again, until Ollama's guard against >30 equal ones ends the stream
     loops: bool = False  # one phrase again and again, to the limit
-    whitespace: bool = False  # in JSON mode white space to the limit
+    whitespace: bool = False  # in JSON mode white space, and hardly anything else, to the limit
     bad_json: bool = False  # in JSON mode "stop" and no JSON
     off_schema: bool = False  # in JSON mode JSON that the schema forbids
     unknown_tool: bool = False  # calls a tool that was not offered

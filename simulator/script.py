@@ -55,6 +55,7 @@ _CLOSE: dict[OutputPath, tuple[str, ...]] = {
 # As Ollama's template path shows them: 3 empty lines for the opening tag, 2 for the closing one.
 _EMPTY_LINES = {"open": 3, "close": 2}
 _REPEATS = 31  # one more, and Ollama's guard ends the stream
+_BLANKS = ("\n", "        ", "\t\t") * (_REPEATS // 3)
 _PHRASE_TOKENS = 7
 _TALK_SHARE = 20  # of its natural length in words before a call
 
@@ -154,7 +155,8 @@ def _think(author: _Author, natural: int, task: Task, fault: Fault) -> int:
 
 def _json(task: Task, fault: Fault, natural: int, rng: random.Random, most: int) -> list[str]:
     if fault.whitespace:
-        return ["{", *("\n", "  ", "\t") * (most // 3 + 1)]
+        # An entry comes just before Ollama's guard against repeats would end it: to that all white space is the same.
+        return ["{", *('"', "so", '":', " 1", ",", *_BLANKS) * (most // len(_BLANKS) + 1)]
     if task.format == "json":
         found: Any = json_text.free_object(rng, natural)
     else:

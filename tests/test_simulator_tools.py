@@ -2,6 +2,7 @@
 
 import json
 import re
+from itertools import groupby
 from typing import Any
 
 import pytest
@@ -182,7 +183,10 @@ def test_json_faults() -> None:
         return make_plan(3, 30, 80, task=Task(format=schema), fault=FAULTS[name])
 
     blank = said("fault-whitespace")
-    assert (blank.reason, blank.joined("text").strip()) == ("length", "{")
+    assert blank.reason == "length"
+    assert re.search(r"\s{100}", blank.joined("text"))
+    # Ollama's guard ends what has more than 30 equal tokens, and all white space is equal to it.
+    assert max(len(list(run)) for _, run in groupby(line.text.strip() for line in blank.lines)) <= 30
     with pytest.raises(json.JSONDecodeError):
         json.loads(said("fault-bad-json").joined("text"))
     assert said("fault-bad-json").reason == "stop"
