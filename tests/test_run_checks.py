@@ -27,7 +27,7 @@ CASES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "White": (
         "fault-whitespace",
         {"format": "json"},
-        {"json_invalid", "whitespace_runaway", "repetition", "cut_by_limit"},
+        {"json_invalid", "whitespace_runaway", "cut_by_limit"},
     ),
     "BadJson": ("fault-bad-json", {"format": "json"}, {"json_invalid"}),
     "OffSchema": ("fault-off-schema", {"format": SCHEMA}, {"schema_invalid"}),
@@ -53,7 +53,7 @@ def user(name, model, line):
         prompt = Prompt(**{"id": name, "messages": (("user", "Count to ten."),), **line})
         def on_start(self):
             super().on_start()
-            self.asked = replace(self.asked, model=model)
+            self._ask = replace(self._ask, model=model)
         def converse(self, prompt=None, **more):
             return super().converse(self.prompt, **more)
     One.__name__ = name
