@@ -147,6 +147,27 @@ def test_a_run_that_is_cut_removes_what_it_may_have_made(number: signal.Signals,
     assert [row["outcome"] for row in run.rows if row["endpoint"] == "/api/delete"] == ["ok"] * 2
 
 
+def test_without_a_list_of_models_nothing_is_made(tmp_path: Path) -> None:
+    asked_for: list[str] = []
+
+    def serve(sock: socket.socket) -> None:
+        while asked := scripted.request(sock):
+            path = asked.split()[1].decode()
+            asked_for.append(path)
+            said = b'{"version": "0.32.15"}' if path == "/api/version" else b'{"models": [{"name": "sim:latest"}]}'
+            if path == "/api/tags" and asked_for.count(path) > 1:  # the first is the preflight's
+                said = b""
+            sock.sendall(scripted.whole(said, more="Content-Type: application/json\r\n"))
+            gevent.sleep(0.02)
+
+    with scripted.serving(serve) as port:
+        options = ("OllamaLifecycleUser", "--model", "sim", "--users", "1", "--run-time", "2s", "--no-report")
+        done = headless(f"http://127.0.0.1:{port}", tmp_path, *options)
+    assert "Traceback" not in done.stderr, done.stderr
+    assert asked_for.count("/api/tags") > 2
+    assert "/api/copy" not in asked_for
+
+
 def test_the_sampler_survives_a_server_that_does_not_say(tmp_path: Path) -> None:
     looks = 0
 

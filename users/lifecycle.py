@@ -65,7 +65,7 @@ class OllamaLifecycleUser(User):
         listed = self.call("GET", "/api/tags")
         self.call("GET", "/api/ps")
         self.call("POST", "/api/show", model, {"model": model})
-        if listed.outcome == "ok":
+        if listed.outcome == "ok" and listed.said:  # an empty 200 says nothing of what must not be touched
             there = {str(one.get("name")) for one in listed.said[0].get("models") or ()}
             self._make(there, "/api/copy", lambda name: {"source": model, "destination": name})
             self._make(there, "/api/create", lambda name: {"model": name, "from": model})
