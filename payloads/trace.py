@@ -3,9 +3,10 @@
 import csv
 import json
 import math
+import re
+from calendar import timegm
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +21,7 @@ from payloads.recipe import Recipe
 # Mooncake's times are those of the tick of 3 s that a request came in.
 TICK_S = 3.0
 TIMES = ("at_s", "TIMESTAMP", "Timestamp", "timestamp", "scheduled_unix_ns", "sent_unix_ns")
+_STAMP = re.compile(r"(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(\.\d+)?")
 USAGE = "a trace is Azure's or BurstGPT's CSV, Mooncake's JSONL, at_s,prompt_tokens,output_tokens, or a requests.csv"
 
 
@@ -106,9 +108,10 @@ def _row(path: str, line: int, fields: object, scale: float) -> Iterator[_Row]:
 def _seconds(name: str, fields: dict[str, object]) -> float:
     text = str(fields[name])
     if name == "TIMESTAMP":
-        # Seven digits of a second, which Python reads to six.
-        whole, _, digits = text.partition(".")
-        return datetime.fromisoformat(f"{whole}+00:00").timestamp() + float(f"0.{digits or 0}")
+        found = _STAMP.match(text)
+        if not found:
+            raise ValueError(f"TIMESTAMP is {text}, no time such as 2023-11-16 18:17:03.9799600")
+        return timegm(tuple(map(int, found.groups()[:6]))) + float(f"0{found[7] or ''}")
     value = float(text)
     if not math.isfinite(value) or value < 0:
         raise ValueError(f"{name} is {text}, no time")

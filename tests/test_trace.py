@@ -53,6 +53,7 @@ def test_a_tick_is_spread_and_its_order_kept(tmp_path: Path) -> None:
         ("a.csv", "time,tokens\n1,2\n", "a.csv:2: no time: none of at_s"),
         ("a.csv", "at_s,prompt_tokens\n1,2\n", "a.csv:2: 'output_tokens'"),
         ("a.csv", "at_s,prompt_tokens,output_tokens\nx,2,3\n", "a.csv:2: could not convert"),
+        ("a.csv", AZURE + "yesterday,3,4\n", "a.csv:4: TIMESTAMP is yesterday, no time such as"),
         ("a.csv", PLAIN + "0.1,1,1\n", "a.csv: row 3 comes 1.15 s before"),
         ("a.jsonl", "{]\n", "a.jsonl: Expecting"),
         ("a.csv", "at_s,prompt_tokens,output_tokens\n", "a.csv: no requests in it"),
