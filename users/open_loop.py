@@ -1,4 +1,4 @@
-"""The open loop of a run (`--arrivals`): shared out over the workers, begun when all users are there."""
+"""The open loop of a run (`--arrivals`, `--trace`): shared out over the workers, begun when all users are there."""
 
 import math
 import time
