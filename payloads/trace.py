@@ -36,10 +36,10 @@ class Arrival(NamedTuple):
     prompt: Prompt
 
 
-def arrivals(path: str, *, seed: int = 0, speed: float = 1.0, scale: float = 1.0) -> Iterator[Arrival]:
+def arrivals(path: str, *, seed: int = 0, scale: float = 1.0) -> Iterator[Arrival]:
     """The requests of a trace in order of time, read as they are asked for. Raises TraceError.
 
-    `speed` shortens times, `scale` lengths. What came in the same tick is spread over it by the seed. A requests.csv,
+    `scale` lengthens prompts and answers. What came in the same tick is spread over it by the seed. A requests.csv,
     which is in order of the answers' ends, is read whole: three numbers a row.
     """
     rows = _ticks(_rows(path, scale), seed)
@@ -51,7 +51,7 @@ def arrivals(path: str, *, seed: int = 0, speed: float = 1.0, scale: float = 1.0
         if at_s < last_s:
             raise TraceError(f"{path}: row {number} comes {last_s - at_s:g} s before the row above it; sort the file")
         last_s = at_s
-        yield Arrival((at_s - first_s) / speed, prompt)
+        yield Arrival(at_s - first_s, prompt)
     if first_s is None:
         raise TraceError(f"{path}: no requests in it; {USAGE}")
 

@@ -33,7 +33,7 @@ def read(tmp_path: Path, name: str, text: str, **how: float) -> list[tuple[float
 
 def test_every_format_is_read_as_it_is(tmp_path: Path) -> None:
     assert read(tmp_path, "azure.csv", AZURE) == [(0, 374, 44), (0.5, 40, 9)]
-    assert read(tmp_path, "plain.csv", PLAIN, speed=2) == [(0, 100, 10), (0.375, 200, 20)]
+    assert read(tmp_path, "plain.csv", PLAIN) == [(0, 100, 10), (0.75, 200, 20)]
     assert read(tmp_path, "plain.csv", PLAIN, scale=0.5) == [(0, 50, 5), (0.75, 100, 10)]
     assert read(tmp_path, "burst.csv", BURST) == [(0, 472, 18)]
     # In order of sending, and without the request that was never answered.
