@@ -1,15 +1,12 @@
-"""The run's life in each process, from Locust's events: check and preflight, begin, end, report."""
+"""The run's life in each process, from Locust's events: check and preflight, begin; its end is in `users.ending`."""
 
 import os
-import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
-import gevent
 import psutil
-from locust.runners import STATE_MISSING, STATE_RUNNING, STATE_SPAWNING, MasterRunner, WorkerRunner
+from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner, WorkerRunner
 
 from metrics.folder import new_path, run_name
 from metrics.publish import ACKNOWLEDGE, Publisher
@@ -17,6 +14,7 @@ from metrics.recorder import Recorder
 from metrics.rows import Cell
 from users import stamps
 from users.base import Work
+from users.ending import FINISH, Ending
 from users.errors import UsageError
 from users.exchange import plain_socket
 from users.health import Health, spare_the_loop
@@ -27,11 +25,8 @@ from users.slos import Gate
 from users.stages import resume, told
 from users.target import target
 
-FINISH = "tokenswarm_finish"
 LOCUSTS = ("num_users", "spawn_rate", "run_time", "stop_timeout", "processes")  # its options that a run is known by
 SECRET = {"api_key", "header"}  # a header may hold a key
-ROOT = Path(__file__).parent.parent
-WAIT_FOR_WORKERS_S, WAIT_FOR_LOST_S = 30.0, 5.0
 
 
 class Swarm:
@@ -47,7 +42,7 @@ class Swarm:
         self.recorder: Recorder | None = None
         self.findings: list[dict[str, Any]] = []
         self.verdicts: dict[str, str] = {}  # of the runs of this process, by their folder's name
-        self.publisher = Publisher(environment, self._snapshot)
+        self.publisher = Publisher(environment, self.snapshot)
         self._classes = tuple(environment.user_classes)
         self._own_key = self.options.api_key or os.environ.get("OPENAI_API_KEY", "")
         self._own_target = self.options.host
@@ -56,7 +51,7 @@ class Swarm:
         self._prepared: Prepared | None = None
         self.gate: Gate | None = None
         self._kernel_stamps = False
-        self._closing: gevent.Greenlet | None = None
+        self._end = Ending(self)
 
     def listen(self) -> None:
         """Connect to Locust's events."""
@@ -65,14 +60,14 @@ class Swarm:
         events.test_start.add_listener(self.on_test_start)
         events.spawning_complete.add_listener(self.on_spawning_complete)
         events.test_stopping.add_listener(self.on_test_stopping)
-        events.test_stop.add_listener(self.on_test_stop)
-        events.quitting.add_listener(self.on_quitting)
+        events.test_stop.add_listener(self._end.on_test_stop)
+        events.quitting.add_listener(self._end.on_quitting)
         if not self.is_master:
             spare_the_loop()
         if self.is_worker:
             events.report_to_master.add_listener(self.publisher.on_report_to_master)
             runner.register_message(ACKNOWLEDGE, self.publisher.on_acknowledge)
-            runner.register_message(FINISH, self.on_finish, concurrent=True)
+            runner.register_message(FINISH, self._end.on_finish, concurrent=True)
         if self.is_master:
             events.worker_report.add_listener(self.publisher.on_worker_report)
 
@@ -188,102 +183,8 @@ class Swarm:
             self.recorder.append(rows)
             self.gate.look()
 
-    def on_finish(self, environment: Any, msg: Any, **_: Any) -> None:
-        """The master ends the run (Locust's own quit message would come only after it has closed the folder)."""
-        if self.publisher.run_id == msg.data["run"]:
-            environment.runner.stop()
-        else:
-            self.publisher.reset(msg.data["run"])  # had no part in it
-        self.publisher.send_final()
-
-    def on_test_stop(self, **_: Any) -> None:
-        """The run ends in this process: hand over all rows, or wait for all and close the folder.
-
-        In a greenlet of its own, since Locust may call this where one must not wait: in a user's greenlet that is about
-        to be killed (its task called `runner.quit`, which must go on), or in the very one that takes in the workers'
-        messages (when the last of them has quit, as on Ctrl-C, which they get too). Then `on_quitting` waits.
-        """
-        if self.is_worker:
-            self._closing = gevent.spawn(self._hand_over)
-        elif self.recorder:
-            self.ending = True
-            self._closing = gevent.spawn(self._close_on_master if self.is_master else self._close_alone, self.recorder)
-        here, runner = gevent.getcurrent(), self.environment.runner
-        if self._closing and here not in runner.user_greenlets and not (self.is_master and here in runner.greenlet):
-            self._closing.join()
-
-    def _hand_over(self) -> None:
-        try:
-            self._wait_for_the_cut()
-            self.publisher.send_final()
-        finally:
-            self._stop_health()
-
-    def _close_alone(self, recorder: Recorder) -> None:
-        self._wait_for_the_cut()
-        self.publisher.workers = {"local": {**self._snapshot(), "requests": recorder.folder.rows}}
-        self._stop_health()
-        self._end_folder(recorder)
-
-    def _wait_for_the_cut(self) -> None:
-        """Requests that are being cut leave their rows in turn, a millisecond at a time."""
-        waited_until_s = time.monotonic() + WAIT_FOR_WORKERS_S
-        while self.health and self.health.in_flight and time.monotonic() < waited_until_s:
-            gevent.sleep(0.01)
-
-    def _stop_health(self) -> None:
-        if self.health:
-            self.health.stop()
-            self.health = None
-
-    def on_quitting(self, **_: Any) -> None:
-        """The process ends, but first a worker hands over its rows, and the master closes its folder.
-
-        Listeners of this event are called last one first, so this comes before Locust says goodbye to the master, which
-        takes no more messages after the last worker's goodbye.
-        """
-        if self.is_worker and self.health:
-            self.environment.runner.stop()
-        if self._closing:
-            self._closing.join()
-
-    def _close_on_master(self, recorder: Recorder) -> None:
-        self._wait_for_workers()
-        self._end_folder(recorder)
-
-    def _wait_for_workers(self) -> None:
-        runner, publisher = self.environment.runner, self.publisher
-        runner.send_message(FINISH, {"run": publisher.run_id})
-        began_s = time.monotonic()
-        while True:
-            connected = {client.id for client in runner.clients.all if client.state != STATE_MISSING}
-            missing = (connected | set(publisher.workers)) - publisher.finished
-            # One that has said goodbye may have its last rows on the way; one that was killed has not.
-            patience_s = WAIT_FOR_WORKERS_S + (self.environment.stop_timeout or 0)
-            if not missing or time.monotonic() - began_s > (patience_s if missing & connected else WAIT_FOR_LOST_S):
-                break
-            gevent.sleep(0.05)
-        self.findings += publisher.lost(missing)
-
-    def _end_folder(self, recorder: Recorder) -> None:
-        workers = sorted(self.publisher.workers.values(), key=lambda worker: int(worker["worker"]))
-        self.recorder, self.publisher.sink = None, None
-        try:
-            validity = recorder.end(workers, self.findings)
-            path, why = recorder.folder.path, [f["what"] for f in validity["findings"] if f["level"] == "invalid"]
-            self.verdicts[path.name] = ": ".join([validity["verdict"], *(["; ".join(why)] if why else [])])
-            print(f"tokenswarm: {recorder.folder.rows} requests in {path}", file=sys.stderr)
-            print(f"tokenswarm: {self.verdicts[path.name]}", file=sys.stderr)
-            if self.gate:
-                self.gate.close()
-            if not self.options.no_report:
-                # In a process of its own: pandas stays out of the one that measures, and an error in it harms no run.
-                environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-                subprocess.run([sys.executable, "-m", "reports", str(path)], env=environment, check=False)
-        finally:
-            self.ending = False
-
-    def _snapshot(self) -> dict[str, Any]:
+    def snapshot(self) -> dict[str, Any]:
+        """What is known of this process: its number as a worker, its clock, its health."""
         index = max(0, self.environment.runner.worker_index)
         seen = self.health.snapshot() if self.health else {}
         return {"worker": index, "clock_source": "kernel" if self._kernel_stamps else "clock", **seen}
