@@ -14,7 +14,6 @@ import time
 import gevent
 from gevent import get_hub
 
-_ABSOLUTE = 1  # TFD_TIMER_ABSTIME
 _Times = ctypes.c_int64 * 4  # struct itimerspec: the interval's s and ns, the first time's s and ns
 SUPPORTED = sys.platform == "linux" and ctypes.sizeof(ctypes.c_long) == 8
 
@@ -26,7 +25,7 @@ class Alarm:
         self._file: int | None = None
         if SUPPORTED:
             self._libc = ctypes.CDLL(None, use_errno=True)
-            made = self._libc.timerfd_create(time.CLOCK_REALTIME, os.O_NONBLOCK | os.O_CLOEXEC)
+            made = self._libc.timerfd_create(time.CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
             if made >= 0:
                 self._file, self._watcher = made, get_hub().loop.io(made, 1)
 
@@ -43,8 +42,8 @@ class Alarm:
         if self._file is None or left_ns <= 0:
             gevent.sleep(max(0, left_ns) / 1e9)
             return
-        times = _Times(0, 0, *divmod(due_ns, 1_000_000_000))
-        if self._libc.timerfd_settime(self._file, _ABSOLUTE, times, None):
+        times = _Times(0, 0, *divmod(left_ns, 1_000_000_000))
+        if self._libc.timerfd_settime(self._file, 0, times, None):
             gevent.sleep(left_ns / 1e9)
             return
         get_hub().wait(self._watcher)
