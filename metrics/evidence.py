@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from metrics.clock import Window
 from metrics.histogram import bucket, decode, middle_ms
 
 STEP_MS = 1.0
@@ -19,6 +20,7 @@ class Evidence:
     """Counts of rows, but for `*_ms` (histograms in the buckets of `metrics.histogram`, or sums) and `*_tokens`."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
+    window: Window = field(default_factory=Window)
     ttft_ms: Counter[int] = field(default_factory=Counter)
     tpot_ms: Counter[int] = field(default_factory=Counter)
     e2e_ms: Counter[int] = field(default_factory=Counter)
@@ -89,6 +91,7 @@ class Evidence:
             return
         outcome = row["outcome"]
         self.outcomes[outcome] += 1
+        self.window.add(row)
         for name in ("reads", "late_reads", "clock_stamps"):
             setattr(self, name, getattr(self, name) + int(row[name] or 0))
         if not row["max_tokens"] and not row["batch_size"]:

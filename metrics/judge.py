@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from metrics.clock import Tracks, Window, tracks
 from metrics.histogram import bucket, decode, middle_ms
 from metrics.sequential import surely_above
 from metrics.slo import CHECKS, Slo
@@ -54,15 +55,16 @@ class Judge:
     """Takes rows, as text by column, and says of each SLO how it stands.
 
     A failed request counts as the worst value there is. One that the end of the run cut counts with what it had seen
-    by then, and where that is nothing, not at all. The warm-up does not count.
+    by then, and where that is nothing, not at all. The warm-up does not count. `clocks` are those of the workers, where
+    they differ from the master's.
     """
 
     def __init__(self, slos: Sequence[Slo]) -> None:
         self.slos = tuple(slos)
         self._counts = [_Count() for _ in slos]
         self._values: list[dict[int, int]] = [{} for _ in slos]
-        self._first_ns: int | None = None
-        self._last_ns = 0
+        self._window = Window()
+        self.clocks: Tracks = {}
         self._good = self._requests = 0
         self._bounds = [slo for slo in slos if slo.aggregate in ("percentile", "max", "min") or slo.subject in CHECKS]
 
@@ -71,10 +73,7 @@ class Judge:
         if row["phase"] == "warm-up" or not row["outcome"]:
             return
         self._requests += 1
-        if row["sent_unix_ns"] not in ("", None):
-            sent_ns = int(row["sent_unix_ns"])
-            self._first_ns = sent_ns if self._first_ns is None else min(self._first_ns, sent_ns)
-        self._last_ns = max(self._last_ns, int(row["ended_unix_ns"] or 0))
+        self._window.add(row)
         for slo, count, values in zip(self.slos, self._counts, self._values, strict=True):
             if slo.aggregate == "share":
                 applies, hit = _share(slo, row)
@@ -87,7 +86,7 @@ class Judge:
     @property
     def window_s(self) -> float:
         """First sent to last ended."""
-        return (self._last_ns - self._first_ns) / 1e9 if self._first_ns is not None else 0.0
+        return self._window.length_s(self.clocks)
 
     def judged(self) -> list[Judged]:
         """Each SLO as it stands now."""
@@ -133,10 +132,11 @@ def needed(percent: float) -> int:
     return math.ceil(math.log(1 - CONFIDENCE) / math.log(q))
 
 
-def judge_file(path: Path, slos: Sequence[Slo]) -> list[Judged]:
-    """Judge a requests.csv. Raises OSError, and KeyError where it is none of ours."""
+def judge_file(path: Path, slos: Sequence[Slo], workers: Iterable[Mapping[str, Any]] = ()) -> list[Judged]:
+    """Judge a requests.csv of run.json's workers. Raises OSError, and KeyError where it is none of ours."""
     csv.field_size_limit(sys.maxsize)
     judge = Judge(slos)
+    judge.clocks = tracks(workers)
     with path.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
             judge.add(row)

@@ -10,6 +10,7 @@ from typing import Any
 import gevent
 from locust.stats import CSV_STATS_INTERVAL_SEC, PERCENTILES_TO_REPORT, StatsCSVFileWriter
 
+from metrics.clock import tracks
 from metrics.evidence import gather
 from metrics.folder import RunFolder
 from metrics.judge import Judge, as_json
@@ -64,6 +65,7 @@ class Recorder:
         stamped = {"clock_source": ", ".join(sorted({str(w["clock_source"]) for w in workers}))} if workers else {}
         run = {**self._circumstances, **ended, **stamped, "workers": workers}
         if self._judge.slos:
+            self._judge.clocks = tracks(workers)
             judged = self._judge.judged()
             run["slos"] = as_json(judged)
             (self.folder.path / "slo-junit.xml").write_text(junit(self.folder.path.name, judged), encoding="utf-8")

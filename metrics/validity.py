@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from metrics.clock import tracks
 from metrics.evidence import Evidence, with_the_cut
 from metrics.histogram import percentile_ms
 
@@ -77,6 +78,15 @@ def _lag_limit_ms(f: Facts) -> Figure:
     return LAG_OF_GAP * f.gap_p50_ms if merged and f.gap_p50_ms else None
 
 
+def _clocks_apart_ms(f: Facts) -> Figure:
+    return max((abs(worker["clock_ahead_ms"]) for worker in f.workers if worker.get("clock_ahead_ms")), default=None)
+
+
+def _clock_limit_ms(f: Facts) -> Figure:
+    """What moves the run's window, from one worker's first request to another's last, by 5 %: half of it at each end."""
+    return ERROR_SHARE / 2 * 1e3 * f.rows.window.length_s(tracks(f.workers)) or None
+
+
 def _percent(part: float, whole: float) -> Figure:
     return 100 * part / whole if whole else None
 
@@ -114,6 +124,10 @@ RULES: tuple[Rule, ...] = (
     Rule("lateness", "ms", lambda f: percentile_ms(f.rows.late_ms, 99), None, lambda f: _allowed_ms(*_medians_ms(f)), "requests left up to {figure} ms (p99) after they were due", "use more workers (--processes), or a lower rate"),
     Rule("worker CPU", "% of a core", lambda f: f.worst("cpu_percent_mean"), 70, 90, "the busiest worker used {figure} % of a core all through the run: the throughput may be its limit, not the server's", "use more workers (--processes)"),
     Rule("clock steps", "% of the requests", lambda f: _percent(f.rows.stepped, f.rows.answers), 0, 1, "during {figure} % of the requests the wall clock was set by more than 1 ms: their times are off by that", "let the clock be slewed, not set, while a test runs"),
+    Rule("clocks unknown", "workers", lambda f: sum(w.get("clock_ahead_ms", 0) is None for w in f.workers), None, 0, "the clocks of {figure} workers could not be compared with the master's: times of different workers do not fit together", "see whether messages from them to the master get lost"),
+    Rule("clock uncertainty", "ms", lambda f: f.worst("clock_uncertainty_ms"), ERROR_MS, _clock_limit_ms, "workers' clocks are known to {figure} ms only: times of different workers fit together no better", "use a faster way from the workers to the master"),
+    Rule("clocks moved", "ms", lambda f: f.worst("clock_moved_ms"), ERROR_MS, _clock_limit_ms, "a worker's clock moved by {figure} ms against the master's during the run; the report follows it, but where it was set at once, requests of that half second may be misplaced", "let the clocks be slewed (chrony, ntpd), not set, while a test runs"),
+    Rule("clocks apart", "ms", _clocks_apart_ms, 50, None, "workers' clocks are up to {figure} ms off the master's; the report has all times on the master's, requests.csv as each worker's clock showed them", "nothing, or let chrony or ntpd keep them together"),
     Rule("censored tail", "% of p50", lambda f: _cut_shift(f, 50), None, 100 * ERROR_SHARE, "requests that the end of the run cut would move the median E2E by {figure} %: long ones are cut more often", "run longer, or let them end with --stop-timeout"),
     Rule("censored p95", "% of p95", lambda f: _cut_shift(f, 95), 100 * ERROR_SHARE, None, "requests that the end of the run cut may move the p95 of E2E by {figure} %", "run longer, or let them end with --stop-timeout"),
     Rule("cut tokens", "% of the chunks", lambda f: _percent(f.rows.cut_chunks, f.rows.chunks + f.rows.cut_chunks), 1, 20, "{figure} % of the output came in requests that the end of the run cut, whose tokens nobody counted: tokens/s are too low by about that", "run longer, or let them end with --stop-timeout"),

@@ -13,6 +13,7 @@ from reports import console, dialect_report, locust_csv_report
 from reports.dialects import DIALECTS
 from reports.errors import ReportError
 from reports.glossary import glossary
+from reports.load import workers
 from reports.write import report, write
 
 
@@ -55,7 +56,7 @@ def _gate(folder: Path, texts: Sequence[str]) -> tuple[str, int]:
     """The SLOs of a finished run: a line each, and a JUnit file in its folder."""
     slos = [parse(text) for text in texts]
     try:
-        judged = judge_file(folder / "requests.csv", slos)
+        judged = judge_file(folder / "requests.csv", slos, workers(folder))
     except (OSError, KeyError) as error:
         raise ReportError(f"{folder}: no requests.csv of ours in it ({error}); name a run folder") from error
     write(folder / "slo-junit.xml", junit(folder.resolve().name, judged))

@@ -8,6 +8,8 @@ from metrics.catalogue import METRICS
 from reports.document import Cell, Code, Line, Section, Table
 from reports.numbers import number
 
+_COLUMNS = ("worker", "host", "CPUs", "requests", "CPU max, % of a core", "loop lag p99, ms", "loop lag max, ms")
+
 
 def sections(summary: Mapping[str, Any]) -> tuple[Section, ...]:
     """Workers, options, software, and the glossary of METRICS."""
@@ -24,17 +26,19 @@ def _workers(found: Mapping[str, Any]) -> Section:
         took = warmup.get("e2e_ms")
         took_ms = f", {number(took)} ms" if isinstance(took, (int, float)) else ""
         lines.append((f"The warm-up request, which is in no figure, ended as {warmup.get('outcome')}{took_ms}.",))
-    rows: list[tuple[Cell, ...]] = []
-    for worker in found["workers"]:
-        names = ("cpu_percent_max", "loop_lag_ms_p99", "loop_lag_ms_max")
-        rows.append(
-            (
-                *(Code(_text(worker.get(name))) for name in ("worker", "host", "cpus", "requests")),
-                *(number(_figure(worker.get(name))) for name in names),
-            )
+    names, columns = ["cpu_percent_max", "loop_lag_ms_p99", "loop_lag_ms_max"], list(_COLUMNS)
+    if any("clock_ahead_ms" in worker for worker in found["workers"]):
+        lines.append(("Times of requests are by the master's clock; a worker's clock was ahead of it, give or take:",))
+        names += ["clock_ahead_ms", "clock_uncertainty_ms", "clock_moved_ms"]
+        columns += ["clock ahead, ms", "give or take, ms", "moved in the run, ms"]
+    rows: list[tuple[Cell, ...]] = [
+        (
+            *(Code(_text(worker.get(name))) for name in ("worker", "host", "cpus", "requests")),
+            *(number(_figure(worker.get(name))) for name in names),
         )
-    columns = ("worker", "host", "CPUs", "requests", "CPU max, % of a core", "loop lag p99, ms", "loop lag max, ms")
-    tables = (Table(columns, tuple(rows), names=2),) if rows else ()
+        for worker in found["workers"]
+    ]
+    tables = (Table(tuple(columns), tuple(rows), names=2),) if rows else ()
     return Section("workers", "Workers and clocks", lines=tuple(lines), tables=tables, folded=True)
 
 

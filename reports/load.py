@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from metrics.catalogue import METRICS
+from metrics.clock import ahead_ns, tracks
 from metrics.rows import IDENTITY, JUDGED
 from reports.errors import ReportError
 from reports.memory import Look, looks
@@ -49,8 +50,8 @@ class Run:
     but for the beginning of the answer where it was kept.
 
     Columns are those of `metrics.rows`: `*_unix_ns` and counts are nullable Int64 (never float: a double cannot hold
-    a wall-clock nanosecond), durations and rates float64 with NaN where absent. `notices` says what was
-    odd, `looks` what the server had in memory.
+    a wall-clock nanosecond), by the master's clock; durations and rates float64 with NaN where absent. `notices` says
+    what was odd, `looks` what the server had in memory.
     """
 
     folder: Path
@@ -66,7 +67,28 @@ def load(folder: Path) -> Run:
         raise ReportError(f"{folder}: no such folder; give the folder of a run, as in runs/20261123T111733Z-demo")
     info, notices = _read_info(folder / "run.json")
     frame, more = _read_requests(folder / "requests.csv")
+    _onto_one_clock(frame, _workers(info))
     return Run(folder, info, frame, (*notices, *more), looks(folder / "server.csv"))
+
+
+def workers(folder: Path) -> list[dict[str, Any]]:
+    """The workers of run.json, none where there is none. Raises ReportError if it cannot be read."""
+    return _workers(_read_info(folder / "run.json")[0])
+
+
+def _workers(info: dict[str, Any]) -> list[dict[str, Any]]:
+    found = info.get("workers")
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
+def _onto_one_clock(frame: Any, workers: list[dict[str, Any]]) -> None:
+    """Times of workers whose clocks are not the master's become the master's; requests.csv keeps the workers' own."""
+    for worker, track in tracks(workers).items():
+        own = frame["worker"] == worker
+        for name in ("scheduled_unix_ns", "sent_unix_ns", "ended_unix_ns"):
+            known = frame[name].notna() & own
+            moments = frame.loc[known, name].astype("int64").tolist()
+            frame.loc[known, name] = [ns - ahead_ns(track, ns) for ns in moments]
 
 
 def _read_info(path: Path) -> tuple[dict[str, Any], list[str]]:

@@ -28,6 +28,7 @@ ALLOWED = {
         "plotly",
         "metrics.catalogue",
         "metrics.checks",
+        "metrics.clock",
         "metrics.rows",
         "metrics.histogram",
         *SLOS,

@@ -9,7 +9,6 @@ from gevent.event import AsyncResult
 
 from payloads.chance import fraction
 from payloads.prompt import Prompt
-from users.alarm import Alarm
 
 # A share takes effect this long after the master has told of it; whose an arrival is, is decided a little later than
 # that before it is due: then all workers have heard of it.
@@ -17,7 +16,7 @@ NOTICE_NS, DECIDE_NS = 600_000_000, 400_000_000
 
 
 class Due(NamedTuple):
-    """One arrival: its number in the run, when it is due (wall-clock ns), and what is asked, where a trace says it."""
+    """One arrival: its number in the run, when it is due by this process's clock, and what a trace says is asked."""
 
     number: int
     ns: int
@@ -28,7 +27,8 @@ class Dispatcher:
     """Walks through all arrivals of the run, as every worker does, and takes those that fall to this process.
 
     A user without work waits in `wait`. An arrival that finds no user free is told to `drop` and never sent late: a
-    request that waited here would show the server a load that nobody asked for.
+    request that waited here would show the server a load that nobody asked for. `ahead_ns` says how far this process's
+    clock is ahead of the master's, by which the arrivals are told.
     """
 
     def __init__(
@@ -37,8 +37,9 @@ class Dispatcher:
         seed: int,
         classes: Sequence[Any],
         drop: Callable[[Any, int], None],
+        ahead_ns: Callable[[], int] = lambda: 0,
     ) -> None:
-        self._arrivals, self._seed, self._drop = arrivals, seed, drop
+        self._arrivals, self._seed, self._drop, self._ahead_ns = arrivals, seed, drop, ahead_ns
         self._classes = [c for c in classes if c.weight > 0]
         self._here: set[Any] = set()  # classes that have a user in this process
         self._free: dict[Any, list[AsyncResult]] = {c: [] for c in classes}
@@ -46,7 +47,7 @@ class Dispatcher:
         self._greenlet: gevent.Greenlet | None = None
 
     def share(self, started_ns: int, from_ns: int, index: int, of: int) -> None:
-        """From then on every `of`-th arrival is this process's, beginning with number `index`; wall-clock ns."""
+        """From then on every `of`-th arrival is this process's, beginning with `index`; ns by the master's clock."""
         self._shares.append((from_ns, index, of))
         if self._greenlet is None:
             self._greenlet = gevent.spawn(self._walk, started_ns)
@@ -70,20 +71,17 @@ class Dispatcher:
                 free.remove(due)
 
     def _walk(self, started_ns: int) -> None:
-        alarm = Alarm()
-        try:
-            for number, (at_s, prompt) in enumerate(self._arrivals):
-                due_ns = started_ns + round(at_s * 1e9)
-                if due_ns - time.time_ns() > DECIDE_NS:
-                    alarm.sleep_until(due_ns - DECIDE_NS * 3 // 4)
-                if self._mine(number, due_ns):
-                    alarm.sleep_until(due_ns)
-                    self._hand(Due(number, due_ns, prompt))
-        finally:
-            alarm.close()
+        for number, (at_s, prompt) in enumerate(self._arrivals):
+            told_ns = started_ns + round(at_s * 1e9)
+            if told_ns + self._ahead_ns() - time.time_ns() > DECIDE_NS:
+                _sleep_until(told_ns + self._ahead_ns() - DECIDE_NS * 3 // 4)
+            if self._mine(number, told_ns):
+                due_ns = told_ns + self._ahead_ns()
+                _sleep_until(due_ns)
+                self._hand(Due(number, due_ns, prompt))
 
-    def _mine(self, number: int, due_ns: int) -> bool:
-        held = [share for share in self._shares if share[0] <= due_ns] or self._shares[:1]
+    def _mine(self, number: int, told_ns: int) -> bool:
+        held = [share for share in self._shares if share[0] <= told_ns] or self._shares[:1]
         _, index, of = held[-1]
         return number % of == index
 
@@ -99,3 +97,8 @@ class Dispatcher:
             free.pop().set(due)
         else:
             self._drop(chosen, due.ns)
+
+
+def _sleep_until(due_ns: int) -> None:
+    # Also for no time at all: where more is due than can be handed out, the others, and the run's end, get their turn.
+    gevent.sleep(max(0, due_ns - time.time_ns()) / 1e9)

@@ -16,6 +16,7 @@ from payloads import trace
 from payloads.prompt import Prompt
 from users.arrivals import ArrivalsError, parse
 from users.base import LLMUser, Work
+from users.clocks import Clocks
 from users.dispatcher import NOTICE_NS, Dispatcher
 from users.errors import UsageError
 
@@ -114,8 +115,8 @@ def check_classes(options: Any, classes: Sequence[Any]) -> None:
 class OpenLoop:
     """One process's part in it, from Locust's events; `Swarm` must have heard of them first."""
 
-    def __init__(self, environment: Any) -> None:
-        self._environment = environment
+    def __init__(self, environment: Any, clocks: Clocks) -> None:
+        self._environment, self._clocks = environment, clocks
         self._is_worker = isinstance(environment.runner, WorkerRunner)
         self._is_master = isinstance(environment.runner, MasterRunner)
         self._dispatcher: Dispatcher | None = None
@@ -138,7 +139,9 @@ class OpenLoop:
         if self._offer and not self._is_master:
             work: Work = self._environment.tokenswarm
             classes = [c for c in self._environment.user_classes if issubclass(c, LLMUser)]
-            self._dispatcher = work.dispatcher = Dispatcher(self._offer.arrivals, options.seed, classes, self._drop)
+            self._dispatcher = work.dispatcher = Dispatcher(
+                self._offer.arrivals, options.seed, classes, self._drop, lambda: self._clocks.ahead_ns
+            )
 
     def _on_spawning_complete(self, **_: Any) -> None:
         if not self._offer or self._sharing or self._is_worker:

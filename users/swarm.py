@@ -14,6 +14,7 @@ from metrics.recorder import Recorder
 from metrics.rows import Cell
 from users import stamps
 from users.base import Work
+from users.clocks import Clocks
 from users.ending import FINISH, Ending
 from users.errors import UsageError
 from users.exchange import plain_socket
@@ -43,6 +44,7 @@ class Swarm:
         self.findings: list[dict[str, Any]] = []
         self.verdicts: dict[str, str] = {}  # of the runs of this process, by their folder's name
         self.publisher = Publisher(environment, self.snapshot)
+        self.clocks = Clocks(environment)
         self._classes = tuple(environment.user_classes)
         self._own_key = self.options.api_key or os.environ.get("OPENAI_API_KEY", "")
         self._own_target = self.options.host
@@ -62,6 +64,7 @@ class Swarm:
         events.test_stopping.add_listener(self.on_test_stopping)
         events.test_stop.add_listener(self._end.on_test_stop)
         events.quitting.add_listener(self._end.on_quitting)
+        self.clocks.listen()
         if not self.is_master:
             spare_the_loop()
         if self.is_worker:
@@ -186,7 +189,7 @@ class Swarm:
     def snapshot(self) -> dict[str, Any]:
         """What is known of this process: its number as a worker, its clock, its health."""
         index = max(0, self.environment.runner.worker_index)
-        seen = self.health.snapshot() if self.health else {}
+        seen = self.clocks.told() | (self.health.snapshot() if self.health else {})
         return {"worker": index, "clock_source": "kernel" if self._kernel_stamps else "clock", **seen}
 
 
