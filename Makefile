@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 ENGINE ?= simulator
 HOST ?=
 
-.PHONY: setup demo ui test test-real check lock bench bench-quick bench-rosetta bench-checks bench-probe
+.PHONY: setup demo ui test test-real check lock bench bench-quick bench-rosetta bench-checks bench-probe bench-arrivals
 
 setup: .venv/ready
 
@@ -62,6 +62,10 @@ bench-probe: .venv/ready
 # What the checks of an answer cost, beside reading it: a minute, no server.
 bench-checks: .venv/ready
 	$(PYTHON) -m bench.checks
+
+# An open loop's arrivals against theory, and how late they are sent, into docs/open-loop.md: 3 minutes on the simulator.
+bench-arrivals: .venv/ready
+	$(PYTHON) -m bench.arrivals
 
 lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml -o requirements.lock

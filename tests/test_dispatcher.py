@@ -1,10 +1,13 @@
 """Handing arrivals to users: who gets them, and what is dropped."""
 
+import os
 import time
 from typing import Any
 
 import gevent
+import pytest
 
+from users.alarm import Alarm
 from users.dispatcher import Dispatcher
 
 
@@ -23,8 +26,7 @@ def test_a_class_without_a_user_in_this_process_gets_no_arrivals() -> None:
     dispatcher = Dispatcher(due, 0, [First, Second], lambda user_class, _: dropped.append(user_class))
 
     def user() -> None:
-        while len(handed) < 20:
-            handed.append(dispatcher.wait(First()).number)
+        handed.append(dispatcher.wait(First()).number)
 
     clients = [gevent.spawn(user) for _ in range(20)]
     gevent.sleep(0)
@@ -32,3 +34,38 @@ def test_a_class_without_a_user_in_this_process_gets_no_arrivals() -> None:
     dispatcher.share(now, now, 0, 1)
     gevent.joinall(clients, timeout=5, count=20)
     assert (sorted(handed), dropped) == (list(range(20)), [])
+
+
+def open_files() -> set[str]:
+    return set(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else set()
+
+
+def test_an_alarm_wakes_at_its_time_never_before_and_many_times() -> None:
+    alarm = Alarm()
+    for _ in range(20):
+        due_ns = time.time_ns() + 500_000
+        alarm.sleep_until(due_ns)
+        assert time.time_ns() >= due_ns
+    turns: list[int] = []
+    gevent.spawn(turns.append, 1)
+    alarm.sleep_until(time.time_ns() - 1)
+    assert turns == [1]  # what is over lets the others have their turn
+    sleeping = gevent.spawn(alarm.sleep_until, time.time_ns() + 10**12)
+    gevent.sleep(0)
+    sleeping.kill()
+    due_ns = time.time_ns() + 1_000_000
+    alarm.sleep_until(due_ns)  # and not at once, nor in a quarter of an hour
+    assert time.time_ns() >= due_ns
+    open_before = open_files()
+    alarm.close()
+    gevent.sleep(0.001)  # gevent closes a file that was watched in the loop's next turn
+    assert len(open_files()) == max(0, len(open_before) - 1)
+
+
+def test_without_a_timer_of_the_kernels_the_loops_own_has_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("users.alarm.SUPPORTED", False)
+    alarm = Alarm()
+    due_ns = time.time_ns() + 1_000_000
+    alarm.sleep_until(due_ns)
+    assert time.time_ns() >= due_ns - 1_000_000
+    alarm.close()

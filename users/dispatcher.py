@@ -9,6 +9,7 @@ from gevent.event import AsyncResult
 
 from payloads.chance import fraction
 from payloads.prompt import Prompt
+from users.alarm import Alarm
 
 # A share takes effect this long after the master has told of it; whose an arrival is, is decided a little later than
 # that before it is due: then all workers have heard of it.
@@ -71,14 +72,18 @@ class Dispatcher:
                 free.remove(due)
 
     def _walk(self, started_ns: int) -> None:
-        for number, (at_s, prompt) in enumerate(self._arrivals):
-            told_ns = started_ns + round(at_s * 1e9)
-            if told_ns + self._ahead_ns() - time.time_ns() > DECIDE_NS:
-                _sleep_until(told_ns + self._ahead_ns() - DECIDE_NS * 3 // 4)
-            if self._mine(number, told_ns):
-                due_ns = told_ns + self._ahead_ns()
-                _sleep_until(due_ns)
-                self._hand(Due(number, due_ns, prompt))
+        alarm = Alarm()
+        try:
+            for number, (at_s, prompt) in enumerate(self._arrivals):
+                told_ns = started_ns + round(at_s * 1e9)
+                if told_ns + self._ahead_ns() - time.time_ns() > DECIDE_NS:
+                    alarm.sleep_until(told_ns + self._ahead_ns() - DECIDE_NS * 3 // 4)
+                if self._mine(number, told_ns):
+                    due_ns = told_ns + self._ahead_ns()
+                    alarm.sleep_until(due_ns)
+                    self._hand(Due(number, due_ns, prompt))
+        finally:
+            alarm.close()
 
     def _mine(self, number: int, told_ns: int) -> bool:
         held = [share for share in self._shares if share[0] <= told_ns] or self._shares[:1]
@@ -97,8 +102,3 @@ class Dispatcher:
             free.pop().set(due)
         else:
             self._drop(chosen, due.ns)
-
-
-def _sleep_until(due_ns: int) -> None:
-    # Also for no time at all: where more is due than can be handed out, the others, and the run's end, get their turn.
-    gevent.sleep(max(0, due_ns - time.time_ns()) / 1e9)

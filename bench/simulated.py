@@ -1,0 +1,85 @@
+"""One run of Locust on the simulator, as a user has it, and its rows; and where in docs/ its figures go."""
+
+import csv
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.measure import clean_environment, free_port
+from bench.truth import ROOT
+
+LISTENS = "simulator: listening on "
+PAGE = ROOT / "docs" / "open-loop.md"
+Row = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A simulator that runs."""
+
+    url: str
+    process: "subprocess.Popen[str]"
+
+    def stats(self) -> dict[str, Any]:
+        """What it says of itself: tokens, of the prompts those that it had cached."""
+        with urllib.request.urlopen(f"{self.url}/sim/stats", timeout=10) as answer:
+            told: dict[str, Any] = json.load(answer)
+            return told
+
+
+@contextmanager
+def serving(*options: str) -> Iterator[Server]:
+    """A simulator."""
+    command = [sys.executable, "-m", "simulator", "--port", "0", *options]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield Server(process.stdout.readline().removeprefix(LISTENS).strip(), process)
+        finally:
+            process.terminate()
+            process.communicate()
+
+
+def start(url: str, runs: Path, *options: str, workers: int = 1) -> "subprocess.Popen[str]":
+    """Locust, just begun, with OllamaChatUser."""
+    command = [sys.executable, "-m", "locust", "--host", url, "--model", "sim", "--headless", "--only-summary"]
+    command += ["--loglevel", "ERROR", "--no-report", "--run-dir", str(runs), "OllamaChatUser", *options]
+    if workers > 1:
+        port = str(free_port())
+        command += ["--processes", str(workers), "--master-bind-host", "127.0.0.1"]
+        command += ["--master-bind-port", port, "--master-port", port]
+    env = clean_environment()
+    return subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+
+
+def rows(process: "subprocess.Popen[str]", runs: Path) -> list[Row]:
+    """Those of the run, when it has ended. SystemExit if it went wrong."""
+    _, said = process.communicate()
+    found = sorted(runs.glob("*/requests.csv"))
+    if not found or process.returncode not in (0, 1):
+        sys.exit(f"bench: locust ended with {process.returncode}: {said[-2000:]}")
+    with found[-1].open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def run(url: str, *options: str, workers: int = 1) -> list[Row]:
+    """One run from start to end."""
+    with tempfile.TemporaryDirectory() as name:
+        return rows(start(url, Path(name), *options, workers=workers), Path(name))
+
+
+def publish(name: str, text: str) -> None:
+    """Print a result, and put it where the page about the open loop has its place."""
+    print(text)
+    page = PAGE.read_text(encoding="utf-8")
+    begin, end = f"<!-- {name}:", f"<!-- /{name} -->"
+    pattern = re.compile(rf"({re.escape(begin)}[^\n]*-->\n).*?({re.escape(end)})", re.DOTALL)
+    PAGE.write_text(pattern.sub(lambda m: f"{m[1]}\n{text}\n\n{m[2]}", page), encoding="utf-8")
