@@ -14,6 +14,7 @@ from locust.runners import WorkerRunner
 from users import options, stages, webui
 from users.coldstart import OllamaColdStartUser, OllamaSwapUser
 from users.errors import UsageError
+from users.exporter import Exporter
 from users.lifecycle import OllamaLifecycleUser
 from users.ollama import OllamaChatUser, OllamaEmbedUser, OllamaGenerateUser
 from users.open_loop import OpenLoop
@@ -47,9 +48,12 @@ def on_init(environment: Any, web_ui: Any = None, **_: Any) -> None:
     if isinstance(environment.runner, WorkerRunner):
         stages.follow(environment)
         return
-    if web_ui:
-        webui.attach(web_ui, swarm)
+    exporter = Exporter(swarm)
     try:
+        if web_ui:
+            webui.attach(web_ui, swarm, exporter)
+        if environment.parsed_options.metrics_port:
+            exporter.serve(environment.parsed_options.metrics_port)
         stages.follow(environment)
         if not web_ui or environment.parsed_options.autostart:
             swarm.prepare()  # else the form may still change everything; it is checked when it is sent

@@ -72,7 +72,7 @@ def test_the_key_goes_only_where_it_was_meant_for(tmp_path: Path) -> None:
     with (
         running("--api-key", KEY) as simulator,
         serving(stranger) as port,
-        web(simulator, tmp_path / "runs", "--api-key", KEY, "--web-login", OPENAI_API_KEY=KEY) as url,
+        web(simulator, tmp_path / "runs", "--api-key", KEY, OPENAI_API_KEY=KEY, TOKENSWARM_WEB_PASSWORD="pw") as url,
     ):
         # Without a login nothing happens at all, with or without our checks.
         there = {"host": f"http://127.0.0.1:{port}"}

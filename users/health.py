@@ -51,6 +51,7 @@ class Health:
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "cpus": os.cpu_count() or 0,
+            "in_flight": self.in_flight,
             "cpu_percent_mean": round(100 * cpu_s / wall_s, 1) if wall_s else 0.0,
             "cpu_percent_max": round(self._cpu_max, 1),
             "loop_lag_ms_p50": round(lags[len(lags) // 2], 3) if lags else 0.0,

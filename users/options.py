@@ -13,6 +13,7 @@ from payloads.distribution import parse
 from payloads.expect import from_option
 from payloads.lengths import MOST as MOST_TOKENS
 from payloads.recipe import LANGUAGES
+from users import secret
 
 THINK = ("true", "false", "low", "medium", "high", "max")
 
@@ -96,6 +97,14 @@ def amount(most: int) -> Callable[[str], str]:
 
 
 tokens_amount, batch_amount = amount(MOST_TOKENS), amount(MOST_TEXTS)
+def listening(text: str) -> str:
+    """Where to listen: a port, on the loopback interface unless a host stands before it."""
+    port = text.rpartition(":")[2]
+    if text and not (port.isdecimal() and 0 < int(port) < 65536):
+        raise ArgumentTypeError(f"{text!r} is no port; give 9464, or HOST:9464")
+    return text
+
+
 def _one_of(choices: Sequence[str]) -> Callable[[str], str]:
     def check(text: str) -> str:
         if text not in choices:
@@ -154,6 +163,7 @@ def add(parser: Any, **_: Any) -> None:
     option("--no-report", env_var="TOKENSWARM_NO_REPORT", action="store_true", default=False, help="Write no report at the end (python -m reports FOLDER does it later)")
     option("--keep-text", env_var="TOKENSWARM_KEEP_TEXT", action="store_true", default=False, help="Keep prompts and answers in requests.csv")
     option("--api-key", env_var="TOKENSWARM_API_KEY", default="", is_secret=True, help="Key for the Authorization header; better left to OPENAI_API_KEY")
+    option("--api-key-file", env_var="TOKENSWARM_API_KEY_FILE", type=secret.file, default="", include_in_web_ui=False, help="File that holds the key for the Authorization header")
     option("--header", env_var="TOKENSWARM_HEADER", action="append", default=[], include_in_web_ui=False, help='Further header, "Name: value"; may be given several times')
     option("--request-timeout", env_var="TOKENSWARM_REQUEST_TIMEOUT", type=seconds, default=300.0, help="Longest time from sending a request to the end of its answer, s")
     option("--first-byte-timeout", env_var="TOKENSWARM_FIRST_BYTE_TIMEOUT", type=seconds, default=300.0, help="Longest time from sending a request to the first byte of its answer, s")
@@ -172,5 +182,8 @@ def add(parser: Any, **_: Any) -> None:
     option("--new-connection", env_var="TOKENSWARM_NEW_CONNECTION", action="store_true", default=False, help="Open a new connection for every request")
     option("--insecure", env_var="TOKENSWARM_INSECURE", action="store_true", default=False, include_in_web_ui=False, help="Accept any TLS certificate")
     option("--ca-cert", env_var="TOKENSWARM_CA_CERT", default="", include_in_web_ui=False, help="PEM file of the certificate authority to trust")
+    option("--web-user", env_var="TOKENSWARM_WEB_USER", default="tokenswarm", include_in_web_ui=False, help="User name of the web UI's login")
+    option("--web-password-file", env_var="TOKENSWARM_WEB_PASSWORD_FILE", type=secret.file, default="", include_in_web_ui=False, help="File that holds the password of the web UI's login (or TOKENSWARM_WEB_PASSWORD holds it); without any there is no login")
+    option("--metrics-port", env_var="TOKENSWARM_METRICS_PORT", type=listening, default="", include_in_web_ui=False, help="Show the run's figures to Prometheus on this port, at /metrics: 9464 (loopback only), 0.0.0.0:9464; the web UI has them at /metrics anyway")
     option("--run-id", default="", include_in_web_ui=False, help="Set by the master, so that all workers know the run they are in")
     option("--scale", default="", include_in_web_ui=False, help="Set by the master, so that all workers know how the server counts made-up text")

@@ -11,7 +11,7 @@ from typing import Any
 from locust.argument_parser import LocustArgumentParser
 
 from payloads.fitting import misfit
-from users import options
+from users import options, secret
 from users.errors import UsageError
 from users.preflight import Preflight
 from users.probing import MAX_BURST, MAX_PARALLEL, Limits, probe
@@ -19,7 +19,7 @@ from users.settings import settings
 
 # Those of a run's options that say where and whom to ask; the others keep their defaults.
 SHARED = {
-    *("--model", "--think", "--options", "--api-key", "--header", "--insecure", "--ca-cert"),
+    *("--model", "--think", "--options", "--api-key", "--api-key-file", "--header", "--insecure", "--ca-cert"),
     *("--request-timeout", "--first-byte-timeout", "--connect-timeout"),
 }
 
@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         into = _run_json(given.into) if given.into else None
         _allow_files(given.max_burst if given.intrusive else given.max_parallel)
-        given.api_key = given.api_key or os.environ.get("OPENAI_API_KEY", "")
+        given.api_key = secret.api_key(given)
         checked = settings(given)
         preflight = Preflight(checked, given.ca_cert, given.insecure)
         server = preflight.server()

@@ -12,7 +12,7 @@ from metrics.folder import new_path, run_name
 from metrics.publish import ACKNOWLEDGE, Publisher
 from metrics.recorder import Recorder
 from metrics.rows import Cell
-from users import stamps
+from users import secret, stamps
 from users.base import Work
 from users.clocks import Clocks
 from users.ending import FINISH, Ending
@@ -46,7 +46,7 @@ class Swarm:
         self.publisher = Publisher(environment, self.snapshot)
         self.clocks = Clocks(environment)
         self._classes = tuple(environment.user_classes)
-        self._own_key = self.options.api_key or os.environ.get("OPENAI_API_KEY", "")
+        self._own_key = secret.api_key(self.options)
         self._own_target = self.options.host
         self._chosen: dict[str, str] = {}
         self.ending = False

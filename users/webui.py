@@ -3,19 +3,27 @@
 from pathlib import Path
 from typing import Any
 
-from flask import abort, jsonify, request, send_from_directory
+from flask import Response, abort, jsonify, request, send_from_directory
 from locust.runners import STATE_RUNNING
 
+from users import login
 from users.errors import UsageError
+from users.exporter import CONTENT_TYPE, Exporter
+from users.secret import PASSWORD, web_password
 from users.swarm import Swarm
 
 TAB = "tokenswarm-runs"
 SERVED = ("report.html", "report.md", "summary.json", "run.json", "requests.csv")
 
 
-def attach(web_ui: Any, swarm: Swarm) -> None:
-    """Add our checks and routes to the UI's Flask app."""
+def attach(web_ui: Any, swarm: Swarm, exporter: Exporter) -> None:
+    """Add our checks and routes to the UI's Flask app. Raises UsageError where a login is wanted and none can be."""
     options = swarm.options
+    password = web_password(options)
+    if password:
+        login.attach(web_ui, _base(web_ui), options.web_user, password)
+    elif web_ui.web_login:
+        raise UsageError(f"--web-login needs a password: give --web-password-file, or set {PASSWORD}")
     original = web_ui.update_template_args
 
     def without_secrets() -> None:
@@ -28,7 +36,6 @@ def attach(web_ui: Any, swarm: Swarm) -> None:
 
     swarm_view = web_ui.app.view_functions["locust.swarm"]
 
-    @web_ui.auth_required_if_enabled
     def checked() -> Any:
         try:
             swarm.prepare_from_form(request.form)
@@ -41,11 +48,14 @@ def attach(web_ui: Any, swarm: Swarm) -> None:
     _add_tab(web_ui, swarm)
 
     @web_ui.app.route(f"{_base(web_ui)}/runs/<run>/<file>")
-    @web_ui.auth_required_if_enabled
     def run_file(run: str, file: str) -> Any:
         if file not in SERVED or "/" in run or run.startswith("."):
             abort(404)
         return send_from_directory(Path(options.run_dir).resolve() / run, file)
+
+    @web_ui.app.route(f"{_base(web_ui)}/metrics", endpoint=login.METRICS)
+    def metrics() -> Any:
+        return Response(exporter.text(), content_type=CONTENT_TYPE)
 
 
 def _add_tab(web_ui: Any, swarm: Swarm) -> None:

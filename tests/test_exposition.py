@@ -1,0 +1,107 @@
+"""What Prometheus is told: the sums of requests.csv exactly, every metric by itself, text that its own parser reads."""
+
+import csv
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from metrics import exposition
+from metrics.case import Judged
+from metrics.catalogue import METRICS, Metric
+from metrics.exposition import BOUNDS_NS, Totals, family
+from metrics.folder import RunFolder
+from metrics.histogram import bucket
+from metrics.record import Identity, Record
+from metrics.rows import row
+from wire.values import Usage
+
+WHO = Identity(0, 0, "OllamaChatUser", "/api/chat", 'a "strange"\\\nmodel', "p", 64)
+START_NS = 1_000_000_000
+
+
+def _record(sequence: int, outcome: str, e2e_ns: int, **values: Any) -> Record:
+    who = replace(WHO, sequence=sequence)
+    return Record(who, outcome, sent_ns=START_NS, ended_ns=START_NS + e2e_ns, **values)
+
+
+RECORDS = [
+    _record(0, "ok", 20_000_001, usage=Usage(output_tokens=7), gaps={0: 1, bucket(30_000_000): 2}),
+    _record(1, "ok", 20_000_000, usage=Usage(output_tokens=5), judged=Judged({"repetition": 1})),
+    _record(2, "ok", 700_000_000_000, judged=Judged({"repetition": 0})),
+    _record(3, "timeout", 1_000_000, error="a\nline"),
+]
+
+
+def samples(lines: Iterable[str]) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    """Every sample by its name and labels, as Prometheus' own parser reads it."""
+    text = "\n".join([*lines, ""])
+    found = [sample for group in text_string_to_metric_families(text) for sample in group.samples]
+    by_name = {(sample.name, tuple(sorted(sample.labels.items()))): sample.value for sample in found}
+    assert len(by_name) == len(found)  # a sample that comes twice, and Prometheus takes none of them
+    return by_name
+
+
+def of(found: Any, name: str, outcome: str = "ok", **labels: str) -> float:
+    labels |= {"endpoint": WHO.endpoint, "model": WHO.model, "outcome": outcome}
+    return found[f"tokenswarm_{name}", tuple(sorted(labels.items()))]
+
+
+def totals_of(path: Path) -> Totals:
+    totals = Totals(path / "requests.csv")
+    totals.read_on(lambda: None)
+    return totals
+
+
+def test_sums_are_exact_and_read_on_where_they_ended(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.append(map(row, RECORDS[:2]))
+    totals = totals_of(folder.path)
+    found = samples(totals.lines())
+    assert of(found, "requests_total") == 2
+    assert of(found, "output_tokens_total") == 12
+    assert of(found, "e2e_seconds_sum") == 0.040000001
+    assert of(found, "e2e_seconds_bucket", le="0.02") == 1  # 20.000001 ms lies above it
+    assert of(found, "e2e_seconds_bucket", le="0.05") == of(found, "e2e_seconds_count") == 2
+    assert of(found, "itl_seconds_count") == 3
+    assert of(found, "itl_seconds_bucket", le="0.001") == 1
+    assert abs(of(found, "itl_seconds_sum") - 0.06) < 0.0006
+    folder.append(map(row, RECORDS[2:]))
+    folder.close()
+    totals.read_on(lambda: None)
+    found = samples(totals.lines())
+    assert (of(found, "requests_total"), of(found, "requests_total", "timeout")) == (3, 1)
+    assert of(found, "e2e_seconds_bucket", le="500") == 2
+    assert of(found, "e2e_seconds_bucket", le="+Inf") == 3
+    assert of(found, "check_repetition_total", result="failed") == 1
+    assert of(found, "check_repetition_total", result="passed") == 1
+    assert found == samples(totals_of(folder.path).lines())
+
+
+def test_a_new_metric_reaches_it_by_itself(tmp_path: Path, monkeypatch: Any) -> None:
+    new = Metric("letters", "count", "letters of the model's name", lambda r: len(r.identity.model))
+    monkeypatch.setattr(exposition, "METRICS", (*METRICS, new))
+    path = tmp_path / "requests.csv"
+    with path.open("w", newline="") as file:
+        columns = [*exposition.LABELS, *(metric.name for metric in METRICS), "letters"]
+        writer = csv.DictWriter(file, columns, restval="")
+        writer.writeheader()
+        writer.writerow({"endpoint": WHO.endpoint, "model": WHO.model, "outcome": "ok", "letters": 5})
+    assert of(samples(totals_of(tmp_path).lines()), "letters_total") == 5
+
+
+def test_what_no_request_had_is_left_out_and_every_kind_has_its_type(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.append(map(row, RECORDS))
+    folder.close()
+    lines = list(totals_of(folder.path).lines())
+    assert not [line for line in lines if "load_seconds" in line]
+    assert {metric.kind for metric in METRICS} == set(exposition._TYPES)
+    assert list(family("nothing", "gauge", "no samples", [])) == []
+
+
+def test_the_buckets_reach_from_a_millisecond_to_minutes() -> None:
+    assert (BOUNDS_NS[0], BOUNDS_NS[-1]) == (1_000_000, 500_000_000_000)
+    assert list(BOUNDS_NS) == sorted(BOUNDS_NS)

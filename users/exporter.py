@@ -1,0 +1,66 @@
+"""What Prometheus scrapes of the process that has the run folder: the run's sums, its users, how its workers do."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gevent
+from gevent.lock import Semaphore
+from gevent.pywsgi import WSGIServer
+
+from metrics.exposition import Totals, family
+from users.errors import UsageError
+from users.swarm import Swarm
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Exporter:
+    """The figures of the newest run: they begin anew with each, as its run folder does."""
+
+    def __init__(self, swarm: Swarm) -> None:
+        self._swarm = swarm
+        self._totals: Totals | None = None
+        self._one_at_a_time = Semaphore()
+
+    def text(self) -> str:
+        """All that there is now, as Prometheus reads it."""
+        with self._one_at_a_time:
+            run = self._swarm.publisher.run_id
+            path = Path(self._swarm.options.run_dir) / run / "requests.csv"
+            if self._totals is None or self._totals.path != path:
+                self._totals = Totals(path)
+            if run and path.exists():
+                self._totals.read_on(lambda: gevent.sleep(0.001))
+            return "\n".join([*self._now(run), *self._totals.lines(), ""])
+
+    def _now(self, run: str) -> Iterator[str]:
+        swarm = self._swarm
+        yield from family("users", "gauge", "Users that run now", [("", {}, swarm.environment.runner.user_count)])
+        running = int(swarm.recorder is not None)
+        yield from family("run_info", "gauge", "1 while the run goes on, 0 afterwards", [("", {"run": run}, running)])
+        workers = swarm.publisher.workers or ({} if swarm.is_master else {"local": swarm.snapshot()})
+        figures: dict[str, dict[str, float]] = {}
+        for seen in workers.values():
+            for name, value in seen.items():
+                if isinstance(value, (int, float)) and name not in ("worker", "pid"):
+                    figures.setdefault(name, {})[str(seen["worker"])] = value
+        for name, by_worker in figures.items():
+            samples = [("", {"worker": worker}, value) for worker, value in by_worker.items()]
+            yield from family(f"worker_{name}", "gauge", f"{name} of a worker, as in run.json", samples)
+
+    def serve(self, address: str) -> None:
+        """Answer on a port of its own, /metrics only. Raises UsageError if it cannot be had."""
+        host, _, port = address.rpartition(":")
+
+        def answer(request: dict[str, Any], start: Any) -> list[bytes]:
+            if request["PATH_INFO"] != "/metrics":
+                start("404 Not Found", [])
+                return []
+            start("200 OK", [("Content-Type", CONTENT_TYPE)])
+            return [self.text().encode()]
+
+        try:
+            WSGIServer((host or "127.0.0.1", int(port)), answer, log=None).start()
+        except OSError as error:
+            raise UsageError(f"--metrics-port {address}: {error.strerror}; give another one") from None
