@@ -9,7 +9,7 @@ from typing import Any
 
 from locust import events
 from locust.event import EventHook
-from locust.runners import WorkerRunner
+from locust.runners import STATE_SPAWNING, WorkerRunner
 
 from users import options, stages, webui
 from users.coldstart import OllamaColdStartUser, OllamaSwapUser
@@ -47,6 +47,9 @@ def on_init(environment: Any, web_ui: Any = None, **_: Any) -> None:
     Sampler(environment, swarm).listen()
     if isinstance(environment.runner, WorkerRunner):
         stages.follow(environment)
+        if environment.runner.worker_state == STATE_SPAWNING:
+            # It joins a run that goes on: the order to spawn came with the master's welcome, before this event.
+            environment.events.test_start.fire(environment=environment)
         return
     exporter = Exporter(swarm)
     try:

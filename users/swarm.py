@@ -149,10 +149,12 @@ class Swarm:
             self.health = Health(checked.warmup_s)
             worker = max(0, self.environment.runner.worker_index)
             self.work = self.environment.tokenswarm = Work(checked, worker, self.health)
+            self.work.all_started = self.is_worker and self.options.all_started
             resume(self.environment)
 
     def on_spawning_complete(self, **_: Any) -> None:
         """All users run (on workers: the master says so): the ramp-up is over, but for a stage that is one."""
+        self.options.all_started = True  # a worker that joins later is told so by the order to spawn
         if self.work and not self.work.ramping:
             self.work.all_started = True
 
@@ -165,7 +167,7 @@ class Swarm:
     def _begin_folder(self) -> None:
         options = self.options
         path = new_path(options.run_dir, run_name(options.name, time.time()))
-        options.run_id = path.name
+        options.run_id, options.all_started = path.name, False
         kept = {name: getattr(options, name, None) for name in (*LOCUSTS, *sorted(OURS - SECRET))}
         prepared = self._prepared
         circumstances = {

@@ -1,0 +1,43 @@
+"""A worker that joins a run which goes on."""
+
+import subprocess
+import time
+from collections import Counter
+from pathlib import Path
+
+from locust_process import ROOT, command, environment, folder, free_port
+from simulator_process import running
+
+
+def test_a_worker_that_joins_a_run_takes_part_in_it_from_its_first_request(tmp_path: Path) -> None:
+    """Its order to spawn comes with the master's welcome, before Locust has told anybody that the process began."""
+    port, runs = str(free_port()), tmp_path / "runs"
+    load = ("--users", "4", "--spawn-rate", "4", "--run-time", "6s", "--max-tokens", "5", "--no-report")
+    as_master = ("--headless", "--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port, *load)
+    as_worker = ("--worker", "--master-host", "127.0.0.1", "--master-port", port)
+
+    with running("--load-ms", "0") as simulator:
+
+        def start(*options: str) -> "subprocess.Popen[bytes]":
+            words = command(simulator.url, runs, "--model", "sim", *options)
+            return subprocess.Popen(words, cwd=ROOT, env=environment(), stderr=subprocess.DEVNULL)
+
+        processes = [start(*as_master, "--expect-workers", "1"), start(*as_worker)]
+        try:
+            while not list(runs.glob("*/requests.csv")) and processes[0].poll() is None:
+                time.sleep(0.05)
+            time.sleep(1.5)
+            processes.append(start(*as_worker))
+            assert processes[0].wait(40) == 0
+            for worker in processes[1:]:
+                assert worker.wait(10) == 0
+        finally:
+            for process in processes:
+                process.kill()
+                process.wait()
+    phases = {
+        worker: Counter(row["phase"] for row in folder(runs).rows if row["worker"] == worker) for worker in ("0", "1")
+    }
+    assert phases["0"]["steady"] > 10
+    assert phases["1"]["steady"] > 10
+    assert phases["1"]["ramp-up"] == 0
