@@ -11,7 +11,7 @@ from locust import events
 from locust.event import EventHook
 from locust.runners import STATE_SPAWNING, WorkerRunner
 
-from users import options, stages, webui
+from users import options, stages, trust, webui
 from users.coldstart import OllamaColdStartUser, OllamaSwapUser
 from users.errors import UsageError
 from users.exporter import Exporter
@@ -36,6 +36,7 @@ __all__ = [
 
 events.generation = EventHook()
 events.init_command_line_parser.add_listener(options.add)
+events.init_command_line_parser.add_listener(trust.listen)
 
 
 @events.init.add_listener
@@ -53,6 +54,7 @@ def on_init(environment: Any, web_ui: Any = None, **_: Any) -> None:
         return
     exporter = Exporter(swarm)
     try:
+        trust.check(environment)
         if web_ui:
             webui.attach(web_ui, swarm, exporter)
         if environment.parsed_options.metrics_port:

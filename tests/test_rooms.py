@@ -23,7 +23,7 @@ ALLOWED = {
     "metrics publishing": {"locust", "gevent", "wire.values"},
     # flask_login: Locust's own way to a login of its web UI.
     "users": {"locust", "gevent", "requests", "httptools", "psutil", "flask", "flask_login"}
-    | {"wire", "payloads", "metrics"},
+    | {"zmq", "wire", "payloads", "metrics"},
     "reports": {
         "pandas",
         "numpy",

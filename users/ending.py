@@ -11,6 +11,7 @@ import gevent
 from locust.runners import STATE_MISSING
 
 from metrics.recorder import Recorder
+from users.sealed import strangers
 
 if TYPE_CHECKING:
     from users.swarm import Swarm
@@ -91,6 +92,7 @@ class Ending:
 
     def _close_on_master(self, recorder: Recorder) -> None:
         self._wait_for_workers()
+        self._swarm.findings += strangers()
         self._end_folder(recorder)
 
     def _wait_for_workers(self) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 PASSWORD = "TOKENSWARM_WEB_PASSWORD"
+TOKEN = "TOKENSWARM_WORKER_TOKEN"
 
 
 def file(text: str) -> str:
@@ -27,6 +28,11 @@ def api_key(options: Any, environment: Mapping[str, str] = os.environ) -> str:
 def web_password(options: Any, environment: Mapping[str, str] = os.environ) -> str:
     """The web UI's password: from its file, else from the environment; "" for none."""
     return _read(options.web_password_file) or environment.get(PASSWORD, "")
+
+
+def worker_token(options: Any, environment: Mapping[str, str] = os.environ) -> str:
+    """What master and workers know each other by: from its file, else from the environment; "" for none."""
+    return _read(options.worker_token_file) or environment.get(TOKEN, "").strip()
 
 
 def _read(path: str) -> str:

@@ -25,6 +25,7 @@ from users.settings import Settings, check_form, settings
 from users.slos import Gate
 from users.stages import resume, told
 from users.target import target
+from users.trust import check_key
 
 LOCUSTS = ("num_users", "spawn_rate", "run_time", "stop_timeout", "processes")  # its options that a run is known by
 SECRET = {"api_key", "header"}  # a header may hold a key
@@ -87,6 +88,7 @@ class Swarm:
         if not options.api_key and _origin(options.host) == _origin(self._own_target):
             # Only where the key was meant for: a form can name any host.
             options.api_key = self._own_key
+        check_key(self.environment)
         self._prepared = prepared = prepare(options, self._classes, classes_named or options.user_classes or [])
         self.environment.user_classes = list(prepared.classes)
         self.environment.host = options.host
