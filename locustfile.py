@@ -12,6 +12,7 @@ from locust.event import EventHook
 from locust.runners import STATE_SPAWNING, WorkerRunner
 
 from users import options, stages, trust, webui
+from users.capacity import Capacity
 from users.coldstart import OllamaColdStartUser, OllamaSwapUser
 from users.errors import UsageError
 from users.exporter import Exporter
@@ -44,7 +45,8 @@ def on_init(environment: Any, web_ui: Any = None, **_: Any) -> None:
     """Before anything runs: connect, and check all there is; a user's mistake is one line and exit code 2."""
     swarm = Swarm(environment)
     swarm.listen()
-    OpenLoop(environment, swarm.clocks).listen()
+OpenLoop(environment, swarm.clocks).listen()
+    Capacity(environment, swarm).listen()
     Sampler(environment, swarm).listen()
     if isinstance(environment.runner, WorkerRunner):
         stages.follow(environment)

@@ -136,13 +136,19 @@ class Evidence:
         self.cached[where] = (rows + 1, total + cached, min(least, cached))
 
 
-def gather(path: Path, pause: Callable[[], None] = lambda: None) -> Evidence:
-    """The evidence of a requests.csv; `pause` is called every thousand rows, some 40 ms. Raises OSError."""
+def gather(
+    path: Path, pause: Callable[[], None] = lambda: None, counts: Callable[[dict[str, str]], bool] = lambda _: True
+) -> Evidence:
+    """The evidence of those rows of a requests.csv that count; `pause` is called every thousand rows, some 40 ms.
+
+    Raises OSError.
+    """
     csv.field_size_limit(sys.maxsize)  # a cell may hold a kept prompt of any length
     found = Evidence()
     with path.open(newline="", encoding="utf-8", errors="replace") as file:
         for number, row in enumerate(csv.DictReader(file, restval="")):
-            found.add(row)
+            if counts(row):
+                found.add(row)
             if number % 1000 == 999:
                 pause()
     return found

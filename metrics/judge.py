@@ -76,7 +76,7 @@ class Judge:
         self._window.add(row)
         for slo, count, values in zip(self.slos, self._counts, self._values, strict=True):
             if slo.aggregate == "share":
-                applies, hit = _share(slo, row)
+                applies, hit = shared(slo, row)
                 count.n += applies
                 count.kept += hit
             elif slo.aggregate != "rate":
@@ -97,7 +97,7 @@ class Judge:
         found = []
         for slo, count in zip(self.slos, self._counts, strict=True):
             bad = count.kept if slo.aggregate == "share" and slo.below else count.n - count.kept
-            allowed = _allowed_share(slo)
+            allowed = allowed_share(slo)
             # Gaps within one request are no independent draws: of them nothing is certain before the end.
             if allowed is not None and slo.subject != "itl_ms" and surely_above(bad, count.n, allowed):
                 found.append(f"{slo.text}: {bad} of {count.n} requests are beyond it")
@@ -170,7 +170,7 @@ def _take(slo: Slo, count: _Count, values: dict[int, int], row: Mapping[str, Any
     values[number] = values.get(number, 0) + 1
 
 
-def _share(slo: Slo, row: Mapping[str, Any]) -> tuple[bool, bool]:
+def shared(slo: Slo, row: Mapping[str, Any]) -> tuple[bool, bool]:
     """Whether a share is of this row too, and whether the row is one of those meant."""
     if slo.subject in CHECKS:
         failed = row.get(slo.subject)  # runs of before have no such column
@@ -181,7 +181,7 @@ def _share(slo: Slo, row: Mapping[str, Any]) -> tuple[bool, bool]:
 def _meets(slo: Slo, row: Mapping[str, Any]) -> bool:
     """Does this request itself keep within the limit? One that lacks the metric does not."""
     if slo.subject in CHECKS:
-        return _share(slo, row)[1] != slo.below
+        return shared(slo, row)[1] != slo.below
     if slo.subject == "itl_ms":
         gaps = decode(row["itl_ms_hist"] or "")
         return bool(gaps) and all(slo.keeps(middle_ms(number)) for number in gaps)
@@ -189,7 +189,7 @@ def _meets(slo: Slo, row: Mapping[str, Any]) -> bool:
     return text not in ("", None) and slo.keeps(float(text))
 
 
-def _allowed_share(slo: Slo) -> float | None:
+def allowed_share(slo: Slo) -> float | None:
     """The share of requests that may be on the wrong side of the limit."""
     if slo.aggregate == "share":
         return slo.limit if slo.below else 1 - slo.limit

@@ -108,6 +108,12 @@ class Publisher:
         if msg.data["run"] == self.run_id:
             self._outbox.acknowledge(msg.data["up_to"])
 
+    def report(self) -> None:
+        """Report to the master now, not when Locust would."""
+        runner, data = self._environment.runner, dict[str, Any]()
+        self._environment.events.report_to_master.fire(client_id=runner.client_id, data=data)
+        runner.send_message("stats", data)
+
     def send_final(self) -> None:
         """The run is over on this worker: report until every row has been handed over; only the first call does."""
         if self._final:

@@ -3,6 +3,7 @@
 import contextlib
 import platform
 import time
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,11 @@ class Recorder:
             self._csv = StatsCSVFileWriter(environment, PERCENTILES_TO_REPORT, str(path / "locust"), full_history=False)
             self._csv_greenlet = gevent.spawn(self._csv.stats_writer)
 
+    def tell(self, **facts: Any) -> None:
+        """More of the run's circumstances, in run.json at once."""
+        self._circumstances.update(facts)
+        self.folder.write_run(self._circumstances)
+
     def append(self, rows: list[list[Cell]]) -> None:
         """Rows came: they go to the file system at once."""
         self.folder.append(rows)
@@ -76,11 +82,16 @@ class Recorder:
 
     def _judged(self, workers: list[dict[str, Any]], known: list[dict[str, Any]], unique: bool) -> dict[str, Any]:
         try:
-            rows = gather(self.folder.path / "requests.csv", lambda: gevent.sleep(0.001))
+            rows = gather(self.folder.path / "requests.csv", lambda: gevent.sleep(0.001), self._counts)
             return judge(Facts(rows, workers, unique), known)
         except Exception as error:  # noqa: BLE001 - whatever the rows hold, the run gets its end and its report
             what = f"the rows could not be judged: {error!r}"
             return {"verdict": "INVALID", "findings": [*known, finding("judged", "invalid", what, "see requests.csv")]}
+
+    def _counts(self, row: Mapping[str, str]) -> bool:
+        """Is this row of what the run answers for? A capacity search overloads the server on purpose."""
+        trials = self._circumstances.get("capacity", {}).get("trials")
+        return trials is None or any(row["stage"] == str(t["trial"]) and t["verdict"] == "met" for t in trials)
 
 
 def software() -> dict[str, str]:

@@ -7,7 +7,7 @@ ALPHA = 1e-3
 _ALTERNATIVES = 15
 
 
-def surely_above(hits: int, n: int, bound: float, alpha: float = ALPHA) -> bool:
+def surely_above(hits: float, n: float, bound: float, alpha: float = ALPHA) -> bool:
     """Is the true share of hits above `bound`, but for an error probability of `alpha` over all looks of a run?
 
     An e-process: the mean of likelihood ratios of some shares above the bound against the bound itself. As long as the
@@ -19,12 +19,12 @@ def surely_above(hits: int, n: int, bound: float, alpha: float = ALPHA) -> bool:
     return _log_evidence(hits, n, bound) >= -math.log(alpha)
 
 
-def surely_below(hits: int, n: int, bound: float, alpha: float = ALPHA) -> bool:
+def surely_below(hits: float, n: float, bound: float, alpha: float = ALPHA) -> bool:
     """The same for a share below the bound."""
     return surely_above(n - hits, n, 1 - bound, alpha)
 
 
-def _log_evidence(hits: int, n: int, bound: float) -> float:
+def _log_evidence(hits: float, n: float, bound: float) -> float:
     logs = []
     for step in range(1, _ALTERNATIVES + 1):
         # Closer to the bound there are more of them: a share just above it takes the longest to tell.

@@ -149,13 +149,14 @@ def judge(facts: Facts, known: Sequence[Mapping[str, Any]] = ()) -> dict[str, An
 
     `known` are findings made elsewhere (workers lost), of the same shape.
     """
-    findings = [*known, *filter(None, (_apply(rule, facts) for rule in RULES))]
+    findings = [*known, *filter(None, (apply(rule, facts) for rule in RULES))]
     findings.sort(key=lambda finding: finding["level"] != "invalid")
     invalid = any(finding["level"] == "invalid" for finding in findings)
     return {"verdict": "INVALID" if invalid else "VALID", "findings": findings}
 
 
-def _apply(rule: Rule, facts: Facts) -> dict[str, Any] | None:
+def apply(rule: Rule, facts: Facts) -> dict[str, Any] | None:
+    """A rule's finding, if it has one."""
     figure = rule.figure(facts)
     if figure is None:
         return None

@@ -30,6 +30,7 @@ from users.lane import Lane
 from users.session import hold
 from users.settings import Settings
 from users.transport import Transport
+from users.trials import Trials
 from wire import embeddings, reading
 from wire.values import Answer, Api, Ask, Call, Chunk, Transcript
 
@@ -46,6 +47,7 @@ class Work:
         self.all_started = self.ending = self.ramping = False
         self.stage: int | None = None  # of --stages
         self.dispatcher: Dispatcher | None = None  # of an open loop
+        self.trials: Trials | None = None  # of a capacity search
         self._warm_from_ns = time.monotonic_ns() + int(settings.warmup_s * 1e9)
 
     def pick(self) -> Prompt:
@@ -61,10 +63,12 @@ class Work:
         """The texts of the next `--batch-size` prompts of the mix."""
         return batch(self.settings.mix, self.worker, self._next_conversation(), self.settings.batch_size)
 
-    def phase(self) -> Phase:
-        """The phase of the run that a request belongs to which begins now."""
+    def phase(self, user: object = None) -> Phase:
+        """The phase of the run that a request of a user belongs to which begins now."""
         if time.monotonic_ns() < self._warm_from_ns:
             return "warm-up"
+        if self.trials:
+            return self.trials.phase(user)
         return "steady" if self.all_started else "ramp-up"
 
 
@@ -150,6 +154,8 @@ class LLMUser(User):
         leaves its Record. `session`, `turn` and `turn_kind` are those of `Identity`.
         """
         work, s = self.work, self.work.settings
+        if work.trials and scheduled_ns is None:
+            work.trials.enter(self)
         sequence = work.next_sequence()
         prompt = prompt or work.pick()
         if s.unique_prompts and "context" not in prompt.fields:
@@ -176,7 +182,7 @@ class LLMUser(User):
             memory=self._memory,
             stage=work.stage,
         )
-        exchange, phase = Exchange(scheduled_ns), work.phase()
+        exchange, phase = Exchange(scheduled_ns), work.phase(self)
         work.health.in_flight += 1
         try:
             try:

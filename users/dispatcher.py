@@ -53,6 +53,11 @@ class Dispatcher:
         if self._greenlet is None:
             self._greenlet = gevent.spawn(self._walk, started_ns)
 
+    def restart(self, arrivals: Iterator[tuple[float, Prompt | None]]) -> None:
+        """Other arrivals from now on, which nobody has a share in yet; who waits, waits for these."""
+        self.stop()
+        self._arrivals, self._shares, self._greenlet = arrivals, [], None
+
     def stop(self) -> None:
         """The run is over: nothing is due any more."""
         if self._greenlet:

@@ -42,11 +42,16 @@ class Health:
         gc.enable()
         gc.unfreeze()
 
-    def snapshot(self) -> dict[str, float | int | str]:
-        """Figures for the run's circumstances: lag of the loop in ms, CPU in % of a core."""
+    def mark(self) -> tuple[int, float, float]:
+        """This moment: a `snapshot` since then is of what comes."""
+        return len(self._lags_ms), time.process_time(), time.monotonic()
+
+    def snapshot(self, since: tuple[int, float, float] | None = None) -> dict[str, float | int | str]:
+        """Figures for the run's circumstances: lag of the loop in ms, CPU in % of a core; of all the run, or since."""
         self._measure_cpu()
-        lags = sorted(self._lags_ms)
-        cpu_s, wall_s = time.process_time() - self._began_cpu_s, time.monotonic() - self._began_wall_s
+        first, began_cpu_s, began_wall_s = since or (0, self._began_cpu_s, self._began_wall_s)
+        lags = sorted(self._lags_ms[first:])
+        cpu_s, wall_s = time.process_time() - began_cpu_s, time.monotonic() - began_wall_s
         return {
             "host": socket.gethostname(),
             "pid": os.getpid(),

@@ -122,6 +122,7 @@ class OpenLoop:
         self._dispatcher: Dispatcher | None = None
         self._sharing: gevent.Greenlet | None = None
         self._offer: Offer | None = None
+        self._searches = False
         self._ender: gevent.Greenlet | None = None
 
     def listen(self) -> None:
@@ -136,6 +137,7 @@ class OpenLoop:
     def _on_test_start(self, **_: Any) -> None:
         options = self._environment.parsed_options
         self._offer, self._dispatcher = offer(options), None
+        self._searches = options.find_capacity
         if self._offer and not self._is_master:
             work: Work = self._environment.tokenswarm
             classes = [c for c in self._environment.user_classes if issubclass(c, LLMUser)]
@@ -144,8 +146,8 @@ class OpenLoop:
             )
 
     def _on_spawning_complete(self, **_: Any) -> None:
-        if not self._offer or self._sharing or self._is_worker:
-            return
+        if not self._offer or self._sharing or self._is_worker or self._searches:
+            return  # a capacity search begins and ends its trials itself
         started_ns = time.time_ns() + NOTICE_NS
         if self._offer.last_s is not None:
             self._ender = gevent.spawn_later(NOTICE_NS / 1e9 + self._offer.last_s + LOOK_S, self._end_of_trace)
@@ -200,6 +202,7 @@ class OpenLoop:
             asked.model,
             "",
             asked.max_tokens,
+            stage=work.stage,
         )
         error = f"no client was free: {work.health.in_flight} in flight on this worker"
         record = Record(who, "dropped", error, scheduled_ns=due_ns, streamed=False, phase=work.phase())

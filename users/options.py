@@ -179,6 +179,8 @@ def add(parser: Any, **_: Any) -> None:
     option("--max-in-flight", env_var="TOKENSWARM_MAX_IN_FLIGHT", type=in_flight, default=0, include_in_web_ui=False, help="Open loop: most requests in flight; what is due beyond them is dropped and counted (default: the number of users, as always in the web UI, else 1000)")
     option("--slo", env_var="TOKENSWARM_SLO", action="append", default=[], include_in_web_ui=False, help='What the run must keep to: "ttft_ms p95 < 500", "outcome ok > 99%%", "check json_invalid < 1%%", "goodput > 3/s"; may be given several times; exit code 99 if one is not met')
     option("--slo-abort", env_var="TOKENSWARM_SLO_ABORT", action="store_true", default=False, include_in_web_ui=False, help="End the run as soon as it is certain that an SLO is crossed")
+    option("--find-capacity", env_var="TOKENSWARM_FIND_CAPACITY", action="store_true", default=False, help="Search the most users (--users at most), or with --arrivals the highest rate, that meet all --slo; the run ends with the answer")
+    option("--trial-time", env_var="TOKENSWARM_TRIAL_TIME", type=timespan, default="60s", help="Longest time of one trial of --find-capacity; a trial ends earlier if its verdict is sure")
     option("--new-connection", env_var="TOKENSWARM_NEW_CONNECTION", action="store_true", default=False, help="Open a new connection for every request")
     option("--insecure", env_var="TOKENSWARM_INSECURE", action="store_true", default=False, include_in_web_ui=False, help="Accept any TLS certificate")
     option("--ca-cert", env_var="TOKENSWARM_CA_CERT", default="", include_in_web_ui=False, help="PEM file of the certificate authority to trust")

@@ -9,7 +9,7 @@ from typing import Any
 
 from metrics.validity import finding
 from payloads.recipe import Scale
-from users import asking, open_loop, stages
+from users import asking, open_loop, searching, stages
 from users.base import LLMUser
 from users.calibration import calibrate
 from users.errors import UsageError
@@ -41,6 +41,7 @@ class Prepared:
 def offline(options: Any) -> Settings:
     """What can be checked without the server. Raises UsageError."""
     slos(options.slo)
+    searching.check(options)
     open_loop.check(options)
     stages.check(options)
     return settings(options)

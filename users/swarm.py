@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import psutil
@@ -53,6 +54,7 @@ class Swarm:
         self.ending = False
         self._prepared: Prepared | None = None
         self.gate: Gate | None = None
+        self.watch: Callable[[list[list[Cell]]], None] | None = None  # of a capacity search: rows as they come
         self._kernel_stamps = False
         self._end = Ending(self)
 
@@ -181,7 +183,9 @@ class Swarm:
             **told(options),
             "user_classes": [c.__name__ for c in self.environment.user_classes],
         }
-        self.gate = Gate(self.environment, options.slo, options.slo_abort)
+        # The SLOs of a capacity search are those of each trial: the run as a whole goes beyond them on purpose.
+        self.gate = Gate(self.environment, () if options.find_capacity else options.slo, options.slo_abort)
+        self.watch = None
         self.recorder = Recorder(self.environment, path, circumstances, not options.csv_prefix, self.gate.judge)
         self.publisher.sink = self._take
 
@@ -189,6 +193,8 @@ class Swarm:
         if self.recorder and self.gate:
             self.recorder.append(rows)
             self.gate.look()
+            if self.watch:
+                self.watch(rows)
 
     def snapshot(self) -> dict[str, Any]:
         """What is known of this process: its number as a worker, its clock, its health."""

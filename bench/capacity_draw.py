@@ -1,0 +1,163 @@
+"""Random servers and SLOs for the trial of the capacity search, and their true capacity, computed in virtual time."""
+
+import random
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from statistics import quantiles
+from typing import Any
+
+from bench.virtual import Asks, World
+from simulator.settings import NS_PER_S, Settings
+
+REQUESTS_CLOSED, REQUESTS_OPEN, WARM_SHARE = 12_000, 40_000, 0.1
+PERCENTS = {"ttft_ms": (90, 95), "tpot_ms": (90, 95), "e2e_ms": (90, 95), "response_ms": (90, 95)}
+RATE_STEP = 1.003
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One server, what it is asked, and the SLO: `limit_ms` for a percentile of `metric`."""
+
+    open: bool
+    openai: bool
+    slots: int
+    decode: float
+    prefill: float
+    slowdown: float
+    output: float
+    output_cv: float
+    asks: Asks
+    metric: str
+    percent: int
+    limit_ms: float
+    cv: float = 1.0  # of the gaps between arrivals
+
+    def settings(self) -> Settings:
+        """The simulator's."""
+        return Settings(
+            parallel=self.slots,
+            decode_tps=self.decode,
+            prefill_tps=self.prefill,
+            slowdown=self.slowdown,
+            output_tokens=self.output,
+            output_cv=self.output_cv,
+            prompt_cache=False,
+        )
+
+    def options(self) -> list[str]:
+        """The simulator's command line."""
+        named = {
+            "--parallel": self.slots,
+            "--decode-tps": self.decode,
+            "--prefill-tps": self.prefill,
+            "--slowdown": self.slowdown,
+            "--output-tokens": self.output,
+            "--output-cv": self.output_cv,
+        }
+        flags = ["--no-prompt-cache", *(["--openai-only"] if self.openai else [])]
+        return [*(f"{name}={value}" for name, value in named.items()), *flags]
+
+    @property
+    def slo(self) -> str:
+        """As `--slo` takes it."""
+        return f"{self.metric} p{self.percent} < {self.limit_ms:g}"
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it."""
+        return asdict(self)
+
+
+def draw(seed: int, place: int) -> Case:
+    """The case at a place of the trial; every second one is an open loop, every third an OpenAI-compatible server."""
+    chance = random.Random(f"capacity {seed} {place}")
+    is_open = place % 2 == 1
+    slots, decode = chance.randint(2, 8 if is_open else 12), round(chance.uniform(100, 250), 1)
+    output = round(decode * (chance.uniform(0.06, 0.15) if is_open else chance.uniform(0.1, 0.3)))
+    metric = chance.choice(("ttft_ms", "e2e_ms", "response_ms" if is_open else "tpot_ms", "ttft_ms"))
+    least = chance.randint(20, 100)
+    made = Case(
+        open=is_open,
+        openai=place % 3 == 2,
+        slots=slots,
+        decode=decode,
+        prefill=round(chance.uniform(2000, 8000)),
+        slowdown=round(chance.uniform(0.01, 0.1), 4),
+        output=output,
+        output_cv=round(chance.uniform(0.2, 0.8), 2),
+        asks=Asks(least, least + chance.randint(10, 200), round(output * chance.uniform(1.5, 3))),
+        metric=metric,
+        percent=chance.choice(PERCENTS[metric]),
+        limit_ms=0.0,
+        cv=chance.choice((1.0, 1.0, 1.0, 0.0, 1.5)) if is_open else 1.0,
+    )
+    return _with_limit(made, chance)
+
+
+def _with_limit(case: Case, chance: random.Random) -> Case:
+    """A limit that the server keeps up to a load drawn at random."""
+    if case.open:
+        rate = saturated_per_s(case) * chance.uniform(0.5, 0.92)
+        limit_ms = percentile_ms(case, rate, 20_000)
+    else:
+        within = case.metric == "tpot_ms"
+        users = chance.randint(1, case.slots - 1) if within else case.slots + chance.randint(0, 2 * case.slots)
+        low, high = (percentile_ms(case, n, 6_000) for n in (users, users + 1))
+        limit_ms = low + (high - low) * chance.uniform(0.2, 0.8)
+    return Case(**{**{name: getattr(case, name) for name in case.__slots__}, "limit_ms": float(f"{limit_ms:.4g}")})
+
+
+def rows(case: Case, load: float, requests: int, seed: int = 0) -> list[dict[str, Any]]:
+    """What so many requests see at a load that lasts, its beginning left out."""
+    world = World(case.settings(), case.asks, seed)
+    if case.open:
+        world.arrivals(load, requests / load, case.cv)
+        world.run_until(world.now_ns + round(requests / load * NS_PER_S))
+        world.drain()
+    else:
+        world.closed(int(load), NS_PER_S // 10)
+        while len(world.ended) < requests:
+            world.run_until(world.now_ns + NS_PER_S)
+    seen = sorted(world.taken(), key=lambda row: row["sent_unix_ns"])
+    return seen[round(len(seen) * WARM_SHARE) :]
+
+
+def saturated_per_s(case: Case) -> float:
+    """Requests a second that all slots give together."""
+    seen = rows(Case(**{**{n: getattr(case, n) for n in case.__slots__}, "open": False}), 3 * case.slots, 4000)
+    return len(seen) / ((seen[-1]["sent_unix_ns"] - seen[0]["sent_unix_ns"]) / NS_PER_S)
+
+
+def percentile_ms(case: Case, load: float, requests: int, seed: int = 0) -> float:
+    """The SLO's figure at a load."""
+    values = [row[case.metric] for row in rows(case, load, requests, seed) if row[case.metric] is not None]
+    return quantiles(values, n=100)[case.percent - 1]
+
+
+def capacity(case: Case) -> float:
+    """The greatest load at which the SLO is met: users, or requests a second to 0.3 %."""
+
+    def met(load: float) -> bool:
+        return percentile_ms(case, load, REQUESTS_OPEN if case.open else REQUESTS_CLOSED, seed=1) < case.limit_ms
+
+    return _bisected(met, 0.5, RATE_STEP) if case.open else _users(met)
+
+
+def _users(met: Callable[[float], bool]) -> float:
+    bad = 1
+    while bad < 4096 and met(bad):
+        bad *= 2
+    good = bad // 2
+    while bad - good > 1:
+        middle = (good + bad) // 2
+        good, bad = (middle, bad) if met(middle) else (good, middle)
+    return float(good)
+
+
+def _bisected(met: Callable[[float], bool], start: float, step: float) -> float:
+    good, bad = start, start * 2
+    while met(bad):
+        good, bad = bad, bad * 2
+    while bad / good > step:
+        middle = (good * bad) ** 0.5
+        good, bad = (middle, bad) if met(middle) else (good, middle)
+    return good

@@ -1,0 +1,106 @@
+"""The load curve of a capacity search: each trial's figures, the knee of the curve, and what gave way first. Pure."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+from metrics.slo import Slo
+from metrics.trial import wrong
+
+PERCENTILES = {"ttft_ms": (50, 95), "tpot_ms": (50, 95), "e2e_ms": (50, 95)}
+MEANS = ("ttft_ms", "tpot_ms", "e2e_ms", "queue_ms", "load_ms", "prompt_eval_ms", "eval_ms")
+# Whose growth makes an SLO's metric grow; what a server does not tell apart is left whole.
+TOLD = {"queue": "queue_ms", "model load": "load_ms", "prefill": "prompt_eval_ms", "decode": "eval_ms"}
+UNTOLD = {"queue": "ttft_ms", "decode": "decode_ms"}
+ONLY = {"ttft_ms": ("queue", "model load", "prefill"), "tpot_ms": ("decode",), "itl_ms": ("decode",)}
+SAID = {
+    "queue": "requests waited",
+    "model load": "finding the model took",
+    "prefill": "prefill took",
+    "decode": "decoding took",
+}
+Figures = Mapping[str, Any]
+
+
+def figures(rows: Sequence[Mapping[str, Any]], slos: Iterable[Slo], from_ns: int, to_ns: int) -> dict[str, Any]:
+    """Of one trial: rates a second from `from_ns` to `to_ns`, times in ms of steady requests that ended ok.
+
+    `goodput_per_s` are requests that ended ok and keep the limits of all SLOs themselves.
+    """
+    span_s = max(1e-9, (to_ns - from_ns) / 1e9)
+    ended = [row for row in rows if row["outcome"] == "ok" and from_ns <= int(row["ended_unix_ns"]) <= to_ns]
+    steady = [row for row in rows if row["phase"] == "steady" and row["outcome"] not in ("dropped", "cancelled")]
+    ok = [row for row in steady if row["outcome"] == "ok"]
+    bounds = [slo for slo in slos if slo.aggregate in ("percentile", "max", "min")]
+    good = sum(not any(wrong(slo, row) for slo in bounds) for row in ok)
+    per_s = len(ended) / span_s
+    known = {name: values(ok, name) for name in MEANS}
+    return {
+        "requests": len(rows),
+        "steady": len(steady),
+        "failed": len(steady) - len(ok),
+        "dropped": sum(row["outcome"] == "dropped" for row in rows),
+        "ok_per_s": round(per_s, 6),
+        "output_tokens_per_s": round(sum(values(ended, "output_tokens")) / span_s, 6),
+        "goodput_per_s": round(per_s * good / len(ok), 6) if ok else 0.0,
+        **{f"{name}_mean": round(fmean(seen), 6) if seen else None for name, seen in known.items()},
+        **{
+            f"{name}_p{percent}": percentile(known[name], percent)
+            for name, percents in PERCENTILES.items()
+            for percent in percents
+        },
+    }
+
+
+def values(rows: Iterable[Mapping[str, Any]], name: str) -> list[float]:
+    """What there is of a column."""
+    return [float(row[name]) for row in rows if row[name] not in ("", None)]
+
+
+def percentile(seen: Sequence[float], percent: float) -> float | None:
+    """By nearest rank."""
+    ordered = sorted(seen)
+    return round(ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)], 6) if ordered else None
+
+
+def knee(trials: Sequence[Figures]) -> Figures | None:
+    """The trial with the greatest power, throughput / mean E2E (Kleinrock 1979): beyond it, more load buys more wait
+    than work."""
+    able = [t for t in trials if t["ok_per_s"] and t["e2e_ms_mean"]]
+    return max(able, key=lambda t: t["ok_per_s"] / t["e2e_ms_mean"]) if able else None
+
+
+def gave_way(least: Figures, best: Figures, bad: Figures, slo: str) -> tuple[str, str]:
+    """What gave way first, and a sentence with the figures: at the lowest load, the best one, and the first too great.
+
+    It is the part of a request's time that grew most from the lowest load on, of those that the crossed SLO is about.
+    """
+    if bad["steady"] and bad["failed"] / bad["steady"] > max(0.01, 2 * best["failed"] / max(1, best["steady"])):
+        share = 100 * bad["failed"] / bad["steady"]
+        return "errors", f"Errors came first: {share:.3g} % of the requests failed."
+    told = bad["queue_ms_mean"] is not None
+    parts = TOLD if told else UNTOLD
+    subject = slo.split()[0] if slo else ""
+    meant = [name for name in parts if name in ONLY.get(subject, tuple(parts))]
+    known = {name: _three(parts[name], least, best, bad) for name in meant}
+    grown = {name: ms[2] - ms[0] for name, ms in known.items() if None not in ms}
+    if not grown or max(grown.values()) <= 0:
+        return "", ""
+    first = max(grown, key=lambda name: grown[name])
+    at = [f"{value:.3g} ms" for value in known[first]]
+    said = SAID[first] if told or first != "queue" else "until the first output it took"
+    others = ", ".join(f"{name} by {growth:+.3g} ms" for name, growth in grown.items() if name != first)
+    beside = f" ({others} from the lowest load on)" if others else ""
+    head = {"queue": "The queue", "decode": "Decoding", "prefill": "Prefill", "model load": "Loading the model"}[first]
+    return first, (
+        f"{head} gave way first: {said} {at[0]} at the lowest load, {at[1]} at the best, {at[2]} at the first load "
+        f"that was too much{beside}."
+    )
+
+
+def _three(name: str, *trials: Figures) -> tuple[Any, ...]:
+    if name == "decode_ms":
+        both = [(t["e2e_ms_mean"], t["ttft_ms_mean"]) for t in trials]
+        return tuple(None if None in pair else pair[0] - pair[1] for pair in both)
+    return tuple(t[f"{name}_mean"] for t in trials)

@@ -1,0 +1,101 @@
+"""The capacity search by real processes, on the simulator: the answer, the run folder, and what is refused."""
+
+import json
+from pathlib import Path
+
+import pytest
+from locust_process import folder, headless, processes
+from simulator_process import running
+
+SERVER = ("--parallel", "3", "--decode-tps", "300", "--output-tokens", "12", "--output-cv", "0.3", "--no-prompt-cache")
+ASKED = ("OllamaChatUser", "--model", "sim", "--unique-prompts", "--find-capacity", "--trial-time", "4s")
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_the_most_users_whose_requests_do_not_wait(workers: int, tmp_path: Path) -> None:
+    """Three slots and a limit that no request keeps which waits for a slot: four users are too many."""
+    slo = ("--slo", "queue_ms p90 < 12", "--slo", "outcome ok > 90%")
+    with running(*SERVER, "--load-ms", "0") as simulator:
+        options = (*ASKED, *slo, "--no-report", *(processes(workers) if workers else ()))
+        done = headless(simulator.url, tmp_path, *options)
+    run = folder(tmp_path)
+    found = run.run["capacity"]
+    assert (found["answer"], found["unit"], found["state"]) == (3, "users", "complete"), done.stderr
+    assert done.returncode == 0, done.stderr
+    assert "3 users" in done.stderr
+    if not found["qualifier"]:
+        assert found["gave_way"]["what"] == "queue"
+        assert "The queue gave way first" in done.stderr
+    loads = {str(trial["trial"]): int(trial["load"]) for trial in found["trials"]}
+    assert {1, 2, 3, 4} <= set(loads.values())
+    assert {row["stage"] for row in run.rows} == set(loads)  # each row bears its trial's number, and none is without
+    assert run.outcomes == {"ok": len(run.rows)}  # nobody was cut
+    assert len(run.identities()) == len(run.rows)
+    spans = {}
+    for trial, users in loads.items():
+        rows = [row for row in run.rows if row["stage"] == trial]
+        assert sum(row["phase"] == "ramp-up" for row in rows) == users  # the first request of each
+        spans[int(trial)] = (
+            min(int(row["sent_unix_ns"]) for row in rows),
+            max(int(row["ended_unix_ns"]) for row in rows),
+        )
+    ends = [spans[trial] for trial in sorted(spans)]
+    assert all(before[1] <= after[0] for before, after in zip(ends, ends[1:], strict=False))  # drained between
+
+
+def test_the_highest_rate(tmp_path: Path) -> None:
+    """One slot that takes 50 ms a request, at constant gaps: 20 a second, and from there on a queue that only grows."""
+    server = ("--parallel", "1", "--decode-tps", "205", "--output-tokens", "200", "--prefill-tps", "100000")
+    slo = ("--slo", "response_ms p90 < 250", "--arrivals", "constant 8/s", "--max-in-flight", "100")
+    with running(*server, "--output-cv", "0", "--load-ms", "0") as simulator:
+        done = headless(simulator.url, tmp_path, *ASKED, *slo, "--max-tokens", "11", "--no-report")
+    run = folder(tmp_path)
+    found = run.run["capacity"]
+    assert (found["unit"], found["mode"]) == ("requests/s", "open")
+    assert found["answer"] == pytest.approx(20, rel=0.15), done.stderr
+    assert done.returncode == 0
+    assert all(row["scheduled_unix_ns"] and row["stage"] for row in run.rows)
+
+
+def test_the_ceiling_qualifies_the_answer_and_nothing_met_is_exit_code_99(tmp_path: Path) -> None:
+    with running(*SERVER, "--load-ms", "0") as simulator:
+        options = (*ASKED, "--slo", "e2e_ms mean < 5000", "--users", "2")
+        done = headless(simulator.url, tmp_path / "most", *options)
+        none = headless(simulator.url, tmp_path / "none", *ASKED, "--slo", "ttft_ms p90 < 0.1", "--no-report")
+    found = folder(tmp_path / "most").run["capacity"]
+    assert (found["answer"], found["qualifier"]) == (2, "at least"), done.stderr
+    assert "At least 2 users keep to e2e_ms mean < 5000; no more than 2 users were asked for" in done.stderr
+    assert done.returncode == 0
+    assert none.returncode == 99, none.stderr
+    assert "Not even 1 user keeps to ttft_ms p90 < 0.1" in none.stderr
+    assert folder(tmp_path / "none").run["capacity"]["answer"] is None
+
+
+def test_run_time_ends_the_search_with_what_was_found(tmp_path: Path) -> None:
+    with running(*SERVER, "--load-ms", "0") as simulator:
+        options = (*ASKED, "--trial-time", "60s", "--slo", "e2e_ms max < 60000", "--run-time", "6s", "--no-report")
+        done = headless(simulator.url, tmp_path, *options)
+    run = folder(tmp_path)
+    assert run.run["capacity"]["state"] == "broken off"
+    assert run.run["capacity"]["qualifier"] in ("at least", "")
+    assert "before the search was" in run.run["capacity"]["why"], done.stderr
+    assert json.dumps(run.run["validity"])
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ((), "--find-capacity: keep to what?"),
+        (("--slo", "goodput > 3/s"), "--slo 'goodput > 3/s': more load gives more of it"),
+        (("--slo", "ttft_ms p95 < 500", "--stages", "1x5s"), "--stages and --find-capacity"),
+        (("--slo", "ttft_ms p95 < 500", "--arrivals", "ramp 1/s..5/s over 1m"), "the search changes the rate itself"),
+        (("--slo", "ttft_ms p95 < 500", "--trace", "x.csv"), "--trace and --find-capacity"),
+        (("--slo", "ttft_ms p95 < 500", "--trial-time", "0s"), "--trial-time 0s is too short"),
+        (("--slo", "ttft_ms p95 < 500", "--warmup", "5s"), "--warmup and --find-capacity"),
+    ],
+)
+def test_what_does_not_go_with_a_search_is_one_line(options: tuple[str, ...], said: str, tmp_path: Path) -> None:
+    done = headless("http://127.0.0.1:9", tmp_path, "--find-capacity", *options)
+    assert done.returncode == 2
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("tokenswarm")]
+    assert said in line

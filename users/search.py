@@ -1,0 +1,122 @@
+"""The capacity search itself: which load to try next, given what the trials so far have shown. Pure."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+STEP = 1.03  # an open loop's search ends when a rate that is met and one that is not are so close
+Verdict = Literal["met", "crossed", "limited"]  # limited: by the client itself, so it says nothing of the server
+LIMITED_TWICE = 2  # once may have been something passing
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """Where to search: users (whole numbers) or, `open`, requests a second; from `start`, from least to most."""
+
+    open: bool
+    start: float
+    least: float
+    most: float
+
+    def between(self, good: float, bad: float) -> float | None:
+        """A load in the middle; None where they are neighbours."""
+        if self.open:
+            return None if bad / good <= STEP + 1e-9 else rounded(math.sqrt(good * bad))
+        return None if bad - good <= 1 else float(round((good + bad) / 2 - 1e-9))
+
+    def above(self, load: float, factor: float = 2.0) -> float:
+        """The next load while it grows."""
+        return min(self.most, rounded(load * factor) if self.open else load * factor)
+
+    def below(self, load: float) -> float:
+        """The next load while not even the first was met."""
+        return max(self.least, rounded(load / 2) if self.open else math.floor(load / 2))
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One trial's outcome; `firm`: it went on until it was sure, or for as long as a trial may. `idle`: the server
+    had hardly anything to do."""
+
+    load: float
+    verdict: Verdict
+    firm: bool
+    idle: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """The next trial: at this load; a firm one decides, another only shows the way."""
+
+    load: float
+    firm: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The most that is met (None: not even the least), and what lies just above: crossed, limited, or nothing."""
+
+    load: float | None
+    above: Literal["crossed", "limited", "end"]
+    bad: float | None = None
+
+
+def next_step(tried: Sequence[Tried], field: Field) -> Try | Answer:
+    """Grow until it is not met, then narrow down; both neighbours of the answer must have been tried firmly."""
+    if not tried:
+        return Try(field.start, False)
+    levels = standing(tried)
+    if pending := [load for load, one in levels.items() if one is None]:
+        return Try(pending[0], any(t.firm for t in tried if t.load == pending[0]))
+    known = {load: one for load, one in levels.items() if one}
+    bad = min((load for load, one in known.items() if one.verdict != "met"), default=None)
+    good = max((load for load in known if bad is None or load < bad), default=None)
+    if bad is None:
+        assert good is not None
+        if good < field.most:
+            return Try(field.above(good, 4.0 if known[good].idle and field.open else 2.0), False)
+        return Answer(good, "end") if known[good].firm else Try(good, True)
+    if good is None:
+        if not known[bad].firm:
+            return Try(bad, True) if bad <= field.least else Try(field.below(bad), False)
+        return _none(known[bad], bad) if bad <= field.least else Try(field.below(bad), False)
+    middle = field.between(good, bad)
+    if middle is not None and good < middle < bad:
+        return Try(middle, False)
+    for load in (good, bad):
+        if not known[load].firm:
+            return Try(load, True)
+    return Answer(good, "limited" if known[bad].verdict == "limited" else "crossed", bad)
+
+
+def standing(tried: Iterable[Tried]) -> dict[float, Tried | None]:
+    """What is known of each load: its last firm trial, else its last one; None where it must be tried again."""
+    by_load: dict[float, list[Tried]] = {}
+    for one in tried:
+        by_load.setdefault(one.load, []).append(one)
+    return {load: _known(trials) for load, trials in by_load.items()}
+
+
+def best(tried: Sequence[Tried]) -> Tried | None:
+    """The greatest load that is met below all that are not, for a search that was broken off."""
+    known = [one for one in standing(tried).values() if one]
+    bad = min((one.load for one in known if one.verdict != "met"), default=math.inf)
+    return max((one for one in known if one.load < bad), key=lambda one: one.load, default=None)
+
+
+def _known(trials: Sequence[Tried]) -> Tried | None:
+    clean = [one for one in trials if one.verdict != "limited"]
+    if not clean:
+        # As firm as it can get: another trial would be limited too.
+        return Tried(trials[0].load, "limited", True) if len(trials) >= LIMITED_TWICE else None
+    return next((one for one in reversed(clean) if one.firm), clean[-1])
+
+
+def _none(one: Tried, load: float) -> Answer:
+    return Answer(None, "limited" if one.verdict == "limited" else "crossed", load)
+
+
+def rounded(load: float) -> float:
+    """Four digits are enough of a rate."""
+    return float(f"{load:.4g}")
