@@ -45,7 +45,7 @@ def on_init(environment: Any, web_ui: Any = None, **_: Any) -> None:
     """Before anything runs: connect, and check all there is; a user's mistake is one line and exit code 2."""
     swarm = Swarm(environment)
     swarm.listen()
-OpenLoop(environment, swarm.clocks).listen()
+    OpenLoop(environment, swarm.clocks).listen()
     Capacity(environment, swarm).listen()
     Sampler(environment, swarm).listen()
     if isinstance(environment.runner, WorkerRunner):
