@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 ENGINE ?= simulator
 HOST ?=
 
-.PHONY: setup demo ui test test-real check lock bench bench-quick bench-rosetta bench-checks bench-probe bench-arrivals
+.PHONY: setup demo ui test test-real check lock bench bench-quick bench-rosetta bench-checks bench-probe bench-arrivals bench-faults
 
 setup: .venv/ready
 
@@ -58,6 +58,10 @@ bench-rosetta: .venv/ready
 # Does the probe find what a server is? 100 simulators with settings drawn at random: about 20 minutes.
 bench-probe: .venv/ready
 	$(PYTHON) -m bench.probe_trial --resume
+
+# A hundred mishaps at random on several hosts (network namespaces; as root): is anything lost? About 15 minutes.
+bench-faults: .venv/ready
+	$(PYTHON) -m bench.faults --resume
 
 # What the checks of an answer cost, beside reading it: a minute, no server.
 bench-checks: .venv/ready

@@ -1,0 +1,180 @@
+"""One run on several hosts with its mishaps, to its end; then the folder is completed from the spools, and judged."""
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+from bench.hosts.account import Books, Key, Life, answers, balance, witnessed
+from bench.hosts.mishaps import Fate, Mishap, Story
+from bench.hosts.network import ROOT, network
+from bench.hosts.processes import Cast, Worker
+
+WORKERS = ("w1", "w2", "w3")
+USERS = 12
+OPTIONS = ("--users", str(USERS), "--spawn-rate", str(USERS), "--max-tokens", "20", "--no-report")
+TIMEOUTS = ("--request-timeout", "10", "--connect-timeout", "3")
+# Longest wait for: a run to begin; the master, which waits for workers that it has lost; what a cut link holds up.
+BEGIN_S, MASTER_END_S, SLACK_S = 30.0, 90.0, 45.0
+MOST_ORDERS = 24
+
+
+@dataclass
+class Played:
+    """What came of a run. `rows_before`: in the folder as the master left it; `orders`: in how many ways it was merged.
+
+    `verdict_before` is the master's own, None if it was killed; `wrong` also holds what the books say.
+    """
+
+    story: Story
+    books: Books
+    rows_before: int
+    verdict_before: str | None
+    verdict: str | None
+    orders: int
+    took_s: float
+    wrong: list[str] = field(default_factory=list)
+
+    def row(self) -> dict[str, Any]:
+        """As JSON has it."""
+        books = {name: value for name, value in asdict(self.books).items() if name != "wrong"}
+        kept = {name: value for name, value in vars(self).items() if name not in ("story", "books")}
+        return {"mishaps": self.story.row(), "books": books, **kept}
+
+
+def play(
+    folder: Path, mishaps: Sequence[Mishap], run_s: float, master_timeout_s: float, more: Sequence[str] = ()
+) -> Played:
+    """A run of that length in `folder`. Raises RuntimeError if it does not even begin."""
+    began_s = time.monotonic()
+    folder.mkdir(parents=True)
+    with network("master", *WORKERS, "target") as hosts:
+        cast = Cast(hosts, folder.resolve(), master_timeout_s)
+        try:
+            cast.start_target()
+            cast.start_master(len(WORKERS), [*OPTIONS, *TIMEOUTS, "--run-time", f"{round(run_s)}s", *more])
+            for host in WORKERS:
+                cast.start_worker(host)
+            run = _begun(cast)
+            fate = Fate(cast, mishaps)
+            wrong = _to_the_end(cast, fate, run_s)
+        finally:
+            cast.close()
+    return _judged(cast, run, fate.story, wrong, began_s)
+
+
+def _begun(cast: Cast) -> str:
+    until_s = time.monotonic() + BEGIN_S
+    while not (run := cast.run()):
+        if time.monotonic() > until_s or not cast.master or cast.master.poll() is not None:
+            raise RuntimeError(f"the run did not begin; see {cast.folder}/master.log")
+        time.sleep(0.05)
+    return run
+
+
+def _to_the_end(cast: Cast, fate: Fate, run_s: float) -> list[str]:
+    """Do what is due; all processes but the target's must end by themselves."""
+    wrong, master = [], cast.master
+    if not fate.go(lambda: master is None or master.poll() is not None, run_s + MASTER_END_S):
+        wrong.append("the master did not end by itself")
+    ended = fate.go(
+        lambda: all(w.process.poll() is not None for w in cast.workers),
+        run_s + MASTER_END_S + cast.master_timeout_s + SLACK_S,
+    )
+    if not ended:
+        wrong.append(f"{sum(w.process.poll() is None for w in cast.workers)} workers did not end by themselves")
+    if cast.target and (left := set(cast.network.processes()) - {cast.target.pid}):
+        wrong.append(f"{len(left)} processes were left behind")
+    cast.stop_target()
+    return wrong
+
+
+def _judged(cast: Cast, run: str, story: Story, wrong: list[str], began_s: float) -> Played:
+    path = cast.folder / "master" / run
+    rows_before, verdict_before = len(rows(path)), verdict(path)
+    dirs = sorted({worker.run_dir for worker in cast.workers if worker.run_dir.exists()})
+    orders = _merge_in_all_orders(path, dirs, cast.folder / "orders", wrong)
+    seen: dict[Key, int] = {}
+    lives = []
+    for worker in cast.workers:
+        had = witnessed(worker.witness, run)
+        seen |= had
+        lives.append(_life(worker, next(iter(had), (None, 0))[0], story))
+    books = balance(rows(path), answers(cast.truth, run), seen, lives)
+    after = verdict(path)
+    if books.lost and after != "INVALID":
+        wrong.append(f"{books.lost} rows are lost, and the run is {after}")
+    if books.rows > rows_before and verdict_before == "VALID":
+        wrong.append(f"the master called a run VALID that lacked {books.rows - rows_before} rows")
+    took_s = round(time.monotonic() - began_s, 1)
+    return Played(story, books, rows_before, verdict_before, after, orders, took_s, wrong + books.wrong)
+
+
+def _life(worker: Worker, index: int | None, story: Story) -> Life:
+    return Life(index, worker.killed_ns, told_until_ns(worker, story) if worker.thrown else None, USERS)
+
+
+def told_until_ns(worker: Worker, story: Story) -> int:
+    """When a killed worker could last tell the master what it had.
+
+    TCP tries again after ever longer times: a link that has been troubled for 4 s may need as long to go on.
+    """
+    until_ns = min(t for t in (worker.killed_ns, story.master_killed_ns) if t is not None)
+    for host, from_ns, to_ns in sorted(story.troubles, key=lambda trouble: -trouble[1]):
+        healed_ns = until_ns if to_ns is None else to_ns + (to_ns - from_ns) + 2 * 10**9
+        if host in (worker.host, "master") and from_ns < until_ns <= healed_ns:
+            until_ns = from_ns
+    return until_ns
+
+
+def merge(path: Path, dirs: Iterable[Path]) -> str:
+    """Complete a run folder; what went wrong, if anything."""
+    words = [sys.executable, "-m", "reports", "merge", str(path), *map(str, dirs)]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    return "" if done.returncode == 0 else f"merge ended with {done.returncode}: {done.stderr.strip()[-300:]}"
+
+
+def _merge_in_all_orders(path: Path, dirs: Sequence[Path], scratch: Path, wrong: list[str]) -> int:
+    """Each order of the spools, one after the other in two steps, and all twice: always the same bytes."""
+    every = list(permutations(dirs))
+    orders = [[list(order)] for order in every[:: -(-len(every) // MOST_ORDERS)]]
+    orders += [[list(dirs[:1]), list(dirs[1:])], [list(dirs[1:]), list(dirs[:1])], [list(dirs), list(dirs)]]
+    first: dict[str, bytes] | None = None
+    for steps in orders:
+        copy = scratch / path.name
+        shutil.copytree(path, copy)
+        wrong += filter(None, (merge(copy, step) for step in steps if step))
+        found = content(copy)
+        shutil.rmtree(scratch)
+        if first is None:
+            first = found
+        elif found != first:
+            differ = sorted(name for name in found.keys() | first.keys() if found.get(name) != first.get(name))
+            wrong.append(f"merged as {[[d.name for d in step] for step in steps]}: {', '.join(differ)} differ")
+    wrong += filter(None, [merge(path, dirs)])
+    return len(orders)
+
+
+def content(path: Path) -> dict[str, bytes]:
+    """All files of a folder."""
+    return {str(file.relative_to(path)): file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file()}
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    """The requests of a run folder."""
+    with (path / "requests.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def verdict(path: Path) -> str | None:
+    """What run.json says of the run; None if nobody judged it."""
+    found: dict[str, Any] = json.loads((path / "run.json").read_text())
+    said: str | None = found.get("validity", {}).get("verdict")
+    return said
