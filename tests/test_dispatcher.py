@@ -36,6 +36,24 @@ def test_a_class_without_a_user_in_this_process_gets_no_arrivals() -> None:
     assert (sorted(handed), dropped) == (list(range(20)), [])
 
 
+def test_a_worker_that_joins_leaves_what_was_due_before_to_those_who_were_there() -> None:
+    handed: list[int] = []
+    due = ((number / 1000, None) for number in range(100))
+    dispatcher = Dispatcher(due, 0, [First], lambda *_: None)
+
+    def user() -> None:
+        while True:
+            handed.append(dispatcher.wait(First()).number)
+
+    clients = [gevent.spawn(user) for _ in range(100)]
+    gevent.sleep(0)
+    began_ns = time.time_ns() - 1_000_000_000
+    dispatcher.share(began_ns, began_ns + 50_000_000, 1, 2)
+    dispatcher._greenlet.join(5)  # type: ignore[union-attr]
+    gevent.killall(clients)
+    assert handed == list(range(51, 100, 2))
+
+
 def open_files() -> set[str]:
     return set(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else set()
 

@@ -91,9 +91,8 @@ class Dispatcher:
             alarm.close()
 
     def _mine(self, number: int, told_ns: int) -> bool:
-        held = [share for share in self._shares if share[0] <= told_ns] or self._shares[:1]
-        _, index, of = held[-1]
-        return number % of == index
+        held = [share for share in self._shares if share[0] <= told_ns]
+        return bool(held) and number % held[-1][2] == held[-1][1]  # else it was due before this worker joined
 
     def _hand(self, due: Due) -> None:
         # Few clients on many workers: not every class has one here, and the arrivals of those would all be dropped.
