@@ -48,8 +48,8 @@ def on_init(environment: Any, web_ui: Any = None, **_: Any) -> None:
     OpenLoop(environment, swarm.clocks).listen()
     Capacity(environment, swarm).listen()
     Sampler(environment, swarm).listen()
+    stages.follow(environment)
     if isinstance(environment.runner, WorkerRunner):
-        stages.follow(environment)
         if environment.runner.worker_state == STATE_SPAWNING:
             # It joins a run that goes on: the order to spawn came with the master's welcome, before this event.
             environment.events.test_start.fire(environment=environment)
@@ -61,7 +61,6 @@ def on_init(environment: Any, web_ui: Any = None, **_: Any) -> None:
             webui.attach(web_ui, swarm, exporter)
         if environment.parsed_options.metrics_port:
             exporter.serve(environment.parsed_options.metrics_port)
-        stages.follow(environment)
         if not web_ui or environment.parsed_options.autostart:
             swarm.prepare()  # else the form may still change everything; it is checked when it is sent
     except UsageError as error:

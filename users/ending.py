@@ -120,7 +120,8 @@ class Ending:
             print(f"tokenswarm: {recorder.folder.rows} requests in {path}", file=sys.stderr)
             print(f"tokenswarm: {swarm.verdicts[path.name]}", file=sys.stderr)
             if swarm.gate:
-                swarm.gate.close()
+                slos = [f"{each.slo}: {each.state}" for each in swarm.gate.close()]
+                swarm.verdicts[path.name] = "; ".join([swarm.verdicts[path.name], *slos])
             if not swarm.options.no_report:
                 # In a process of its own: pandas stays out of the one that measures, and an error in it harms no run.
                 environment = {**os.environ, "PYTHONPATH": str(ROOT)}

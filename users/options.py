@@ -1,6 +1,6 @@
 """Our options, as Locust's own: command line, environment, config file and web form."""
 
-from argparse import Action, ArgumentTypeError
+from argparse import ArgumentTypeError, _AppendAction
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -74,12 +74,12 @@ def think_time(text: str) -> str:
     return text
 
 
-class Joined(Action):
-    """An option that may be given several times: one text, a line each, which fits a web form too."""
+class Joined(_AppendAction):
+    """An option that may be given several times: one text, parted by semicolons, which fits a line of a web form."""
 
     def __call__(self, _parser: Any, namespace: Any, value: Any, _name: Any = None) -> None:
         earlier = getattr(namespace, self.dest)
-        setattr(namespace, self.dest, f"{earlier}\n{value}" if earlier else value)
+        setattr(namespace, self.dest, f"{earlier}; {value}" if earlier else value)
 
 
 def amount(most: int) -> Callable[[str], str]:
@@ -170,15 +170,15 @@ def add(parser: Any, **_: Any) -> None:
     option("--connect-timeout", env_var="TOKENSWARM_CONNECT_TIMEOUT", type=seconds, default=10.0, help="Longest time to open a connection, s")
     option("--warmup", env_var="TOKENSWARM_WARMUP", type=timespan, default="0s", help="Leave the requests of this first part of the run out of all figures (10s, 2m); their rows are kept and marked")
     option("--pause-after-error", env_var="TOKENSWARM_PAUSE_AFTER_ERROR", type=pause, default=1.0, help="How long a user waits after a failed request, s: a server that is down is not hammered")
-    option("--stages", env_var="TOKENSWARM_STAGES", default="", include_in_web_ui=False, help="Closed loop in stages: users and time, 1x60s, 2x60s, 4x60s, or a ramp, 1..16x5m; the run ends after the last one")
+    option("--stages", env_var="TOKENSWARM_STAGES", default="", help="Closed loop in stages: users and time, 1x60s, 2x60s, 4x60s, or a ramp, 1..16x5m; the run ends after the last one; in the web form leave the run time empty")
     option("--arrivals", env_var="TOKENSWARM_ARRIVALS", default="", help='Open loop: requests are due by a process of their own, whatever the server does: "poisson 5/s", "constant 5/s", "gamma 5/s cv=2", "ramp 1/s..20/s over 5m", "steps 1,2,4,8/s every 60s", "sine 2/s..10/s period 10m"')
-    option("--trace", env_var="TOKENSWARM_TRACE", default="", include_in_web_ui=False, help="Open loop by a file: when requests came and how long they were; Azure's and BurstGPT's CSV, Mooncake's JSONL, at_s,prompt_tokens,output_tokens, or the requests.csv of an earlier run")
-    option("--speed", env_var="TOKENSWARM_SPEED", type=factor, default=1.0, include_in_web_ui=False, help="Replay the trace so many times as fast: 10, 0.5")
-    option("--trace-window", env_var="TOKENSWARM_TRACE_WINDOW", default="", include_in_web_ui=False, help="The part of the trace to replay, by its own clock: 10m..20m")
-    option("--trace-scale-tokens", env_var="TOKENSWARM_TRACE_SCALE_TOKENS", type=factor, default=1.0, include_in_web_ui=False, help="Make the trace's prompts and answers so many times as long: 0.25")
+    option("--trace", env_var="TOKENSWARM_TRACE", default="", help="Open loop by a file: when requests came and how long they were; Azure's and BurstGPT's CSV, Mooncake's JSONL, at_s,prompt_tokens,output_tokens, or the requests.csv of an earlier run")
+    option("--speed", env_var="TOKENSWARM_SPEED", type=factor, default=1.0, help="Replay the trace so many times as fast: 10, 0.5")
+    option("--trace-window", env_var="TOKENSWARM_TRACE_WINDOW", default="", help="The part of the trace to replay, by its own clock: 10m..20m")
+    option("--trace-scale-tokens", env_var="TOKENSWARM_TRACE_SCALE_TOKENS", type=factor, default=1.0, help="Make the trace's prompts and answers so many times as long: 0.25")
     option("--max-in-flight", env_var="TOKENSWARM_MAX_IN_FLIGHT", type=in_flight, default=0, include_in_web_ui=False, help="Open loop: most requests in flight; what is due beyond them is dropped and counted (default: the number of users, as always in the web UI, else 1000)")
-    option("--slo", env_var="TOKENSWARM_SLO", action="append", default=[], include_in_web_ui=False, help='What the run must keep to: "ttft_ms p95 < 500", "outcome ok > 99%%", "check json_invalid < 1%%", "goodput > 3/s"; may be given several times; exit code 99 if one is not met')
-    option("--slo-abort", env_var="TOKENSWARM_SLO_ABORT", action="store_true", default=False, include_in_web_ui=False, help="End the run as soon as it is certain that an SLO is crossed")
+    option("--slo", env_var="TOKENSWARM_SLO", action=Joined, default="", help='What the run must keep to: "ttft_ms p95 < 500", "outcome ok > 99%%", "check json_invalid < 1%%", "goodput > 3/s"; may be given several times, or parted by semicolons; exit code 99 if one is not met')
+    option("--slo-abort", env_var="TOKENSWARM_SLO_ABORT", action="store_true", default=False, help="End the run as soon as it is certain that an SLO is crossed")
     option("--find-capacity", env_var="TOKENSWARM_FIND_CAPACITY", action="store_true", default=False, help="Search the most users (--users at most), or with --arrivals the highest rate, that meet all --slo; the run ends with the answer")
     option("--trial-time", env_var="TOKENSWARM_TRIAL_TIME", type=timespan, default="60s", help="Longest time of one trial of --find-capacity; a trial ends earlier if its verdict is sure")
     option("--new-connection", env_var="TOKENSWARM_NEW_CONNECTION", action="store_true", default=False, help="Open a new connection for every request")

@@ -1,7 +1,7 @@
 """SLOs of a run: read before any load, watched while it goes on, and its exit code at the end."""
 
+import re
 import sys
-from collections.abc import Iterable
 from typing import Any
 
 import gevent
@@ -14,10 +14,10 @@ from users.errors import UsageError
 CROSSED = 99  # k6's exit code for a crossed threshold
 
 
-def slos(texts: Iterable[str]) -> tuple[Slo, ...]:
-    """The SLOs of `--slo`. Raises UsageError."""
+def slos(text: str) -> tuple[Slo, ...]:
+    """The SLOs of `--slo`, parted by semicolons or lines. Raises UsageError."""
     try:
-        return tuple(parse(text) for text in texts)
+        return tuple(parse(one) for one in re.split(r"[;\n]", text) if one.strip())
     except SloError as error:
         raise UsageError(f"--slo: {error}") from None
 
@@ -25,9 +25,9 @@ def slos(texts: Iterable[str]) -> tuple[Slo, ...]:
 class Gate:
     """Watches the rows of one run; with `abort` it ends the run once an SLO is as good as crossed."""
 
-    def __init__(self, environment: Any, texts: Iterable[str], abort: bool) -> None:
+    def __init__(self, environment: Any, text: str, abort: bool) -> None:
         self._environment, self._abort = environment, abort
-        self.judge = Judge(slos(texts))
+        self.judge = Judge(slos(text))
 
     def look(self) -> None:
         """Rows came: is there still any hope?"""

@@ -13,6 +13,7 @@ from users.base import Work
 from users.errors import UsageError
 
 STAGE = "tokenswarm_stage"
+NO_STAGE = (None, False, False)
 USAGE = "write stages as 1x60s, 2x60s, or 1..16x5m for a ramp"
 _STAGE = re.compile(r"(\d+)(?:\s*\.\.\s*(\d+))?\s*[x×*]\s*(\d+(?:\.\d+)?)(s|m|h)")
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
@@ -68,14 +69,17 @@ class Stages(LoadTestShape):
     """Locust's shape of the stages; tells all processes in which one they are."""
 
     abstract = False
+    use_common_options = True  # else the form that comes after a run could not be filled in for one without stages
 
     def __init__(self, environment: Any, stages: tuple[Stage, ...]) -> None:
         super().__init__()
         self.runner = environment.runner
         self._stages, self._now, self._ended = stages, 0, False
         self._environment = environment
-        # Locust waits for a shape before it listens to SIGTERM, which would leave no run behind, and its workers alive.
-        gevent.signal_handler(signal.SIGTERM, self.end)
+        if environment.parsed_options.headless:
+            # Locust then waits for a shape before it listens to SIGTERM, which would leave no run behind, and its
+            # workers alive.
+            gevent.signal_handler(signal.SIGTERM, self.end)
 
     def end(self) -> None:
         """No further stage, and the run is over within a second."""
@@ -119,18 +123,22 @@ def enter(environment: Any, stage: int, ramp: bool, there: bool) -> None:
 def resume(environment: Any) -> None:
     """A run begins in this process, and its first stage may have begun just before."""
     work: Work | None = getattr(environment, "tokenswarm", None)
-    stage, ramp, there = getattr(environment, "tokenswarm_stage", (None, False, False))
+    stage, ramp, there = getattr(environment, "tokenswarm_stage", NO_STAGE)
     if work and stage:
         work.stage, work.ramping, work.all_started = stage, ramp, there and not ramp
 
 
+def shape(environment: Any, own: LoadTestShape | None) -> LoadTestShape | None:
+    """The shape that Locust is to follow: that of `--stages`, else the locustfile's own. Raises UsageError."""
+    stages = environment.parsed_options.stages
+    return Stages(environment, parse(stages)) if stages else own
+
+
 def follow(environment: Any) -> None:
-    """Have Locust follow `--stages`, and a worker hear of them. Raises UsageError."""
-    options, runner = environment.parsed_options, environment.runner
-    if isinstance(runner, WorkerRunner):
-        runner.register_message(STAGE, lambda environment, msg, **_: enter(environment, **msg.data))
-    elif options.stages:
-        environment.shape_class = Stages(environment, parse(options.stages))
+    """Have a worker hear of the stages, and each process forget them when the run is over."""
+    environment.events.test_stop.add_listener(lambda **_: setattr(environment, "tokenswarm_stage", NO_STAGE))
+    if isinstance(environment.runner, WorkerRunner):
+        environment.runner.register_message(STAGE, lambda environment, msg, **_: enter(environment, **msg.data))
 
 
 def told(options: Any) -> dict[str, Any]:

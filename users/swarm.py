@@ -24,7 +24,7 @@ from users.options import OURS
 from users.preparation import Prepared, prepare
 from users.settings import Settings, check_form, settings
 from users.slos import Gate
-from users.stages import resume, told
+from users.stages import resume, shape, told
 from users.target import target
 from users.trust import check_key
 
@@ -47,10 +47,11 @@ class Swarm:
         self.verdicts: dict[str, str] = {}  # of the runs of this process, by their folder's name
         self.publisher = Publisher(environment, self.snapshot)
         self.clocks = Clocks(environment)
-        self._classes = tuple(environment.user_classes)
+        self._classes, self._own_shape = tuple(environment.user_classes), environment.shape_class
         self._own_key = secret.api_key(self.options)
         self._own_target = self.options.host
-        self._chosen: dict[str, str] = {}
+        self._given = {name: getattr(self.options, name) for name in OURS}
+        self._chosen: dict[str, str | None] = {}
         self.ending = False
         self._prepared: Prepared | None = None
         self.gate: Gate | None = None
@@ -93,20 +94,24 @@ class Swarm:
         check_key(self.environment)
         self._prepared = prepared = prepare(options, self._classes, classes_named or options.user_classes or [])
         self.environment.user_classes = list(prepared.classes)
+        self.environment.shape_class = shape(self.environment, self._own_shape)
         self.environment.host = options.host
         # What the options become here must reach the workers, whatever a form puts over them.
         self._chosen = {name: getattr(options, name) for name in ("host", "model", "api_key", "scale")}
+        if options.stages:
+            self._chosen["num_users"] = None
         self.findings = list(prepared.findings)
 
-    def prepare_from_form(self, form: Any) -> None:
-        """The same for a run that begins in the web form. Raises UsageError."""
+    def prepare_from_form(self, form: Any) -> dict[str, str]:
+        """The same for a run that begins in the web form; what Locust is to change in it. Raises UsageError."""
         check_form(form)
         if self.environment.runner.state in (STATE_RUNNING, STATE_SPAWNING):
-            return
+            return {}
         if self.ending:
             raise UsageError("the last run is still being written down; start again in a few seconds")
         self.options.run_time = form.get("run_time") or None
-        self.options.num_users = None  # of the run before; the form's own goes to Locust
+        vars(self.options).update(self._given)  # what the form leaves out is not that of the run before
+        self.options.num_users, self.options.max_in_flight = None, 0  # the form's own number goes to Locust
         for name, value in form.items():
             if name in OURS or name == "host":
                 current = getattr(self.options, name)
@@ -115,6 +120,9 @@ class Swarm:
         picked = form.getlist("user_classes")
         # The class picker begins with all of them ticked, which names none.
         self.prepare(picked if len(picked) < len(self._classes) else None)
+        # The clients of an open loop are there at once, as with the command line.
+        open_loop = self.options.arrivals or self.options.trace
+        return {"spawn_rate": form.get("user_count") or "1"} if open_loop else {}
 
     def end_processes(self) -> None:
         """End the workers that `--processes` forked: left to Locust, they wait a minute for a heartbeat."""
@@ -184,7 +192,7 @@ class Swarm:
             "user_classes": [c.__name__ for c in self.environment.user_classes],
         }
         # The SLOs of a capacity search are those of each trial: the run as a whole goes beyond them on purpose.
-        self.gate = Gate(self.environment, () if options.find_capacity else options.slo, options.slo_abort)
+        self.gate = Gate(self.environment, "" if options.find_capacity else options.slo, options.slo_abort)
         self.watch = None
         self.recorder = Recorder(self.environment, path, circumstances, not options.csv_prefix, self.gate.judge)
         self.publisher.sink = self._take

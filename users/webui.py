@@ -29,6 +29,7 @@ def attach(web_ui: Any, swarm: Swarm, exporter: Exporter) -> None:
     def without_secrets() -> None:
         original()
         for name, shown in web_ui.template_args["extra_options"].items():
+            shown["help_text"] = shown["help_text"].replace("%%", "%")
             if name in ("api_key", "run_id", "scale"):
                 shown["default_value"] = ""
 
@@ -38,12 +39,17 @@ def attach(web_ui: Any, swarm: Swarm, exporter: Exporter) -> None:
 
     def checked() -> Any:
         try:
-            swarm.prepare_from_form(request.form)
+            changes = swarm.prepare_from_form(request.form)
         except UsageError as error:
             return jsonify({"success": False, "message": str(error), "host": options.host})
+        form: Any = request.form.copy()
+        for name, value in changes.items():
+            form[name] = value
+        request.form = form
         return swarm_view()
 
     web_ui.app.view_functions["locust.swarm"] = checked
+    _choose_ourselves(web_ui)
 
     _add_tab(web_ui, swarm)
 
@@ -56,6 +62,13 @@ def attach(web_ui: Any, swarm: Swarm, exporter: Exporter) -> None:
     @web_ui.app.route(f"{_base(web_ui)}/metrics", endpoint=login.METRICS)
     def metrics() -> Any:
         return Response(exporter.text(), content_type=CONTENT_TYPE)
+
+
+def _choose_ourselves(web_ui: Any) -> None:
+    """Keep Locust's class picker from putting back the classes and the shape that the preparation has chosen."""
+    classes, shape, environment = web_ui._update_user_classes, web_ui._update_shape_class, web_ui.environment
+    web_ui._update_user_classes = lambda _: classes({c.__name__: c for c in environment.user_classes})
+    web_ui._update_shape_class = lambda name: None if environment.parsed_options.stages else shape(name)
 
 
 def _add_tab(web_ui: Any, swarm: Swarm) -> None:
