@@ -5,7 +5,7 @@ from typing import Any
 
 from metrics.catalogue import METRICS
 from metrics.slo import as_said
-from reports import embedding, loading, memory, open_loop, probed, stages, turns
+from reports import capacity, embedding, loading, memory, open_loop, probed, stages, turns
 from reports.check_section import check_section
 from reports.document import Cell, Code, Document, Line, Section, Table
 from reports.ledger import LABELS
@@ -40,6 +40,7 @@ def document(summary: Summary, circumstances: Iterable[Section] = ()) -> Documen
         sections = [_findings(summary), probed.section(summary), *circumstances]
     else:
         measured = (
+            capacity.section,
             _phases,
             _requests,
             stages.section,

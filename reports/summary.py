@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from reports.capacity import capacity, sentences
 from reports.checks import checks
 from reports.embedding import embedding, vectors_per_s
 from reports.ledger import ledger
@@ -50,12 +51,12 @@ def summarise(run: Run) -> dict[str, Any]:
     ]
     measured, embedded = quality(frame), embedding(frame, span)
     ok = overall["requests"]["by_outcome"].get("ok", 0)
+    searched = capacity(info)
+    said = verdict(overall["requests"], overall, window_s, len(run.frame) - len(frame), vectors_per_s(embedded))
     return {
         "format": FORMAT,
         "run": _run(run),
-        "verdict": verdict(
-            overall["requests"], overall, window_s, len(run.frame) - len(frame), vectors_per_s(embedded)
-        ),
+        "verdict": " ".join([*(sentences(searched)[:1] if searched else ()), said]),
         "validity": _validity(info),
         "slos": _listed(info, "slos"),
         "notices": list(run.notices),
@@ -86,6 +87,7 @@ def summarise(run: Run) -> dict[str, Any]:
             "warmup": _mapped(info, "warmup"),
             "clock_source": info.get("clock_source"),
         },
+        **({"capacity": searched} if searched else {}),
         **({"probe": probe} if (probe := _mapped(info, "probe")) else {}),
     }
 

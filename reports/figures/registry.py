@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from reports.figures import distributions, embedding, loading, memory, requests, throughput, time_spent, turns
+from reports.figures import capacity, distributions, embedding, loading, memory, requests, throughput, time_spent, turns
 from reports.figures.style import Plot
 
 Build = Callable[[Any, Mapping[str, Any]], Plot | None]
 
 FIGURES: tuple[Build, ...] = (
+    capacity.build,
     throughput.build,
     requests.build,
     distributions.build,
