@@ -71,8 +71,8 @@ def draw(seed: int, place: int) -> Case:
     """The case at a place of the trial; every second one is an open loop, every third an OpenAI-compatible server."""
     chance = random.Random(f"capacity {seed} {place}")
     is_open = place % 2 == 1
-    slots, decode = chance.randint(2, 8 if is_open else 12), round(chance.uniform(100, 250), 1)
-    output = round(decode * (chance.uniform(0.06, 0.15) if is_open else chance.uniform(0.1, 0.3)))
+    slots, decode = chance.randint(2, 12), round(chance.uniform(100, 250), 1)
+    output = round(decode * (chance.uniform(0.05, 0.12) if is_open else chance.uniform(0.1, 0.3)))
     metric = chance.choice(("ttft_ms", "e2e_ms", "response_ms" if is_open else "tpot_ms", "ttft_ms"))
     least = chance.randint(20, 100)
     made = Case(
@@ -88,7 +88,7 @@ def draw(seed: int, place: int) -> Case:
         metric=metric,
         percent=chance.choice(PERCENTS[metric]),
         limit_ms=0.0,
-        cv=chance.choice((1.0, 1.0, 1.0, 0.0, 1.5)) if is_open else 1.0,
+        cv=chance.choice((1.0, 1.0, 1.0, 0.0, 0.5)) if is_open else 1.0,
     )
     return _with_limit(made, chance)
 
@@ -96,7 +96,7 @@ def draw(seed: int, place: int) -> Case:
 def _with_limit(case: Case, chance: random.Random) -> Case:
     """A limit that the server keeps up to a load drawn at random."""
     if case.open:
-        rate = saturated_per_s(case) * chance.uniform(0.5, 0.92)
+        rate = saturated_per_s(case) * chance.uniform(0.4, 0.85)
         limit_ms = percentile_ms(case, rate, 20_000)
     else:
         within = case.metric == "tpot_ms"

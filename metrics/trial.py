@@ -19,7 +19,8 @@ RISES_BY, RISES_SIGMA = 1.2, 4.0
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How one SLO stands: `share` is that of the requests beyond its limit, of which `allowed` may be;
+    """How one SLO stands: `share` is that of the requests beyond its limit, of which `allowed` may be,
+    and of which so many as `inflation` says count as one;
     `figure` is a mean; of n requests.
     """
 
@@ -29,6 +30,7 @@ class Standing:
     n: int
     share: float | None = None
     allowed: float = 0.0
+    inflation: float = 1.0
     figure: float | None = None
     why: str = ""
 
@@ -119,11 +121,11 @@ def _standing(slo: Slo, seen: Sequence[float], alpha: float) -> Standing:
     state: State = "met" if share < allowed or (share <= allowed and (slo.inclusive or not slo.below)) else "crossed"
     if slo.aggregate != "share" and share <= allowed:
         state = "met"
-    independent = n / inflation(seen)
-    hits = share * independent
+    alike = inflation(seen)
+    independent, hits = n / alike, share * n / alike
     test = surely_below if state == "met" else surely_above
     sure = n > 0 and bool(allowed or state == "crossed") and test(hits, independent, allowed, alpha)
-    return Standing(slo.text, state, sure, n, round(share, 6), allowed)
+    return Standing(slo.text, state, sure, n, round(share, 6), allowed, round(alike, 3))
 
 
 def _mean(slo: Slo, seen: Sequence[float], alpha: float) -> Standing:

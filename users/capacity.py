@@ -22,11 +22,12 @@ from users.searching import at, field, trial_s
 from users.slos import CROSSED, slos
 from users.swarm import Swarm
 from users.trials import PARKED, TRIAL, Begin, Trials
-from users.verdict import Ended, ended
+from users.verdict import Ended, binding, ended
 
 LOOK_S, NOTICE_S, SPAWN_S, SPARE_S = 0.25, 0.7, 60.0, 5.0
 FIRST_S, LONGEST_SETTLING_S, LEAST_SETTLING_S, TIMES_E2E = 0.3, 20.0, 0.5, 3
 MOST_DISTURBED = 3
+SETTLING_SHARE = 0.1  # of a firm trial of an open loop
 MOST_SPAWN_PER_S = 100  # more than that Locust warns of
 
 
@@ -141,8 +142,10 @@ class Capacity:
             self._ask_for(users)
         self._number, self._rows, self._trial = self._number + 1, [], Trial(self._slos)
         workers, began_ns = self._workers(), time.time_ns()
-        settle_s = max(LEAST_SETTLING_S, TIMES_E2E * self._e2e_s) if self._field.open else self._e2e_s
-        settle_s = min(LONGEST_SETTLING_S, settle_s)
+        settle_s = min(LONGEST_SETTLING_S, self._e2e_s)
+        if self._field.open:
+            longer_s = SETTLING_SHARE * self._limit_s if step.firm else LEAST_SETTLING_S
+            settle_s = max(longer_s, TIMES_E2E * settle_s)
         begin = Begin(self._number, users, settle_s)
         if self._field.open:
             kind = at(options, step.load)
@@ -161,20 +164,24 @@ class Capacity:
         health = self._end_trial(workers)
         if end is None or self._workers() != workers:
             return None
-        if end.state == "met":  # and what was still under way
-            end = replace(ended(self._trial, 0, 0, 0, firm=step.firm, drained=True) or end, sure=end.sure)
+        last = ended(self._trial, 0, 0, users, firm=step.firm, drained=True) or end  # with what was still under way
+        end = replace(last, sure=end.sure) if end.state == "met" else replace(end, standings=last.standings)
         seen = figures(self._rows, self._slos, from_ns, to_ns)
         limits = client_limits(_facts(self._rows, health), self._slos)
-        tried = self._judged(step, end, limits, seen)
+        tried = self._judged(step, end, limits)
         self._keep(tried, end, limits, {**seen, "seconds": round((time.time_ns() - began_ns) / 1e9, 3)})
-        self._e2e_s = (self._trial.mean_ms or 1e3 * self._e2e_s) / 1e3
+        if end.state == "met" and self._trial.mean_ms:
+            self._e2e_s = self._trial.mean_ms / 1e3
         return tried
 
-    def _judged(self, step: Try, end: Ended, limits: list[str], seen: Mapping[str, Any]) -> Tried:
+    def _judged(self, step: Try, end: Ended, limits: list[str]) -> Tried:
         """A load that is far too much needs no healthy client: only the way was to be shown."""
-        counts = limits and (end.state == "met" or step.firm)
+        verdict = "limited" if limits and (end.state == "met" or step.firm) else end.state
         idle = step.load * (self._trial.mean_ms or 0) < 500  # less than half a request in flight
-        return Tried(step.load, "limited" if counts else end.state, step.firm or end.sure, idle)
+        firm = step.firm or (end.sure and not self._field.pooled)
+        if (one := binding(end.standings)) and self._field.pooled:
+            return Tried(step.load, verdict, firm, idle, one.n, one.share or 0.0, one.allowed, one.inflation)
+        return Tried(step.load, verdict, firm, idle)
 
     def _ask_for(self, users: int) -> None:
         if self._runner.target_user_count != users:

@@ -5,7 +5,7 @@ from typing import Any
 
 from metrics.load_curve import gave_way, knee
 from metrics.slo import Slo
-from users.search import Answer, Field
+from users.search import ERROR, Answer, Field
 
 LIMITED = "the client was the limit, not the server"
 Trials = Sequence[Mapping[str, Any]]
@@ -30,6 +30,8 @@ def found(answer: Answer, field: Field, slos: Sequence[Slo], trials: Trials, bro
     )
     best = _of(trials, answer.load, "met")
     bad = _of(trials, answer.bad, "crossed") or (None if answer.bad is not None else _least_crossed(trials))
+    if answer.error is not None:
+        best = max((t for t in trials if t["verdict"] == "met"), key=lambda t: t["load"], default=None)
     first = min((t for t in trials if t["verdict"] != "limited"), key=lambda t: t["load"], default=None)
     what, sentence = "", ""
     if answer.above == "limited" and not broken:
@@ -42,7 +44,8 @@ def found(answer: Answer, field: Field, slos: Sequence[Slo], trials: Trials, bro
         "answer": answer.load,
         "qualifier": "at least" if why and answer.load is not None else "",
         "confirmed": bool(best and best["firm"]),
-        "sure": bool(best and best["sure"]),
+        "sure": bool(best and best["sure"]) if answer.error is None else answer.error <= ERROR,
+        "error": answer.error,
         "too_much": answer.bad,
         "sentence": _sentence(answer, field, slos, best, why),
         "why": why,
@@ -74,6 +77,8 @@ def _sentence(answer: Answer, field: Field, slos: Sequence[Slo], best: Mapping[s
         text += f"; {why}"
     elif answer.bad is not None:
         text += f"; {load(answer.bad, field.open)} do not"
+    if answer.error is not None:
+        return f"{text} (± {100 * answer.error:.2g} %, by all trials together)."
     if best and not best["sure"]:
         text += (
             f" (by the estimate of {best['steady']} requests, which is not sure: a longer --trial-time makes it surer)"

@@ -5,24 +5,33 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-STEP = 1.03  # an open loop's search ends when a rate that is met and one that is not are so close
+from users.pooled import Point, estimate
+
+STEP = 1.03  # rates so close together are neighbours
+COARSE = 1.15  # so close, it is no more a matter of one trial or the other, but of all together
+LEAST_FIRM, MOST_FIRM, ERROR = 3, 8, 0.02  # firm trials for that, and the standard error at which they end
+LOOK_WEIGHT, USUAL_INFLATION = 0.5, 5.0
 Verdict = Literal["met", "crossed", "limited"]  # limited: by the client itself, so it says nothing of the server
 LIMITED_TWICE = 2  # once may have been something passing
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """Where to search: users (whole numbers) or, `open`, requests a second; from `start`, from least to most."""
+    """Where to search: users (whole numbers) or, `open`, requests a second; from `start`, from least to most.
+
+    `pooled`: an open loop whose trials all say what share of the requests was beyond a limit.
+    """
 
     open: bool
     start: float
     least: float
     most: float
+    pooled: bool = False
 
     def between(self, good: float, bad: float) -> float | None:
         """A load in the middle; None where they are neighbours."""
         if self.open:
-            return None if bad / good <= STEP + 1e-9 else rounded(math.sqrt(good * bad))
+            return None if bad / good <= (COARSE if self.pooled else STEP) + 1e-9 else rounded(math.sqrt(good * bad))
         return None if bad - good <= 1 else float(round((good + bad) / 2 - 1e-9))
 
     def above(self, load: float, factor: float = 2.0) -> float:
@@ -37,12 +46,17 @@ class Field:
 @dataclass(frozen=True, slots=True)
 class Tried:
     """One trial's outcome; `firm`: it went on until it was sure, or for as long as a trial may. `idle`: the server
-    had hardly anything to do."""
+    had hardly anything to do. Of its n requests a `share` was beyond the limit, where it may be `allowed`; so many as
+    `inflation` says count as one."""
 
     load: float
     verdict: Verdict
     firm: bool
     idle: bool = False
+    n: int = 0
+    share: float = 0.0
+    allowed: float = 0.0
+    inflation: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +69,15 @@ class Try:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The most that is met (None: not even the least), and what lies just above: crossed, limited, or nothing."""
+    """The most that is met (None: not even the least), and what lies just above: crossed, limited, or nothing.
+
+    `error` is the standard error of a load that is no trial's own, as a share of it.
+    """
 
     load: float | None
     above: Literal["crossed", "limited", "end"]
     bad: float | None = None
+    error: float | None = None
 
 
 def next_step(tried: Sequence[Tried], field: Field) -> Try | Answer:
@@ -67,6 +85,9 @@ def next_step(tried: Sequence[Tried], field: Field) -> Try | Answer:
     if not tried:
         return Try(field.start, False)
     levels = standing(tried)
+    firm = [one for one in tried if one.firm]
+    if field.pooled and firm and {"met", "crossed"} <= {one.verdict for one in tried}:
+        return _together(tried, math.prod(one.load for one in firm) ** (1 / len(firm)))
     if pending := [load for load, one in levels.items() if one is None]:
         return Try(pending[0], any(t.firm for t in tried if t.load == pending[0]))
     known = {load: one for load, one in levels.items() if one}
@@ -84,10 +105,40 @@ def next_step(tried: Sequence[Tried], field: Field) -> Try | Answer:
     middle = field.between(good, bad)
     if middle is not None and good < middle < bad:
         return Try(middle, False)
+    if field.pooled and known[bad].verdict == "crossed":
+        return _together(tried, math.sqrt(good * bad))
     for load in (good, bad):
         if not known[load].firm:
             return Try(load, True)
     return Answer(good, "limited" if known[bad].verdict == "limited" else "crossed", bad)
+
+
+def _together(tried: Sequence[Tried], around: float) -> Try | Answer:
+    """Firm trials where all of them together say that the limit is, until that is known well enough."""
+    limited = [one for one in tried if one.verdict == "limited" and one.firm]
+    if len(limited) >= LIMITED_TWICE:
+        met = [one.load for one in tried if one.verdict == "met" and one.load < limited[-1].load]
+        return Answer(max(met, default=None), "limited", limited[-1].load)
+    firm = [one for one in tried if one.firm and one.verdict != "limited"]
+    found = estimate(points(tried), around)
+    if len(firm) >= MOST_FIRM or (len(firm) >= LEAST_FIRM and found.error <= ERROR):
+        return Answer(rounded(found.load), "crossed", None, round(found.error, 4))
+    return Try(rounded(found.load), True)
+
+
+def points(tried: Sequence[Tried]) -> list[Point]:
+    """The trials as the estimate takes them. A quick trial ends when it leans to one side, so it counts for less.
+
+    How much requests fare alike shows only where some are beyond the limit, so it is taken to be the same in all.
+    """
+    alike = [one for one in tried if one.firm and one.share * one.n >= LEAST_FIRM]
+    n = sum(one.n for one in alike)
+    inflation = sum(one.inflation * one.n for one in alike) / n if n else USUAL_INFLATION
+    return [
+        Point(one.load, one.n / max(1.0, inflation) * (1 if one.firm else LOOK_WEIGHT), one.share, one.allowed)
+        for one in tried
+        if one.verdict != "limited" and one.n
+    ]
 
 
 def standing(tried: Iterable[Tried]) -> dict[float, Tried | None]:

@@ -4,12 +4,13 @@ from typing import Any
 
 from locust.util.timespan import parse_timespan
 
+from metrics.judge import allowed_share
 from users.arrivals import Arrivals, ArrivalsError, parse
 from users.errors import UsageError
 from users.search import Field, rounded
 from users.slos import slos
 
-MOST_USERS = 1000
+MOST_USERS, MOST_RATE = 1000, 1e6
 LEAST_REQUESTS = 10  # a rate at which a trial would see fewer is not tried
 KINDS = 'give a steady rate to begin with: "poisson 1/s", "constant 1/s" or "gamma 1/s cv=2"'
 
@@ -49,7 +50,8 @@ def field(options: Any) -> Field:
     if not options.arrivals:
         return Field(False, 1.0, 1.0, float(options.most_users))
     start = rounded(_steady(options.arrivals).rates_per_s[0])
-    return Field(True, start, min(start, rounded(LEAST_REQUESTS / trial_s(options))), 1e6)
+    pooled = all(allowed_share(slo) for slo in slos(options.slo))
+    return Field(True, start, min(start, rounded(LEAST_REQUESTS / trial_s(options))), MOST_RATE, pooled)
 
 
 def at(options: Any, rate_per_s: float) -> str:

@@ -1,5 +1,6 @@
 """When a trial of a capacity search may end, and as what. Pure: the controller asks again and again."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -30,7 +31,10 @@ def ended(
     """
     standings = tuple(trial.standings(SURE if firm else ALMOST))
     crossed = [one for one in standings if one.state == "crossed"]
-    if trial.n >= LEAST and (certain := [one for one in crossed if one.sure]):
+    # Of an open loop nobody knows how long its queue remembers: a quiet while, or a busy one, may be just that.
+    random = firm and not users
+    certain = [one for one in crossed if one.sure]
+    if certain and trial.n >= LEAST and not (random and spent_s < limit_s / 2):
         return Ended("crossed", True, certain[0].slo, standings)
     over = drained or spent_s >= limit_s * (1 if firm else LOOK_SHARE)
     settled = trial.n >= max(ENOUGH, 3 * users) and spent_s >= max(LEAST_S, TIMES_E2E * (trial.mean_ms or 0) / 1e3)
@@ -39,9 +43,7 @@ def ended(
     if trial.rises:
         return Ended("crossed", False, "requests took longer and longer", standings) if over else None
     sure = all(one.sure for one in standings)
-    # Of an open loop nobody knows how long its queue remembers: a quiet while may be just that.
-    early = users > 0 or not firm or over
-    if not crossed and early and (sure or (not firm and all(map(_well, standings)))):
+    if not crossed and (over or not random) and (sure or (not firm and all(map(_well, standings)))):
         return Ended("met", sure, "", standings)
     if not over:
         return None
@@ -53,3 +55,9 @@ def ended(
 def _well(one: Standing) -> bool:
     """Met by so much that a trial that only shows the way need not go on."""
     return one.sure or (one.share is not None and one.share * 2 <= one.allowed)
+
+
+def binding(standings: Sequence[Standing]) -> Standing | None:
+    """The SLO that is nearest to its limit, or furthest beyond it, of those about shares."""
+    shares = [one for one in standings if one.share is not None and one.allowed]
+    return max(shares, key=lambda one: (one.share or 0) / one.allowed, default=None)

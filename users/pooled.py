@@ -1,0 +1,65 @@
+"""The highest rate from all trials together: where the share of requests beyond the limit is just what it may be.
+
+At random arrivals one trial near the limit says little: whether a queue builds up in a minute is half luck. Pure.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+# How fast the odds of being beyond the limit grow with the rate: as its power of so much. Near saturation it is
+# steep; where only the length of answers counts, flat.
+POWERS = tuple(3 * 1.5**step for step in range(7))
+SPREAD, CELLS = 0.5, 120  # of the logarithm of the rate, to both sides
+LEAST_SHARE = 1e-4
+
+
+class Point(NamedTuple):
+    """One trial: its load, how many independent requests it is worth, the share beyond the limit, and that allowed."""
+
+    load: float
+    weight: float
+    share: float
+    allowed: float
+
+
+class Estimate(NamedTuple):
+    """A load, and its standard error as a share of it."""
+
+    load: float
+    error: float
+
+
+def estimate(points: Sequence[Point], around: float) -> Estimate:
+    """Posterior mean and deviation of the load at which the share is what is allowed; nothing is known beforehand but
+    that it lies near `around`.
+
+    Odds of a request to be beyond the limit: those allowed, times (load / limit load) ** power. On a grid of both.
+    """
+    total = mean = square = 0.0
+    cells = [SPREAD * (2 * cell / CELLS - 1) for cell in range(CELLS + 1)]
+    beyond = [(point, math.log(point.load / around)) for point in points]
+    logs = [
+        (at, sum(_log_likelihood(point, above - at, power) for point, above in beyond))
+        for power in POWERS
+        for at in cells
+    ]
+    most = max(value for _, value in logs)
+    for at, value in logs:
+        weight = math.exp(value - most)
+        total += weight
+        mean += weight * at
+        square += weight * at * at
+    mean /= total
+    return Estimate(around * math.exp(mean), math.sqrt(max(0.0, square / total - mean**2)))
+
+
+def _log_likelihood(point: Point, beyond: float, power: float) -> float:
+    allowed = min(1 - LEAST_SHARE, max(LEAST_SHARE, point.allowed))
+    odds = math.log(allowed / (1 - allowed)) + power * beyond
+    # log p = -log(1 + e^-odds), log (1 - p) = -log(1 + e^odds)
+    return -point.weight * (point.share * _softplus(-odds) + (1 - point.share) * _softplus(odds))
+
+
+def _softplus(x: float) -> float:
+    return x + math.log1p(math.exp(-x)) if x > 0 else math.log1p(math.exp(x))
