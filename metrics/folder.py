@@ -1,15 +1,15 @@
-"""The run folder: requests.csv, appended to and flushed as rows come, and run.json, replaced whole."""
+"""The run folder: requests.csv, appended to as rows come, and run.json, replaced whole."""
 
-import csv
 import json
 import os
 import re
-from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from metrics.rows import COLUMNS, Cell
+from metrics.appended import Appended
+from metrics.lines import line
+from metrics.rows import COLUMNS
 
 FORMAT = 1
 
@@ -21,17 +21,16 @@ class RunFolder:
         path.mkdir(parents=True)
         self.path = path
         self.rows = 0
-        self._file = (path / "requests.csv").open("w", newline="", encoding="utf-8", errors="backslashreplace")
-        self._csv = csv.writer(self._file, lineterminator="\n")
-        self._csv.writerow(COLUMNS)
-        self._file.flush()
+        self._file = Appended(path / "requests.csv", line(COLUMNS))
 
-    def append(self, rows: Iterable[Sequence[Cell]]) -> None:
-        """Write rows in the order of COLUMNS, whole lines, at once to the file system."""
-        for cells in rows:
-            self._csv.writerow(cells)
-            self.rows += 1
-        self._file.flush()
+    def append(self, rows: bytes, count: int) -> None:
+        """Write whole lines of requests.csv, at once to the file system. Raises OSError, and none is written then."""
+        self._file.append(rows)
+        self.rows += count
+
+    def sync(self) -> None:
+        """What was written is on the disk itself."""
+        self._file.sync()
 
     def write_run(self, run: dict[str, Any]) -> None:
         """Replace run.json; a reader finds the old one or the new one, never half of one."""

@@ -5,12 +5,14 @@ from typing import Any
 
 from metrics.catalogue import METRICS
 from metrics.checks import CHECKS
+from metrics.lines import line
 from metrics.record import Record
-from metrics.rows import Cell, row
+from metrics.rows import row
 from metrics.spool import Inbox, Outbox
 from metrics.validity import finding
 
 KEY = "tokenswarm"
+ROWS = "tokenswarm_rows"
 ACKNOWLEDGE = "tokenswarm_acknowledge"
 _FAULTS = tuple(check.name for check in CHECKS if check.shown)
 _IN_UI = tuple(metric for metric in METRICS if metric.ui)
@@ -59,94 +61,114 @@ def to_locust(environment: Any, record: Record, response_bytes: int) -> None:
 class Publisher:
     """Takes records where users run and rows where the run folder is; with workers these are two processes.
 
-    Workers' rows ride in `data` of Locust's own reports to the master, which acknowledges them.
+    Workers' rows ride in `data` of Locust's own reports to the master, and between those in messages of their own; the
+    master says what it has.
     """
 
     def __init__(self, environment: Any, health: Callable[[], dict[str, Any]]) -> None:
         self._environment = environment
-        self._health = health
-        self._outbox = Outbox()
+        self.health = health
         self._inbox = Inbox()
-        self._final = False
+        self.outbox = Outbox()
         self.run_id = ""
-        self.sink: Callable[[list[list[Cell]]], None] | None = None
+        self.sink: Callable[[bytes, int], None] | None = None
+        self.sync: Callable[[], None] | None = None
         self.workers: dict[str, dict[str, Any]] = {}
         self.finished: set[str] = set()
+        self.final = False  # has the run ended on this worker?
+        self.kept = False  # has the master all rows of this worker on its disk?
 
-    def reset(self, run_id: str) -> None:
+    def reset(self, run_id: str, outbox: Outbox | None = None) -> None:
         """A new run begins."""
         self.run_id = run_id
-        self._outbox, self._inbox, self._final = Outbox(), Inbox(), False
+        self.outbox, self._inbox = outbox or Outbox(), Inbox()
+        self.final = self.kept = False
         self.workers, self.finished = {}, set()
 
     def on_generation(self, record: Record, response_bytes: int = 0, **_: Any) -> None:
         """A request has ended in this process."""
         # The row first: a user's listener of Locust's events may wait, and be stopped there.
+        made = line(row(record))
         if self.sink:
-            self.sink([row(record)])
+            self.sink(made, 1)
         else:
-            self._outbox.add(row(record))
+            self.outbox.add(made)
         to_locust(self._environment, record, response_bytes)
 
     # On workers
 
+    def message(self) -> dict[str, Any]:
+        """What the master is told: the rows that are to be sent next, and how many there have been."""
+        first, count, rows = self.outbox.take()
+        made = self.outbox.made
+        final = self.final and first + count == made
+        return {"run": self.run_id, "first": first, "count": count, "rows": rows, "made": made, "final": final}
+
     def on_report_to_master(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
-        """Locust is about to report: put in what the master does not have yet."""
-        first, rows = self._outbox.pending()
-        final = self._final and len(rows) == len(self._outbox)
-        data[KEY] = {
-            "run": self.run_id,
-            "first": first,
-            "rows": rows,
-            "made": self._outbox.made,
-            "health": self._health(),
-            "final": final,
-        }
+        """Locust is about to report: put ours in."""
+        data[KEY] = {**self.message(), "health": self.health()}
+
+    def send_rows(self) -> None:
+        """Send what Locust's next report would hold."""
+        self._environment.runner.send_message(ROWS, self.message())
 
     def on_acknowledge(self, environment: Any, msg: Any, **_: Any) -> None:
-        """The master has rows: drop them."""
-        if msg.data["run"] == self.run_id:
-            self._outbox.acknowledge(msg.data["up_to"])
+        """The master says which rows it has."""
+        if msg.data["run"] != self.run_id or self.kept:
+            return
+        self.outbox.acknowledge(msg.data["up_to"], msg.data["first"])
+        if msg.data["kept"]:
+            self.kept = True
+            self.outbox.remove()
+        elif self.final and self.outbox.sent < self.outbox.made:
+            self.send_rows()
 
     def report(self) -> None:
-        """Report to the master now, not when Locust would."""
+        """Report to the master now, not when Locust would, with all rows there are (or as many as it may be sent)."""
         runner, data = self._environment.runner, dict[str, Any]()
         self._environment.events.report_to_master.fire(client_id=runner.client_id, data=data)
         runner.send_message("stats", data)
+        before = -1
+        while before < self.outbox.sent < self.outbox.made:
+            before = self.outbox.sent
+            self.send_rows()
 
     def send_final(self) -> None:
-        """The run is over on this worker: report until every row has been handed over; only the first call does."""
-        if self._final:
-            return
-        self._final = True
-        runner = self._environment.runner
-        while True:
-            data: dict[str, Any] = {}
-            self._environment.events.report_to_master.fire(client_id=runner.client_id, data=data)
-            runner.send_message("stats", data)
-            sent = data[KEY]
-            if sent["final"]:
-                return
-            # Messages keep their order, so the next batch may follow before the first is acknowledged.
-            self._outbox.acknowledge(sent["first"] + len(sent["rows"]))
+        """The run is over on this worker: hand over what is left; only the first call does."""
+        if not self.final:
+            self.final = True
+            self.report()
 
     # On the master
 
     def on_worker_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
-        """A worker's report: take the rows that are new, acknowledge them."""
-        sent = data.get(KEY)
-        if not sent or not self.sink or sent["run"] != self.run_id:
+        """A worker's report: see `take`."""
+        if KEY in data:
+            self.take(client_id, data[KEY])
+
+    def on_rows(self, environment: Any, msg: Any, **_: Any) -> None:
+        """A worker's rows between its reports: see `take`."""
+        self.take(msg.node_id, msg.data)
+
+    def take(self, client_id: str, sent: dict[str, Any]) -> None:
+        """Write down the rows that are new; only then say that they are here, and of all of them that they are kept."""
+        if not self.sink or sent["run"] != self.run_id:
             return
-        new, up_to = self._inbox.take(client_id, sent["first"], sent["rows"])
-        if new:
-            self.sink(new)
-        if sent["rows"]:
-            runner = self._environment.runner
-            runner.send_message(ACKNOWLEDGE, {"run": sent["run"], "up_to": up_to}, client_id)
+        count, rows = self._inbox.new(client_id, sent["first"], sent["count"], sent["rows"])
+        if count:
+            self.sink(rows, count)
+            self._inbox.had(client_id, count)
+        have = self._inbox.have(client_id)
+        kept = bool(sent["final"]) and have == sent["made"]
+        if kept and self.sync:
+            self.sync()
+        answer = {"run": sent["run"], "up_to": have, "first": sent["first"], "kept": kept}
+        self._environment.runner.send_message(ACKNOWLEDGE, answer, client_id)
         # After its end a worker goes on reporting, with nothing to say of its health any more.
-        known = self.workers.get(client_id, {})
-        self.workers[client_id] = {**known, **sent["health"], "requests": up_to, "made": sent["made"]}
-        if sent["final"]:
+        known = self.workers.get(client_id, {"worker": self._environment.runner.get_worker_index(client_id)})
+        told = {"client": client_id, "requests": have, "made": sent["made"]}
+        self.workers[client_id] = {**known, **sent.get("health", {}), **told}
+        if kept:
             self.finished.add(client_id)
 
     def lost(self, missing: set[str]) -> list[dict[str, Any]]:
@@ -154,8 +176,8 @@ class Publisher:
         found = []
         if missing:
             names = ", ".join(sorted(missing))
-            what = f"{len(missing)} of the workers did not hand over their last rows, up to 3 s of them each: {names}"
-            do = "see why they ended; the totals are too low"
+            what = f"{len(missing)} of the workers did not hand over their last rows, up to a second of them: {names}"
+            do = "see why they ended; their spools complete the run: python -m reports merge (docs/distributed.md)"
             found.append(finding("workers", "invalid", what, do, len(missing), 0))
         if lost := sum(worker["made"] - worker["requests"] for worker in self.workers.values()):
             what = f"{lost} rows that workers said they had never came"

@@ -16,7 +16,8 @@ from metrics.evidence import gather
 from metrics.folder import RunFolder
 from metrics.judge import Judge, as_json
 from metrics.junit import junit
-from metrics.rows import COLUMNS, Cell
+from metrics.lines import cells
+from metrics.rows import COLUMNS
 from metrics.validity import Facts, finding, judge
 
 SOFTWARE = ("locust", "gevent", "requests", "httptools", "orjson", "pandas")
@@ -30,7 +31,7 @@ class Recorder:
     ) -> None:
         self.folder = RunFolder(path)
         self._judge = judge
-        self._circumstances = {
+        self.circumstances = {
             "run": path.name,
             "state": "running",
             "started_unix_s": time.time(),
@@ -38,7 +39,7 @@ class Recorder:
             **circumstances,
             "software": {"python": platform.python_version(), "platform": platform.platform(), **software()},
         }
-        self.folder.write_run(self._circumstances)
+        self.folder.write_run(self.circumstances)
         self._csv = None
         if locust_csv:
             # Without the history of each row: percentiles of all our rows every second took 14 % of the CPU at 600
@@ -48,15 +49,15 @@ class Recorder:
 
     def tell(self, **facts: Any) -> None:
         """More of the run's circumstances, in run.json at once."""
-        self._circumstances.update(facts)
-        self.folder.write_run(self._circumstances)
+        self.circumstances.update(facts)
+        self.folder.write_run(self.circumstances)
 
-    def append(self, rows: list[list[Cell]]) -> None:
-        """Rows came: they go to the file system at once."""
-        self.folder.append(rows)
+    def append(self, rows: bytes, count: int) -> None:
+        """Rows came, as lines of requests.csv: they go to the file system at once. Raises OSError."""
+        self.folder.append(rows, count)
         if self._judge.slos:
-            for cells in rows:
-                self._judge.add(dict(zip(COLUMNS, cells, strict=True)))
+            for row in cells(rows):
+                self._judge.add(dict(zip(COLUMNS, row, strict=True)))
 
     def end(self, workers: list[dict[str, Any]], known: list[dict[str, Any]]) -> dict[str, Any]:
         """Close the folder and judge the run; give the verdict (see `metrics.validity`)."""
@@ -69,7 +70,7 @@ class Recorder:
         self.folder.close()
         ended = {"state": "complete", "ended_unix_s": time.time(), "rows": self.folder.rows}
         stamped = {"clock_source": ", ".join(sorted({str(w["clock_source"]) for w in workers}))} if workers else {}
-        run = {**self._circumstances, **ended, **stamped, "workers": workers}
+        run = {**self.circumstances, **ended, **stamped, "workers": workers}
         if self._judge.slos:
             self._judge.clocks = tracks(workers)
             judged = self._judge.judged()
@@ -90,7 +91,7 @@ class Recorder:
 
     def _counts(self, row: Mapping[str, str]) -> bool:
         """Is this row of what the run answers for? A capacity search overloads the server on purpose."""
-        trials = self._circumstances.get("capacity", {}).get("trials")
+        trials = self.circumstances.get("capacity", {}).get("trials")
         return trials is None or any(row["stage"] == str(t["trial"]) and t["verdict"] == "met" for t in trials)
 
 

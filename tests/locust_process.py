@@ -77,9 +77,9 @@ class Run:
         return found
 
 
-def folder(run_dir: Path) -> Run:
-    """The one run folder in a run directory."""
-    (path,) = run_dir.iterdir()
+def folder(run_dir: Path, *, killed: bool = False) -> Run:
+    """The one run folder in a run directory; nothing is left of the workers' spools unless one of them was killed."""
+    (path,) = (path for path in run_dir.iterdir() if not (killed and path.name == "spool"))
     with (path / "requests.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     return Run(path, rows, json.loads((path / "run.json").read_text()))

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from metrics import histogram
 from metrics.catalogue import METRICS
 from metrics.folder import RunFolder, new_path, run_name
+from metrics.lines import line
 from metrics.record import Identity, Record
 from metrics.rows import COLUMNS, row
-from metrics.spool import Inbox, Outbox
 from wire.values import Usage
 
 MS = 1_000_000
@@ -135,40 +135,12 @@ def test_no_gap_is_a_bucket_of_its_own() -> None:
     assert histogram.percentile_ms({}, 50) is None
 
 
-# Rows between worker and master
-
-
-@given(st.lists(st.booleans(), max_size=30), st.lists(st.booleans(), max_size=30))
-def test_every_row_arrives_exactly_once_whatever_is_lost(reports_lost: list[bool], answers_lost: list[bool]) -> None:
-    outbox, inbox, arrived, made = Outbox(), Inbox(), [], 0
-    for lost, answer_lost in [*zip(reports_lost, answers_lost, strict=False), (False, False)]:
-        for _ in range(2):
-            outbox.add([made])
-            made += 1
-        first, rows = outbox.pending()
-        if lost:
-            continue
-        new, up_to = inbox.take("worker", first, rows)
-        arrived += [cell for (cell,) in new]
-        if not answer_lost:
-            outbox.acknowledge(up_to)
-    assert arrived == list(range(made))
-    assert len(outbox) == 0
-
-
-def test_a_batch_after_a_lost_one_waits_for_it() -> None:
-    inbox = Inbox()
-    assert inbox.take("w", 5, [[5]]) == ([], 0)
-    assert inbox.take("w", 0, [[0], [1]]) == ([[0], [1]], 2)
-    assert inbox.take("w", 1, [[1], [2]]) == ([[2]], 3)
-
-
 # The run folder
 
 
 def test_rows_are_on_disk_at_once_and_run_json_is_whole(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "a")
-    folder.append([row(STREAM)])
+    folder.append(line(row(STREAM)), 1)
     assert len((tmp_path / "a" / "requests.csv").read_text().splitlines()) == 2
     folder.write_run({"name": "机器学习"})
     assert "机器学习" in (tmp_path / "a" / "run.json").read_text(encoding="utf-8")

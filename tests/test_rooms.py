@@ -32,6 +32,8 @@ ALLOWED = {
         "metrics.checks",
         "metrics.clock",
         "metrics.rows",
+        "metrics.lines",
+        "metrics.spool",
         "metrics.histogram",
         *SLOS,
     },

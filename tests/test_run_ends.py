@@ -182,7 +182,7 @@ def test_a_killed_worker_leaves_the_rows_it_had_sent_and_a_warning(tmp_path: Pat
         time.sleep(5)  # Locust's workers report every 3 s
         psutil.Process(process.pid).children()[0].kill()
         said, _ = process.communicate(timeout=90)
-    run = folder(tmp_path)
+    run = folder(tmp_path, killed=True)
     assert run.run["state"] == "complete"
     workers = {row["worker"] for row in run.rows}
     assert workers == {"0", "1"}, said

@@ -13,7 +13,6 @@ from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner, WorkerRu
 from metrics.client import limits as client_limits
 from metrics.evidence import Evidence
 from metrics.load_curve import figures
-from metrics.rows import COLUMNS, Cell
 from metrics.trial import Trial
 from metrics.validity import Facts
 from users.found import found, said
@@ -103,7 +102,7 @@ class Capacity:
         self._field, self._slos, self._limit_s = field(options), slos(options.slo), trial_s(options)
         self._tried: list[Tried] = []
         self._trials: list[dict[str, Any]] = []
-        self._rows: list[dict[str, Cell]] = []
+        self._rows: list[dict[str, str]] = []
         self._number, self._e2e_s, self._answered = 0, FIRST_S, False
         self._swarm.watch = self._take
         self._spawned.clear()
@@ -115,11 +114,10 @@ class Capacity:
             self._greenlet.kill(block=False)
             self._finish(None, "the run's time was over, or it was stopped, before the search was")
 
-    def _take(self, rows: list[list[Cell]]) -> None:
+    def _take(self, rows: list[dict[str, str]]) -> None:
         """Rows came: those of this trial are judged."""
-        for cells in rows:
-            row = dict(zip(COLUMNS, cells, strict=True))
-            if row["stage"] == self._number:
+        for row in rows:
+            if row["stage"] == str(self._number):
                 self._rows.append(row)
                 self._trial.add(row)
 
@@ -251,8 +249,8 @@ class Capacity:
             gevent.spawn(self._runner.quit if headless else self._runner.stop)
 
 
-def _facts(rows: list[dict[str, Cell]], health: list[Mapping[str, Any]]) -> Facts:
+def _facts(rows: list[dict[str, str]], health: list[Mapping[str, Any]]) -> Facts:
     evidence = Evidence()
     for row in rows:
-        evidence.add({name: "" if cell is None else str(cell) for name, cell in row.items()})
+        evidence.add(row)
     return Facts(evidence, health)

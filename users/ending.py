@@ -52,7 +52,8 @@ class Ending:
                 self._close_on_master if swarm.is_master else self._close_alone, swarm.recorder
             )
         here, runner = gevent.getcurrent(), swarm.environment.runner
-        if self._closing and here not in runner.user_greenlets and not (swarm.is_master and here in runner.greenlet):
+        listening = swarm.is_master and here in runner.greenlet and here is not runner.shape_greenlet
+        if self._closing and here not in runner.user_greenlets and not listening:
             self._closing.join()
 
     def _hand_over(self) -> None:
@@ -89,6 +90,8 @@ class Ending:
             self._swarm.environment.runner.stop()
         if self._closing:
             self._closing.join()
+        if self._swarm.is_worker:
+            self._swarm.spooling.end()
 
     def _close_on_master(self, recorder: Recorder) -> None:
         self._wait_for_workers()
@@ -112,7 +115,7 @@ class Ending:
     def _end_folder(self, recorder: Recorder) -> None:
         swarm = self._swarm
         workers = sorted(swarm.publisher.workers.values(), key=lambda worker: int(worker["worker"]))
-        swarm.recorder, swarm.publisher.sink = None, None
+        swarm.recorder, swarm.publisher.sink, swarm.publisher.sync = None, None, None
         try:
             validity = recorder.end(workers, swarm.findings)
             path, why = recorder.folder.path, [f["what"] for f in validity["findings"] if f["level"] == "invalid"]

@@ -10,9 +10,10 @@ import psutil
 from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner, WorkerRunner
 
 from metrics.folder import new_path, run_name
-from metrics.publish import ACKNOWLEDGE, Publisher
+from metrics.lines import cells
+from metrics.publish import ACKNOWLEDGE, ROWS, Publisher
 from metrics.recorder import Recorder
-from metrics.rows import Cell
+from metrics.rows import COLUMNS
 from users import secret, stamps
 from users.base import Work
 from users.clocks import Clocks
@@ -24,6 +25,7 @@ from users.options import OURS
 from users.preparation import Prepared, prepare
 from users.settings import Settings, check_form, settings
 from users.slos import Gate
+from users.spooling import Spooling
 from users.stages import resume, shape, told
 from users.target import target
 from users.trust import check_key
@@ -51,11 +53,12 @@ class Swarm:
         self._own_key = secret.api_key(self.options)
         self._own_target = self.options.host
         self._given = {name: getattr(self.options, name) for name in OURS}
+        self.spooling = Spooling(environment, self.publisher, self.options.run_dir)
         self._chosen: dict[str, str | None] = {}
         self.ending = False
         self._prepared: Prepared | None = None
         self.gate: Gate | None = None
-        self.watch: Callable[[list[list[Cell]]], None] | None = None  # of a capacity search: rows as they come
+        self.watch: Callable[[list[dict[str, str]]], None] | None = None  # of a capacity search: rows as they come
         self._kernel_stamps = False
         self._end = Ending(self)
 
@@ -75,8 +78,10 @@ class Swarm:
             events.report_to_master.add_listener(self.publisher.on_report_to_master)
             runner.register_message(ACKNOWLEDGE, self.publisher.on_acknowledge)
             runner.register_message(FINISH, self._end.on_finish, concurrent=True)
+            self.spooling.start()
         if self.is_master:
             events.worker_report.add_listener(self.publisher.on_worker_report)
+            runner.register_message(ROWS, self.publisher.on_rows)
 
     @property
     def server_kind(self) -> str:
@@ -154,7 +159,7 @@ class Swarm:
             vars(self.options).update(self._chosen)
             self.environment.host = self.options.host
             self._begin_folder()
-        self.publisher.reset(self.options.run_id)
+        self.publisher.reset(self.options.run_id, self.spooling.begin() if self.is_worker else None)
         if not self.is_master:
             self._kernel_stamps = stamps.prime(plain_socket)
             checked: Settings = settings(self.options)
@@ -195,14 +200,15 @@ class Swarm:
         self.gate = Gate(self.environment, "" if options.find_capacity else options.slo, options.slo_abort)
         self.watch = None
         self.recorder = Recorder(self.environment, path, circumstances, not options.csv_prefix, self.gate.judge)
-        self.publisher.sink = self._take
+        self.options.run_facts = self.recorder.circumstances  # each worker keeps them beside its rows
+        self.publisher.sink, self.publisher.sync = self._take, self.recorder.folder.sync
 
-    def _take(self, rows: list[list[Cell]]) -> None:
+    def _take(self, rows: bytes, count: int) -> None:
         if self.recorder and self.gate:
-            self.recorder.append(rows)
+            self.recorder.append(rows, count)
             self.gate.look()
             if self.watch:
-                self.watch(rows)
+                self.watch([dict(zip(COLUMNS, row, strict=True)) for row in cells(rows)])
 
     def snapshot(self) -> dict[str, Any]:
         """What is known of this process: its number as a worker, its clock, its health."""

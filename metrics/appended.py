@@ -1,0 +1,41 @@
+"""A file that only grows, by whole blocks."""
+
+import os
+from pathlib import Path
+
+
+class Appended:
+    """What `append` has taken is with the operating system: it outlives this process, however that ends.
+
+    A block goes out with one write; one that cannot be written (OSError) leaves nothing of itself behind.
+    """
+
+    def __init__(self, path: Path, header: bytes) -> None:
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
+        self.size = 0
+        self.append(header)
+
+    def append(self, block: bytes) -> None:
+        """Put a block at the end."""
+        rest = memoryview(block)
+        try:
+            while rest:
+                rest = rest[os.write(self._fd, rest) :]
+        except OSError:
+            os.ftruncate(self._fd, self.size)
+            raise
+        self.size += len(block)
+
+    def read(self, start: int, end: int) -> bytes:
+        """The bytes between two places."""
+        return os.pread(self._fd, end - start, start)
+
+    def sync(self) -> None:
+        """Have it on the disk itself, where it also outlives a power cut."""
+        os.fsync(self._fd)
+
+    def close(self) -> None:
+        """No more blocks."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
