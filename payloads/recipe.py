@@ -6,6 +6,7 @@ a constant, whether a server counts by a vocabulary or by characters.
 
 from dataclasses import dataclass
 from hashlib import shake_128
+from itertools import chain, pairwise
 
 from payloads.distribution import Distribution
 
@@ -62,29 +63,40 @@ class Scale:
 class Recipe:
     """A prompt that is made up when it is asked: `tokens` long as the server counts it, with its template's tokens.
 
-    With `blocks` (ids, of `block_tokens` each) the same id stands for the same text wherever it occurs, so that a
-    prefix cache sees the sharing that a trace tells of; without, the text is new each time.
+    With `blocks` (ids, of `block_tokens` each, of which the last one holds the rest) the same id stands for the same
+    text, so that a prefix cache sees the sharing that a trace tells of; without, the text is new each time. Where a
+    block ends is counted from the prompt's beginning, to the nearest word: many short ones add up to no other length.
     """
 
     tokens: Distribution
     blocks: tuple[int, ...] = ()
-    block_tokens: int = 512
+    block_tokens: float = 512
 
     def text(self, u: float, scale: Scale, language: str, run: object, place: tuple[object, ...]) -> str:
         """The text for a place of a run; `u` is the quantile of its length."""
         tokens = self.tokens.whole(u)
         if not self.blocks:
             return made_up(scale.words(tokens, whole=True), language, run, *place)
-        *full, last = self.blocks
-        texts = [made_up(scale.words(self.block_tokens, whole=False), language, run, "block", one) for one in full]
-        rest = scale.words(tokens - self.block_tokens * len(full), whole=True)
-        return LANGUAGES[language].space.join([*texts, made_up(rest, language, run, "block", last)])
+        total = scale.words(tokens, whole=True)
+        # The last block keeps a word at least: it is what tells this prompt from the others.
+        ends = [min(total - 1, round(n * self.block_tokens / scale.word_tokens)) for n in range(len(self.blocks))]
+        lengths = (after - before for before, after in pairwise([*ends, total]))
+        drawn = (_drawn(n, language, run, "block", one) for one, n in zip(self.blocks, lengths, strict=True))
+        return _sentences(list(chain.from_iterable(drawn)), language)
 
 
 def made_up(words: int, language: str, *place: object) -> str:
     """So many words of text that depends on its place alone; a longer text of a place begins as a shorter one does."""
-    spoken = LANGUAGES[language]
+    return _sentences(_drawn(words, language, *place), language)
+
+
+def _drawn(words: int, language: str, *place: object) -> list[str]:
     # A stream of bytes, each of them a word: 100,000 words take a few ms, while responses arrive.
-    drawn = [spoken.words[byte] for byte in shake_128("/".join(map(str, place)).encode()).digest(words)]
-    sentences = (drawn[at : at + SENTENCE_WORDS] for at in range(0, words, SENTENCE_WORDS))
+    known = LANGUAGES[language].words
+    return [known[byte] for byte in shake_128("/".join(map(str, place)).encode()).digest(words)]
+
+
+def _sentences(words: list[str], language: str) -> str:
+    spoken = LANGUAGES[language]
+    sentences = (words[at : at + SENTENCE_WORDS] for at in range(0, len(words), SENTENCE_WORDS))
     return spoken.stop.join(spoken.space.join(sentence) for sentence in sentences)

@@ -4,10 +4,12 @@ import csv
 import json
 import math
 import re
+import sys
 from calendar import timegm
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import groupby
+from decimal import Decimal
+from itertools import chain, groupby, pairwise, repeat
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,10 +20,10 @@ from payloads.making import NOT_MADE
 from payloads.prompt import Message, Prompt
 from payloads.recipe import Recipe
 
-# Mooncake's times are those of the tick of 3 s that a request came in.
-TICK_S = 3.0
+# Mooncake's times are those of the tick of 3 s that a request came in (some are 1 ms less apart).
+TICK_NS = 3_000_000_000
 TIMES = ("at_s", "TIMESTAMP", "Timestamp", "timestamp", "scheduled_unix_ns", "sent_unix_ns")
-_STAMP = re.compile(r"(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(\.\d+)?")
+_STAMP = re.compile(r"(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.(\d+))?")
 USAGE = "a trace is Azure's or BurstGPT's CSV, Mooncake's JSONL, at_s,prompt_tokens,output_tokens, or a requests.csv"
 
 
@@ -37,39 +39,41 @@ class Arrival(NamedTuple):
 
 
 def arrivals(path: str, *, seed: int = 0, scale: float = 1.0) -> Iterator[Arrival]:
-    """The requests of a trace in order of time, read as they are asked for. Raises TraceError.
+    """The requests of a trace in order of time, exact to 1 ns, read as they are asked for. Raises TraceError.
 
     `scale` lengthens prompts and answers. What came in the same tick is spread over it by the seed. A requests.csv,
     which is in order of the answers' ends, is read whole: three numbers a row.
     """
     rows = _ticks(_rows(path, scale), seed)
     if path.endswith("requests.csv"):
-        rows = iter(sorted(rows, key=lambda row: row.at_s))
-    first_s, last_s = None, -math.inf
-    for number, (at_s, prompt) in enumerate(rows, start=1):
-        first_s = at_s if first_s is None else first_s
-        if at_s < last_s:
-            raise TraceError(f"{path}: row {number} comes {last_s - at_s:g} s before the row above it; sort the file")
-        last_s = at_s
-        yield Arrival(at_s - first_s, prompt)
-    if first_s is None:
+        rows = iter(sorted(rows, key=lambda row: row.at_ns))
+    first_ns, last_ns = None, 0
+    for number, row in enumerate(rows, start=1):
+        first_ns = row.at_ns if first_ns is None else first_ns
+        if row.at_ns < last_ns:
+            late_s = (last_ns - row.at_ns) / 1e9
+            raise TraceError(f"{path}: row {number} comes {late_s:g} s before the row above it; sort the file")
+        last_ns = row.at_ns
+        yield Arrival((row.at_ns - first_ns) / 1e9, row.prompt)
+    if first_ns is None:
         raise TraceError(f"{path}: no requests in it; {USAGE}")
 
 
 class _Row(NamedTuple):
-    at_s: float
+    at_ns: int
     prompt: Prompt
     ticks: bool = False
 
 
-def _ticks(rows: Iterator[_Row], seed: int) -> Iterator[Arrival]:
+def _ticks(rows: Iterator[_Row], seed: int) -> Iterator[_Row]:
+    """Spread over its tick what came in one, in the file's order and never beyond the next tick's beginning."""
     number = 0
-    for _, group in groupby(rows, key=lambda row: row.at_s):
-        together = list(group)
-        # Sorted, so that the order of the file stays.
-        spread = sorted(fraction("tick", seed, number + at) for at in range(len(together)))
-        for place, row in zip(spread, together, strict=True):
-            yield Arrival(row.at_s + (TICK_S * place if row.ticks else 0.0), row.prompt)
+    groups = ((at_ns, list(group)) for at_ns, group in groupby(rows, key=lambda row: row.at_ns))
+    for (at_ns, together), (next_ns, _) in pairwise(chain(groups, [(sys.maxsize, [])])):
+        tick_ns = max(0, min(TICK_NS, next_ns - at_ns)) if together[0].ticks else 0
+        spread = sorted(fraction("tick", seed, number + at) for at in range(len(together))) if tick_ns else repeat(0)
+        for place, row in zip(spread, together, strict=False):
+            yield row._replace(at_ns=at_ns + int(tick_ns * place))
         number += len(together)
 
 
@@ -100,25 +104,23 @@ def _row(path: str, line: int, fields: object, scale: float) -> Iterator[_Row]:
             raise ValueError(f"no time: none of {', '.join(TIMES)}")
         if name.endswith("_unix_ns") and not (fields.get("prompt_tokens") and fields.get("output_tokens")):
             return
-        yield _Row(_seconds(name, fields), _prompt(fields, f"{Path(path).stem}:{line}", scale), "hash_ids" in fields)
+        yield _Row(_ns(name, fields), _prompt(fields, f"{Path(path).stem}:{line}", scale), "hash_ids" in fields)
     except (ValueError, KeyError, StopIteration) as error:
         raise TraceError(f"{path}:{line}: {error}; {USAGE}") from None
 
 
-def _seconds(name: str, fields: dict[str, object]) -> float:
+def _ns(name: str, fields: dict[str, object]) -> int:
     text = str(fields[name])
     if name == "TIMESTAMP":
         found = _STAMP.match(text)
         if not found:
             raise ValueError(f"TIMESTAMP is {text}, no time such as 2023-11-16 18:17:03.9799600")
-        return timegm(tuple(map(int, found.groups()[:6]))) + float(f"0{found[7] or ''}")
-    value = float(text)
-    if not math.isfinite(value) or value < 0:
+        return timegm(tuple(map(int, found.groups()[:6]))) * 10**9 + int(f"{found[7] or '':0<9.9}")
+    if not 0 <= float(text) < math.inf:
         raise ValueError(f"{name} is {text}, no time")
-    if name.endswith("_unix_ns"):
-        return value / 1e9
     # Mooncake's are ms; Bailian's, which has chats, and all others' seconds.
-    return value / 1e3 if name == "timestamp" and "chat_id" not in fields else value
+    digits = 0 if name.endswith("_unix_ns") else 6 if name == "timestamp" and "chat_id" not in fields else 9
+    return round(Decimal(text).scaleb(digits))
 
 
 def _prompt(fields: dict[str, object], default_id: str, scale: float) -> Prompt:
@@ -131,6 +133,6 @@ def _prompt(fields: dict[str, object], default_id: str, scale: float) -> Prompt:
         recipe, limit = traced(numbers)
     if scale != 1:
         tokens = parse(str(max(1, round(recipe.tokens.first * scale))))
-        recipe = replace(recipe, tokens=tokens, block_tokens=max(1, round(recipe.block_tokens * scale)))
+        recipe = replace(recipe, tokens=tokens, block_tokens=recipe.block_tokens * scale)
     output = max(1, round(float(str(limit)) * scale))
     return Prompt(default_id, (Message("user", NOT_MADE),), max_tokens=output, recipe=recipe)

@@ -2,13 +2,15 @@
 
 import os
 import time
+from dataclasses import replace
 from typing import Any
 
 import gevent
 import pytest
 
+from payloads.prompt import Message, Prompt
 from users.alarm import Alarm
-from users.dispatcher import Dispatcher
+from users.dispatcher import Dispatcher, Due
 
 
 class First:
@@ -52,6 +54,25 @@ def test_a_worker_that_joins_leaves_what_was_due_before_to_those_who_were_there(
     dispatcher._greenlet.join(5)  # type: ignore[union-attr]
     gevent.killall(clients)
     assert handed == list(range(51, 100, 2))
+
+
+def test_a_prompt_is_made_up_before_it_is_due() -> None:
+    made_ns: list[int] = []
+    found: list[Due] = []
+
+    def make(prompt: Prompt, number: int) -> Prompt:
+        made_ns.append(time.time_ns())
+        return replace(prompt, id=f"{prompt.id}-{number}")
+
+    prompt = Prompt("p", (Message("user", "Hi"),))
+    dispatcher = Dispatcher(iter([(0.0, prompt), (0.05, prompt)]), 0, [First], lambda *_: None, make=make)
+    clients = [gevent.spawn(lambda: found.append(dispatcher.wait(First()))) for _ in range(2)]
+    gevent.sleep(0)
+    started_ns = time.time_ns() + 50_000_000
+    dispatcher.share(started_ns, started_ns, 0, 1)
+    gevent.joinall(clients, timeout=5)
+    assert [due.prompt.id for due in found if due.prompt] == ["p-0", "p-1"]
+    assert [made < due.ns for made, due in zip(made_ns, found, strict=True)] == [True, True]
 
 
 def open_files() -> set[str]:

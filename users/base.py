@@ -109,7 +109,7 @@ class LLMUser(User):
             self._state = LOCUST_STATE_WAITING
             due = self.work.dispatcher.wait(self)
             self._state = LOCUST_STATE_RUNNING
-            self.converse(due.prompt and self.work.made(due.prompt, due.number), due.ns)
+            self.converse(due.prompt, due.ns)
             return
         record = self.converse()
         if record.outcome != "ok" and self.work.settings.pause_after_error_s:

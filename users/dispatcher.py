@@ -29,7 +29,8 @@ class Dispatcher:
 
     A user without work waits in `wait`. An arrival that finds no user free is told to `drop` and never sent late: a
     request that waited here would show the server a load that nobody asked for. `ahead_ns` says how far this process's
-    clock is ahead of the master's, by which the arrivals are told.
+    clock is ahead of the master's, by which the arrivals are told; `make` makes up the prompt of a trace's arrival, by
+    its number.
     """
 
     def __init__(
@@ -39,8 +40,10 @@ class Dispatcher:
         classes: Sequence[Any],
         drop: Callable[[Any, int], None],
         ahead_ns: Callable[[], int] = lambda: 0,
+        make: Callable[[Prompt, int], Prompt] = lambda prompt, number: prompt,
     ) -> None:
-        self._arrivals, self._seed, self._drop, self._ahead_ns = arrivals, seed, drop, ahead_ns
+        self._arrivals, self._seed, self._drop = arrivals, seed, drop
+        self._ahead_ns, self._make = ahead_ns, make
         self._classes = [c for c in classes if c.weight > 0]
         self._here: set[Any] = set()  # classes that have a user in this process
         self._free: dict[Any, list[AsyncResult]] = {c: [] for c in classes}
@@ -84,6 +87,10 @@ class Dispatcher:
                 if told_ns + self._ahead_ns() - time.time_ns() > DECIDE_NS:
                     alarm.sleep_until(told_ns + self._ahead_ns() - DECIDE_NS * 3 // 4)
                 if self._mine(number, told_ns):
+                    if prompt:
+                        # 100,000 words take 10 ms: made up before they are due, when the last arrival has been sent.
+                        gevent.sleep(0)
+                        prompt = self._make(prompt, number)
                     due_ns = told_ns + self._ahead_ns()
                     alarm.sleep_until(due_ns)
                     self._hand(Due(number, due_ns, prompt))

@@ -4,8 +4,8 @@ import math
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from itertools import dropwhile, takewhile
-from typing import Any, NamedTuple
+from itertools import chain, dropwhile, islice, takewhile
+from typing import Any, NamedTuple, TypeVar
 
 import gevent
 from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner, WorkerRunner
@@ -20,9 +20,10 @@ from users.clocks import Clocks
 from users.dispatcher import NOTICE_NS, Dispatcher
 from users.errors import UsageError
 
-SHARE = "tokenswarm_share"
+SHARE, PATIENCE = "tokenswarm_share", "tokenswarm_patience"
 MAX_IN_FLIGHT = 1000
 LOOK_S = 0.25
+T = TypeVar("T")
 
 
 class Offer(NamedTuple):
@@ -32,15 +33,15 @@ class Offer(NamedTuple):
     last_s: float | None = None
 
 
-def offer(options: Any) -> Offer | None:
-    """The arrivals of `--arrivals` or `--trace`, None for a closed loop. Raises UsageError."""
+def offer(options: Any, *, whole: bool = True) -> Offer | None:
+    """The arrivals of `--arrivals` or `--trace`, None for a closed loop; a `whole` trace's end. Raises UsageError."""
     if options.trace:
-        return Offer(_traced(options), _last_s(options))
+        return Offer(_traced(options), _last_s(options) if whole else None)
     try:
         process = parse(options.arrivals) if options.arrivals else None
     except ArrivalsError as error:
         raise UsageError(f"--arrivals: {error}") from None
-    return Offer((at_s, None) for at_s in process.times_s(options.seed)) if process else None
+    return Offer(_breathing((at_s, None) for at_s in process.times_s(options.seed))) if process else None
 
 
 def check(options: Any) -> None:
@@ -71,9 +72,20 @@ def check(options: Any) -> None:
 def _traced(options: Any) -> Iterator[tuple[float, Prompt]]:
     """The part of the trace that `--trace-window` names, its beginning at 0, faster by `--speed`."""
     from_s, to_s = window(options.trace_window)
-    rows = trace.arrivals(options.trace, seed=options.seed, scale=options.trace_scale_tokens)
+    rows = _breathing(trace.arrivals(options.trace, seed=options.seed, scale=options.trace_scale_tokens))
     inside = takewhile(lambda row: row.at_s < to_s, dropwhile(lambda row: row.at_s < from_s, rows))
     return (((row.at_s - from_s) / options.speed, row.prompt) for row in inside)
+
+
+def _breathing(due: Iterator[T]) -> Iterator[T]:
+    """Let the loop have its turn now and then, whose heart must beat every second.
+
+    A million rows of a trace take a minute; and a worker that joins late walks through all that was due before.
+    """
+    for number, one in enumerate(due, start=1):
+        if number % 200 == 0:
+            gevent.sleep(0)
+        yield one
 
 
 def _last_s(options: Any) -> float:
@@ -124,6 +136,7 @@ class OpenLoop:
         self._offer: Offer | None = None
         self._searches = False
         self._ender: gevent.Greenlet | None = None
+        self._stop_timeout = environment.stop_timeout
 
     def listen(self) -> None:
         """Connect to Locust's events."""
@@ -133,16 +146,21 @@ class OpenLoop:
         events.test_stopping.add_listener(self._on_end)
         if self._is_worker:
             self._environment.runner.register_message(SHARE, self._on_share)
+            self._environment.runner.register_message(PATIENCE, self._on_patience)
 
     def _on_test_start(self, **_: Any) -> None:
         options = self._environment.parsed_options
-        self._offer, self._dispatcher = offer(options), None
+        if not self._is_worker:
+            self._environment.stop_timeout = self._stop_timeout  # the end of a trace has changed it
+        self._offer, self._dispatcher = offer(options, whole=not self._is_worker), None
         self._searches = options.find_capacity
         if self._offer and not self._is_master:
             work: Work = self._environment.tokenswarm
             classes = [c for c in self._environment.user_classes if issubclass(c, LLMUser)]
+            # The way to where the trace's window begins may be long: it is gone before any user is there.
+            arrivals = chain(list(islice(self._offer.arrivals, 1)), self._offer.arrivals)
             self._dispatcher = work.dispatcher = Dispatcher(
-                self._offer.arrivals, options.seed, classes, self._drop, lambda: self._clocks.ahead_ns
+                arrivals, options.seed, classes, self._drop, lambda: self._clocks.ahead_ns, work.made
             )
 
     def _on_spawning_complete(self, **_: Any) -> None:
@@ -169,7 +187,9 @@ class OpenLoop:
     def _end_of_trace(self) -> None:
         """The last request has been sent: the run ends when the last answers have come."""
         options = self._environment.parsed_options
-        self._environment.stop_timeout = self._environment.stop_timeout or options.request_timeout
+        self._environment.stop_timeout = self._stop_timeout or options.request_timeout
+        if self._is_master:
+            self._environment.runner.send_message(PATIENCE, self._environment.stop_timeout)
         (self._environment.runner.quit if options.headless else self._environment.runner.stop)()
 
     def _share_out(self, started_ns: int) -> None:
@@ -189,6 +209,9 @@ class OpenLoop:
     def _on_share(self, environment: Any, msg: Any, **_: Any) -> None:
         if self._dispatcher:
             self._dispatcher.share(**msg.data)
+
+    def _on_patience(self, environment: Any, msg: Any, **_: Any) -> None:
+        environment.stop_timeout = msg.data
 
     def _drop(self, user_class: Any, due_ns: int) -> None:
         """An arrival found no client free: it is counted, with when it was due, and not sent."""
