@@ -1,6 +1,7 @@
 """Traces: read as they are, replayed at their own times, and what a run of one has in its rows."""
 
 import itertools
+import json
 import os
 from pathlib import Path
 
@@ -8,7 +9,9 @@ import pytest
 from locust_process import ROOT, folder, headless, processes
 from simulator_process import running
 
-from payloads.trace import TICK_S, TraceError, arrivals
+from payloads.making import Making, made
+from payloads.recipe import Scale
+from payloads.trace import TraceError, arrivals
 from users.errors import UsageError
 from users.open_loop import window
 
@@ -42,9 +45,50 @@ def test_every_format_is_read_as_it_is(tmp_path: Path) -> None:
 
 def test_a_tick_is_spread_and_its_order_kept(tmp_path: Path) -> None:
     times = [at_s for at_s, *_ in read(tmp_path, "m.jsonl", MOONCAKE)]
-    assert times[0] == 0 < times[1] < TICK_S
+    assert times[0] == 0 < times[1] < 3
     assert times == sorted(times)
     assert times != [at_s for at_s, *_ in read(tmp_path, "m.jsonl", MOONCAKE, seed=1)]
+
+
+def test_a_tick_never_overtakes_the_next(tmp_path: Path) -> None:
+    """Mooncake's own ticks are not all 3 s apart: 3000, 5999, 9000."""
+    row = '{{"timestamp": {}, "input_length": 600, "output_length": 5, "hash_ids": [1, {}]}}'
+    path = tmp_path / "m.jsonl"
+    ticks = [ms for ms in (0, 10, 3000, 5999) for _ in range(300)]
+    path.write_text("\n".join(row.format(ms, number) for number, ms in enumerate(ticks)))
+    for seed in range(5):
+        found = list(arrivals(str(path), seed=seed))
+        assert [at.prompt.recipe.blocks[1] for at in found if at.prompt.recipe] == list(range(1200))
+        assert found[299].at_s <= 0.01
+
+
+def test_times_are_exact_to_the_ns(tmp_path: Path) -> None:
+    stamps = ("2023-11-16 18:17:03.9799600", "2023-11-16 18:17:03.9799601", "2023-11-16 18:17:04.000000001")
+    azure = tmp_path / "a.csv"
+    azure.write_text("TIMESTAMP,ContextTokens,GeneratedTokens\n" + "".join(f"{stamp},1,1\n" for stamp in stamps))
+    assert [at_s for at_s, _ in arrivals(str(azure))] == [0, 1e-7, 0.020040001]
+    ours = tmp_path / "requests.csv"
+    times = (1763929000123456789, 1763929000123456790, 1763929001123456791)
+    ours.write_text("scheduled_unix_ns,prompt_tokens,output_tokens\n" + "".join(f"{ns},9,9\n" for ns in times))
+    assert [at_s for at_s, _ in arrivals(str(ours))] == [0, 1e-9, 1.000000002]
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.1, 0.03, 0.01])
+def test_a_scaled_prompt_is_as_long_as_asked_and_shares_as_much(tmp_path: Path, scale: float) -> None:
+    path = tmp_path / "m.jsonl"
+    shared = list(range(150))
+    rows = [{"timestamp": 0, "input_length": 77000, "output_length": 5, "hash_ids": [*shared, n]} for n in (998, 999)]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    making = Making(scale=Scale(10, 1.3))
+    texts = [
+        made(prompt, making, 0, 0, number).messages[-1].content
+        for number, (_, prompt) in enumerate(arrivals(str(path), scale=scale))
+    ]
+    words = [text.replace(".", "").split() for text in texts]
+    for one in words:
+        assert 10 + 1.3 * len(one) == pytest.approx(77000 * scale, abs=1.3)
+    same = len(list(itertools.takewhile(lambda pair: pair[0] == pair[1], zip(*words, strict=True))))
+    assert 1.3 * same == pytest.approx(150 * 512 * scale, abs=11 + 1.3)  # the template is within the last block
 
 
 @pytest.mark.parametrize(
@@ -79,7 +123,9 @@ def test_windows() -> None:
 
 SIM = (
     "--decode-tps",
-    "2000",
+    "400",  # the last answers end well after the last arrival
+    "--slowdown",
+    "0",
     "--prefill-tps",
     "200000",
     "--load-ms",
@@ -89,7 +135,7 @@ SIM = (
     "--output-cv",
     "0",
     "--parallel",
-    "32",
+    "200",
 )
 
 
@@ -110,7 +156,7 @@ def test_the_azure_trace_is_replayed_at_its_own_times_and_lengths(tmp_path: Path
     first_ns = int(rows[0]["scheduled_unix_ns"])
     for row, (at_s, prompt) in zip(rows, expected, strict=True):
         due_s = (int(row["scheduled_unix_ns"]) - first_ns) / 1e9
-        assert due_s == pytest.approx((at_s - expected[0][0]) / 10, abs=1e-5)
+        assert due_s == pytest.approx((at_s - expected[0][0]) / 10, abs=2e-9)
         assert prompt.recipe
         assert int(row["prompt_tokens"]) == pytest.approx(
             max(prompt.recipe.tokens.first, 13), abs=2, rel=0.01
