@@ -10,6 +10,7 @@ from pathlib import Path
 
 from metrics.catalogue import METRICS, Metric
 from metrics.histogram import decode, middle_ms
+from metrics.plain import text
 
 LABELS = ("endpoint", "model", "outcome")
 BOUNDS_NS = tuple(digit * 10**power for power in range(6, 12) for digit in (1, 2, 5))  # of the buckets: 1 ms to 500 s
@@ -59,18 +60,18 @@ class Totals:
             self._position = file.tell()
 
     def _add(self, row: dict[str, str]) -> None:
-        labels = tuple(row[name] for name in LABELS)
+        labels = tuple(text(row[name]) for name in LABELS)
         self._requests[labels] += 1
         for metric in METRICS:
-            text = row[metric.name]
-            if not text:
+            given = row[metric.name]
+            if not given:
                 continue
             total = self._sums[metric.name][labels]
             if metric.kind == "histogram":
-                for number, count in decode(text).items():
+                for number, count in decode(given).items():
                     total.add(round(middle_ms(number) * 1e6), count)
             else:
-                total.add(round(float(text) * 1e6))
+                total.add(round(float(given) * 1e6))
 
     def lines(self) -> Iterator[str]:
         """The sums as text; a metric that no request had is left out."""

@@ -1,5 +1,6 @@
 """A Record as a row of requests.csv: identity, METRICS, what the checks noted, and texts if they are kept."""
 
+from metrics import plain
 from metrics.catalogue import METRICS
 from metrics.loading import load_state
 from metrics.record import Record
@@ -71,7 +72,7 @@ def row(record: Record) -> list[Cell]:
     cells += [_printable(judged.notes) or None, judged.text_digest, judged.request_digest]
     texts = (kept.prompt, kept.output, kept.thinking) if kept else (None, None, None)
     cells.extend(text if text is None else _printable(text) for text in texts)
-    return cells
+    return [plain.cell(cell) if type(cell) is str else cell for cell in cells]
 
 
 def _printable(text: str) -> str:

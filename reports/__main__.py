@@ -8,6 +8,7 @@ from pathlib import Path
 
 from metrics.judge import judge_file
 from metrics.junit import junit, say
+from metrics.plain import plain
 from metrics.slo import SloError, parse
 from reports import console, dialect_report, locust_csv_report
 from reports.dialects import DIALECTS
@@ -48,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"tokenswarm: error: {error}", file=sys.stderr)
         return 2
     if not options.quiet or options.glossary:
-        print(said, end="")
+        print(plain(said, lines=True), end="")
     return code
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from metrics.catalogue import METRICS
 from metrics.clock import ahead_ns, tracks
+from metrics.plain import text
 from metrics.rows import IDENTITY, JUDGED
 from reports.errors import ReportError
 from reports.memory import Look, looks
@@ -147,7 +148,9 @@ def _parse(path: Path, data: bytes) -> tuple[Any, list[str]]:
     if absent := [name for name in NEEDED if name not in header]:
         raise ReportError(f"{path}: lacks the columns {', '.join(absent)}; it is no requests.csv of this suite")
     # All texts of a long run would not fit into memory.
-    beginning = {"output_text": lambda text: " ".join(text[:MOST_TEXT].split())} if "output_text" in header else {}
+    beginning = (
+        {"output_text": lambda cell: " ".join(text(cell)[:MOST_TEXT].split())} if "output_text" in header else {}
+    )
     dtypes = {name: "Int64" if name in INTEGERS else "str" for name in IDENTITY}
     dtypes |= {metric.name: _DTYPES[metric.kind] for metric in METRICS} | dict.fromkeys(JUDGED, "str")
     try:
@@ -168,4 +171,7 @@ def _parse(path: Path, data: bytes) -> tuple[Any, list[str]]:
     for name in ("endpoint", "model", "outcome", "error", "token_source"):
         frame[name] = frame[name].fillna("")
     frame["phase"] = frame["phase"].fillna("steady")
+    for name in (*IDENTITY, *JUDGED):
+        if name not in INTEGERS and frame[name].str.startswith("'").any():
+            frame[name] = frame[name].map(text, na_action="ignore")
     return frame, missing

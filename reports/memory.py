@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from metrics.plain import text
 from reports.document import Cell, Code, Section, Table
 from reports.numbers import integer, many, number
 from reports.percentiles import describe
@@ -40,11 +41,11 @@ def looks(path: Path) -> tuple[Look, ...]:
 def _look(unix_s: float, rows: Any) -> Look:
     first = rows.iloc[0]
     models = tuple(
-        (str(row.model), float(row.size_bytes), float(row.size_vram_bytes), int(row.context_length))
+        (text(str(row.model)), float(row.size_bytes), float(row.size_vram_bytes), int(row.context_length))
         for row in rows.itertuples()
         if row.model
     )
-    return Look(float(unix_s), float(first["took_ms"]), str(first["version"]), None if first["error"] else models)
+    return Look(float(unix_s), float(first["took_ms"]), text(str(first["version"])), None if first["error"] else models)
 
 
 def memory(found: tuple[Look, ...]) -> dict[str, Any] | None:

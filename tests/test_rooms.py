@@ -31,6 +31,7 @@ ALLOWED = {
         "metrics.catalogue",
         "metrics.checks",
         "metrics.clock",
+        "metrics.plain",
         "metrics.rows",
         "metrics.lines",
         "metrics.spool",

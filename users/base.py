@@ -27,6 +27,7 @@ from users.health import Health
 from users.http1 import request_bytes
 from users.judging import Judge, Seen, Sent
 from users.lane import Lane
+from users.redaction import cleaned
 from users.session import hold
 from users.settings import Settings
 from users.transport import Transport
@@ -230,7 +231,7 @@ class LLMUser(User):
         asked = Sent(prompt, self._ask, self._call, identity, "\n\n".join(said))
         clean = transcript.complete and transcript.failure is None
         seen = Seen(self.answer, verdict.outcome, tally.finish_reason, tally.usage, clean)
-        return tally.record(
+        record = tally.record(
             identity,
             transcript,
             *verdict,
@@ -239,6 +240,7 @@ class LLMUser(User):
             judged=self._judge.judge(asked, seen, self.work.lane.breathe if yielding else None),
             interpreted_ns=time.time_ns() if self._goes_on_at_once(transcript, prompt) else None,
         )
+        return cleaned(record)
 
     def _goes_on_at_once(self, transcript: Transcript, prompt: Prompt) -> bool:
         """Does a late end of this request make the next one later? (A wait time or a schedule takes it in.)"""

@@ -16,6 +16,7 @@ from metrics.record import Identity, Record
 from users.base import Work
 from users.http1 import AGENT
 from users.listing import full_name
+from users.redaction import cleaned
 from wire import reading
 
 TRIES, PAUSE_S = 5, 1.0  # to remove what was created, at the end
@@ -97,7 +98,7 @@ class OllamaLifecycleUser(User):
             work.health.in_flight -= 1
             phase = "drain" if work.ending and record.phase != "warm-up" else record.phase
             ended = replace(record, outcome=answer.outcome, error=answer.error, status=answer.status, phase=phase)
-            self._tell(replace(ended, ended_ns=time.time_ns()), size)
+            self._tell(cleaned(replace(ended, ended_ns=time.time_ns())), size)
         return answer
 
     def _tell(self, record: Record, size: int) -> None:

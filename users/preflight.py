@@ -13,6 +13,7 @@ from payloads.mix import nonce
 from payloads.prompt import Prompt, unique
 from users.errors import UsageError
 from users.http1 import AGENT
+from users.redaction import shown
 from users.settings import Settings
 from wire import embeddings, reading
 from wire.values import Api, Ask, Transcript
@@ -54,14 +55,15 @@ class Preflight:
         """Find out what answers at the target. Raises UsageError if it is not there, or nothing that we speak to."""
         version = self._get("/api/version")
         if version.status_code == 200 and isinstance(said := _json(version).get("version"), str):
-            models = tuple(str(model.get("name")) for model in _json(self._get("/api/tags")).get("models") or ())
-            loaded = tuple(str(model.get("name")) for model in _json(self._get("/api/ps")).get("models") or ())
-            return Server("ollama", said, models, loaded)
+            models = tuple(shown(str(model.get("name"))) for model in _json(self._get("/api/tags")).get("models") or ())
+            loaded = tuple(shown(str(model.get("name"))) for model in _json(self._get("/api/ps")).get("models") or ())
+            return Server("ollama", shown(said), models, loaded)
         listing = self._get("/v1/models")
         if listing.status_code in (401, 403):
             raise UsageError(f"{self._url} wants an API key ({_said(listing)}); set OPENAI_API_KEY or --api-key")
         if listing.status_code == 200 and isinstance(data := _json(listing).get("data"), list):
-            return Server("openai", listing.headers.get("Server"), tuple(str(model.get("id")) for model in data))
+            software = listing.headers.get("Server")
+            return Server("openai", software and shown(software), tuple(shown(str(model.get("id"))) for model in data))
         raise UsageError(
             f"{self._url} answers, but is no LLM server that we speak to (GET /api/version: {version.status_code}, "
             f"GET /v1/models: {listing.status_code}); check --host, also its path"
@@ -124,7 +126,7 @@ class Preflight:
         judged = reading.verdict(api, transcript, tally.done, tally.finish_reason, tally.failed)
         if api in reading.EMBEDDING:
             judged = reading.vectors_for_all(judged, tally.embeddings, len(embeddings.texts(prompt)))
-        outcome, error_text = judged
+        outcome, error_text = judged[0], shown(judged[1])
         if answer.status_code in (401, 403):
             raise UsageError(f"{self._url} wants another API key ({error_text}); set OPENAI_API_KEY or --api-key")
         _check_kind(ask.model, api, error_text)
@@ -189,4 +191,4 @@ def _plain(error: BaseException) -> str:
             break
         reason = inner
     text = getattr(reason, "strerror", None) or str(reason)
-    return re.sub(r".*(\[Errno -?\d+\]|>:) ", "", text)
+    return shown(re.sub(r".*(\[Errno -?\d+\]|>:) ", "", text))

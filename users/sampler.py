@@ -13,8 +13,10 @@ import gevent
 from locust.runners import WorkerRunner
 from locust.util.timespan import parse_timespan
 
+from metrics.plain import cell
 from metrics.validity import finding
-from users.listing import Listing, Unanswered, full_name
+from users.listing import Listing, Loaded, Unanswered, full_name
+from users.redaction import shown
 from users.settings import Settings, settings
 from users.swarm import Swarm
 
@@ -107,17 +109,24 @@ def _look(listing: Listing, seen: Seen) -> list[tuple[Any, ...]]:
     unix_s, began_s = round(time.time(), 3), time.monotonic()
     try:
         loaded = listing.loaded()
-        version = str(listing.get("/api/version").get("version") or "")
+        version = shown(str(listing.get("/api/version").get("version") or ""))
     except Unanswered as error:
-        return [(unix_s, _since_ms(began_s), "", "", "", "", "", "", str(error))]
+        return [(unix_s, _since_ms(began_s), "", "", "", "", "", "", told(str(error)))]
     seen.look(version, {one.model for one in loaded})
     took_ms = _since_ms(began_s)
     if not loaded:
-        return [(unix_s, took_ms, version, "", "", "", "", "", "")]
-    return [
-        (unix_s, took_ms, version, m.model, m.size_bytes, m.size_vram_bytes, m.context_length, m.expires_at, "")
-        for m in loaded
-    ]
+        return [(unix_s, took_ms, cell(version), "", "", "", "", "", "")]
+    return [(unix_s, took_ms, cell(version), told(m.model), *sizes(m), told(m.expires_at), "") for m in loaded]
+
+
+def sizes(m: Loaded) -> tuple[int | None, int | None, int | None]:
+    """What stands in the columns SIZES."""
+    return m.size_bytes, m.size_vram_bytes, m.context_length
+
+
+def told(said: str) -> str:
+    """What a server said, as a cell."""
+    return cell(shown(said))
 
 
 def _since_ms(began_s: float) -> float:

@@ -20,6 +20,7 @@ from users import judging
 from users import options as checks
 from users.errors import UsageError
 from users.mixing import mix
+from users.redaction import learn
 from users.target import Target, target
 from users.transport import Timeouts
 from wire.values import Ask
@@ -138,6 +139,7 @@ def headers(options: Any) -> tuple[tuple[str, str], ...]:
             raise UsageError(f'--header {text!r} is no header; write it as "Name: value"')
         own.append((name.strip(), value.strip()))
     key = options.api_key
+    learn(key, own)
     if key and any(not 0x20 < ord(c) < 0x7F for c in key):
         raise UsageError("the API key holds a blank or a control character; check --api-key or OPENAI_API_KEY")
     return (("Authorization", f"Bearer {key}"), *own) if key else tuple(own)

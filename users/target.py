@@ -1,5 +1,6 @@
 """Where the load goes: `--host`, else OLLAMA_HOST as Ollama itself reads it, else http://127.0.0.1:11434."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -39,6 +40,7 @@ def target(host_option: str | None, environment: Mapping[str, str]) -> Target:
     name = "--host" if host_option else "OLLAMA_HOST"
     given = host_option or environment.get("OLLAMA_HOST", "").strip().strip("\"'").strip() or DEFAULT
     scheme, separator, rest = given.partition("://")
+    given = re.sub(r"[^/]*@", "…@", given)  # a password has no place in what is printed
     if not separator:
         scheme, rest = "http", given
     scheme = scheme.lower()
