@@ -50,7 +50,7 @@ MISTAKES = {
     "bad think": (["--think", "perhaps"], "argument --think: invalid choice: 'perhaps'"),
     "bad header": (["--header", "nocolon"], "--header 'nocolon' is no header; write it as"),
     "bad host": (["--host", "ftp://x"], "'ftp' is no scheme for an LLM server; use http:// or https://"),
-    "key in host": (["--host", "http://me:secret@127.0.0.1"], "keys go to --api-key"),
+    "key in host": (["--host", "http://me:secret@127.0.0.1"], "--host 'http://…@127.0.0.1': give only scheme, host"),
     "run folder in a file": (["--run-dir", "README.md/runs"], "--run-dir README.md/runs: Not a directory; name"),
     "bad warm-up": (["--warmup", "soon"], "argument --warmup: 'soon' is no time span; give 20, 20s"),
     "warm-up too long": (["--warmup", "1m", "--run-time", "9s"], "--warmup 1m leaves nothing of --run-time 9s"),
