@@ -19,6 +19,7 @@ OWNED = "<img src=x onerror=\"top.document.title='OWNED'\"><script>top.document.
 MODEL = f"=m {OWNED}"
 FORMULA, TERMINAL = "=cmd|' /C calc'!A0", "\x1b]0;OWNED\x07\x1b[2J\nVALID: all is well"
 EVENTS = CHUNKED.replace(b"application/x-ndjson", b"text/event-stream")
+JSON = "Content-Type: application/json\r\n"
 PAGES = ("", "stats/requests", "stats/report", "exceptions", "tasks", "logs", "metrics")
 PAGES += ("stats/requests/csv", "stats/failures/csv", "exceptions/csv")
 
@@ -58,11 +59,11 @@ def _hostile() -> Callable[..., None]:
         while asked := request(sock):  # type: ignore[arg-type]
             if asked.startswith(b"GET /v1/models"):
                 listing = json.dumps({"data": [{"id": MODEL}]}).encode()
-                answer = whole(listing, more="Content-Type: application/json\r\nServer: \x1b[31mhostile\r\n")
+                answer = whole(listing, more=f"{JSON}Server: \x1b[31mhostile\r\n")
             elif asked.startswith(b"GET"):
                 answer = whole(b"", "404 Not Found")
             elif b'"stream":true' not in asked:
-                answer = whole(json.dumps(_said("hi", stream=False)).encode(), more="Content-Type: application/json\r\n")
+                answer = whole(json.dumps(_said("hi", stream=False)).encode(), more=JSON)
             else:
                 told += 1
                 answer = ANSWERS[told % len(ANSWERS)](asked)
@@ -76,7 +77,7 @@ def _shows(window: Browser, url: str) -> str:
     window.open(url)
     time.sleep(0.5)
     assert "OWNED" not in window.script("return document.title")
-    assert window.script("return [...document.querySelectorAll('img')].filter(i => i.getAttribute('onerror')).length") == 0
+    assert window.script("return document.querySelectorAll('img[onerror]').length") == 0
     return window.text()
 
 
