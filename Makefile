@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 ENGINE ?= simulator
 HOST ?=
 
-.PHONY: setup demo ui test test-real check lock bench bench-quick bench-rosetta bench-checks bench-probe bench-arrivals bench-faults
+.PHONY: setup demo ui test test-real check lock bench bench-quick bench-rosetta bench-checks bench-probe bench-arrivals bench-faults bench-capacity
 
 setup: .venv/ready
 
@@ -66,6 +66,10 @@ bench-faults: .venv/ready
 # What the checks of an answer cost, beside reading it: a minute, no server.
 bench-checks: .venv/ready
 	$(PYTHON) -m bench.checks
+
+# Does --find-capacity find what a server can take? 50 random simulators whose true capacity is computed: about an hour.
+bench-capacity: .venv/ready
+	$(PYTHON) -m bench.capacity_trial --resume
 
 # An open loop's arrivals against theory, and how late they are sent, into docs/open-loop.md: 3 minutes on the simulator.
 bench-arrivals: .venv/ready

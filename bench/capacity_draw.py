@@ -1,17 +1,18 @@
 """Random servers and SLOs for the trial of the capacity search, and their true capacity, computed in virtual time."""
 
 import random
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from statistics import quantiles
 from typing import Any
 
 from bench.virtual import Asks, World
 from simulator.settings import NS_PER_S, Settings
 
-REQUESTS_CLOSED, REQUESTS_OPEN, WARM_SHARE = 12_000, 40_000, 0.1
+CLOSED_REQUESTS, OPEN_REQUESTS, WARM_SHARE = 6_000, 24_000, 0.1
 PERCENTS = {"ttft_ms": (90, 95), "tpot_ms": (90, 95), "e2e_ms": (90, 95), "response_ms": (90, 95)}
-RATE_STEP = 1.003
+RATE_STEP = 1.006
+BUSY, FULLEST, LEAST_RISE = (0.4, 0.85), 0.97, 1.2  # shares of what it can do at most; of the idle server's figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,11 @@ class Case:
         """As `--slo` takes it."""
         return f"{self.metric} p{self.percent} < {self.limit_ms:g}"
 
+    @staticmethod
+    def of_json(told: Mapping[str, Any]) -> "Case":
+        """What `as_json` gave."""
+        return Case(**{**told, "asks": Asks(**told["asks"])})
+
     def as_json(self) -> dict[str, Any]:
         """All of it."""
         return asdict(self)
@@ -94,16 +100,18 @@ def draw(seed: int, place: int) -> Case:
 
 
 def _with_limit(case: Case, chance: random.Random) -> Case:
-    """A limit that the server keeps up to a load drawn at random."""
+    """A limit that the server keeps up to a load drawn at random, and not far beyond it."""
     if case.open:
-        rate = saturated_per_s(case) * chance.uniform(0.4, 0.85)
-        limit_ms = percentile_ms(case, rate, 20_000)
-    else:
-        within = case.metric == "tpot_ms"
-        users = chance.randint(1, case.slots - 1) if within else case.slots + chance.randint(0, 2 * case.slots)
-        low, high = (percentile_ms(case, n, 6_000) for n in (users, users + 1))
-        limit_ms = low + (high - low) * chance.uniform(0.2, 0.8)
-    return Case(**{**{name: getattr(case, name) for name in case.__slots__}, "limit_ms": float(f"{limit_ms:.4g}")})
+        most, share = saturated_per_s(case), chance.uniform(*BUSY)
+        idle_ms = percentile_ms(case, 0.05 * most, 4000)
+        # At constant gaps nothing waits until the server is all but full: then no less is a limit.
+        while (limit_ms := percentile_ms(case, share * most, 20_000)) < LEAST_RISE * idle_ms and share < FULLEST:
+            share += 0.02
+        return replace(case, limit_ms=float(f"{max(limit_ms, LEAST_RISE * idle_ms):.4g}"))
+    within = case.metric == "tpot_ms"
+    users = chance.randint(1, case.slots - 1) if within else case.slots + chance.randint(0, 2 * case.slots)
+    low, high = (percentile_ms(case, n, 6_000) for n in (users, users + 1))
+    return replace(case, limit_ms=float(f"{low + (high - low) * chance.uniform(0.2, 0.8):.4g}"))
 
 
 def rows(case: Case, load: float, requests: int, seed: int = 0) -> list[dict[str, Any]]:
@@ -123,7 +131,7 @@ def rows(case: Case, load: float, requests: int, seed: int = 0) -> list[dict[str
 
 def saturated_per_s(case: Case) -> float:
     """Requests a second that all slots give together."""
-    seen = rows(Case(**{**{n: getattr(case, n) for n in case.__slots__}, "open": False}), 3 * case.slots, 4000)
+    seen = rows(replace(case, open=False), 3 * case.slots, 4000)
     return len(seen) / ((seen[-1]["sent_unix_ns"] - seen[0]["sent_unix_ns"]) / NS_PER_S)
 
 
@@ -134,12 +142,17 @@ def percentile_ms(case: Case, load: float, requests: int, seed: int = 0) -> floa
 
 
 def capacity(case: Case) -> float:
-    """The greatest load at which the SLO is met: users, or requests a second to 0.3 %."""
-
-    def met(load: float) -> bool:
-        return percentile_ms(case, load, REQUESTS_OPEN if case.open else REQUESTS_CLOSED, seed=1) < case.limit_ms
-
-    return _bisected(met, 0.5, RATE_STEP) if case.open else _users(met)
+    """The greatest load at which the SLO is met: users, or requests a second to 0.6 %."""
+    if not case.open:
+        return _users(lambda users: percentile_ms(case, users, CLOSED_REQUESTS, seed=1) < case.limit_ms)
+    good, bad = 0.1, saturated_per_s(case)
+    for requests, step in ((OPEN_REQUESTS // 6, 1.05), (OPEN_REQUESTS, RATE_STEP)):  # first where, then exactly
+        good, bad = good / 1.05, bad * 1.05
+        while bad / good > step:
+            middle = (good * bad) ** 0.5
+            met = percentile_ms(case, middle, requests, seed=1) < case.limit_ms
+            good, bad = (middle, bad) if met else (good, middle)
+    return (good * bad) ** 0.5
 
 
 def _users(met: Callable[[float], bool]) -> float:
@@ -151,13 +164,3 @@ def _users(met: Callable[[float], bool]) -> float:
         middle = (good + bad) // 2
         good, bad = (middle, bad) if met(middle) else (good, middle)
     return float(good)
-
-
-def _bisected(met: Callable[[float], bool], start: float, step: float) -> float:
-    good, bad = start, start * 2
-    while met(bad):
-        good, bad = bad, bad * 2
-    while bad / good > step:
-        middle = (good * bad) ** 0.5
-        good, bad = (middle, bad) if met(middle) else (good, middle)
-    return good

@@ -11,6 +11,7 @@ Row = dict[str, Any]
 FOLDER = Path("runs/bench")
 CURVE, COMPARISONS, MEMORY = FOLDER / "curve.jsonl", FOLDER / "comparisons.jsonl", FOLDER / "memory.jsonl"
 TRIAL, PROBES = FOLDER / "trial.jsonl", FOLDER / "probes.jsonl"
+CAPACITY = FOLDER / "capacity.jsonl"
 
 
 def read(path: Path) -> list[Row]:

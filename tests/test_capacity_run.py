@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from locust_process import folder, headless, processes
 from simulator_process import running
+from test_webui import web
+from test_webui_form import start, wait_for_runs
 
 SERVER = ("--parallel", "3", "--decode-tps", "300", "--output-tokens", "12", "--output-cv", "0.3", "--no-prompt-cache")
 ASKED = ("OllamaChatUser", "--model", "sim", "--unique-prompts", "--find-capacity", "--trial-time", "4s")
@@ -100,3 +102,21 @@ def test_what_does_not_go_with_a_search_is_one_line(options: tuple[str, ...], sa
     assert done.returncode == 2
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("tokenswarm")]
     assert said in line
+
+
+def test_from_the_web_form_the_number_of_users_is_the_ceiling(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    asked = {"find_capacity": "true", "trial_time": "3s", "run_time": "", "user_count": "2", "max_tokens": "6"}
+    with running(*SERVER, "--load-ms", "0") as simulator, web(simulator, runs, "--no-report") as url:
+        refused = start(url, model="sim", **asked)
+        assert "--find-capacity: keep to what?" in refused["message"]
+        assert start(url, model="sim", slo="e2e_ms mean < 5000; outcome ok > 50%", **asked)["success"]
+        wait_for_runs(runs, 1)
+    run = folder(runs)
+    found = run.run["capacity"]
+    assert (found["answer"], found["qualifier"], found["slos"]) == (
+        2,
+        "at least",
+        ["e2e_ms mean < 5000", "outcome ok > 50%"],
+    )
+    assert {row["stage"] for row in run.rows} == {str(trial["trial"]) for trial in found["trials"]}

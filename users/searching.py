@@ -72,3 +72,12 @@ def _steady(text: str) -> Arrivals:
     if process.shape != "steady":
         raise UsageError(f"--arrivals ▸{text}◂ and --find-capacity: the search changes the rate itself; {KINDS}")
     return process
+
+
+def of_form(options: Any, form: Any) -> dict[str, str]:
+    """What Locust is to change in the web form: its number of users is where the search ends, not where it begins."""
+    if not options.find_capacity or options.arrivals:
+        return {}
+    users = str(form.get("user_count") or "")
+    options.num_users = int(users) if users.isdigit() else None
+    return {"user_count": "1", "spawn_rate": "1"}

@@ -14,7 +14,7 @@ from metrics.lines import cells
 from metrics.publish import ACKNOWLEDGE, ROWS, Publisher
 from metrics.recorder import Recorder
 from metrics.rows import COLUMNS
-from users import secret, stamps
+from users import searching, secret, stamps
 from users.base import Work
 from users.clocks import Clocks
 from users.ending import FINISH, Ending
@@ -122,12 +122,13 @@ class Swarm:
                 current = getattr(self.options, name)
                 kind = str if current is None else type(current)
                 setattr(self.options, name, value == "true" if kind is bool else kind(value))
+        begins = searching.of_form(self.options, form)
         picked = form.getlist("user_classes")
         # The class picker begins with all of them ticked, which names none.
         self.prepare(picked if len(picked) < len(self._classes) else None)
         # The clients of an open loop are there at once, as with the command line.
         open_loop = self.options.arrivals or self.options.trace
-        return {"spawn_rate": form.get("user_count") or "1"} if open_loop else {}
+        return {"spawn_rate": form.get("user_count") or "1"} if open_loop else begins
 
     def end_processes(self) -> None:
         """End the workers that `--processes` forked: left to Locust, they wait a minute for a heartbeat."""

@@ -1,0 +1,56 @@
+"""The trial of the capacity search: its servers in virtual time, their true capacity, its tables."""
+
+from dataclasses import replace
+
+import pytest
+
+from bench.capacity_draw import Case, capacity, draw, percentile_ms, rows, saturated_per_s
+from bench.capacity_trial import arrivals, error, is_hit, summary
+from bench.virtual import Asks
+
+# Each answer takes 50 ms of one slot: 40 ms of prefill, and 10 of 2 tokens.
+ONE = Case(False, False, 2, 100.0, 1000.0, 0.0, 1000.0, 0.0, Asks(40, 40, 2), "ttft_ms", 95, 60.0)
+
+
+def test_the_engine_in_virtual_time_does_what_can_be_counted_out() -> None:
+    assert saturated_per_s(ONE) == pytest.approx(2 / 0.05, rel=0.02)
+    alone = percentile_ms(ONE, 2, 500)
+    assert alone == pytest.approx(41, abs=1)
+    assert percentile_ms(ONE, 3, 500) > 55  # one of three waits
+    assert capacity(ONE) == 2
+    assert capacity(replace(ONE, limit_ms=130)) == pytest.approx(5, abs=1)
+    at_constant_gaps = replace(ONE, open=True, cv=0.0, metric="response_ms", limit_ms=60)
+    assert capacity(at_constant_gaps) == pytest.approx(40, rel=0.02)
+    assert len(rows(at_constant_gaps, 10, 200)) == pytest.approx(180, abs=2)
+
+
+def test_cases_are_the_same_for_the_same_seed_and_not_beside_their_limits() -> None:
+    for place in (0, 1, 2):
+        case = draw(7, place)
+        assert case == draw(7, place)
+        assert Case.of_json(case.as_json()) == case
+        assert case.open == (place == 1)
+        assert case.openai == (place == 2)
+        assert case.slo.startswith(f"{case.metric} p{case.percent} < ")
+        assert case.limit_ms > 0
+    assert arrivals(replace(ONE, cv=0.5)) == "gamma 8/s cv=0.5"
+
+
+def test_hits_and_tables() -> None:
+    case = ONE.as_json()
+    found = {"qualifier": "", "trials": [1, 2], "seconds": 30.0, "answer": 3}
+    row = {"place": 0, "case": case, "error": 1.0, **found}
+    assert is_hit(row)
+    assert not is_hit({**row, "error": 2.0})
+    assert not is_hit({**row, "qualifier": "at least"})
+    assert not is_hit({**row, "error": None})
+    rate = {**row, "case": {**case, "open": True}, "error": -4.9}
+    assert is_hit(rate)
+    assert not is_hit({**rate, "error": 5.1})
+    assert error(case, 4, 3) == -1
+    assert error({"open": True}, 10.0, 10.5) == 5
+    starved = {"starved": 0, "how": "--users", "case": case, **found, "qualifier": "at least"}
+    text = summary([row, rate, starved])
+    assert "| closed loop, within 1 user | 1 / 1 |" in text
+    assert "| open loop, within 5 % | 1 / 1 |" in text
+    assert "| --users | 1 | 1 | 0 | 0 |" in text

@@ -1,0 +1,68 @@
+"""The capacity search in the report: its answer on top, its trials, its load curve, rebuilt from the folder alone."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from golden.make import RUN, folder, identity, ollama
+
+from metrics.slo import parse
+from reports.load import load
+from reports.summary import summarise
+from reports.write import report
+from users.found import found
+from users.search import Answer, Field
+
+SLO = parse("ttft_ms p95 < 500")
+SENTENCE = "2 users at most keep to ttft_ms p95 < 500; 3 users do not."
+
+
+def trial(number: int, load: float, verdict: str, queue_ms: float) -> dict[str, Any]:
+    """A trial as run.json has it."""
+    times = {"ttft_ms": 20 + queue_ms, "tpot_ms": 10.0, "e2e_ms": 120 + queue_ms}
+    means = {"queue_ms_mean": queue_ms, "load_ms_mean": 1.0, "prompt_eval_ms_mean": 19.0, "eval_ms_mean": 100.0}
+    return {
+        **{"trial": number, "load": load, "verdict": verdict, "firm": True, "sure": number > 1, "client": []},
+        **{"why": SLO.text if verdict == "crossed" else "", "steady": 100, "failed": 0, "seconds": 12.5},
+        **{"standings": [{"slo": SLO.text, "state": "crossed" if verdict == "crossed" else "met"}]},
+        **{"ok_per_s": 4.0 * min(load, 2), "goodput_per_s": 4.0 if verdict == "met" else 0.5},
+        **{"output_tokens_per_s": 50.0 * min(load, 2), **means},
+        **{f"{name}_{column}": value for name, value in times.items() for column in ("mean", "p50", "p95")},
+    }
+
+
+def searched(path: Path, **changes: Any) -> Path:
+    trials = [trial(1, 1.0, "met", 5), trial(2, 2.0, "met", 9), trial(3, 3.0, "crossed", 700)]
+    told = found(Answer(2.0, "crossed", 3.0), Field(False, 1, 1, 100), [SLO], trials, "") | {"state": "complete"}
+    rows = [ollama(n, at_ms=100 * n, identity=replace(identity(n), stage=1 + n // 10)) for n in range(30)]
+    return folder(path, rows, {**RUN, "capacity": {**told, **changes}})
+
+
+def test_the_answer_is_on_top_and_the_trials_below(tmp_path: Path) -> None:
+    report(searched(tmp_path / "run"))
+    text = (tmp_path / "run" / "report.md").read_text()
+    assert f"**{SENTENCE} 30 of 30 requests ok".replace("<", r"\<") in text
+    assert text.index("## Capacity") < text.index("## Requests by outcome")
+    assert "The queue gave way first" in text
+    assert "The load curve has its knee at 2 users" in text
+    assert r"| 3 | 3.00 | crossed: ttft_ms p95 \< 500 | 100 | 12.5 | 8.00 | 0.500 | 100 |" in text
+    assert "3 trials in 37.5 s" in text
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "The load curve" in page
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert (summary["capacity"]["answer"], summary["capacity"]["gave_way"]["what"]) == (2, "queue")
+    before = text
+    report(tmp_path / "run")
+    assert (tmp_path / "run" / "report.md").read_text() == before
+
+
+def test_a_search_cut_short_or_spoilt_by_hand_has_its_report_too(tmp_path: Path) -> None:
+    one = [trial(1, 1.0, "limited", 5) | {"client": ["the busiest worker used 99 % of a core"]}]
+    report(searched(tmp_path / "one", trials=one, sentence="At least 1 user keeps to it; stopped.", knee={}))
+    text = (tmp_path / "one" / "report.md").read_text()
+    assert "the client's limit: the busiest worker used 99 % of a core" in text
+    assert "The load curve" not in (tmp_path / "one" / "report.html").read_text()
+    for at, broken in enumerate(({"trials": None}, {"trials": [1, {"load": "x"}], "knee": 7, "gave_way": None})):
+        report(searched(tmp_path / f"broken{at}", **broken))
+    assert "capacity" not in summarise(load(tmp_path / "broken0"))
