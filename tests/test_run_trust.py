@@ -68,6 +68,17 @@ class Stranger:
         return heard
 
 
+def _peak_bytes(process: subprocess.Popen[bytes]) -> int:
+    """The most memory that a process had until it ended."""
+    peak = 0
+    while process.poll() is None:
+        for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                peak = int(line.split()[1]) << 10
+        time.sleep(0.1)
+    return peak
+
+
 def lie(stranger: Stranger) -> None:
     """Say all that a worker can say."""
     stranger.say("client_ready", locust.__version__)
@@ -96,13 +107,18 @@ def test_strangers_have_no_part_in_a_run(simulator: Simulator, tmp_path: Path) -
         strangers = [Stranger(port, "plain"), Stranger(port, "wrong", wrong), Stranger(port, "half", half)]
         for stranger in strangers:
             lie(stranger)
+        huge = [Stranger(port, "huge"), Stranger(port, "huge and known", keys(TOKEN))]
+        for stranger in huge:
+            stranger.sock.send(bytes(100 << 20))
         time.sleep(1)  # the strangers come first
         token = tmp_path / "token"
         token.write_text(f"{TOKEN}\n")
         begin("worker", *worker(port, tmp_path / "w3"), TOKENSWARM_WORKER_TOKEN_FILE=str(token))
-        assert mastering.wait(60) == 0, (tmp_path / "master").read_text()
+        peak_bytes = _peak_bytes(mastering)
+        assert mastering.returncode == 0, (tmp_path / "master").read_text()
+        assert peak_bytes < 250 << 20  # a 100 MB message and its copy would be more
         assert not any(stranger.hears() for stranger in strangers)
-        for stranger in strangers:
+        for stranger in (*strangers, *huge):
             stranger.close()
     run = folder(runs)
     assert {row["worker"] for row in run.rows} == {"0"}

@@ -1,10 +1,15 @@
-"""The worker token: where it comes from, and where the master listens with it and without."""
+"""The worker token: where it comes from, where the master listens, and what it makes of messages that are none."""
 
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import locust
+import msgpack
 import pytest
+import zmq.green as zmq
+from locust.env import Environment
+from locust.event import Events
 
 from users import sealed, trust
 from users.errors import UsageError
@@ -54,3 +59,24 @@ def test_what_is_no_token_is_a_mistake(monkeypatch: pytest.MonkeyPatch, tmp_path
     empty.touch()
     with pytest.raises(UsageError, match="empty is empty"):
         chosen(monkeypatch, worker_token_file=str(empty))
+
+
+NONE = (b"", b"\xc1", msgpack.dumps(5), msgpack.dumps((1, 2)), b"\xd9\x01\xff", msgpack.dumps(("stats", 5, "w")))
+KINDS = ("client_ready", "heartbeat", "exception", "logs", "locustfile")
+NONE += tuple(msgpack.dumps((kind, 7, "w")) for kind in KINDS)
+
+
+def test_a_master_goes_on_listening_whatever_it_hears() -> None:
+    sealed.install()
+    master = Environment(events=Events()).create_master_runner("127.0.0.1", 0)
+    with zmq.Context.instance().socket(zmq.DEALER) as sock:
+        sock.identity, sock.linger = b"w", 0
+        sock.connect(f"tcp://127.0.0.1:{master.server.port}")
+        for message in NONE:
+            sock.send(message)
+        sock.send(msgpack.dumps(("client_ready", locust.__version__, "w")))
+        heard = []
+        while not heard or heard[-1] != "ack":
+            assert sock.poll(5000), heard
+            heard.append(msgpack.loads(sock.recv())[0])
+    master.quit()

@@ -13,13 +13,16 @@ import socket
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, ClassVar
 
 import gevent
 import zmq.green as zmq
+from locust.exception import RPCError, RPCReceiveError
 from locust.rpc import zmqrpc
+from locust.runners import MasterRunner
 from zmq.utils import z85
 from zmq.utils.monitor import parse_monitor_message
 
@@ -77,6 +80,34 @@ def install() -> None:
 
     if original.__module__ != __name__:  # Locust loads a locustfile twice where another begins with it
         zmqrpc.BaseSocket.__init__ = made
+        zmqrpc.BaseSocket.recv_from_client = _readable(zmqrpc.BaseSocket.recv_from_client)
+        MasterRunner.handle_message = _survived(MasterRunner.handle_message)
+
+
+def _readable(receive: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Locust's master hears nobody any more after bytes that are no message; an RPCReceiveError it survives."""
+
+    def received(self: Any) -> Any:
+        try:
+            return receive(self)
+        except (RPCError, RPCReceiveError):
+            raise
+        except Exception as error:
+            raise RPCReceiveError(f"no message of a worker: {error!r}") from error
+
+    return received
+
+
+def _survived(handle: Callable[[Any, str, Any], None]) -> Callable[[Any, str, Any], None]:
+    """The same for a message that holds what no worker says."""
+
+    def handled(self: Any, client_id: str, msg: Any) -> None:
+        try:
+            handle(self, client_id, msg)
+        except Exception as error:
+            logger.exception(f"The message {msg!r} could not be handled: {error!r}")
+
+    return handled
 
 
 def _master(sock: Any, keys: Keys | None) -> None:
