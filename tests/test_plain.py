@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from test_metrics import WHO
 
 from metrics.folder import RunFolder
+from metrics.lines import line
 from metrics.plain import cell, text
 from metrics.record import Record
 from metrics.rows import COLUMNS, row
@@ -30,7 +31,7 @@ def test_a_row_holds_texts_that_way_and_numbers_as_they_are(formula: str, tmp_pa
     identity = replace(WHO, model=formula, prompt_id=formula)
     record = Record(identity, "server_error", error=formula, sent_ns=2_000_000, ended_ns=1_000_000)
     folder = RunFolder(tmp_path / "run")
-    folder.append([row(record)])
+    folder.append(line(row(record)), 1)
     folder.close()
     (kept,) = csv.DictReader(io.StringIO((tmp_path / "run" / "requests.csv").read_text()))
     assert kept["error"] == kept["model"] == kept["prompt_id"] == f"'{formula}"
