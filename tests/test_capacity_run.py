@@ -2,10 +2,12 @@
 
 import itertools
 import json
+import subprocess
 from pathlib import Path
 
+import psutil
 import pytest
-from locust_process import folder, headless, processes
+from locust_process import ROOT, command, environment, folder, headless, processes
 from simulator_process import running
 from test_webui import web
 from test_webui_form import start, wait_for_runs
@@ -49,7 +51,7 @@ def test_the_most_users_whose_requests_do_not_wait(workers: int, tmp_path: Path)
 def test_the_highest_rate(tmp_path: Path) -> None:
     """One slot that takes 25 ms a request, at constant gaps: 40 a second, and from there on a queue that only grows."""
     server = ("--parallel", "1", "--decode-tps", "420", "--output-tokens", "200", "--prefill-tps", "100000")
-    slo = ("--slo", "response_ms p90 < 150", "--arrivals", "constant 24/s", "--max-in-flight", "100")
+    slo = ("--slo", "response_ms p90 < 150", "--arrivals", "constant 36/s", "--max-in-flight", "100")
     with running(*server, "--output-cv", "0", "--load-ms", "0") as simulator:
         done = headless(simulator.url, tmp_path, *ASKED, *slo, "--max-tokens", "11", "--trial-time", "2s")
     run = folder(tmp_path)
@@ -120,3 +122,24 @@ def test_from_the_web_form_the_number_of_users_is_the_ceiling(tmp_path: Path) ->
         ["e2e_ms mean < 5000", "outcome ok > 50%"],
     )
     assert {row["stage"] for row in run.rows} == {str(trial["trial"]) for trial in found["trials"]}
+
+
+def test_a_worker_that_dies_spoils_its_trial_and_not_the_answer(tmp_path: Path) -> None:
+    slo = ("--slo", "queue_ms p90 < 12", "--no-report", *processes(2))
+    full = command("", tmp_path, "--headless", "--only-summary", *ASKED, *slo)
+    with running(*SERVER, "--load-ms", "0") as simulator:
+        full += ["--host", simulator.url]
+        process = subprocess.Popen(full, cwd=ROOT, env=environment(), text=True, stderr=subprocess.PIPE)
+        assert process.stderr is not None
+        heard = []
+        for line in process.stderr:
+            heard.append(line)
+            if line.startswith("tokenswarm: trial 1:"):
+                psutil.Process(process.pid).children()[1].kill()
+        process.wait()
+    run = folder(tmp_path, killed=True)
+    found = run.run["capacity"]
+    assert (found["answer"], found["state"]) == (3, "complete"), heard
+    kept = {str(trial["trial"]) for trial in found["trials"]}
+    assert kept < {row["stage"] for row in run.rows}  # one trial was done again
+    assert "workers" in run.rules("invalid")

@@ -135,24 +135,14 @@ class Capacity:
 
     def _try(self, step: Try) -> Tried | None:
         """One trial; None if a worker came or went in the middle, so that the load was not what it should have been."""
-        options, users = self._environment.parsed_options, 0 if self._field.open else int(step.load)
+        users = 0 if self._field.open else int(step.load)
         if users:
             self._ask_for(users)
         self._number, self._rows, self._trial = self._number + 1, [], Trial(self._slos)
         workers, began_ns = self._workers(), time.time_ns()
-        settle_s = min(LONGEST_SETTLING_S, self._e2e_s)
-        if self._field.open:
-            longer_s = SETTLING_SHARE * self._limit_s if step.firm else LEAST_SETTLING_S
-            settle_s = max(longer_s, TIMES_E2E * settle_s)
-        begin = Begin(self._number, users, settle_s)
-        if self._field.open:
-            kind = at(options, step.load)
-            started_ns = began_ns + round((NOTICE_S if self._is_master else 0) * 1e9)
-            settle_s += (started_ns - began_ns) / 1e9
-            seed = options.seed * 1000 + self._number
-            begin = replace(begin, settle_s=settle_s, arrivals=kind, seed=seed, started_ns=started_ns)
+        begin = self._begin(step, users, began_ns)
         self._tell(begin)
-        from_ns = began_ns + round((settle_s + (self._e2e_s if users else 0)) * 1e9)
+        from_ns = began_ns + round((begin.settle_s + (self._e2e_s if users else 0)) * 1e9)
         end = None
         while end is None and self._workers() == workers:
             gevent.sleep(LOOK_S)
@@ -164,13 +154,28 @@ class Capacity:
             return None
         last = ended(self._trial, 0, 0, users, firm=step.firm, drained=True) or end  # with what was still under way
         end = replace(last, sure=end.sure) if end.state == "met" else replace(end, standings=last.standings)
-        seen = figures(self._rows, self._slos, from_ns, to_ns)
         limits = client_limits(_facts(self._rows, health), self._slos)
         tried = self._judged(step, end, limits)
-        self._keep(tried, end, limits, {**seen, "seconds": round((time.time_ns() - began_ns) / 1e9, 3)})
+        seconds = {"seconds": round((time.time_ns() - began_ns) / 1e9, 3)}
+        self._keep(tried, end, limits, figures(self._rows, self._slos, from_ns, to_ns) | seconds)
         if end.state == "met" and self._trial.mean_ms:
             self._e2e_s = self._trial.mean_ms / 1e3
         return tried
+
+    def _begin(self, step: Try, users: int, began_ns: int) -> Begin:
+        settle_s = min(LONGEST_SETTLING_S, self._e2e_s)
+        if not self._field.open:
+            return Begin(self._number, users, settle_s)
+        options, notice_s = self._environment.parsed_options, NOTICE_S if self._is_master else 0.0
+        least_s = SETTLING_SHARE * self._limit_s if step.firm else LEAST_SETTLING_S
+        return Begin(
+            self._number,
+            users,
+            settle_s=notice_s + max(least_s, TIMES_E2E * settle_s),
+            arrivals=at(options, step.load),
+            seed=options.seed * 1000 + self._number,
+            started_ns=began_ns + round(notice_s * 1e9),
+        )
 
     def _judged(self, step: Try, end: Ended, limits: list[str]) -> Tried:
         """A load that is far too much needs no healthy client: only the way was to be shown."""

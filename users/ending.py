@@ -125,6 +125,8 @@ class Ending:
             if swarm.gate:
                 slos = [f"{each.slo}: {each.state}" for each in swarm.gate.close()]
                 swarm.verdicts[path.name] = "; ".join([swarm.verdicts[path.name], *slos])
+            if found := recorder.circumstances.get("capacity"):
+                swarm.verdicts[path.name] = f"{found['sentence']} {swarm.verdicts[path.name]}"
             if not swarm.options.no_report:
                 # In a process of its own: pandas stays out of the one that measures, and an error in it harms no run.
                 environment = {**os.environ, "PYTHONPATH": str(ROOT)}
