@@ -54,7 +54,7 @@ def search(case: Case, *more: str, prefix: tuple[str, ...] = ()) -> dict[str, An
     """One search by real processes, as a user starts it: `capacity` of its run.json."""
     with serving(case) as url, tempfile.TemporaryDirectory() as folder:
         command = [
-            *(*prefix, sys.executable, "-m", "locust", "-f", "locustfile.py", "--host", url, "--model", "sim"),
+            *(*prefix, sys.executable, "-m", "locust", "-f", "locustfile.py", "--host", url, "--model", "sim:latest"),
             *("--headless", "--only-summary", "--run-dir", folder, "--no-report", "--json-file", f"{folder}/stats"),
             *("--sample-every", "0s", "--find-capacity", "--slo", case.slo, "--trial-time", TRIAL_S[case.open]),
             *("--prompt-tokens", f"{case.asks.least}..{case.asks.most}", "--max-tokens", str(case.asks.max_tokens)),
