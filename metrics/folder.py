@@ -47,7 +47,8 @@ class RunFolder:
 def run_name(name: str, unix_s: float) -> str:
     """`<UTC time>-<name>`: a folder's name, whatever the user's name for it holds."""
     safe = re.sub(r"[^\w.-]+", "-", name).strip(".-") or "run"
-    return f"{datetime.fromtimestamp(unix_s, UTC):%Y%m%dT%H%M%SZ}-{safe[:60]}"
+    short = safe[:60].encode()[:180].decode(errors="ignore")  # a file's name may have 255 bytes
+    return f"{datetime.fromtimestamp(unix_s, UTC):%Y%m%dT%H%M%SZ}-{short}"
 
 
 def new_path(run_dir: str, name: str) -> Path:

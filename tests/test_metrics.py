@@ -147,7 +147,10 @@ def test_rows_are_on_disk_at_once_and_run_json_is_whole(tmp_path: Path) -> None:
     folder.close()
 
 
-@pytest.mark.parametrize("name", ["../x", "a/b", "..", "", "-rf", "机器", "x" * 300, "a b\nc"])
+@pytest.mark.parametrize(
+    "name",
+    ["../x", "a/b", "..", "", "-rf", "机器", "x" * 300, "𠀀" * 300, "a b\nc", "/etc/x", "a\0b", "..\\x", "%2e%2e%2fx"],
+)
 def test_a_run_is_named_so_that_it_stays_in_its_folder(name: str, tmp_path: Path) -> None:
     path = new_path(str(tmp_path), run_name(name, 0.0))
     assert path.parent == tmp_path

@@ -55,9 +55,16 @@ def attach(web_ui: Any, swarm: Swarm, exporter: Exporter) -> None:
 
     @web_ui.app.route(f"{_base(web_ui)}/runs/<run>/<file>")
     def run_file(run: str, file: str) -> Any:
-        if file not in SERVED or "/" in run or run.startswith("."):
+        root = Path(options.run_dir).resolve()
+        if file not in SERVED or "/" in run or "\0" in run or (root / run / file).resolve().parent.parent != root:
             abort(404)
-        return send_from_directory(Path(options.run_dir).resolve() / run, file)
+        answer = send_from_directory(root / run, file)
+        # Whatever a server's texts might do there, it is not done as the UI itself.
+        answer.headers["Content-Security-Policy"] = "sandbox allow-scripts allow-downloads"
+        answer.headers["X-Content-Type-Options"] = "nosniff"
+        return answer
+
+    web_ui.app.before_request(_only_this_site)
 
     @web_ui.app.route(f"{_base(web_ui)}/metrics", endpoint=login.METRICS)
     def metrics() -> Any:
@@ -69,6 +76,18 @@ def _choose_ourselves(web_ui: Any) -> None:
     classes, shape, environment = web_ui._update_user_classes, web_ui._update_shape_class, web_ui.environment
     web_ui._update_user_classes = lambda _: classes({c.__name__: c for c in environment.user_classes})
     web_ui._update_shape_class = lambda name: None if environment.parsed_options.stages else shape(name)
+
+
+def _only_this_site() -> None:
+    """A page of another site, open in the user's browser, must not start or stop runs, nor read what is here.
+
+    Locust lets pages of any site read its answers (CORS). A link to a page of ours may be followed.
+    """
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin", "")
+    # Browsers send the first over HTTPS and to the loopback interface only.
+    own = site in ("same-origin", "none") if site else origin.partition("://")[2] == request.host or not origin
+    if not own and (request.method != "GET" or request.headers.get("Sec-Fetch-Mode") != "navigate"):
+        abort(403)
 
 
 def _add_tab(web_ui: Any, swarm: Swarm) -> None:
