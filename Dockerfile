@@ -2,6 +2,7 @@
 ARG BASE_IMAGE=python:3.11-slim-bookworm
 
 FROM ${BASE_IMAGE} AS packages
+WORKDIR /packages
 COPY requirements.lock .
 # What the lock file names, checked by its hashes, and nothing that would have to be compiled. Tests of packages and pip
 # itself stay here.
@@ -15,10 +16,10 @@ COPY --from=packages /venv /venv
 # .dockerignore lets in only what runs.
 COPY . /tokenswarm
 ENV PATH=/venv/bin:$PATH HOME=/tmp PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
-# Where locustfile.py is, so that locust finds it; runs/ is for a volume. Any user may be given with --user, if it may
-# write there.
+# Where locustfile.py is, so that locust finds it; runs/ and /token are for volumes. Any user may be given with --user, if
+# it may write to runs/.
 WORKDIR /tokenswarm
-RUN python3 -m compileall -q . && install -d -o 1000 -g 1000 runs
+RUN python3 -m compileall -q . && install -d -o 1000 -g 1000 runs && install -d -m 1777 /token
 USER 1000:1000
 EXPOSE 8089 5557
 # Of a master, or of a run with the web UI; other uses have one of their own, or none.

