@@ -6,6 +6,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -51,6 +52,7 @@ def stack(tmp_path_factory: Any) -> Iterator[Stack]:
     scratch = tmp_path_factory.mktemp("containers")
     (scratch / "containers.conf").write_text(pod.CONFIGURATION)
     os.environ["CONTAINERS_CONF"] = str(scratch / "containers.conf")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends this: it is taken down
     pod.take_down()
     folder = pod.copy_of_the_project(scratch / "project")
     os.chown(folder / "runs", USER, USER)
