@@ -14,6 +14,7 @@ from metrics.catalogue import METRICS, Metric
 from metrics.exposition import BOUNDS_NS, Totals, family
 from metrics.folder import RunFolder
 from metrics.histogram import bucket
+from metrics.lines import line
 from metrics.record import Identity, Record
 from metrics.rows import row
 from wire.values import Usage
@@ -33,6 +34,10 @@ RECORDS = [
     _record(2, "ok", 700_000_000_000, judged=Judged({"repetition": 0})),
     _record(3, "timeout", 1_000_000, error="a\nline"),
 ]
+
+
+def _lines(records: list[Record]) -> bytes:
+    return b"".join(line(row(record)) for record in records)
 
 
 def samples(lines: Iterable[str]) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
@@ -57,7 +62,7 @@ def totals_of(path: Path) -> Totals:
 
 def test_sums_are_exact_and_read_on_where_they_ended(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "run")
-    folder.append(map(row, RECORDS[:2]))
+    folder.append(_lines(RECORDS[:2]), 2)
     totals = totals_of(folder.path)
     found = samples(totals.lines())
     assert of(found, "requests_total") == 2
@@ -68,7 +73,7 @@ def test_sums_are_exact_and_read_on_where_they_ended(tmp_path: Path) -> None:
     assert of(found, "itl_seconds_count") == 3
     assert of(found, "itl_seconds_bucket", le="0.001") == 1
     assert abs(of(found, "itl_seconds_sum") - 0.06) < 0.0006
-    folder.append(map(row, RECORDS[2:]))
+    folder.append(_lines(RECORDS[2:]), 2)
     folder.close()
     totals.read_on(lambda: None)
     found = samples(totals.lines())
@@ -94,7 +99,7 @@ def test_a_new_metric_reaches_it_by_itself(tmp_path: Path, monkeypatch: Any) -> 
 
 def test_what_no_request_had_is_left_out_and_every_kind_has_its_type(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "run")
-    folder.append(map(row, RECORDS))
+    folder.append(_lines(RECORDS), 4)
     folder.close()
     lines = list(totals_of(folder.path).lines())
     assert not [line for line in lines if "load_seconds" in line]
