@@ -14,6 +14,7 @@ from locust.rpc.protocol import Message
 from locust_process import ROOT, command, environment, folder, free_port
 from simulator_process import Simulator, running
 
+from users import likeness
 from users.sealed import Keys, keys
 
 TOKEN, OTHER = "the run's own token, 0123456789", "some other token, 0123456789"
@@ -124,6 +125,9 @@ def test_strangers_have_no_part_in_a_run(simulator: Simulator, tmp_path: Path) -
     assert {row["worker"] for row in run.rows} == {"0"}
     assert set(run.outcomes) <= {"ok", "cancelled"}
     (known,) = run.run["workers"]
+    assert known["code"] == likeness.code()
+    assert known["payloads"]
+    assert not {rule for rule in run.rules() if rule.startswith("other")}
     assert known["requests"] == len(run.rows)
     (found,) = (f for f in run.run["validity"]["findings"] if f["rule"] == "strangers")
     assert "127.0.0.1 (" in found["what"]

@@ -95,7 +95,7 @@ class Ending:
 
     def _close_on_master(self, recorder: Recorder) -> None:
         self._wait_for_workers()
-        self._swarm.findings += strangers()
+        self._swarm.findings += strangers() + self._swarm.unlike()
         self._end_folder(recorder)
 
     def _wait_for_workers(self) -> None:

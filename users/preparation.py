@@ -9,7 +9,7 @@ from typing import Any
 
 from metrics.validity import finding
 from payloads.recipe import Scale
-from users import asking, open_loop, searching, stages
+from users import asking, likeness, open_loop, searching, stages
 from users.base import LLMUser
 from users.calibration import calibrate
 from users.errors import UsageError
@@ -30,6 +30,7 @@ class Prepared:
     scale: Scale | None = None
     findings: tuple[dict[str, Any], ...] = ()
     probe: dict[str, Any] | None = None
+    payloads: str = ""  # their digest
 
     def circumstances(self) -> dict[str, Any]:
         """Its part of run.json."""
@@ -84,7 +85,8 @@ def prepare(options: Any, classes: Sequence[Any], named: Sequence[str]) -> Prepa
         findings.append(finding("warm-up", "remark", what, "see whether the server is healthy"))
         print(f"tokenswarm: warning: {what}", file=sys.stderr)
     target = {"host": options.host, "model": options.model, **asdict(server)}
-    return Prepared(tuple(chosen), target, warm_up, counted, tuple(findings), probed)
+    payloads = likeness.asked(checked.mix.prompts, options.trace)
+    return Prepared(tuple(chosen), target, warm_up, counted, tuple(findings), probed, payloads)
 
 
 def _probed(checked: Settings, server: Server, ask: Ask, findings: list[dict[str, Any]]) -> dict[str, Any] | None:

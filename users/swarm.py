@@ -14,7 +14,7 @@ from metrics.lines import cells
 from metrics.publish import ACKNOWLEDGE, ROWS, Publisher
 from metrics.recorder import Recorder
 from metrics.rows import COLUMNS
-from users import searching, secret, stamps
+from users import likeness, searching, secret, stamps
 from users.base import Work
 from users.clocks import Clocks
 from users.ending import FINISH, Ending
@@ -60,6 +60,7 @@ class Swarm:
         self.gate: Gate | None = None
         self.watch: Callable[[list[dict[str, str]]], None] | None = None  # of a capacity search: rows as they come
         self._kernel_stamps = False
+        self._like = {"code": likeness.code()}  # as it is now: it may be edited while this process runs
         self._end = Ending(self)
 
     def listen(self) -> None:
@@ -82,6 +83,10 @@ class Swarm:
         if self.is_master:
             events.worker_report.add_listener(self.publisher.on_worker_report)
             runner.register_message(ROWS, self.publisher.on_rows)
+
+    def unlike(self) -> list[dict[str, Any]]:
+        """Findings: workers that are not as this master is."""
+        return likeness.unlike(self.publisher.workers.values(), self._prepared.payloads if self._prepared else "")
 
     @property
     def server_kind(self) -> str:
@@ -165,6 +170,7 @@ class Swarm:
             self._kernel_stamps = stamps.prime(plain_socket)
             checked: Settings = settings(self.options)
             self.health = Health(checked.warmup_s)
+            self._like["payloads"] = likeness.asked(checked.mix.prompts, self.options.trace)
             worker = max(0, self.environment.runner.worker_index)
             self.work = self.environment.tokenswarm = Work(checked, worker, self.health)
             self.work.all_started = self.is_worker and self.options.all_started
@@ -215,7 +221,7 @@ class Swarm:
         """What is known of this process: its number as a worker, its clock, its health."""
         index = max(0, self.environment.runner.worker_index)
         seen = self.clocks.told() | (self.health.snapshot() if self.health else {})
-        return {"worker": index, "clock_source": "kernel" if self._kernel_stamps else "clock", **seen}
+        return {"worker": index, "clock_source": "kernel" if self._kernel_stamps else "clock", **self._like, **seen}
 
 
 def _origin(host: str | None) -> tuple[str, str, int]:

@@ -1,0 +1,30 @@
+"""Workers whose code or prompts are not the master's are remarked."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from payloads.corpus import load
+from users.likeness import asked, code, unlike
+
+
+def test_a_worker_with_other_code_or_prompts_is_named() -> None:
+    like = {"worker": 0, "host": "a", "code": code(), "payloads": "p"}
+    lost = {"worker": 3, "requests": 0}  # it never said
+    other = {**like, "worker": 1, "host": "b", "code": "0" * 12}
+    prompts = {**like, "worker": 2, "host": "c", "payloads": "q"}
+    assert unlike([like, lost], "p") == []
+    of_code, of_prompts = unlike([like, other, prompts, lost], "p")
+    assert (of_code["rule"], of_code["level"]) == ("other code", "remark")
+    assert of_code["what"].endswith("than the master: 1 (b)")
+    assert (of_prompts["rule"], of_prompts["figure"]) == ("other payloads", 1)
+    assert of_prompts["what"].endswith("than the master: 2 (c)")
+
+
+def test_any_difference_in_the_prompts_or_the_trace_counts(tmp_path: Path) -> None:
+    prompts = load("chat")
+    trace = tmp_path / "trace.csv"
+    trace.write_text("at_s,prompt_tokens,output_tokens\n0,1,1\n")
+    seen = {asked(prompts, ""), asked(prompts[1:], ""), asked(prompts, str(trace))}
+    seen.add(asked((replace(prompts[0], max_tokens=7), *prompts[1:]), ""))
+    assert len(seen) == 4
+    assert asked(load("chat"), "") in seen
