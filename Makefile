@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 ENGINE ?= simulator
 HOST ?=
 
-.PHONY: setup demo ui test test-real test-containers check lock bench bench-quick bench-rosetta bench-checks bench-probe bench-arrivals bench-faults bench-capacity audit bench-sealed test-containers
+.PHONY: setup demo ui test test-real test-containers check lock bench bench-quick bench-rosetta bench-checks bench-probe bench-arrivals bench-faults bench-capacity audit bench-sealed
 
 setup: .venv/ready
 
