@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 PROJECT = "tokenswarm-test"
 LABEL = f"label=io.podman.compose.project={PROJECT}"
 BASE = "localhost/tokenswarm-test-base:bookworm"
-IMAGE = "localhost/tokenswarm-test:latest"
+IMAGE, THEIRS = "localhost/tokenswarm-test:latest", "localhost/tokenswarm:latest"
 PACKAGES = "python3,python3-venv,python3-pip,ca-certificates"
 AUTHORITIES = "etc/ssl/certs/ca-certificates.crt"
 NEEDED = ("podman", "runc", "debootstrap")
@@ -64,8 +64,8 @@ def copy_of_the_project(into: Path) -> Path:
         shutil.copyfile(ROOT / name, into / name)
     compose = into / "docker-compose.yml"
     text = compose.read_text()
-    assert text.count("image: tokenswarm:latest") == 1
-    compose.write_text(text.replace("image: tokenswarm:latest", f"image: {IMAGE}"))
+    assert text.count(THEIRS) == 1
+    compose.write_text(text.replace(THEIRS, IMAGE))
     return into
 
 

@@ -10,16 +10,17 @@ import subprocess
 import time
 from argparse import ArgumentTypeError
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import requests
+from browser import browser
 from locust_process import ROOT, command, environment, folder, free_port, processes
 from prometheus_client.parser import text_string_to_metric_families
-from simulator_process import running
+from simulator_process import Simulator, running
 from test_webui import web
 
 from metrics.histogram import decode
@@ -102,6 +103,22 @@ def test_the_ui_is_closed_without_its_login_and_scraped_with_it(tmp_path: Path) 
             assert session.get(f"{url}/runs/{run.path.name}/.env", timeout=10).status_code == 404
             assert requests.get(report, timeout=10, allow_redirects=False).status_code == 302
     assert PASSWORD not in (tmp_path / "locust.log").read_text() + json.dumps(run.run)
+
+
+def test_the_login_page_in_a_browser(tmp_path: Path) -> None:
+    with web_alone(tmp_path) as url, browser() as window:
+        window.open(f"{url}/runs/x/report.html")
+        for given, expected in (("nope", "Wrong user name or password."), (PASSWORD, "Start new load test")):
+            window.find("input[name=password]")
+            window.fill("input[name=username]", USER)
+            window.fill("input[name=password]", given)
+            window.click("button[type=submit]")
+            window.wait_for(expected)
+
+
+def web_alone(tmp_path: Path) -> AbstractContextManager[str]:
+    """A UI with a login, before any run: it needs no server."""
+    return web(Simulator(None, "http://127.0.0.1:9"), tmp_path / "runs", TOKENSWARM_WEB_PASSWORD=PASSWORD)
 
 
 def _nothing_without(url: str) -> None:
