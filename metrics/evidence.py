@@ -9,6 +9,7 @@ from pathlib import Path
 
 from metrics.clock import Window
 from metrics.histogram import bucket, decode, middle_ms
+from metrics.offered import Offered
 
 STEP_MS = 1.0
 # A chunk may hold a part of a character only, or a tag's rest: so many more chunks than tokens are no contradiction.
@@ -21,6 +22,7 @@ class Evidence:
 
     outcomes: Counter[str] = field(default_factory=Counter)
     window: Window = field(default_factory=Window)
+    offered: Offered = field(default_factory=Offered)
     ttft_ms: Counter[int] = field(default_factory=Counter)
     tpot_ms: Counter[int] = field(default_factory=Counter)
     e2e_ms: Counter[int] = field(default_factory=Counter)
@@ -87,6 +89,7 @@ class Evidence:
 
     def add(self, row: dict[str, str]) -> None:
         """Take in one row of requests.csv."""
+        self.offered.add(row)
         if row["phase"] == "warm-up":
             return
         outcome = row["outcome"]

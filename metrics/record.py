@@ -21,7 +21,8 @@ class Identity:
     `stage` is that of `--stages`, from 1. `memory` is what /api/ps had listed just before, where the user asked it.
     `session` is the sequence of the conversation's first request, and `turn` counts its requests from 1. `turn_kind`
     says what a request brought: something the user said, or tools' results. `turns_left` counts the user's turns that
-    were still to come.
+    were still to come. `arrival` is its number among those of an open loop, from 0; a conversation's first request
+    bears it.
     """
 
     worker: int
@@ -39,6 +40,7 @@ class Identity:
     memory: Memory | None = None
     method: str = "POST"
     stage: int | None = None
+    arrival: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ INTEGERS = (
     "turn",
     "turns_left",
     "stage",
+    "arrival",
     "streamed",
     "status",
     "max_tokens",
@@ -31,7 +32,7 @@ INTEGERS = (
     "sent_unix_ns",
     "ended_unix_ns",
 )
-LATER = ("session", "turn", "turn_kind", "turns_left", "stage", "phase", "load_state")
+LATER = ("session", "turn", "turn_kind", "turns_left", "stage", "arrival", "phase", "load_state")
 # Without these a file is not a requests.csv. Others may be missing: older runs did not have them yet.
 NEEDED = (
     *(name for name in IDENTITY if name not in LATER),

@@ -89,6 +89,7 @@ class LLMUser(User):
     _memory: Memory | None = None  # what /api/ps listed before the next request, where a user asks
     _state: str | None  # Locust's own: running, waiting, stopping
     _call: Call
+    _arrival: int | None = None  # of an open loop, whose first request comes next
 
     def on_start(self) -> None:
         """Connect this user with the run's settings; the connection itself opens with the first request."""
@@ -110,6 +111,7 @@ class LLMUser(User):
             self._state = LOCUST_STATE_WAITING
             due = self.work.dispatcher.wait(self)
             self._state = LOCUST_STATE_RUNNING
+            self._arrival = due.number
             self.converse(due.prompt, due.ns)
             return
         record = self.converse()
@@ -182,7 +184,9 @@ class LLMUser(User):
             batch_size=len(texts) or None,
             memory=self._memory,
             stage=work.stage,
+            arrival=self._arrival,
         )
+        self._arrival = None
         exchange, phase = Exchange(scheduled_ns), work.phase(self)
         work.health.in_flight += 1
         try:

@@ -38,7 +38,7 @@ class Dispatcher:
         arrivals: Iterator[tuple[float, Prompt | None]],
         seed: int,
         classes: Sequence[Any],
-        drop: Callable[[Any, int], None],
+        drop: Callable[[Any, Due], None],
         ahead_ns: Callable[[], int] = lambda: 0,
         make: Callable[[Prompt, int], Prompt] = lambda prompt, number: prompt,
     ) -> None:
@@ -112,4 +112,4 @@ class Dispatcher:
         if free := self._free[chosen]:
             free.pop().set(due)
         else:
-            self._drop(chosen, due.ns)
+            self._drop(chosen, due)

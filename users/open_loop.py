@@ -17,7 +17,7 @@ from payloads.prompt import Prompt
 from users.arrivals import ArrivalsError, parse
 from users.base import LLMUser, Work
 from users.clocks import Clocks
-from users.dispatcher import NOTICE_NS, Dispatcher
+from users.dispatcher import NOTICE_NS, Dispatcher, Due
 from users.errors import UsageError
 
 SHARE, PATIENCE = "tokenswarm_share", "tokenswarm_patience"
@@ -213,7 +213,7 @@ class OpenLoop:
     def _on_patience(self, environment: Any, msg: Any, **_: Any) -> None:
         environment.stop_timeout = msg.data
 
-    def _drop(self, user_class: Any, due_ns: int) -> None:
+    def _drop(self, user_class: Any, due: Due) -> None:
         """An arrival found no client free: it is counted, with when it was due, and not sent."""
         work: Work = self._environment.tokenswarm
         asked = work.settings.ask
@@ -226,7 +226,8 @@ class OpenLoop:
             "",
             asked.max_tokens,
             stage=work.stage,
+            arrival=due.number,
         )
         error = f"no client was free: {work.health.in_flight} in flight on this worker"
-        record = Record(who, "dropped", error, scheduled_ns=due_ns, streamed=False, phase=work.phase())
+        record = Record(who, "dropped", error, scheduled_ns=due.ns, streamed=False, phase=work.phase())
         self._environment.events.generation.fire(record=record, response_bytes=0)
