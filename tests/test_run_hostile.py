@@ -86,7 +86,7 @@ def test_what_a_hostile_server_says_harms_nobody_and_gives_nothing_away(tmp_path
     url, runs = f"http://127.0.0.1:{web}", tmp_path / "runs"
     load = ("OpenAIChatUser", "--users", "2", "--run-time", "5s", "--pause-after-error", "0.05", "--keep-text")
     load += ("--slo", "outcome ok > 99%", "--loglevel", "DEBUG", "--header", f"X-Gateway: {GATEWAY}")
-    load += ("--autostart", "--autoquit", "3", "--web-host", "127.0.0.1", "--web-port", str(web))
+    load += ("--autostart", "--autoquit", "1", "--web-host", "127.0.0.1", "--web-port", str(web))
     load += ("--html", str(tmp_path / "locust.html"), "--json-file", str(tmp_path / "locust.json"), *processes(2))
     (tmp_path / "pages").mkdir()
     with serving(_hostile()) as port, browser() as window, (tmp_path / "log").open("wb") as log:
@@ -99,7 +99,10 @@ def test_what_a_hostile_server_says_harms_nobody_and_gives_nothing_away(tmp_path
                     if requests.get(f"{url}/stats/requests", timeout=5).json()["errors"]:
                         break
                 time.sleep(0.1)
-            time.sleep(3.5)  # the workers' reports
+            spools = [path.read_bytes() for path in runs.glob("spool/*/*/*")]
+            (tmp_path / "spools").write_bytes(b"".join(spools))
+            assert b"[secret]" in b"".join(spools)
+            time.sleep(2)  # the workers' reports
             for page in PAGES:
                 answer = requests.get(f"{url}/{page}", timeout=10)
                 assert answer.ok, page

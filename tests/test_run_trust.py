@@ -91,7 +91,7 @@ def lie(stranger: Stranger) -> None:
 
 def test_strangers_have_no_part_in_a_run(simulator: Simulator, tmp_path: Path) -> None:
     port, runs = free_port(), tmp_path / "runs"
-    load = ("OllamaChatUser", "--model", "sim", "--users", "2", "--run-time", "4s", "--headless", "--only-summary")
+    load = ("OllamaChatUser", "--model", "sim", "--users", "2", "--run-time", "3s", "--headless", "--no-report")
     master = command(simulator.url, runs, "--master", "--master-bind-port", str(port), *load)
     with ExitStack() as open_until_the_end:
 
@@ -139,3 +139,22 @@ def test_strangers_have_no_part_in_a_run(simulator: Simulator, tmp_path: Path) -
     everything = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path != token)
     assert KEY.encode() not in everything
     assert TOKEN.encode() not in everything
+
+
+def test_a_worker_takes_no_orders_from_a_strangers_master(tmp_path: Path) -> None:
+    for at, sealed in enumerate((None, keys(OTHER))):
+        with zmq.Context.instance().socket(zmq.ROUTER) as sock:
+            sock.linger = 0
+            if sealed:
+                sock.curve_server, sock.curve_secretkey = True, sealed.master
+            port = sock.bind_to_random_port("tcp://127.0.0.1")
+            log = tmp_path / f"worker {at}"
+            begun = locust_process(*worker(port, tmp_path / "w"), log=log, TOKENSWARM_WORKER_TOKEN=TOKEN)
+            with begun as process:
+                for _ in range(100):
+                    if "worker token" in log.read_text():
+                        break
+                    time.sleep(0.1)
+                assert "the same worker token" in log.read_text()
+                assert sealed or process.wait(10) == 2
+                assert not sock.poll(200)  # not even its name
