@@ -1,5 +1,7 @@
 """A file that only grows, by whole blocks."""
 
+import contextlib
+import fcntl
 import os
 from pathlib import Path
 
@@ -12,6 +14,8 @@ class Appended:
 
     def __init__(self, path: Path, header: bytes) -> None:
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
+        with contextlib.suppress(OSError):  # some network file systems know no locks
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)  # gone with this process, however it ends
         self.size = 0
         self.append(header)
 
@@ -39,3 +43,15 @@ class Appended:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+def in_use(path: Path) -> bool:
+    """Does a process still append to this file?"""
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False

@@ -9,7 +9,6 @@ from metrics.lines import line
 from metrics.record import Record
 from metrics.rows import row
 from metrics.spool import Inbox, Outbox
-from metrics.validity import finding
 
 KEY = "tokenswarm"
 ROWS = "tokenswarm_rows"
@@ -171,15 +170,10 @@ class Publisher:
         if kept:
             self.finished.add(client_id)
 
-    def lost(self, missing: set[str]) -> list[dict[str, Any]]:
-        """Findings at the end of a run: workers that did not hand over, rows that never came."""
-        found = []
-        if missing:
-            names = ", ".join(sorted(missing))
-            what = f"{len(missing)} of the workers did not hand over their last rows, up to a second of them: {names}"
-            do = "see why they ended; their spools complete the run: python -m reports merge (docs/distributed.md)"
-            found.append(finding("workers", "invalid", what, do, len(missing), 0))
-        if lost := sum(worker["made"] - worker["requests"] for worker in self.workers.values()):
-            what = f"{lost} rows that workers said they had never came"
-            found.append(finding("lost rows", "invalid", what, "the totals are too low by them", lost, 0))
-        return found
+    def attended(self, missing: set[str]) -> list[dict[str, Any]]:
+        """The workers as run.json has them, at the end; `missing` did not hand over all their rows."""
+        for client_id in missing - set(self.workers):
+            index = self._environment.runner.get_worker_index(client_id)
+            self.workers[client_id] = {"worker": index, "client": client_id, "requests": 0, "made": 0}
+        ended = [{**worker, "ended": client_id not in missing} for client_id, worker in self.workers.items()]
+        return sorted(ended, key=lambda worker: int(worker["worker"]))

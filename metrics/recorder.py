@@ -3,7 +3,6 @@
 import contextlib
 import platform
 import time
-from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -11,14 +10,13 @@ from typing import Any
 import gevent
 from locust.stats import CSV_STATS_INTERVAL_SEC, PERCENTILES_TO_REPORT, StatsCSVFileWriter
 
+from metrics.appraisal import validity
 from metrics.clock import tracks
-from metrics.evidence import gather
 from metrics.folder import RunFolder
 from metrics.judge import Judge, as_json
 from metrics.junit import junit
 from metrics.lines import cells
 from metrics.rows import COLUMNS
-from metrics.validity import Facts, finding, judge
 
 SOFTWARE = ("locust", "gevent", "requests", "httptools", "orjson", "pandas")
 
@@ -69,7 +67,11 @@ class Recorder:
                 self._csv.close_files()
         self.folder.close()
         ended = {"state": "complete", "ended_unix_s": time.time(), "rows": self.folder.rows}
-        stamped = {"clock_source": ", ".join(sorted({str(w["clock_source"]) for w in workers}))} if workers else {}
+        stamped = (
+            {"clock_source": ", ".join(sorted({str(w["clock_source"]) for w in workers if "clock_source" in w}))}
+            if workers
+            else {}
+        )
         run = {**self.circumstances, **ended, **stamped, "workers": workers}
         if self._judge.slos:
             self._judge.clocks = tracks(workers)
@@ -77,22 +79,9 @@ class Recorder:
             run["slos"] = as_json(judged)
             (self.folder.path / "slo-junit.xml").write_text(junit(self.folder.path.name, judged), encoding="utf-8")
         self.folder.write_run(run)  # as it is, before anything else can go wrong
-        validity = self._judged(workers, known, bool(run["options"].get("unique_prompts")))
-        self.folder.write_run({**run, "validity": validity})
-        return validity
-
-    def _judged(self, workers: list[dict[str, Any]], known: list[dict[str, Any]], unique: bool) -> dict[str, Any]:
-        try:
-            rows = gather(self.folder.path / "requests.csv", lambda: gevent.sleep(0.001), self._counts)
-            return judge(Facts(rows, workers, unique), known)
-        except Exception as error:  # noqa: BLE001 - whatever the rows hold, the run gets its end and its report
-            what = f"the rows could not be judged: {error!r}"
-            return {"verdict": "INVALID", "findings": [*known, finding("judged", "invalid", what, "see requests.csv")]}
-
-    def _counts(self, row: Mapping[str, str]) -> bool:
-        """Is this row of what the run answers for? A capacity search overloads the server on purpose."""
-        trials = self.circumstances.get("capacity", {}).get("trials")
-        return trials is None or any(row["stage"] == str(t["trial"]) and t["verdict"] == "met" for t in trials)
+        verdict = validity(self.folder.path, run, known, lambda: gevent.sleep(0.001))
+        self.folder.write_run({**run, "validity": verdict})
+        return verdict
 
 
 def software() -> dict[str, str]:

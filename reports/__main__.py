@@ -1,4 +1,4 @@
-"""`python -m reports RUN_FOLDER`: write a report into a run folder and show its summary."""
+"""`python -m reports RUN_FOLDER`: write a report into a run folder and show its summary; `merge`: complete one."""
 
 import argparse
 import io
@@ -10,7 +10,7 @@ from metrics.judge import judge_file
 from metrics.junit import junit, say
 from metrics.plain import plain
 from metrics.slo import SloError, parse
-from reports import console, dialect_report, locust_csv_report
+from reports import console, dialect_report, locust_csv_report, merge
 from reports.dialects import DIALECTS
 from reports.errors import ReportError
 from reports.glossary import glossary
@@ -20,6 +20,9 @@ from reports.write import report, write
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit code 0; 2 with one line on stderr where there is nothing to report on; 99 where an SLO is not met."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["merge"]:
+        return _merge(arguments[1:])
     parser = argparse.ArgumentParser(prog="python -m reports", description=__doc__)
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("folder", nargs="?", type=Path, metavar="RUN_FOLDER", help="a folder below runs/")
@@ -51,6 +54,14 @@ def main(arguments: list[str] | None = None) -> int:
     if not options.quiet or options.glossary:
         print(plain(said, lines=True), end="")
     return code
+
+
+def _merge(arguments: list[str]) -> int:
+    try:
+        return merge.main(arguments)
+    except ReportError as error:
+        print(f"tokenswarm: error: {error}", file=sys.stderr)
+        return 2
 
 
 def _gate(folder: Path, texts: Sequence[str]) -> tuple[str, int]:

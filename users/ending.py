@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import gevent
 from locust.runners import STATE_MISSING
 
+from metrics import attendance
 from metrics.recorder import Recorder
 from users.sealed import strangers
 
@@ -65,9 +66,9 @@ class Ending:
 
     def _close_alone(self, recorder: Recorder) -> None:
         self._wait_for_the_cut()
-        self._swarm.publisher.workers = {"local": {**self._swarm.snapshot(), "requests": recorder.folder.rows}}
+        seen = {**self._swarm.snapshot(), "requests": recorder.folder.rows, "ended": True}
         self._stop_health()
-        self._end_folder(recorder)
+        self._end_folder(recorder, [seen])
 
     def _wait_for_the_cut(self) -> None:
         """Requests that are being cut leave their rows in turn, a millisecond at a time."""
@@ -94,11 +95,12 @@ class Ending:
             self._swarm.spooling.end()
 
     def _close_on_master(self, recorder: Recorder) -> None:
-        self._wait_for_workers()
-        self._swarm.findings += strangers() + self._swarm.unlike()
-        self._end_folder(recorder)
+        workers = self._swarm.publisher.attended(self._wait_for_workers())
+        self._swarm.findings += attendance.findings(workers) + strangers() + self._swarm.unlike()
+        self._end_folder(recorder, workers)
 
-    def _wait_for_workers(self) -> None:
+    def _wait_for_workers(self) -> set[str]:
+        """Wait until all rows are here; give the workers of which they are not."""
         runner, publisher = self._swarm.environment.runner, self._swarm.publisher
         runner.send_message(FINISH, {"run": publisher.run_id})
         began_s = time.monotonic()
@@ -108,13 +110,11 @@ class Ending:
             # One that has said goodbye may have its last rows on the way; one that was killed has not.
             patience_s = WAIT_FOR_WORKERS_S + (self._swarm.environment.stop_timeout or 0)
             if not missing or time.monotonic() - began_s > (patience_s if missing & connected else WAIT_FOR_LOST_S):
-                break
+                return missing
             gevent.sleep(0.05)
-        self._swarm.findings += publisher.lost(missing)
 
-    def _end_folder(self, recorder: Recorder) -> None:
+    def _end_folder(self, recorder: Recorder, workers: list[dict[str, Any]]) -> None:
         swarm = self._swarm
-        workers = sorted(swarm.publisher.workers.values(), key=lambda worker: int(worker["worker"]))
         swarm.recorder, swarm.publisher.sink, swarm.publisher.sync = None, None, None
         try:
             validity = recorder.end(workers, swarm.findings)

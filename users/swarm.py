@@ -202,6 +202,7 @@ class Swarm:
             **(prepared.circumstances() if prepared else {}),
             **told(options),
             "user_classes": [c.__name__ for c in self.environment.user_classes],
+            "preflight_findings": list(self.findings),
         }
         # The SLOs of a capacity search are those of each trial: the run as a whole goes beyond them on purpose.
         self.gate = Gate(self.environment, "" if options.find_capacity else options.slo, options.slo_abort)

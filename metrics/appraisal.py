@@ -1,0 +1,37 @@
+"""A run that is over, judged by its rows: its validity and its SLOs, as run.json has them."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from metrics.evidence import gather
+from metrics.judge import Judged, judge_file
+from metrics.slo import parse
+from metrics.validity import Facts, finding, judge
+
+
+def validity(
+    folder: Path, run: Mapping[str, Any], known: Sequence[Mapping[str, Any]], pause: Callable[[], None] = lambda: None
+) -> dict[str, Any]:
+    """The verdict on a run folder whose run.json holds `run` (see `metrics.validity`); `known` are other findings."""
+    trials = run.get("capacity", {}).get("trials")
+
+    def counts(row: Mapping[str, str]) -> bool:
+        """Is this row of what the run answers for? A capacity search overloads the server on purpose."""
+        return trials is None or any(row["stage"] == str(t["trial"]) and t["verdict"] == "met" for t in trials)
+
+    try:
+        rows = gather(folder / "requests.csv", pause, counts)
+        return judge(Facts(rows, run["workers"], bool(run["options"].get("unique_prompts"))), known)
+    except Exception as error:  # noqa: BLE001 - whatever the rows hold, the run gets its end and its report
+        what = f"the rows could not be judged: {error!r}"
+        return {"verdict": "INVALID", "findings": [*known, finding("judged", "invalid", what, "see requests.csv")]}
+
+
+def slos(folder: Path, run: Mapping[str, Any]) -> list[Judged]:
+    """The run's own SLOs. Those of a capacity search are of its trials, not of the run."""
+    options = run.get("options", {})
+    texts = [] if options.get("find_capacity") else re.split(r"[;\n]", options.get("slo") or "")
+    asked = [parse(text) for text in texts if text.strip()]
+    return judge_file(folder / "requests.csv", asked, run["workers"]) if asked else []

@@ -1,0 +1,151 @@
+"""`python -m reports merge RUN WORKER_RUN_DIR…`: complete a run folder by what its workers kept on their own disks.
+
+The rows become the union of all, whatever the order in which they are named, and merging again changes nothing. RUN may
+hold what a killed master had written, or not exist at all: then the circumstances are those that the spools bear.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from metrics import appraisal, attendance
+from metrics.appended import in_use
+from metrics.judge import as_json
+from metrics.junit import junit
+from metrics.spool import FACTS, FOLDER, ROWS
+from metrics.validity import RULES
+from reports.errors import ReportError
+from reports.union import Union, union
+from reports.write import as_json as text_of
+from reports.write import report, write
+
+MADE_HERE = ("state", "ended_unix_s", "rows", "workers", "clock_source", "slos", "validity")
+USAGE = "usage: python -m reports merge RUN_FOLDER [WORKER_RUN_DIR …]"
+Facts = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Spool:
+    """What one worker kept of a run: its rows, and its facts (client, health, the run's circumstances)."""
+
+    path: Path
+    facts: Facts
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Exit code 0; raises ReportError where there is nothing to merge."""
+    if not arguments or arguments[0].startswith("-"):
+        raise ReportError(f"merge: {USAGE}")
+    folder, *dirs = map(Path, arguments)
+    run, spools = merge(folder, dirs)
+    print(f"{run['validity']['verdict']}: {run['rows']} requests in {folder}, with the spools of {len(spools)} workers")
+    for found in run["validity"]["findings"]:
+        if found["rule"] in attendance.RULES:
+            print(f"{found['level']}: {found['what']}")
+    return 0
+
+
+def merge(folder: Path, dirs: Iterable[Path]) -> tuple[Facts, list[Spool]]:
+    """Complete the folder; give its new run.json, and the spools. Raises ReportError."""
+    name = folder.resolve().name
+    own = folder.resolve().parent
+    spools = find(name, [*([own] if own.is_dir() else []), *dirs])
+    if not spools and not (folder / "run.json").exists():
+        raise ReportError(f"{folder}: there is no such run, nor a spool of {name}; name the workers' --run-dir")
+    files = [path for path in (folder / ROWS, *(spool.path / ROWS for spool in spools)) if path.exists()]
+    for path in files:
+        if in_use(path):
+            raise ReportError(f"{path}: is still being written to; wait until the run's processes have ended")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        had = _json(folder / "run.json")
+        rows = union(files)
+        run = _run(had, spools, rows, rows.write(folder / ROWS))
+    except OSError as error:
+        raise ReportError(f"{folder}: cannot be written: {error}") from error
+    judged = appraisal.slos(folder, run)
+    if judged:
+        run["slos"] = as_json(judged)
+        write(folder / "slo-junit.xml", junit(name, judged))
+    run["validity"] = appraisal.validity(folder, run, _known(had, run))
+    write(folder / "run.json", text_of({"format": 1, **run}))
+    report(folder)
+    return run, spools
+
+
+def find(run: str, dirs: Iterable[Path]) -> list[Spool]:
+    """The spools of a run in some folders, each a `--run-dir`, or what is below its `spool`. Raises ReportError."""
+    found: dict[Path, Spool] = {}
+    for folder in dirs:
+        if not folder.is_dir():
+            raise ReportError(f"{folder}: no such folder; name the --run-dir of a worker")
+        for pattern in (FACTS, f"*/{FACTS}", f"*/*/{FACTS}", f"{FOLDER}/*/*/{FACTS}"):
+            for path in folder.glob(pattern):
+                facts = _json(path)
+                if facts.get("run", {}).get("run") == run:
+                    found[path.parent.resolve()] = Spool(path.parent, facts)
+    spools = list(found.values())
+    by_worker: dict[Any, set[str]] = {}
+    for spool in spools:
+        by_worker.setdefault(spool.facts["health"].get("worker"), set()).add(spool.facts["client"])
+    for worker, clients in by_worker.items():
+        if len(clients) > 1:
+            named = " and ".join(sorted(clients))
+            raise ReportError(f"worker {worker} of {run} is {named}: these are two runs of one name; merge them apart")
+    return spools
+
+
+def _json(path: Path) -> Facts:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except (OSError, ValueError) as error:
+        raise ReportError(f"{path}: cannot be read: {error}; move it away to merge without it") from error
+    return found if isinstance(found, dict) else {}
+
+
+def _run(had: Facts, spools: Sequence[Spool], rows: Union, count: int) -> Facts:
+    circumstances = [{key: value for key, value in had.items() if key not in (*MADE_HERE, "format")}] if had else []
+    circumstances += [
+        {key: value for key, value in spool.facts["run"].items() if key not in MADE_HERE} for spool in spools
+    ]
+    # All say the same, but the master went on noting things after it had told the workers.
+    told = max(circumstances, key=lambda facts: (len(text := json.dumps(facts, sort_keys=True)), text))
+    complete = had.get("state") == "complete"
+    ended_ns = rows.last_ended_ns()
+    workers = _workers(had.get("workers") or [], spools, rows)
+    sources = sorted({str(worker["clock_source"]) for worker in workers if worker.get("clock_source")})
+    return {
+        **told,
+        "state": "complete" if complete else "rebuilt",
+        "ended_unix_s": had["ended_unix_s"] if complete else ended_ns and ended_ns / 1e9,
+        "rows": count,
+        "clock_source": ", ".join(sources),
+        "workers": workers,
+    }
+
+
+def _workers(had: Iterable[Facts], spools: Iterable[Spool], rows: Union) -> list[Facts]:
+    known: dict[str, Facts] = {str(worker.get("client")): {"ended": True, **worker} for worker in had}
+    for spool in spools:
+        client = str(spool.facts["client"])
+        worker = known.get(client, {})
+        if not worker.get("ended"):
+            known[client] = {"ended": False, **worker, **spool.facts["health"], "client": client, "spool": True}
+    counted = {worker: (here, holes) for worker, here, holes in rows.workers()}
+    for worker in known.values():
+        here, holes = counted.get(int(worker["worker"]), (0, 0))
+        worker["requests"] = here
+        worker["made"] = max(int(worker.get("made") or 0), here)
+        if worker.get("spool"):
+            worker["under_way"] = holes
+    return [dict(sorted(worker.items())) for worker in sorted(known.values(), key=lambda worker: int(worker["worker"]))]
+
+
+def _known(had: Mapping[str, Any], run: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The findings that rows and workers do not tell: those of before the run, and of the master's end."""
+    told = had.get("validity", {}).get("findings") or run.get("preflight_findings") or []
+    again = {*(rule.name for rule in RULES), *attendance.RULES, "judged"}
+    kept = [found for found in told if found.get("rule") not in again]
+    return [*kept, *attendance.findings(run["workers"], rebuilt=run["state"] == "rebuilt")]

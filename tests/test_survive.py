@@ -1,0 +1,178 @@
+"""Whatever is killed in the middle of a run: after a merge every request that ended has its row, once."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from locust_process import ROOT, Run, command, environment, folder, free_port
+from simulator_process import Simulator, running, stop
+
+# What Locust's workers wait for their master's heartbeat, shorter.
+IMPATIENT = """
+from locust import runners
+from locustfile import *
+runners.MASTER_HEARTBEAT_TIMEOUT = 3
+"""
+
+
+@dataclass
+class Swarm:
+    """A master and two workers, each with a run directory of its own."""
+
+    runs: Path
+    master: "subprocess.Popen[str]"
+    workers: list["subprocess.Popen[str]"]
+
+    @property
+    def run(self) -> Path:
+        (path,) = (path for path in self.runs.iterdir() if path.name != "spool")
+        return path
+
+
+@contextmanager
+def swarm(simulator: Simulator, tmp_path: Path, *options: str, locustfile: str = "locustfile.py") -> Iterator[Swarm]:
+    """Wait until requests come in, then leave it to the test; nothing of it stays."""
+    port, log = str(free_port()), (tmp_path / "log").open("w")
+    bound = ("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--expect-workers", "2")
+    load = ("--headless", "--only-summary", "--model", "sim", "OllamaChatUser", "--max-tokens", "10", "--no-report")
+    commands = [command(simulator.url, tmp_path / "runs", *bound, *load, *options, locustfile=locustfile)]
+    as_worker = ("--worker", "--master-port", port)
+    commands += [command("", tmp_path / name, *as_worker, locustfile=locustfile) for name in ("a", "b")]
+    env = environment(PYTHONPATH=str(ROOT))
+    processes = [subprocess.Popen(one, cwd=ROOT, env=env, text=True, stdout=log, stderr=log) for one in commands]
+    try:
+        yield Swarm(tmp_path / "runs", processes[0], processes[1:])
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+        log.close()
+        print((tmp_path / "log").read_text())
+
+
+def merge(run: Path, *dirs: Path) -> Run:
+    done = subprocess.run(
+        [sys.executable, "-m", "reports", "merge", str(run), *map(str, dirs)],
+        cwd=ROOT, env=environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return folder(run.parent, killed=True)
+
+
+def completed(truth: Path, run: str) -> set[tuple[str, str]]:
+    """(worker, sequence) of the requests that the server has answered whole, by their X-Request-Id."""
+    rows = [json.loads(line) for line in truth.read_text().splitlines()]
+    whole = [row["request_id"] or "" for row in rows if row["end"] == "complete"]
+    return {tuple(name.rsplit("-", 2)[1:]) for name in whole if name.startswith(run)}  # type: ignore[misc]
+
+
+def rows_on(path: Path) -> int:
+    """Rows in the requests.csv files below a folder."""
+    return sum(len(file.read_bytes().splitlines()) - 1 for file in path.rglob("requests.csv"))
+
+
+def wait_for(what: Any, patience_s: float = 30) -> None:
+    until_s = time.monotonic() + patience_s
+    while not what():
+        assert time.monotonic() < until_s
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("load", [("--users", "8", "--spawn-rate", "8"), ("--arrivals", "40/s", "--users", "40")])
+def test_a_killed_worker_loses_no_row_that_its_spool_has(load: tuple[str, ...], tmp_path: Path) -> None:
+    truth = tmp_path / "truth.jsonl"
+    with running("--parallel", "8", "--load-ms", "0", "--decode-tps", "100", "--truth", str(truth)) as simulator:
+        with swarm(simulator, tmp_path, *load, "--run-time", "9s", "--stop-timeout", "5") as started:
+            wait_for(lambda: rows_on(tmp_path / "a") > 40)
+            started.workers[0].send_signal(signal.SIGKILL)
+            assert started.master.wait(60) == 0
+            assert started.workers[1].wait(20) == 0
+            before = folder(tmp_path / "runs")
+        stop(simulator.process)
+    assert list((tmp_path / "b").iterdir()) == []  # all of its rows were kept elsewhere
+    assert {"workers", "lost workers"} & before.rules("invalid") == {"workers"}
+    dead = next(worker for worker in before.run["workers"] if not worker["ended"])
+    ended = completed(truth, before.path.name)
+
+    after = merge(before.path, tmp_path / "a", tmp_path / "b")
+    assert {(row["worker"], row["sequence"]) for row in after.rows if row["outcome"] == "ok"} == ended
+    assert len(after.rows) == len(after.identities()) == after.run["rows"]
+    assert before.identities() <= after.identities()
+    late = [row for row in after.rows if (row["worker"], row["sequence"]) not in before.identities()]
+    assert {row["worker"] for row in late} <= {str(dead["worker"])}
+    ends = sorted(int(row["ended_unix_ns"]) for row in after.rows if row["worker"] == str(dead["worker"]))
+    assert all(ends[-1] - int(row["ended_unix_ns"]) < 1e9 for row in late)  # also without the spool: less than a second
+    assert not after.rules() & {"workers", "lost rows"}
+    assert "lost workers" in after.rules("remark")
+
+    first = {path.name: path.read_bytes() for path in after.path.iterdir()}
+    again = merge(before.path, tmp_path / "b", tmp_path / "a")
+    assert {path.name: path.read_bytes() for path in again.path.iterdir()} == first
+
+
+def test_a_killed_master_is_survived_by_all_rows(tmp_path: Path) -> None:
+    truth, impatient = tmp_path / "truth.jsonl", tmp_path / "impatient.py"
+    impatient.write_text(IMPATIENT)
+    with running("--parallel", "8", "--load-ms", "0", "--decode-tps", "100", "--truth", str(truth)) as simulator:
+        load = ("--users", "8", "--spawn-rate", "8", "--run-time", "60s", "--api-key", "sk-secret-of-mine")
+        with swarm(simulator, tmp_path, *load, locustfile=str(impatient)) as started:
+            wait_for(lambda: rows_on(tmp_path / "runs") > 40)
+            started.master.send_signal(signal.SIGKILL)
+            there = rows_on(tmp_path / "a") + rows_on(tmp_path / "b")
+            assert [worker.wait(30) for worker in started.workers] == [0, 0]
+            run = started.run
+        stop(simulator.process)
+    assert rows_on(tmp_path / "a") + rows_on(tmp_path / "b") > there  # they went on for a while
+    with (run / "requests.csv").open("ab") as file:
+        file.write(b'0,99999,"a row that was c')
+    subprocess.run([sys.executable, "-m", "reports", str(run)], cwd=ROOT, capture_output=True, check=True)
+    aside = tmp_path / "aside" / run.name
+    shutil.copytree(run, aside)
+
+    after = merge(run, tmp_path / "a", tmp_path / "b")
+    assert completed(truth, run.name) == {(r["worker"], r["sequence"]) for r in after.rows if r["outcome"] == "ok"}
+    assert len(after.rows) == len(after.identities())
+    assert after.run["state"] == "rebuilt"
+    assert "lost master" in after.rules("remark")
+    assert not after.rules("invalid")
+
+    # In two steps, and from nothing but the spools: the same.
+    merge(aside, tmp_path / "b")
+    merge(aside, tmp_path / "a")
+    nothing = tmp_path / "nothing" / run.name
+    merge(nothing, tmp_path / "b", tmp_path / "a")
+    for name in ("requests.csv", "run.json", "summary.json", "report.html"):
+        assert (aside / name).read_bytes() == (run / name).read_bytes(), name
+        assert (nothing / name).read_bytes() == (run / name).read_bytes(), name
+    for path in (path for path in tmp_path.rglob("*") if path.is_file() and path.name != "log"):
+        assert b"sk-secret" not in path.read_bytes(), path
+
+
+def test_a_worker_that_was_away_for_a_while_hands_over_what_it_had(tmp_path: Path) -> None:
+    truth = tmp_path / "truth.jsonl"
+    with running("--parallel", "8", "--load-ms", "0", "--decode-tps", "100", "--truth", str(truth)) as simulator:
+        load = ("--arrivals", "40/s", "--users", "40", "--run-time", "12s", "--stop-timeout", "5")
+        with swarm(simulator, tmp_path, *load) as started:
+            wait_for(lambda: rows_on(tmp_path / "a") > 20)
+            started.workers[0].send_signal(signal.SIGSTOP)
+            time.sleep(5.5)
+            os.kill(started.workers[0].pid, signal.SIGCONT)
+            assert started.master.wait(60) == 0
+            assert [worker.wait(20) for worker in started.workers] == [0, 0]
+        stop(simulator.process)
+    run = folder(tmp_path / "runs")
+    assert completed(truth, run.path.name) == {(r["worker"], r["sequence"]) for r in run.rows if r["outcome"] == "ok"}
+    assert len(run.rows) == len(run.identities())
+    due = [row["scheduled_unix_ns"] for row in run.rows]
+    assert len(due) == len(set(due))  # nothing was sent twice
+    assert not list((tmp_path / "a").iterdir())
