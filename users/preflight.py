@@ -8,6 +8,7 @@ from typing import Any
 
 import requests
 
+from metrics.plain import plain
 from metrics.tally import Tally
 from payloads.mix import nonce
 from payloads.prompt import Prompt, unique
@@ -55,15 +56,15 @@ class Preflight:
         """Find out what answers at the target. Raises UsageError if it is not there, or nothing that we speak to."""
         version = self._get("/api/version")
         if version.status_code == 200 and isinstance(said := _json(version).get("version"), str):
-            models = tuple(shown(str(model.get("name"))) for model in _json(self._get("/api/tags")).get("models") or ())
-            loaded = tuple(shown(str(model.get("name"))) for model in _json(self._get("/api/ps")).get("models") or ())
+            models = tuple(plain(str(model.get("name"))) for model in _json(self._get("/api/tags")).get("models") or ())
+            loaded = tuple(plain(str(model.get("name"))) for model in _json(self._get("/api/ps")).get("models") or ())
             return Server("ollama", shown(said), models, loaded)
         listing = self._get("/v1/models")
         if listing.status_code in (401, 403):
             raise UsageError(f"{self._url} wants an API key ({_said(listing)}); set OPENAI_API_KEY or --api-key")
         if listing.status_code == 200 and isinstance(data := _json(listing).get("data"), list):
             software = listing.headers.get("Server")
-            return Server("openai", software and shown(software), tuple(shown(str(model.get("id"))) for model in data))
+            return Server("openai", software and shown(software), tuple(plain(str(model.get("id"))) for model in data))
         raise UsageError(
             f"{self._url} answers, but is no LLM server that we speak to (GET /api/version: {version.status_code}, "
             f"GET /v1/models: {listing.status_code}); check --host, also its path"

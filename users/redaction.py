@@ -15,7 +15,8 @@ from metrics.record import Record
 
 SHORTEST, TELLING = 6, 8  # characters: of a secret, and of its beginning that gives it away
 STAND_IN = "[secret]"
-_patterns: dict[str, re.Pattern[str]] = {}
+# By the ways in which a secret's beginning may be written: a plain search for these comes first, since it is quicker.
+_patterns: dict[tuple[str, ...], re.Pattern[str]] = {}
 
 
 def learn(key: str, headers: Iterable[tuple[str, str]] = ()) -> None:
@@ -23,20 +24,17 @@ def learn(key: str, headers: Iterable[tuple[str, str]] = ()) -> None:
     for value in (key, *(value for name, value in headers if name.lower() not in ("accept", "content-type"))):
         for part in {value, value.rpartition(" ")[2]}:  # "Bearer sk-…": the last word alone, too
             if len(part) >= SHORTEST:
-                _patterns[part] = _pattern(part)
-
-
-def _pattern(secret: str) -> re.Pattern[str]:
-    """The secret from its first characters on: texts are cut off in its middle, and some servers mask a part of it."""
-    start = secret[:TELLING]
-    spelled = {start, quote(start, safe=""), start.replace("/", "\\/"), html.escape(start)}
-    return re.compile(f"(?:{'|'.join(map(re.escape, sorted(spelled)))})[^\\s'\"<>,}}]*")
+                start = part[:TELLING]
+                spelled = tuple(sorted({start, quote(start, safe=""), start.replace("/", "\\/"), html.escape(start)}))
+                # On to its end: texts are cut off in the middle of it, and some servers mask a part of it.
+                _patterns[spelled] = re.compile(f"(?:{'|'.join(map(re.escape, spelled))})[^\\s'\"<>,}}]*")
 
 
 def redacted(text: str) -> str:
     """The text without the secrets."""
-    for pattern in _patterns.values():
-        text = pattern.sub(STAND_IN, text)
+    for spelled, pattern in _patterns.items():
+        if any(start in text for start in spelled):
+            text = pattern.sub(STAND_IN, text)
     return text
 
 
