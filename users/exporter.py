@@ -15,6 +15,10 @@ from users.swarm import Swarm
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
+def _breathe() -> None:
+    gevent.sleep(0.001)  # sockets are read in between
+
+
 class Exporter:
     """The figures of the newest run: they begin anew with each, as its run folder does."""
 
@@ -27,12 +31,17 @@ class Exporter:
         """All that there is now, as Prometheus reads it."""
         with self._one_at_a_time:
             run = self._swarm.publisher.run_id
+            lines = list(self._now(run))  # first: where it says that the run is over, all rows follow
             path = Path(self._swarm.options.run_dir) / run / "requests.csv"
             if self._totals is None or self._totals.path != path:
                 self._totals = Totals(path)
             if run and path.exists():
-                self._totals.read_on(lambda: gevent.sleep(0.001))
-            return "\n".join([*self._now(run), *self._totals.lines(), ""])
+                self._totals.read_on(_breathe)
+            for number, line in enumerate(self._totals.lines()):
+                lines.append(line)
+                if number % 50 == 0:
+                    _breathe()
+            return "\n".join([*lines, ""])
 
     def _now(self, run: str) -> Iterator[str]:
         swarm = self._swarm
