@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from bench import capacity_draw
 from bench.capacity_draw import Case, capacity, draw, percentile_ms, rows, saturated_per_s
 from bench.capacity_trial import arrivals, error, is_hit, summary
 from bench.virtual import Asks
@@ -12,7 +13,9 @@ from bench.virtual import Asks
 ONE = Case(False, False, 2, 100.0, 1000.0, 0.0, 1000.0, 0.0, Asks(40, 40, 2), "ttft_ms", 95, 60.0)
 
 
-def test_the_engine_in_virtual_time_does_what_can_be_counted_out() -> None:
+def test_the_engine_in_virtual_time_does_what_can_be_counted_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capacity_draw, "OPEN_REQUESTS", 4000)
+    monkeypatch.setattr(capacity_draw, "REFINING_REQUESTS", 4000)
     assert saturated_per_s(ONE) == pytest.approx(2 / 0.05, rel=0.02)
     alone = percentile_ms(ONE, 2, 500)
     assert alone == pytest.approx(41, abs=1)
@@ -25,9 +28,9 @@ def test_the_engine_in_virtual_time_does_what_can_be_counted_out() -> None:
 
 
 def test_cases_are_the_same_for_the_same_seed_and_not_beside_their_limits() -> None:
-    for place in (0, 1, 2):
+    assert draw(7, 2) == draw(7, 2)
+    for place in (1, 2):
         case = draw(7, place)
-        assert case == draw(7, place)
         assert Case.of_json(case.as_json()) == case
         assert case.open == (place == 1)
         assert case.openai == (place == 2)

@@ -21,12 +21,13 @@ def share(load: float, capacity: float, power: float) -> float:
     return odds / (1 + odds)
 
 
-@given(st.floats(0.5, 900), st.floats(5, 25))
+@settings(max_examples=25, deadline=None)
+@given(st.floats(0.5, 900), st.floats(3, 20))
 def test_exact_shares_give_the_exact_rate(capacity: float, power: float) -> None:
     exact = [Point(capacity * at, 2000, share(capacity * at, capacity, power), ALLOWED) for at in (0.9, 1.0, 1.08)]
     got = estimate(exact, capacity * 0.93)
     assert got.load == pytest.approx(capacity, rel=0.01)
-    assert got.error < 0.03
+    assert got.error < 0.04
 
 
 def test_more_requests_make_it_surer() -> None:

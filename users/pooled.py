@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 # How fast the odds of being beyond the limit grow with the rate: as its power of so much. Near saturation it is
-# steep; where only the length of answers counts, flat.
-POWERS = tuple(3 * 1.5**step for step in range(7))
+# steep; where it is the length of answers that counts, flat.
+POWERS = tuple(0.75 * 1.6**step for step in range(9))
 SPREAD, CELLS = 0.5, 120  # of the logarithm of the rate, to both sides
 LEAST_SHARE = 1e-4
 

@@ -10,6 +10,7 @@ from users.pooled import Point, estimate
 STEP = 1.03  # rates so close together are neighbours
 COARSE = 1.15  # so close, it is no more a matter of one trial or the other, but of all together
 LEAST_FIRM, MOST_FIRM, ERROR = 3, 8, 0.02  # firm trials for that, and the standard error at which they end
+NEAR = 0.06  # of the answer: so many of them there, or it would be read off a curve that nobody has seen
 LOOK_WEIGHT, USUAL_INFLATION = 0.5, 5.0
 Verdict = Literal["met", "crossed", "limited"]  # limited: by the client itself, so it says nothing of the server
 LIMITED_TWICE = 2  # once may have been something passing
@@ -121,7 +122,8 @@ def _together(tried: Sequence[Tried], around: float) -> Try | Answer:
         return Answer(max(met, default=None), "limited", limited[-1].load)
     firm = [one for one in tried if one.firm and one.verdict != "limited"]
     found = estimate(points(tried), around)
-    if len(firm) >= MOST_FIRM or (len(firm) >= LEAST_FIRM and found.error <= ERROR):
+    near = sum(abs(math.log(one.load / found.load)) <= NEAR for one in firm)
+    if len(firm) >= MOST_FIRM or (near >= LEAST_FIRM and found.error <= ERROR):
         return Answer(rounded(found.load), "crossed", None, round(found.error, 4))
     return Try(rounded(found.load), True)
 
