@@ -22,7 +22,7 @@ from bench.hosts.run import WORKERS, play
 
 # Instead of Locust's 60 s, but in each tenth run: longer than any link is cut, so that workers outlive that.
 MASTER_TIMEOUT_S = 25.0
-MASTER_DIES_EVERY = 3
+MASTER_DIES_EVERY, SHOWN = 3, 5
 
 
 def drawn(seed: int, number: int) -> tuple[list[Any], float, float]:
@@ -60,7 +60,8 @@ def totals(rows: list[dict[str, Any]]) -> list[str]:
     """All runs together."""
     kinds = Counter(mishap["kind"] for row in rows for mishap in row["mishaps"])
     books = {
-        name: sum(row["books"][name] for row in rows) for name in ("rows", "ok", "complete", "lost", "unread", "cut")
+        name: sum(row["books"][name] for row in rows)
+        for name in ("rows", "ok", "complete", "lost", "unread", "cut", "stepped")
     }
     wrong = sum(len(row["wrong"]) for row in rows)
     return [
@@ -87,7 +88,8 @@ def main() -> None:
         row = one(given.seed, len(known), given.out.with_suffix(""))
         known.append(row)
         results.append(given.out, row)
-        print(told(row), *(f"    WRONG: {what}" for what in row["wrong"]), sep="\n", flush=True)
+        shown = [f"    WRONG: {what}" for what in row["wrong"]]
+        print(told(row), *shown[:SHOWN], *([f"    and {len(shown) - SHOWN} more"] if shown[SHOWN:] else []), sep="\n")
     print("\n".join(totals(known)))
     sys.exit(any(row["wrong"] for row in known))
 

@@ -18,7 +18,8 @@ THROWN = Life(1, KILLED_NS, KILLED_NS, 2)
 
 
 def row(worker: int, sequence: int, outcome: str = "ok", tokens: str = "20") -> dict[str, Any]:
-    return {"worker": worker, "sequence": sequence, "outcome": outcome, "output_tokens": tokens}
+    times = {"e2e_ms": "250", "clock_step_ms": "0"}
+    return {"worker": worker, "sequence": sequence, "outcome": outcome, "output_tokens": tokens, **times}
 
 
 def books(
@@ -62,6 +63,13 @@ def test_what_must_not_be(rows: list[Any], said: dict[Key, Answer], seen: dict[K
     assert what in wrong
 
 
+def test_a_time_too_short_is_wrong_unless_the_row_says_that_the_clock_was_set() -> None:
+    said = {(0, 1): Answer(4 * S, 20, True, took_ms=260)}
+    assert books([row(0, 1)], said).wrong == ["request (0, 1) took 250 ms; the server needed 260.000 ms"]
+    drawn = books([{**row(0, 1), "clock_step_ms": "-10"}], said)
+    assert (drawn.stepped, drawn.wrong) == (1, [])
+
+
 def test_answers_that_died_with_their_reader_are_counted() -> None:
     drawn = books([], {(1, 1): DONE, (1, 2): DONE, (1, 3): CUT}, {})
     assert (drawn.unread, drawn.wrong) == (2, [])
@@ -80,9 +88,10 @@ def test_a_lost_disk_may_cost_one_second() -> None:
 def test_the_log_and_the_witness_are_read(tmp_path: Path) -> None:
     truth, witness = tmp_path / "truth.jsonl", tmp_path / "witness"
     entry = {"request_id": "a-run-2-17", "read_ns": 5, "output_tokens": 20, "end": "complete", "status": 200}
+    entry["chunks"] = [[S, S, 9, 1, "text"], [2_000_005, 2_100_000, 9, 1, "text"]]
     others = ({**entry, "request_id": None}, {**entry, "request_id": "another-run-2-17"}, {**entry, "end": "cancelled"})
     truth.write_text("".join(json.dumps(line) + "\n" for line in (entry, *others)))
-    assert answers(truth, "a-run") == {(2, 17): [Answer(5, 20, True), Answer(5, 20, False)]}
+    assert answers(truth, "a-run") == {(2, 17): [Answer(5, 20, True, 2.0), Answer(5, 20, False, 2.0)]}
     witness.write_text("a-run 2 17 99\nanother-run 2 18 99\n")
     assert witnessed(witness, "a-run") == {(2, 17): 99}
     assert witnessed(tmp_path / "none", "a-run") == {}

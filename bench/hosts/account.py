@@ -3,7 +3,8 @@
 What must hold, and what is counted:
 
 - no request has two rows;
-- every row `ok` is in the server's log as complete, with the same number of tokens;
+- every row `ok` is in the server's log as complete, with the same number of tokens, and took no less time than the
+  server spent on it: unless the row says that the clock was set meanwhile;
 - every request that a worker had the end of has its row: none is lost, unless that worker's disk was lost with it. Of
   those at most a second's traffic may be missing, before the moment from which it could no longer tell the master;
 - every answer that the server says it completed has a row, whatever outcome that row has (the answer may have been
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 Key = tuple[int, int]  # worker, sequence
-LATEST_S = 1.0
+LATEST_S, STEP_MS = 1.0, 1.0
 
 
 class Life(NamedTuple):
@@ -35,18 +36,21 @@ class Life(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the server's log says of a request: when it had read it, tokens sent, whether all of the answer was."""
+    """What the server's log says of a request: when it had read it, tokens sent, whether all of the answer was; and the
+    time from its reading to the last write.
+    """
 
     read_ns: int
     tokens: int
     complete: bool
+    took_ms: float = 0.0
 
 
 @dataclass
 class Books:
     """`wrong`: a line for each thing that must not be. `lost` and `lost_s`: rows lost with a disk, and the longest time
     before the worker's last chance to tell that one of them had ended. `unread`: complete answers that died with their
-    reader. `cut`: complete answers whose row has another outcome than ok.
+    reader. `cut`: complete answers whose row has another outcome than ok. `stepped`: rows that say the clock was set.
     """
 
     rows: int = 0
@@ -56,6 +60,7 @@ class Books:
     lost_s: float = 0.0
     unread: int = 0
     cut: int = 0
+    stepped: int = 0
     wrong: list[str] = field(default_factory=list)
 
 
@@ -69,7 +74,8 @@ def answers(path: Path, run: str) -> dict[Key, list[Answer]]:
             if rest and not of:
                 worker, sequence = rest.split("-")
                 complete = entry["end"] == "complete" and entry["status"] == 200
-                answer = Answer(entry["read_ns"], entry["output_tokens"], complete)
+                took_ms = (entry["chunks"][-1][0] - entry["read_ns"]) / 1e6 if entry["chunks"] else 0.0
+                answer = Answer(entry["read_ns"], entry["output_tokens"], complete, took_ms)
                 found.setdefault((int(worker), int(sequence)), []).append(answer)
     return found
 
@@ -112,9 +118,14 @@ def _check_ok(books: Books, rows: Mapping[Key, Mapping[str, Any]], said: Mapping
         if row["outcome"] != "ok":
             continue
         books.ok += 1
-        tokens = [answer.tokens for answer in said.get(key, ()) if answer.complete]
-        if int(row["output_tokens"] or -1) not in tokens:
-            books.wrong.append(f"request {key} is ok with {row['output_tokens']} tokens; the server completed {tokens}")
+        tokens = {answer.tokens: answer for answer in said.get(key, ()) if answer.complete}
+        if not (answer := tokens.get(int(row["output_tokens"] or -1))):
+            done = list(tokens)
+            books.wrong.append(f"request {key} is ok with {row['output_tokens']} tokens; the server completed {done}")
+        elif abs(float(row["clock_step_ms"])) > STEP_MS:
+            books.stepped += 1
+        elif float(row["e2e_ms"]) < answer.took_ms - STEP_MS:
+            books.wrong.append(f"request {key} took {row['e2e_ms']} ms; the server needed {answer.took_ms:.3f} ms")
 
 
 def _count_lost(books: Books, lost: Iterable[Key], seen: Mapping[Key, int], lives: Sequence[Life]) -> None:

@@ -6,16 +6,18 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field
 from itertools import permutations
 from pathlib import Path
 from typing import Any
 
-from bench.hosts.account import Books, Key, Life, answers, balance, witnessed
+from bench.hosts.account import LATEST_S, Books, Key, Life, answers, balance, witnessed
 from bench.hosts.mishaps import Fate, Mishap, Story
 from bench.hosts.network import ROOT, network
 from bench.hosts.processes import Cast, Worker
+from reports import merge as merging
+from reports.errors import ReportError
 
 WORKERS = ("w1", "w2", "w3")
 USERS = 12
@@ -98,7 +100,7 @@ def _to_the_end(cast: Cast, fate: Fate, run_s: float) -> list[str]:
 
 def _judged(cast: Cast, run: str, story: Story, wrong: list[str], began_s: float) -> Played:
     path = cast.folder / "master" / run
-    rows_before, verdict_before = len(rows(path)), verdict(path)
+    before, verdict_before = keys(rows(path)), verdict(path)
     dirs = sorted({worker.run_dir for worker in cast.workers if worker.run_dir.exists()})
     orders = _merge_in_all_orders(path, dirs, cast.folder / "orders", wrong)
     seen: dict[Key, int] = {}
@@ -106,15 +108,29 @@ def _judged(cast: Cast, run: str, story: Story, wrong: list[str], began_s: float
     for worker in cast.workers:
         had = witnessed(worker.witness, run)
         seen |= had
+        if story.master_killed_ns and (late := unwritten(had, before, told_until_ns(worker, story))):
+            wrong.append(
+                f"the killed master had not written {late} rows of requests that had ended over a second before"
+            )
         lives.append(_life(worker, next(iter(had), (None, 0))[0], story))
     books = balance(rows(path), answers(cast.truth, run), seen, lives)
+    if story.master_killed_ns and not any(worker.thrown for worker in cast.workers):
+        wrong += _rebuilt_from_nothing(cast.folder / "rebuilt" / run, dirs, seen)
     after = verdict(path)
     if books.lost and after != "INVALID":
         wrong.append(f"{books.lost} rows are lost, and the run is {after}")
-    if books.rows > rows_before and verdict_before == "VALID":
-        wrong.append(f"the master called a run VALID that lacked {books.rows - rows_before} rows")
+    if books.rows > len(before) and verdict_before == "VALID":
+        wrong.append(f"the master called a run VALID that lacked {books.rows - len(before)} rows")
     took_s = round(time.monotonic() - began_s, 1)
-    return Played(story, books, rows_before, verdict_before, after, orders, took_s, wrong + books.wrong)
+    return Played(story, books, len(before), verdict_before, after, orders, took_s, wrong + books.wrong)
+
+
+def _rebuilt_from_nothing(path: Path, dirs: Sequence[Path], seen: Mapping[Key, int]) -> list[str]:
+    """The spools alone hold the whole run, the master's disk being lost too."""
+    wrong = [said] if (said := merge(path, dirs)) else []
+    if not wrong and (lacks := seen.keys() - keys(rows(path))):
+        wrong.append(f"rebuilt without the master's folder, the run lacks {len(lacks)} rows")
+    return wrong
 
 
 def _life(worker: Worker, index: int | None, story: Story) -> Life:
@@ -122,11 +138,11 @@ def _life(worker: Worker, index: int | None, story: Story) -> Life:
 
 
 def told_until_ns(worker: Worker, story: Story) -> int:
-    """When a killed worker could last tell the master what it had.
+    """When a worker could last tell the master what it had, one of the two having been killed.
 
     TCP tries again after ever longer times: a link that has been troubled for 4 s may need as long to go on.
     """
-    until_ns = min(t for t in (worker.killed_ns, story.master_killed_ns) if t is not None)
+    until_ns = min(at_ns for at_ns in (worker.killed_ns, story.master_killed_ns) if at_ns is not None)
     for host, from_ns, to_ns in sorted(story.troubles, key=lambda trouble: -trouble[1]):
         healed_ns = until_ns if to_ns is None else to_ns + (to_ns - from_ns) + 2 * 10**9
         if host in (worker.host, "master") and from_ns < until_ns <= healed_ns:
@@ -134,8 +150,13 @@ def told_until_ns(worker: Worker, story: Story) -> int:
     return until_ns
 
 
+def unwritten(had: Mapping[Key, int], before: Set[Key], until_ns: int) -> int:
+    """Requests that had ended over a second before their worker's last word to the master, who has no row of them."""
+    return sum(at_ns < until_ns - LATEST_S * 1e9 and key not in before for key, at_ns in had.items())
+
+
 def merge(path: Path, dirs: Iterable[Path]) -> str:
-    """Complete a run folder; what went wrong, if anything."""
+    """Complete a run folder as a user does; what went wrong, if anything."""
     words = [sys.executable, "-m", "reports", "merge", str(path), *map(str, dirs)]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     return "" if done.returncode == 0 else f"merge ended with {done.returncode}: {done.stderr.strip()[-300:]}"
@@ -143,23 +164,39 @@ def merge(path: Path, dirs: Iterable[Path]) -> str:
 
 def _merge_in_all_orders(path: Path, dirs: Sequence[Path], scratch: Path, wrong: list[str]) -> int:
     """Each order of the spools, one after the other in two steps, and all twice: always the same bytes."""
-    every = list(permutations(dirs))
-    orders = [[list(order)] for order in every[:: -(-len(every) // MOST_ORDERS)]]
-    orders += [[list(dirs[:1]), list(dirs[1:])], [list(dirs[1:]), list(dirs[:1])], [list(dirs), list(dirs)]]
-    first: dict[str, bytes] | None = None
+    holding = [each for each in dirs if (each / "spool" / path.name).exists()]
+    others = [each for each in dirs if each not in holding]
+    every = list(permutations(holding))
+    orders: list[list[Sequence[Path]]] = [[[*others, *order]] for order in every[:: -(-len(every) // MOST_ORDERS)]]
+    if len(holding) > 1:
+        orders += [[holding[:1], holding[1:]], [holding[1:], holding[:1]]]
+    orders += [[dirs, dirs]]
+    wrong += filter(None, [_try(path, scratch / "first" / path.name, [dirs], by=merge)])
+    first = content(scratch / "first" / path.name)
     for steps in orders:
-        copy = scratch / path.name
-        shutil.copytree(path, copy)
-        wrong += filter(None, (merge(copy, step) for step in steps if step))
+        copy = scratch / "next" / path.name
+        wrong += filter(None, [_try(path, copy, steps, by=_merge_here)])
         found = content(copy)
-        shutil.rmtree(scratch)
-        if first is None:
-            first = found
-        elif found != first:
-            differ = sorted(name for name in found.keys() | first.keys() if found.get(name) != first.get(name))
+        if differ := sorted(name for name in found.keys() | first.keys() if found.get(name) != first.get(name)):
             wrong.append(f"merged as {[[d.name for d in step] for step in steps]}: {', '.join(differ)} differ")
-    wrong += filter(None, [merge(path, dirs)])
-    return len(orders)
+    shutil.rmtree(path)
+    shutil.move(scratch / "first" / path.name, path)
+    shutil.rmtree(scratch)
+    return len(orders) + 1
+
+
+def _try(path: Path, copy: Path, steps: Sequence[Sequence[Path]], by: Callable[[Path, Sequence[Path]], str]) -> str:
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(path, copy)
+    return "; ".join(filter(None, (by(copy, step) for step in steps)))
+
+
+def _merge_here(path: Path, dirs: Sequence[Path]) -> str:
+    try:
+        merging.merge(path, dirs)
+    except (ReportError, OSError) as error:
+        return f"merge: {error}"
+    return ""
 
 
 def content(path: Path) -> dict[str, bytes]:
@@ -171,6 +208,11 @@ def rows(path: Path) -> list[dict[str, str]]:
     """The requests of a run folder."""
     with (path / "requests.csv").open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
+
+
+def keys(found: Iterable[dict[str, str]]) -> set[Key]:
+    """Which requests have a row."""
+    return {(int(row["worker"]), int(row["sequence"])) for row in found}
 
 
 def verdict(path: Path) -> str | None:
