@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
+PATIENCE_S = 60
 TOOL = ROOT / ".venv" / "audit" / "bin" / "pip-audit"
 LOCKS = ("requirements-dev.lock", "requirements-llama.lock")  # each holds all of requirements.lock, too
 
@@ -40,13 +41,12 @@ def read(report: dict[str, Any]) -> Audit:
 def audit(lock: str) -> Audit:
     """Ask about all packages of a lock file; without an answer, about none. It sends names and versions."""
     options = ("--disable-pip", "--require-hashes", "--progress-spinner", "off", "--format", "json")
-    done = subprocess.run(
-        [str(TOOL), *options, "--requirement", lock], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
-    )
+    command = [str(TOOL), *options, "--requirement", lock]
     try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
         return read(json.loads(done.stdout))
-    except ValueError:
-        print(done.stderr.strip().splitlines()[-1:], file=sys.stderr)
+    except (ValueError, subprocess.TimeoutExpired) as error:
+        print(f"{lock}: {error}", file=sys.stderr)
         return Audit((), 0, ("all",))
 
 
