@@ -124,9 +124,16 @@ class Cast:
             self.target.send_signal(signal.SIGINT)
             self.target.wait(10)
 
+    def end(self, workers: Sequence[Worker]) -> None:
+        """Those that still run need not go on."""
+        for worker in workers:
+            worker.process.kill()
+            worker.process.wait()
+
     def close(self) -> None:
         """End whatever still runs."""
-        for process in (self.target, self.master, *(worker.process for worker in self.workers)):
+        self.end(self.workers)
+        for process in (self.target, self.master):
             if process and process.poll() is None:
                 process.kill()
                 process.wait()

@@ -87,15 +87,23 @@ def _to_the_end(cast: Cast, fate: Fate, run_s: float) -> list[str]:
     if not fate.go(lambda: master is None or master.poll() is not None, run_s + MASTER_END_S):
         wrong.append("the master did not end by itself")
     ended = fate.go(
-        lambda: all(w.process.poll() is not None for w in cast.workers),
+        lambda: all(w.process.poll() is not None or _too_late(w, fate.story) for w in cast.workers),
         run_s + MASTER_END_S + cast.master_timeout_s + SLACK_S,
     )
     if not ended:
         wrong.append(f"{sum(w.process.poll() is None for w in cast.workers)} workers did not end by themselves")
+    cast.end([worker for worker in cast.workers if _too_late(worker, fate.story)])
     if cast.target and (left := set(cast.network.processes()) - {cast.target.pid}):
         wrong.append(f"{len(left)} processes were left behind")
     cast.stop_target()
     return wrong
+
+
+def _too_late(worker: Worker, story: Story) -> bool:
+    """Did it start when the master was about to be killed, and never meet it? Locust tries for five minutes then."""
+    soon_ns = worker.began_ns + 6 * 10**9
+    met = worker.witness.exists() and worker.witness.stat().st_size > 0
+    return story.master_killed_ns is not None and story.master_killed_ns < soon_ns and not met
 
 
 def _judged(cast: Cast, run: str, story: Story, wrong: list[str], began_s: float) -> Played:
