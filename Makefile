@@ -21,7 +21,7 @@ setup: .venv/ready
 	python3 -m venv .venv/audit
 	.venv/audit/bin/pip install --quiet --disable-pip-version-check pip-audit==2.10.1
 
-# Known vulnerabilities of the packages in the lock files. Exit code 3: PyPI's advisories could not be asked.
+# Known vulnerabilities of the packages in the lock files. It fails, too, where PyPI's advisories cannot be asked.
 audit: .venv/audit/bin/pip-audit
 	$(PYTHON) tests/audit.py
 
