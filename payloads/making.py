@@ -1,6 +1,7 @@
 """What of a prompt is made up when it is picked: its text, the shared prefix before it, its output length."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from payloads.chance import fraction
 from payloads.distribution import Distribution
@@ -17,12 +18,13 @@ class Making:
 
     Lengths repeat with the seed; words also depend on the `run`, since a server still holds the prompts of the one
     before. `prefix_tokens` of system prompt, one of `prefixes`, stand before each prompt; `output_tokens` limit the
-    output of prompts without a limit of their own.
+    output of prompts without a limit of their own. `scales` are those of several models, by name.
     """
 
     run: str = ""
     language: str = "en"
     scale: Scale = NO_SCALE
+    scales: Mapping[str, Scale] = field(default_factory=dict)
     output_tokens: Distribution | None = None
     prefix_tokens: int = 0
     prefixes: int = 1
@@ -31,15 +33,16 @@ class Making:
 def made(prompt: Prompt, making: Making, seed: int, worker: int, sequence: int) -> Prompt:
     """The prompt as it is asked at a place of the run; the same one if nothing of it is made up."""
     place = (seed, worker, sequence)
+    scale = making.scales.get(prompt.model, making.scale)
     if prompt.recipe:
         u = fraction("length", *place)
-        text = prompt.recipe.text(u, making.scale, making.language, making.run, place)
+        text = prompt.recipe.text(u, scale, making.language, making.run, place)
         prompt = replace(prompt, messages=(*prompt.messages[:-1], Message("user", text)), recipe=None)
     if making.output_tokens and prompt.max_tokens is None:
         prompt = replace(prompt, max_tokens=making.output_tokens.whole(fraction("output", *place)))
     if making.prefix_tokens:
         one = int(fraction("prefix", *place) * making.prefixes)
-        words = making.scale.words(making.prefix_tokens, whole=False)
+        words = scale.words(making.prefix_tokens, whole=False)
         prompt = _prefixed(prompt, made_up(words, making.language, making.run, seed, "prefix", one))
     return prompt
 

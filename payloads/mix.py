@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import accumulate
 
 from payloads.chance import digest, fraction
@@ -34,11 +35,15 @@ class Mix:
         self.making = making or Making()
         self._edges = tuple(accumulate(prompt.weight for prompt in prompts))
 
-    def pick(self, worker: int, sequence: int) -> Prompt:
-        """The prompt of a worker's request number `sequence`; the same seed, worker and sequence give the same one."""
+    def pick(self, worker: int, sequence: int, model: str = "") -> Prompt:
+        """The prompt of a worker's request number `sequence`; the same seed, worker and sequence give the same one.
+
+        `model` is the one that will be asked, where a run has several: they count tokens differently.
+        """
         at = bisect_right(self._edges, fraction(self.seed, worker, sequence) * self._edges[-1])
         # The product may still be rounded up to the last edge.
-        return made(self.prompts[min(at, len(self.prompts) - 1)], self.making, self.seed, worker, sequence)
+        picked = self.prompts[min(at, len(self.prompts) - 1)]
+        return made(replace(picked, model=model) if model else picked, self.making, self.seed, worker, sequence)
 
     @property
     def makes_text(self) -> bool:

@@ -54,7 +54,8 @@ class Prompt:
     a JSON schema. `tools` are offered functions as the APIs take them; `tool_results` are canned results by the tool's
     name. `inputs` are the texts of an embedding request (none: the messages' text). `then` are further turns. `expect`
     is what the answer must be (see `payloads.expect`). `recipe` says how the last message is made up when it is
-    picked. `weight` is relative to the other prompts of a mix.
+    picked. `weight` is relative to the other prompts of a mix. `model` is the one that is asked, if
+    a run has several.
     """
 
     id: str
@@ -72,6 +73,7 @@ class Prompt:
     then: tuple[Turn, ...] = field(default=(), hash=False)
     expect: Mapping[str, object] = field(default_factory=_nothing, hash=False)
     recipe: Recipe | None = None
+    model: str = ""
 
     def __post_init__(self) -> None:
         # Copies behind proxies: one Prompt is shared by every user of a run, and a change by one would reach them all.

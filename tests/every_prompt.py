@@ -14,7 +14,7 @@ answered: set[str] = set()
 turn = itertools.count()
 
 
-def in_order(mix: Mix, _worker: int, _sequence: int) -> Prompt:
+def in_order(mix: Mix, *_: object) -> Prompt:
     """The next prompt."""
     return mix.prompts[next(turn) % len(mix.prompts)]
 

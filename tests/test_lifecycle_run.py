@@ -22,7 +22,7 @@ SIMULATED = (*ONE_AT_A_TIME, "--parallel", "1", "--load-ms", "400", "--output-to
 RUNS = {
     "cold": ("OllamaColdStartUser", "--model", "a", "--users", "1", "--cold-keep-alive", "1s", "--run-time", "8s"),
     "unload": ("OllamaColdStartUser", "--model", "a", "--users", "1", "--cold-keep-alive", "0s", "--run-time", "5s"),
-    "swap": ("OllamaSwapUser", "--models", "a,a,b", "--users", "3", "--spawn-rate", "1", "--run-time", "7s"),
+    "swap": ("OllamaSwapUser", "--model", "a,a,b", "--users", "3", "--spawn-rate", "1", "--run-time", "7s"),
     "life": ("OllamaLifecycleUser", "--model", "a", "--users", "2", "--run-time", "4s", "--pull", "no-such-model"),
 }
 
@@ -206,6 +206,6 @@ def test_these_classes_run_only_where_they_fit(tmp_path: Path) -> None:
     with running(*SIMULATED) as simulator:
         done = headless(simulator.url, tmp_path, "OllamaSwapUser", "--model", "a", "--run-time", "1s")
         assert (done.returncode, "OllamaSwapUser wants 2 models or more" in done.stderr) == (2, True)
-        done = headless(simulator.url, tmp_path, "OllamaSwapUser", "--models", "a,c", "--run-time", "1s")
+        done = headless(simulator.url, tmp_path, "OllamaSwapUser", "--model", "a,c", "--run-time", "1s")
         assert (done.returncode, "has no model 'c'" in done.stderr) == (2, True)
     assert not list(tmp_path.iterdir())

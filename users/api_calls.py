@@ -38,7 +38,7 @@ CALLS = (
     CallRow("POST", "/api/push", f"{LIFE} `--push`", "`model`", ROW, NOPE, 200, "server_error"),
 )  # fmt: skip
 OTHERS = f"""`GET /v1/models` is asked in the preflight, where the server is no Ollama. {COLD} (`--cold-keep-alive`,
-`--warm-requests`, `--models`) and {SWAP} (`--models`) ask /api/chat with the fields above, to make the server load:
+`--warm-requests`) and {SWAP} (several in `--model`) ask /api/chat with the fields above, to make the server load:
 `load_ms`, `load_state`, `ttft_ms`; see [lifecycle.md](lifecycle.md)."""
 
 

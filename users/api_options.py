@@ -50,7 +50,6 @@ MEASURED: dict[str, tuple[str, ...]] = {
     "--prefix-pool": ("cached_tokens", "prompt_eval_ms"),
     "--pull": ("e2e_ms",),
     "--push": ("e2e_ms",),
-    "--models": ("load_ms", "ttft_ms"),
 }
 
 

@@ -3,6 +3,7 @@
 import itertools
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -51,18 +52,29 @@ class Work:
         self.trials: Trials | None = None  # of a capacity search
         self._warm_from_ns = time.monotonic_ns() + int(settings.warmup_s * 1e9)
 
-    def pick(self) -> Prompt:
-        """The next prompt of the mix, by a count of its own: how long a conversation took does not change the next."""
-        return self.settings.mix.pick(self.worker, self._next_conversation())
+    def model(self, *place: object) -> str:
+        """The model that is asked at a place of the run, by weight; "" where there is only one."""
+        models = self.settings.models
+        return models[int(fraction(self.settings.mix.seed, "model", *place) * len(models))] if len(models) > 1 else ""
+
+    def pick(self, model: str = "") -> Prompt:
+        """The next prompt of the mix, by a count of its own: how long a conversation took does not change the next.
+
+        For that model, else for the one whose turn it is.
+        """
+        number = self._next_conversation()
+        return self.settings.mix.pick(self.worker, number, model or self.model(self.worker, number))
 
     def made(self, prompt: Prompt, number: int) -> Prompt:
         """The text of a trace's prompt, the same whichever worker asks it."""
         mix = self.settings.mix
-        return made(prompt, mix.making, mix.seed, 0, number)
+        return made(replace(prompt, model=self.model("arrival", number)), mix.making, mix.seed, 0, number)
 
-    def batch(self) -> Prompt:
+    def batch(self, model: str = "") -> Prompt:
         """The texts of the next `--batch-size` prompts of the mix."""
-        return batch(self.settings.mix, self.worker, self._next_conversation(), self.settings.batch_size)
+        number = self._next_conversation()
+        model = model or self.model(self.worker, number)
+        return batch(self.settings.mix, self.worker, number, self.settings.batch_size, model)
 
     def phase(self, user: object = None) -> Phase:
         """The phase of the run that a request of a user belongs to which begins now."""
@@ -86,6 +98,7 @@ class LLMUser(User):
     api: Api
     options: Mapping[str, object] = MappingProxyType({})
     answer = Answer()  # to the last request
+    own_model = ""  # of a user who asks only one; else each conversation's model is drawn by weight
     _memory: Memory | None = None  # what /api/ps listed before the next request, where a user asks
     _state: str | None  # Locust's own: running, waiting, stopping
     _call: Call
@@ -120,7 +133,7 @@ class LLMUser(User):
 
     def converse(self, prompt: Prompt | None = None, scheduled_ns: int | None = None) -> Record:
         """Hold a whole conversation, all the prompt's turns (see `users.session`); give the last request's Record."""
-        return hold(self, prompt or self.work.pick(), scheduled_ns)
+        return hold(self, prompt or self.work.pick(self.own_model), scheduled_ns)
 
     def wait(self) -> None:
         """Locust's pause between two tasks; in an open loop the next arrival is what a user waits for."""
@@ -160,7 +173,10 @@ class LLMUser(User):
         if work.trials and scheduled_ns is None:
             work.trials.enter(self)
         sequence = work.next_sequence()
-        prompt = prompt or work.pick()
+        prompt = prompt or work.pick(self.own_model)
+        if session is None:  # else the conversation goes on with its model
+            model = self.own_model or prompt.model or work.model(work.worker, "request", sequence)
+            self._ask = replace(self._ask, model=model) if model else self._ask
         if s.unique_prompts and "context" not in prompt.fields:
             # The session's own mark: within it the server's cache works as in real life. A context holds it already.
             marked = sequence if session is None else session

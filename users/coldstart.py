@@ -21,7 +21,7 @@ class OllamaColdStartUser(LLMUser):
     """Load, first token, unload, again and again: a cold request, `--warm-requests` warm ones, and the model is let go.
 
     With `--cold-keep-alive` it goes by itself when that has expired; with 0 it is unloaded. With several
-    `--models` each round asks for the next of them: the one that has to make room is cold when its turn comes again.
+    models each round asks for the next of them: the one that has to make room is cold when its turn comes again.
     """
 
     only_named = ollama_only = True
@@ -35,6 +35,7 @@ class OllamaColdStartUser(LLMUser):
         self._keep_alive_s = int(parse_timespan(self.environment.parsed_options.cold_keep_alive))
         self._warm_requests = self.environment.parsed_options.warm_requests
         self._round = self._number + self.work.worker
+        self._next_model()
 
     def on_stop(self) -> None:
         """Close both connections."""
@@ -43,21 +44,25 @@ class OllamaColdStartUser(LLMUser):
 
     def converse(self, prompt: Prompt | None = None, scheduled_ns: int | None = None) -> Record:
         """One round; gives the cold request's Record."""
-        models = self.work.settings.models
         keep_s = self._keep_alive_s or KEEP_S
         fields = {**self._ask.fields, "keep_alive": f"{keep_s}s"}
-        self._ask = replace(self._ask, model=models[self._round % len(models)], fields=fields)
-        self._round += 1
+        self._ask = replace(self._ask, model=self.own_model, fields=fields)
         first = self._asked_with_memory(prompt, scheduled_ns)
         for _ in range(self._warm_requests):
             self._asked_with_memory()
-        if len(models) == 1:
+        if len(set(self.work.settings.models)) == 1:
             self._let_go()
+        self._next_model()
         return first
+
+    def _next_model(self) -> None:
+        models = self.work.settings.models
+        self.own_model = models[self._round % len(models)]
+        self._round += 1
 
     def _asked_with_memory(self, prompt: Prompt | None = None, scheduled_ns: int | None = None) -> Record:
         self._memory = self._listing.memory(self._ask.model)
-        return self.generate(prompt or self.work.pick(), scheduled_ns)
+        return self.generate(prompt or self.work.pick(self.own_model), scheduled_ns)
 
     def _let_go(self) -> None:
         """Until /api/ps no longer lists the model, or somebody else seems to keep it."""
@@ -71,10 +76,10 @@ class OllamaColdStartUser(LLMUser):
 
 
 class OllamaSwapUser(LLMUser):
-    """Asks one of `--models` all the time, the next user the next one: they compete for the memory.
+    """Asks one of the models all the time, the next user the next one: they compete for the memory.
 
     Where they do not fit together, requests for the loaded model overtake those that wait for the other; or, if none is
-    under way just then, every request waits for a load. A name that is given twice gets twice the users.
+    under way just then, every request waits for a load. A model of twice the weight gets twice the users.
     """
 
     only_named = ollama_only = True
@@ -85,4 +90,4 @@ class OllamaSwapUser(LLMUser):
         """Choose this user's model."""
         super().on_start()
         models = self.work.settings.models
-        self._ask = replace(self._ask, model=models[(self._number + self.work.worker) % len(models)])
+        self.own_model = models[(self._number + self.work.worker) % len(models)]

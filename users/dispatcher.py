@@ -1,7 +1,8 @@
 """Handing arrivals to users when they are due: one process's share of an open loop."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import gevent
@@ -22,6 +23,13 @@ class Due(NamedTuple):
     number: int
     ns: int
     prompt: Prompt | None = None
+
+
+class _Share(NamedTuple):
+    from_ns: int
+    place: int
+    of: int
+    places: Mapping[str, tuple[int, int]]
 
 
 class Dispatcher:
@@ -47,12 +55,22 @@ class Dispatcher:
         self._classes = [c for c in classes if c.weight > 0]
         self._here: set[Any] = set()  # classes that have a user in this process
         self._free: dict[Any, list[AsyncResult]] = {c: [] for c in classes}
-        self._shares: list[tuple[int, int, int]] = []
+        self._shares: list[_Share] = []
         self._greenlet: gevent.Greenlet | None = None
 
-    def share(self, started_ns: int, from_ns: int, index: int, of: int) -> None:
-        """From then on every `of`-th arrival is this process's, beginning with `index`; ns by the master's clock."""
-        self._shares.append((from_ns, index, of))
+    def share(
+        self,
+        started_ns: int,
+        from_ns: int,
+        index: int,
+        of: int,
+        places: Mapping[str, tuple[int, int]] = MappingProxyType({}),
+    ) -> None:
+        """From then on every `of`-th arrival is this process's, beginning with `index`; ns by the master's clock.
+
+        `places` are the same by class, where the master knows who has users of which.
+        """
+        self._shares.append(_Share(from_ns, index, of, places))
         if self._greenlet is None:
             self._greenlet = gevent.spawn(self._walk, started_ns)
 
@@ -86,29 +104,38 @@ class Dispatcher:
                 told_ns = started_ns + round(at_s * 1e9)
                 if told_ns + self._ahead_ns() - time.time_ns() > DECIDE_NS:
                     alarm.sleep_until(told_ns + self._ahead_ns() - DECIDE_NS * 3 // 4)
-                if self._mine(number, told_ns):
+                if chosen := self._mine(number, told_ns):
                     if prompt:
                         # 100,000 words take 10 ms: made up before they are due, when the last arrival has been sent.
                         gevent.sleep(0)
                         prompt = self._make(prompt, number)
                     due_ns = told_ns + self._ahead_ns()
                     alarm.sleep_until(due_ns)
-                    self._hand(Due(number, due_ns, prompt))
+                    self._hand(chosen, Due(number, due_ns, prompt))
         finally:
             alarm.close()
 
-    def _mine(self, number: int, told_ns: int) -> bool:
-        held = [share for share in self._shares if share[0] <= told_ns]
-        return bool(held) and number % held[-1][2] == held[-1][1]  # else it was due before this worker joined
+    def _mine(self, number: int, told_ns: int) -> Any:
+        """The class that an arrival falls to, if that is for this process to ask; else None."""
+        held = [share for share in self._shares if share.from_ns <= told_ns]
+        if not held:
+            return None  # it was due before this worker joined
+        share = held[-1]
+        # Where nobody has users of a class, its arrivals would all be dropped: the others share them.
+        classes = [c for c in self._classes if (c.__name__ in share.places if share.places else c in self._here)]
+        chosen = self._draw(classes or self._classes, number)
+        index, of = share.places.get(chosen.__name__, (share.place, share.of))
+        return chosen if number % of == index else None
 
-    def _hand(self, due: Due) -> None:
-        # Few clients on many workers: not every class has one here, and the arrivals of those would all be dropped.
-        classes = [c for c in self._classes if c in self._here] or self._classes
-        place = fraction(self._seed, "class", due.number) * sum(c.weight for c in classes)
+    def _draw(self, classes: Sequence[Any], number: int) -> Any:
+        place = fraction(self._seed, "class", number) * sum(c.weight for c in classes)
         for chosen in classes:
             place -= chosen.weight
             if place < 0:
                 break
+        return chosen
+
+    def _hand(self, chosen: Any, due: Due) -> None:
         if free := self._free[chosen]:
             free.pop().set(due)
         else:

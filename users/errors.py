@@ -8,3 +8,9 @@ class UsageError(Exception):
 
     def __init__(self, text: str) -> None:
         super().__init__(shown(text))
+
+
+def wrong(option: str, text: str, start: int, part: str, what: str) -> UsageError:
+    """The line about a part of an option's text, which it marks: `--model a=▸x◂: x is no weight`."""
+    marked = f"{text[:start]}▸{part}◂{text[start + len(part) :]}"
+    return UsageError(f"{option} {' '.join(marked.split())}: {what}")

@@ -1,5 +1,6 @@
 """The mix of a run's prompts, out of the options: which there are, and what of them is made up."""
 
+import json
 from typing import Any
 
 from payloads.corpus import DEFAULT, PayloadError, load
@@ -14,10 +15,12 @@ from users.errors import UsageError
 
 def mix(options: Any) -> Mix:
     """The mix that the options ask for. Raises UsageError."""
+    counted = scales(options.scale)
     making = Making(
         run=options.run_id,
         language=options.prompt_language,
-        scale=scale(options.scale),
+        scale=next(iter(counted.values()), Scale()),
+        scales=counted,
         output_tokens=_amount(options.output_tokens),
         prefix_tokens=options.shared_prefix_tokens,
         prefixes=options.prefix_pool,
@@ -25,9 +28,9 @@ def mix(options: Any) -> Mix:
     return Mix(_prompts(options), options.seed, making)
 
 
-def scale(text: str) -> Scale:
-    """The scale that the preflight has found, as `--scale` hands it to the workers: template tokens, word tokens."""
-    return Scale(*map(float, text.split(","))) if text else Scale()
+def scales(text: str) -> dict[str, Scale]:
+    """By model what the preflight has found, as `--scale` hands it to the workers: template tokens, word tokens."""
+    return {model: Scale(*two) for model, two in json.loads(text or "{}").items()}
 
 
 def _prompts(options: Any) -> tuple[Prompt, ...]:

@@ -124,6 +124,23 @@ def check_classes(options: Any, classes: Sequence[Any]) -> None:
         raise UsageError(f"{option}: {own} has its own pace; name other classes, or give it a fixed_count")
 
 
+def _with_users(client: Any) -> tuple[str, ...]:
+    """The classes of which a worker has users, as it said last."""
+    return tuple(sorted(name for name, users in client.user_classes_count.items() if users))
+
+
+def places(worker: str, there: Sequence[tuple[str, tuple[str, ...]]]) -> dict[str, tuple[int, int]]:
+    """Of each class that any worker has users of: which one of how many a worker is (-1: it has none).
+
+    Locust gives few users to many workers as it comes: not each has one of every class.
+    """
+    found = {}
+    for name in {name for _, classes in there for name in classes}:
+        able = [one for one, classes in there if name in classes]
+        found[name] = (able.index(worker) if worker in able else -1, len(able))
+    return found
+
+
 class OpenLoop:
     """One process's part in it, from Locust's events; `Swarm` must have heard of them first."""
 
@@ -194,14 +211,15 @@ class OpenLoop:
 
     def _share_out(self, started_ns: int) -> None:
         """Tell each worker which arrivals are its own, and again whenever one has come or gone."""
-        runner, known = self._environment.runner, ()
+        runner, known = self._environment.runner, tuple[Any, ...]()
         from_ns = started_ns
         while True:
-            there = tuple(sorted(c.id for c in runner.clients.all if c.state in (STATE_RUNNING, STATE_SPAWNING)))
+            up = [c for c in runner.clients.all if c.state in (STATE_RUNNING, STATE_SPAWNING)]
+            there = tuple(sorted((c.id, _with_users(c)) for c in up))
             if there and there != known:
-                for index, worker in enumerate(there):
+                for index, (worker, _) in enumerate(there):
                     share = {"started_ns": started_ns, "from_ns": from_ns, "index": index, "of": len(there)}
-                    runner.send_message(SHARE, share, worker)
+                    runner.send_message(SHARE, {**share, "places": places(worker, there)}, worker)
                 known = there
             gevent.sleep(LOOK_S)
             from_ns = max(started_ns, time.time_ns() + NOTICE_NS)
@@ -222,7 +240,7 @@ class OpenLoop:
             work.next_sequence(),
             user_class.__name__,
             user_class.api.PATH,
-            asked.model,
+            work.model("arrival", due.number) or asked.model,
             "",
             asked.max_tokens,
             stage=work.stage,

@@ -130,7 +130,8 @@ def add(parser: Any, **_: Any) -> None:
         if check is not None:
             CHECKED[dest] = check
 
-    option("--model", env_var="TOKENSWARM_MODEL", default="", help="Model to load; may be left out if the server has just one (or has one in memory)")
+    option("--model", env_var="TOKENSWARM_MODEL", default="", help="Model to load, or several with weights, a:3,b:1 or a=3,b=1; may be left out if the server has just one (or has one in memory)")
+    option("--weights", env_var="TOKENSWARM_WEIGHTS", default="", help="Weights of User classes: OllamaChatUser=3,OllamaGenerateUser=1; a class that is not named keeps its own")
     option("--payloads", env_var="TOKENSWARM_PAYLOADS", default="chat", help=f"Prompts: built-in corpora ({', '.join(BUILT_IN)}) or files (JSON, CSV, text), comma-separated, with weights: chat=3,my.jsonl=1")
     option("--prompt-tokens", env_var="TOKENSWARM_PROMPT_TOKENS", type=tokens_amount, default="", help="Make prompts up that are so long, in tokens as the server counts them: 512, 512±64, 100..1000, lognormal 512 cv=0.5; instead of --payloads")
     option("--prompt-language", env_var="TOKENSWARM_PROMPT_LANGUAGE", default="en", choices=tuple(LANGUAGES), help="Language of what is made up")
@@ -139,7 +140,6 @@ def add(parser: Any, **_: Any) -> None:
     option("--output-tokens", env_var="TOKENSWARM_OUTPUT_TOKENS", type=tokens_amount, default="", help="Output limit of each prompt without one of its own, as a distribution; goes before --max-tokens")
     option("--max-tokens", env_var="TOKENSWARM_MAX_TOKENS", type=tokens, default=128, help="Output limit of every request, tokens (a prompt's own limit goes first); always sent")
     option("--batch-size", env_var="TOKENSWARM_BATCH_SIZE", type=batch_amount, default="1", help="Texts in one embedding request: 8, or a distribution: 1..64, 16±4, lognormal 16 cv=1")
-    option("--models", env_var="TOKENSWARM_MODELS", default="", help="Models that OllamaSwapUser and OllamaColdStartUser ask in turn, comma-separated; left out: --model")
     option("--cold-keep-alive", env_var="TOKENSWARM_COLD_KEEP_ALIVE", type=timespan, default="2s", help="OllamaColdStartUser: keep_alive of its requests, which it lets expire; 0s: it unloads the model")
     option("--warm-requests", env_var="TOKENSWARM_WARM_REQUESTS", type=requests, default=1, help="OllamaColdStartUser: requests to the loaded model after each cold one")
     option("--pull", env_var="TOKENSWARM_PULL", default="", help="OllamaLifecycleUser: model to pull in each round, from its registry; it stays on the server")

@@ -14,6 +14,7 @@ from payloads.mix import nonce
 from payloads.prompt import Prompt, unique
 from users.errors import UsageError
 from users.http1 import AGENT
+from users.models import settled
 from users.redaction import shown
 from users.settings import Settings
 from wire import embeddings, reading
@@ -70,24 +71,34 @@ class Preflight:
             f"GET /v1/models: {listing.status_code}); check --host, also its path"
         )
 
+    def models(self, server: Server, wanted: str) -> str:
+        """The models to load: those asked for if they are there (see `users.models`), else the only one.
+
+        Raises UsageError.
+        """
+        if not wanted or not server.models:
+            return self._only(server)
+        return settled(wanted, lambda name: _there(server, name), lambda name: self.model(server, name))
+
     def model(self, server: Server, wanted: str) -> str:
-        """The model to load: the one asked for if it is there, else the only one. Raises UsageError."""
-        there = ", ".join(server.models[:20]) + (", …" if len(server.models) > 20 else "")
-        if not server.models:
-            hint = "pull one first (ollama pull NAME)" if server.kind == "ollama" else "load one first"
-            raise UsageError(f"{self._url} has no model; {hint}")
-        if not wanted:
-            for choice in (server.models, server.loaded):
-                if len(choice) == 1:
-                    return choice[0]
-            raise UsageError(f"which model? Give --model; {self._url} has: {there}")
-        if wanted in server.models or (server.kind == "ollama" and f"{wanted}:latest" in server.models):
+        """One model, if the server has it; without a name the only one. Raises UsageError."""
+        if not wanted or not server.models:
+            return self._only(server)
+        if _there(server, wanted):
             return wanted
         implied = ":latest" if server.kind == "ollama" else ""
         near = get_close_matches(wanted, [name.removesuffix(implied) for name in server.models], n=1)
-        raise UsageError(
-            f"{self._url} has no model {wanted!r}{f' (did you mean {near[0]!r}?)' if near else ''}; it has: {there}"
-        )
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        raise UsageError(f"{self._url} has no model {wanted!r}{hint}; it has: {_listed(server)}")
+
+    def _only(self, server: Server) -> str:
+        if not server.models:
+            hint = "pull one first (ollama pull NAME)" if server.kind == "ollama" else "load one first"
+            raise UsageError(f"{self._url} has no model; {hint}")
+        for choice in (server.models, server.loaded):
+            if len(choice) == 1:
+                return choice[0]
+        raise UsageError(f"which model? Give --model; {self._url} has: {_listed(server)}")
 
     def warm_up(self, api: Api, ask: Ask) -> WarmUp:
         """One short generation, so that a cold load is not measured by accident.
@@ -162,6 +173,14 @@ class Preflight:
 def apis_spoken(server: Server, apis: Sequence[Api]) -> tuple[Api, ...]:
     """Those APIs that the server speaks: Ollama all of them, others what stands under /v1."""
     return tuple(api for api in apis if server.kind == "ollama" or api.PATH.startswith("/v1/"))
+
+
+def _there(server: Server, name: str) -> bool:
+    return name in server.models or (server.kind == "ollama" and f"{name}:latest" in server.models)
+
+
+def _listed(server: Server) -> str:
+    return ", ".join(server.models[:20]) + (", …" if len(server.models) > 20 else "")
 
 
 def _check_kind(model: str, api: Api, error: str) -> None:

@@ -1,41 +1,49 @@
 """All that happens before any load: options checked, the server asked, the User classes chosen."""
 
+import json
 import os
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from metrics.validity import finding
 from payloads.recipe import Scale
-from users import asking, likeness, open_loop, searching, stages
+from users import asking, likeness, open_loop, searching, stages, weights
 from users.base import LLMUser
 from users.calibration import calibrate
 from users.errors import UsageError
+from users.models import models
 from users.preflight import Preflight, Server, WarmUp, apis_spoken
 from users.probing import probe
-from users.settings import Settings, models, settings
+from users.settings import Settings, settings
 from users.slos import slos
 from wire.values import Ask
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What a run begins with: the classes that will run, what was learnt of the server, and what is odd already."""
+    """What a run begins with: the classes that will run, what was learnt of the server, and what is odd already.
+
+    `warm_ups` and `scales` are by model.
+    """
 
     classes: tuple[Any, ...]
     target: dict[str, Any]
-    warm_up: WarmUp | None
-    scale: Scale | None = None
+    warm_ups: Mapping[str, WarmUp]
+    scales: Mapping[str, Scale | None]
     findings: tuple[dict[str, Any], ...] = ()
     probe: dict[str, Any] | None = None
     payloads: str = ""  # their digest
 
     def circumstances(self) -> dict[str, Any]:
-        """Its part of run.json."""
-        found = {"warmup": self.warm_up, "scale": self.scale}
-        known = {"target": self.target, **{name: asdict(value) if value else None for name, value in found.items()}}
+        """Its part of run.json: the first model's under the plain names, where there are several all of them, too."""
+        known: dict[str, Any] = {"target": self.target}
+        for name, by_model in (("warmup", self.warm_ups), ("scale", self.scales)):
+            told = {model: asdict(one) if one else None for model, one in by_model.items()}
+            known[name] = next(iter(told.values()), None)
+            known |= {f"{name}s": told} if len(told) > 1 else {}
         return {**known, "probe": self.probe} if self.probe else known
 
 
@@ -45,6 +53,7 @@ def offline(options: Any) -> Settings:
     searching.check(options)
     open_loop.check(options)
     stages.check(options)
+    weights.check(options)
     return settings(options)
 
 
@@ -54,39 +63,33 @@ def prepare(options: Any, classes: Sequence[Any], named: Sequence[str]) -> Prepa
     _check_run_dir(options.run_dir)
     preflight = Preflight(checked, options.ca_cert, options.insecure)
     server = preflight.server()
-    several = models(options.models)
-    if several and not options.model:
-        options.model = several[0]
-    options.model = preflight.model(server, options.model)
-    for model in several:
-        preflight.model(server, model)
+    options.model = preflight.models(server, options.model)
+    several = tuple(dict.fromkeys(models(options.model)))
     options.host = checked.target.url
     chosen = choose(classes, server, named)
     for c in chosen:
-        if getattr(c, "least_models", 1) > max(1, len(several)):
-            raise UsageError(f"{c.__name__} wants {c.least_models} models or more to choose from; give --models a,b")
+        if getattr(c, "least_models", 1) > len(several):
+            raise UsageError(f"{c.__name__} wants {c.least_models} models or more to choose from; give --model a,b")
     open_loop.check_classes(options, chosen)
+    weights.check_classes(options.weights, chosen)
     ours = [c for c in chosen if issubclass(c, LLMUser)]
     findings = []
     for what in asking.check(ours, checked, ollama=server.kind == "ollama", named=bool(named)):
         findings.append(finding("ignored options", "remark", what, "leave them out, or name other classes"))
         print(f"tokenswarm: warning: {what}", file=sys.stderr)
-    warm_up = probed = counted = None
+    probed, warm_ups, scales = None, {}, {}
     if ours:
-        ask = replace(asking.ask_of(ours[0], checked), model=options.model)
+        asks = [replace(asking.ask_of(ours[0], checked), model=model) for model in several]
         if options.probe:  # before the warm-up, so that it sees a model that is not loaded yet
-            probed = _probed(checked, server, ask, findings)
-        warm_up = preflight.warm_up(ours[0].api, ask)
-        if checked.mix.makes_text:
-            counted = _counted(preflight, checked, ours[0], ask, findings)
-            options.scale = f"{counted.template_tokens},{counted.word_tokens}" if counted else ""
-    if warm_up and warm_up.outcome != "ok":
-        what = f"the warm-up request ended as {warm_up.outcome}: {warm_up.error}"
-        findings.append(finding("warm-up", "remark", what, "see whether the server is healthy"))
-        print(f"tokenswarm: warning: {what}", file=sys.stderr)
+            probed = _probed(checked, server, asks[0], findings)
+        for ask in asks:
+            warm_ups[ask.model] = _warmed_up(preflight, ours[0], ask, findings)
+            if checked.mix.makes_text:  # each counts tokens in its own way
+                scales[ask.model] = _counted(preflight, checked, ours[0], ask, findings)
+        options.scale = json.dumps({model: astuple(scale) for model, scale in scales.items() if scale})
     target = {"host": options.host, "model": options.model, **asdict(server)}
     payloads = likeness.asked(checked.mix.prompts, options.trace)
-    return Prepared(tuple(chosen), target, warm_up, counted, tuple(findings), probed, payloads)
+    return Prepared(tuple(chosen), target, warm_ups, scales, tuple(findings), probed, payloads)
 
 
 def _probed(checked: Settings, server: Server, ask: Ask, findings: list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -97,8 +100,18 @@ def _probed(checked: Settings, server: Server, ask: Ask, findings: list[dict[str
         findings.append(finding("probe", "remark", str(error), "see whether the server is healthy"))
         print(f"tokenswarm: warning: {error}", file=sys.stderr)
         return None
-    print(f"tokenswarm: probed the server in {found['seconds']:.1f} s", file=sys.stderr)
+    print(f"tokenswarm: probed the server in {found['seconds']:.1f} s, by its model {ask.model}", file=sys.stderr)
     return found
+
+
+def _warmed_up(preflight: Preflight, user_class: Any, ask: Ask, findings: list[dict[str, Any]]) -> WarmUp:
+    """One short request to a model; a finding, if it fails."""
+    warm_up = preflight.warm_up(user_class.api, ask)
+    if warm_up.outcome != "ok":
+        what = f"the warm-up request to {ask.model} ended as {warm_up.outcome}: {warm_up.error}"
+        findings.append(finding("warm-up", "remark", what, "see whether the server is healthy"))
+        print(f"tokenswarm: warning: {what}", file=sys.stderr)
+    return warm_up
 
 
 def _counted(
@@ -107,7 +120,9 @@ def _counted(
     """How the server counts made-up text; nothing and a finding, if it does not say."""
     found, problem = calibrate(preflight, checked, user_class.api, ask)
     if problem:
-        what = f"made-up prompts are only roughly as long as asked for, a word taken for a token: {problem}"
+        what = (
+            f"{ask.model}: made-up prompts are only roughly as long as asked for, a word taken for a token: {problem}"
+        )
         findings.append(finding("prompt length", "remark", what, "look at prompt_tokens"))
         print(f"tokenswarm: warning: {what}", file=sys.stderr)
     return found

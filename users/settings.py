@@ -20,6 +20,7 @@ from users import judging
 from users import options as checks
 from users.errors import UsageError
 from users.mixing import mix
+from users.models import models
 from users.redaction import learn
 from users.target import Target, target
 from users.transport import Timeouts
@@ -28,7 +29,10 @@ from wire.values import Ask
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """One run's settings, the same on every worker; `overrides` are `--options` by User class, "" for all."""
+    """One run's settings, the same on every worker.
+
+    `overrides` are `--options` by User class, "" for all; `models` has each model as often as its weight.
+    """
 
     target: Target
     ask: Ask
@@ -54,10 +58,10 @@ def settings(options: Any) -> Settings:
     """Settings out of Locust's parsed options. Raises UsageError."""
     where = target(options.host, os.environ)
     first_byte_s = min(options.first_byte_timeout, options.request_timeout)
-    chosen = mix(options)
+    chosen, several = mix(options), models(options.model) or ("",)
     return Settings(
         target=where,
-        ask=Ask(options.model, options.max_tokens, not options.no_stream, _think(options.think)),
+        ask=Ask(several[0], options.max_tokens, not options.no_stream, _think(options.think)),
         overrides=_overrides(options.options),
         mix=chosen,
         conduct=conduct(options),
@@ -71,7 +75,7 @@ def settings(options: Any) -> Settings:
         pause_after_error_s=options.pause_after_error,
         warmup_s=_warmup_s(options),
         batch_size=parse(options.batch_size.strip() or "1", least=1),
-        models=models(options.models) or (options.model,),
+        models=several,
         tls=tls_context(options) if where.scheme == "https" else None,
         run_id=options.run_id,
     )
@@ -93,11 +97,6 @@ def _overrides(text: str) -> Mapping[str, Mapping[str, object]]:
         return read_overrides(text)
     except ValueError as error:
         raise UsageError(f"--options: {error}") from None
-
-
-def models(text: str) -> tuple[str, ...]:
-    """The names in `--models`."""
-    return tuple(filter(None, map(str.strip, text.split(","))))
 
 
 def _expect(texts: Sequence[str], prompts: Sequence[Prompt]) -> tuple[Expected, ...]:

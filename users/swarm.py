@@ -29,6 +29,7 @@ from users.spooling import Spooling
 from users.stages import resume, shape, told
 from users.target import target
 from users.trust import check_key
+from users.weights import weigh
 
 LOCUSTS = ("num_users", "spawn_rate", "run_time", "stop_timeout", "processes")  # its options that a run is known by
 SECRET = {"api_key", "header"}  # a header may hold a key
@@ -52,6 +53,7 @@ class Swarm:
         self._classes, self._own_shape = tuple(environment.user_classes), environment.shape_class
         self._own_key = secret.api_key(self.options)
         self._own_target = self.options.host
+        self._own_weights: dict[Any, float] = {}
         self._given = {name: getattr(self.options, name) for name in OURS}
         self.spooling = Spooling(environment, self.publisher, self.options.run_dir)
         self._chosen: dict[str, str | None] = {}
@@ -105,6 +107,7 @@ class Swarm:
         self._prepared = prepared = prepare(options, self._classes, classes_named or options.user_classes or [])
         self.environment.user_classes = list(prepared.classes)
         self.environment.shape_class = shape(self.environment, self._own_shape)
+        weigh(prepared.classes, options.weights, self._own_weights)
         self.environment.host = options.host
         # What the options become here must reach the workers, whatever a form puts over them.
         self._chosen = {name: getattr(options, name) for name in ("host", "model", "api_key", "scale")}
@@ -160,6 +163,7 @@ class Swarm:
     def _begin(self) -> None:
         if self.is_worker:
             self.options.host = self.environment.host  # Locust hands the host over apart from the other options
+            weigh(self._classes, self.options.weights, self._own_weights)  # an open loop deals out by them
         else:
             # Between the check of a web form and here, Locust has put what the form held over what was chosen.
             vars(self.options).update(self._chosen)
@@ -203,6 +207,7 @@ class Swarm:
             **told(options),
             "user_classes": [c.__name__ for c in self.environment.user_classes],
             "preflight_findings": list(self.findings),
+            "weights": {c.__name__: c.weight for c in self.environment.user_classes},
         }
         # The SLOs of a capacity search are those of each trial: the run as a whole goes beyond them on purpose.
         self.gate = Gate(self.environment, "" if options.find_capacity else options.slo, options.slo_abort)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from reports.figures.style import BLUE, FILL, GREEN, ORANGE, Plot, figure
+from reports.figures.style import BLUE, FILL, GREEN, ORANGE, PALETTE, Plot, figure, label
 from reports.numbers import many, number
 
 BINS = 240
@@ -48,6 +48,10 @@ def build(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
     )
     line = {"color": BLUE, "width": 1.5}
     made.add_scatter(x=edges, y=steps(rate), name=unit, fill="tozeroy", line=line, fillcolor=FILL)
+    for model, colour in _models(rows):
+        mine = (rows["model"] == model).to_numpy()
+        share = np.diff(passed(edges, first_output[mine], ended[mine], counts[mine])) / widths
+        made.add_scatter(x=edges, y=steps(share), name=label(f"{unit} of {model}"), line={"color": colour, "width": 1})
     made.add_scatter(x=edges, y=steps(in_flight), name="requests in flight", yaxis="y2", line={"color": ORANGE})
     if streams.any():
         line = {"color": GREEN, "dash": "dot"}
@@ -65,6 +69,13 @@ def build(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
             f" {many(n, 'request')} without a token count of the server, as those cut at the end, add no tokens here."
         )
     return Plot("throughput", "throughput", "Throughput over time", note, (made,))
+
+
+def _models(rows: Any) -> list[tuple[str, str]]:
+    """Where several models were asked, each with a colour of its own."""
+    models = sorted(set(rows.loc[rows["max_tokens"].notna() | rows["vectors"].notna(), "model"]) - {""})
+    spare = [colour for colour in PALETTE if colour not in (BLUE, ORANGE, GREEN)]
+    return [(model, spare[at % len(spare)]) for at, model in enumerate(models)] if len(models) > 1 else []
 
 
 def seconds(moments: Any, zero_ns: int) -> Any:
