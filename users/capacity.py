@@ -181,7 +181,7 @@ class Capacity:
         """A load that is far too much needs no healthy client: only the way was to be shown."""
         verdict = "limited" if limits and (end.state == "met" or step.firm) else end.state
         idle = step.load * (self._trial.mean_ms or 0) < 500  # less than half a request in flight
-        firm = step.firm or (end.sure and not self._field.pooled)
+        firm = step.firm or (end.sure and not limits and not self._field.pooled)
         if (one := binding(end.standings)) and self._field.pooled:
             return Tried(step.load, verdict, firm, idle, one.n, one.share or 0.0, one.allowed, one.inflation)
         return Tried(step.load, verdict, firm, idle)
