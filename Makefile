@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 ENGINE ?= simulator
 HOST ?=
 
-.PHONY: setup demo ui test test-real test-containers check lock bench bench-quick bench-rosetta bench-checks bench-probe bench-arrivals bench-faults bench-capacity audit bench-sealed
+.PHONY: setup demo ui test test-real test-containers check lock bench bench-quick bench-rosetta bench-checks bench-probe bench-arrivals bench-omission bench-replay bench-faults bench-capacity audit bench-sealed
 
 setup: .venv/ready
 
@@ -93,6 +93,15 @@ bench-capacity: .venv/ready
 # An open loop's arrivals against theory, and how late they are sent, into docs/open-loop.md: 3 minutes on the simulator.
 bench-arrivals: .venv/ready
 	$(PYTHON) -m bench.arrivals
+
+# What a closed loop does not see of a server that stalls for 5 s, beside an open loop: 3 minutes.
+bench-omission: .venv/ready
+	$(PYTHON) -m bench.omission
+
+# Traces replayed, against their files (TRACES: the folder they are in): 6 minutes.
+TRACES ?= ../shared/data/traces
+bench-replay: .venv/ready
+	$(PYTHON) -m bench.replay --traces $(TRACES)
 
 lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml -o requirements.lock

@@ -70,10 +70,17 @@ def rows(process: "subprocess.Popen[str]", runs: Path) -> list[Row]:
         return list(csv.DictReader(file))
 
 
+@contextmanager
+def temporary() -> Iterator[Path]:
+    """A folder for one run."""
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)
+
+
 def run(url: str, *options: str, workers: int = 1) -> list[Row]:
     """One run from start to end."""
-    with tempfile.TemporaryDirectory() as name:
-        return rows(start(url, Path(name), *options, workers=workers), Path(name))
+    with temporary() as runs:
+        return rows(start(url, runs, *options, workers=workers), runs)
 
 
 def publish(name: str, text: str) -> None:
