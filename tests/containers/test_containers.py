@@ -201,6 +201,36 @@ def test_the_health_checks_hold(stack: Stack) -> None:
         podman("healthcheck", "run", container)
 
 
+def test_a_worker_that_is_killed_leaves_its_rows_for_a_merge(stack: Stack) -> None:
+    before = {path.name for path in stack.runs.glob("2*")}
+    form = {"user_count": "12", "spawn_rate": "12", "run_time": "8s"}
+    assert requests.post(f"{stack.url}/swarm", data=form, auth=WEB, timeout=30).json()["success"]
+    time.sleep(4)
+    podman("kill", "--signal", "KILL", stack.of("worker")[0])
+    _until(lambda: set(stack.runs.glob("*/report.html")) - {stack.runs / name / "report.html" for name in before}, "it")
+    path, run = _run(stack, before)
+    assert run["validity"]["verdict"] == "INVALID"
+    assert "workers" in {found["rule"] for found in run["validity"]["findings"]}
+    time.sleep(1)  # the report is written last but for a few lines
+    merge = (
+        "run",
+        "--rm",
+        "--no-deps",
+        "--entrypoint",
+        "python",
+        "headless",
+        "-m",
+        "reports",
+        "merge",
+        f"runs/{path.name}",
+    )
+    done = stack.compose("--profile", "headless", *merge)
+    assert done.returncode == 0, done.stdout + done.stderr
+    merged = _run(stack, before)[1]
+    assert merged["rows"] >= run["rows"]
+    assert "workers" not in {found["rule"] for found in merged["validity"]["findings"] if found["level"] == "invalid"}
+
+
 def test_no_secret_is_where_it_does_not_belong(stack: Stack, tmp_path: Path) -> None:
     names = podman("ps", "-aq", "--filter", pod.LABEL).split()
     (master,) = stack.of("master")
