@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from metrics.clock import tracks
 from metrics.evidence import gather
 from metrics.judge import Judged, judge_file
 from metrics.slo import parse
@@ -22,7 +23,7 @@ def validity(
         return trials is None or any(row["stage"] == str(t["trial"]) and t["verdict"] == "met" for t in trials)
 
     try:
-        rows = gather(folder / "requests.csv", pause, counts)
+        rows = gather(folder / "requests.csv", pause, counts, tracks(run["workers"]))
         return judge(Facts(rows, run["workers"], bool(run["options"].get("unique_prompts"))), known)
     except Exception as error:  # noqa: BLE001 - whatever the rows hold, the run gets its end and its report
         what = f"the rows could not be judged: {error!r}"

@@ -6,6 +6,7 @@ moment by the master's.
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 DRIFT = 50e-6  # what a quartz clock may gain or lose, s a second
@@ -96,6 +97,7 @@ def told(track: Sequence[Point], doubt_ns: float, round_trip_ns: int, *, shared:
 
 
 Tracks = Mapping[int, Sequence[Point]]
+TIMES = ("scheduled_unix_ns", "sent_unix_ns", "ended_unix_ns")
 
 
 def tracks(workers: Iterable[Mapping[str, Any]]) -> Tracks:
@@ -106,6 +108,14 @@ def tracks(workers: Iterable[Mapping[str, Any]]) -> Tracks:
         if any(point.ahead_ns for point in points):
             found[int(worker["worker"])] = points
     return found
+
+
+def onto_master(row: dict[str, str], clocks: Tracks) -> None:
+    """Have the times of a row of requests.csv by the master's clock."""
+    if clocks and (track := clocks.get(int(row["worker"] or 0))):
+        for name in TIMES:
+            if row[name]:
+                row[name] = str(int(row[name]) - ahead_ns(track, int(row[name])))
 
 
 class Window:
@@ -123,7 +133,7 @@ class Window:
             first_ns = sent_ns if first_ns is None else min(first_ns, sent_ns)
         self._spans[worker] = first_ns, max(last_ns, int(row["ended_unix_ns"] or 0))
 
-    def length_s(self, clocks: Tracks) -> float:
+    def length_s(self, clocks: Tracks = MappingProxyType({})) -> float:
         """First sent to last ended, by the master's clock; 0 where nothing was sent."""
 
         def on_master(worker: int, ns: int) -> int:

@@ -25,8 +25,17 @@ def encode(counts: Mapping[int, int]) -> str:
 
 def decode(text: str) -> dict[int, int]:
     """The counts of an encoded histogram. Raises ValueError on anything else."""
-    pairs = (item.partition(":") for item in text.split())
-    return {int(number): int(n) if n else 1 for number, _, n in pairs}
+    return decode_all(dict.fromkeys(text.split(), 1))
+
+
+def decode_all(items: Mapping[str, int]) -> dict[int, int]:
+    """The sum of many encoded histograms, of which each item is there so many times. Raises ValueError as `decode`."""
+    total: dict[int, int] = {}
+    for item, times in items.items():
+        number, _, n = item.partition(":")
+        at = int(number)
+        total[at] = total.get(at, 0) + times * (int(n) if n else 1)
+    return total
 
 
 def merge(histograms: Iterable[Mapping[int, int]]) -> dict[int, int]:

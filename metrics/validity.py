@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from metrics.clock import tracks
 from metrics.evidence import Evidence, with_the_cut
 from metrics.histogram import percentile_ms
 
@@ -84,7 +83,7 @@ def _clocks_apart_ms(f: Facts) -> Figure:
 
 def _clock_limit_ms(f: Facts) -> Figure:
     """What moves the run's window, from one worker's first request to another's last, by 5 %: half of it at each end."""
-    return ERROR_SHARE / 2 * 1e3 * f.rows.window.length_s(tracks(f.workers)) or None
+    return ERROR_SHARE / 2 * 1e3 * f.rows.window.length_s() or None
 
 
 def _percent(part: float, whole: float) -> Figure:

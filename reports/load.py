@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from metrics.catalogue import METRICS
-from metrics.clock import ahead_ns, tracks
+from metrics.clock import TIMES, ahead_ns, tracks
 from metrics.plain import text
 from metrics.rows import IDENTITY, JUDGED
 from reports.errors import ReportError
@@ -87,7 +87,7 @@ def _onto_one_clock(frame: Any, workers: list[dict[str, Any]]) -> None:
     """Times of workers whose clocks are not the master's become the master's; requests.csv keeps the workers' own."""
     for worker, track in tracks(workers).items():
         own = frame["worker"] == worker
-        for name in ("scheduled_unix_ns", "sent_unix_ns", "ended_unix_ns"):
+        for name in TIMES:
             known = frame[name].notna() & own
             moments = frame.loc[known, name].astype("int64").tolist()
             frame.loc[known, name] = [ns - ahead_ns(track, ns) for ns in moments]

@@ -9,6 +9,7 @@ from typing import Any
 import psutil
 from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner, WorkerRunner
 
+from metrics.clock import onto_master, tracks
 from metrics.folder import new_path, run_name
 from metrics.lines import cells
 from metrics.publish import ACKNOWLEDGE, ROWS, Publisher
@@ -221,7 +222,11 @@ class Swarm:
             self.recorder.append(rows, count)
             self.gate.look()
             if self.watch:
-                self.watch([dict(zip(COLUMNS, row, strict=True)) for row in cells(rows)])
+                clocks = tracks(self.publisher.workers.values())
+                named = [dict(zip(COLUMNS, row, strict=True)) for row in cells(rows)]
+                for row in named:
+                    onto_master(row, clocks)
+                self.watch(named)
 
     def snapshot(self) -> dict[str, Any]:
         """What is known of this process: its number as a worker, its clock, its health."""
