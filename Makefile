@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 ENGINE ?= simulator
 HOST ?=
 
-.PHONY: setup demo ui test test-real test-containers check lock bench bench-quick bench-rosetta bench-checks bench-probe bench-arrivals bench-omission bench-replay bench-faults bench-capacity audit bench-sealed
+.PHONY: setup demo ui test test-real test-containers check lock bench bench-quick bench-rosetta bench-checks bench-probe bench-arrivals bench-omission bench-replay bench-faults bench-capacity audit bench-sealed bench-master bench-workers
 
 setup: .venv/ready
 
@@ -77,6 +77,14 @@ bench-probe: .venv/ready
 # A hundred mishaps at random on several hosts (network namespaces; as root): is anything lost? About 15 minutes.
 bench-faults: .venv/ready
 	$(PYTHON) -m bench.faults --resume
+
+# What workers cost their master: CPU and memory at 2, 8 and 32 of them, made-up ones with real rows: five minutes.
+bench-master: .venv/ready
+	$(PYTHON) -m bench.master_cost --resume
+
+# Do two workers read twice the tokens of one? Each on a slice of a core, so it takes root and cgroups: 15 minutes.
+bench-workers: .venv/ready
+	$(PYTHON) -m bench.two_workers --resume
 
 # What the checks of an answer cost, beside reading it: a minute, no server.
 bench-checks: .venv/ready

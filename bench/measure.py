@@ -157,24 +157,25 @@ def measure_at(url: str, asked: Asked, stalls: Stalls, hindrance: Mapping[str, s
         wall_s = time.monotonic() - began_s
         noise = spread(stalls.take())
         roles = ["master", *map(str, range(asked.workers))] if asked.workers > 1 else ["0"]
-        beliefs = [_belief(folder / f"seen.{role}", done) for role in roles]
+        beliefs = [believed(folder / f"seen.{role}", done) for role in roles]
         (run_path,) = (folder / "runs").glob("*/run.json")
         if asked.requests:
-            beliefs = [{**belief, "steady_ns": belief["steady_ns"] and 1} for belief in beliefs]
+            beliefs = [{**each, "steady_ns": each["steady_ns"] and 1} for each in beliefs]
         truth = take(url)
         first_ns = min((answer.arrived_ns for answer in truth.answers if answer.request_id), default=began_ns)
         point = compare(beliefs, truth, json.loads(run_path.read_text()), noise, wall_s)
         return replace(point, start_s=(first_ns - began_ns) / 1e9)
 
 
-def _belief(path: Path, done: "subprocess.CompletedProcess[str]") -> dict[str, Any]:
+def believed(path: Path, done: "subprocess.CompletedProcess[str]") -> dict[str, Any]:
+    """What one of a client's processes believed. SystemExit if it left nothing."""
     until_s = time.monotonic() + WAIT_FOR_BELIEFS_S
     while not path.exists():
         if time.monotonic() > until_s:
             sys.exit(f"bench: the client left no {path.name} (exit code {done.returncode}): {done.stderr[-2000:]}")
         time.sleep(0.05)
-    belief: dict[str, Any] = json.loads(path.read_text())
-    return belief
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
 
 
 def compare(beliefs: list[dict[str, Any]], truth: Truth, run: dict[str, Any], stall_ms: Spread, wall_s: float) -> Point:

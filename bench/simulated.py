@@ -83,10 +83,10 @@ def run(url: str, *options: str, workers: int = 1) -> list[Row]:
         return rows(start(url, runs, *options, workers=workers), runs)
 
 
-def publish(name: str, text: str) -> None:
-    """Print a result, and put it where the page about the open loop has its place."""
+def publish(name: str, text: str, path: Path = PAGE) -> None:
+    """Print a result, and put it where a page, that about the open loop, has its place."""
     print(text)
-    page = PAGE.read_text(encoding="utf-8")
+    page = path.read_text(encoding="utf-8")
     begin, end = f"<!-- {name}:", f"<!-- /{name} -->"
     pattern = re.compile(rf"({re.escape(begin)}[^\n]*-->\n).*?({re.escape(end)})", re.DOTALL)
-    PAGE.write_text(pattern.sub(lambda m: f"{m[1]}\n{text}\n\n{m[2]}", page), encoding="utf-8")
+    path.write_text(pattern.sub(lambda m: f"{m[1]}\n{text}\n\n{m[2]}", page), encoding="utf-8")
