@@ -239,4 +239,4 @@ def test_a_worker_whose_clock_is_seconds_ahead_shifts_nothing(tmp_path: Path) ->
     off_ns = (frame["read_ns"] - frame["sent_unix_ns"]).abs().groupby(frame["worker"]).median()
     assert off_ns.max() < S / 2
     due = sorted((frame["scheduled_unix_ns"] - frame["arrival"] * 25 * MS).tolist())
-    assert (due[-1] - due[0]) / MS <= 2 * doubt_ms + 1
+    assert (due[-1] - due[0]) / MS <= 2 * doubt_ms + 5
