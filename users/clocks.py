@@ -102,10 +102,12 @@ class Clocks:
                 self._environment.runner.send_message(ASK, {"asked_ns": time.monotonic_ns()})
             self._answered.wait(PATIENCE_S)
         if self._burst_of:
-            new = min(self._burst_of, key=lambda each: each.round_trip_ns)
-            self._readings = with_new(self._readings, new)
-            wall_ahead_ns = new.ahead_ns + _wall_less_monotonic_ns()
-            self._shared = self._same_boot and abs(wall_ahead_ns) <= new.doubt_ns(time.monotonic_ns())
+            self._go_by(min(self._burst_of, key=lambda each: each.round_trip_ns))
+
+    def _go_by(self, new: Reading) -> None:
+        self._readings = with_new(self._readings, new)
+        wall_ahead_ns = new.ahead_ns + _wall_less_monotonic_ns()
+        self._shared = self._same_boot and abs(wall_ahead_ns) <= new.doubt_ns(time.monotonic_ns())
 
     def _look(self) -> None:
         """Note how far ahead the wall clock is: between two bursts it may be set."""
@@ -125,4 +127,6 @@ class Clocks:
         back_ns = time.monotonic_ns()
         self._burst_of.append(reading(msg.data["asked_ns"], msg.data["master_ns"], back_ns))
         self._same_boot = bool(self._boot) and msg.data["boot"] == self._boot
+        if not self._readings:
+            self._go_by(self._burst_of[-1])  # any is better than none: a run may be about to begin
         self._answered.set()
