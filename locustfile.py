@@ -16,6 +16,7 @@ from users.capacity import Capacity
 from users.coldstart import OllamaColdStartUser, OllamaSwapUser
 from users.errors import UsageError
 from users.exporter import Exporter
+from users.following import Following
 from users.lifecycle import OllamaLifecycleUser
 from users.ollama import OllamaChatUser, OllamaEmbedUser, OllamaGenerateUser
 from users.open_loop import OpenLoop
@@ -48,6 +49,8 @@ def on_init(environment: Any, web_ui: Any = None, **_: Any) -> None:
     OpenLoop(environment, swarm.clocks).listen()
     Capacity(environment, swarm).listen()
     Sampler(environment, swarm).listen()
+    if swarm.is_master:
+        Following(environment, swarm).listen()
     stages.follow(environment)
     if isinstance(environment.runner, WorkerRunner):
         if environment.runner.worker_state == STATE_SPAWNING:

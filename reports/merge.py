@@ -114,7 +114,8 @@ def _run(had: Facts, spools: Sequence[Spool], rows: Union, count: int) -> Facts:
     told = max(circumstances, key=lambda facts: (len(text := json.dumps(facts, sort_keys=True)), text))
     complete = had.get("state") == "complete"
     ended_ns = rows.last_ended_ns()
-    workers = _workers(had.get("workers") or [], spools, rows)
+    joined = [one for one in told.get("attendance") or [] if one["what"] == "joined"]
+    workers = _workers([*joined, *(had.get("workers") or [])], spools, rows)
     sources = sorted({str(worker["clock_source"]) for worker in workers if worker.get("clock_source")})
     return {
         **told,
@@ -127,7 +128,9 @@ def _run(had: Facts, spools: Sequence[Spool], rows: Union, count: int) -> Facts:
 
 
 def _workers(had: Iterable[Facts], spools: Iterable[Spool], rows: Union) -> list[Facts]:
-    known: dict[str, Facts] = {str(worker.get("client")): {"ended": True, **worker} for worker in had}
+    known: dict[str, Facts] = {}
+    for worker in had:  # one that only joined has handed over nothing
+        known[str(worker.get("client"))] = {"ended": "requests" in worker, **worker}
     for spool in spools:
         client = str(spool.facts["client"])
         worker = known.get(client, {})
@@ -135,6 +138,8 @@ def _workers(had: Iterable[Facts], spools: Iterable[Spool], rows: Union) -> list
             known[client] = {"ended": False, **worker, **spool.facts["health"], "client": client, "spool": True}
     counted = {worker: (here, holes) for worker, here, holes in rows.workers()}
     for worker in known.values():
+        for name in ("at_unix_s", "what"):
+            worker.pop(name, None)
         here, holes = counted.get(int(worker["worker"]), (0, 0))
         worker["requests"] = here
         worker["made"] = max(int(worker.get("made") or 0), here)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from reports.attendance import attendance
 from reports.capacity import capacity, sentences
 from reports.checks import checks
 from reports.embedding import embedding, vectors_per_s
@@ -84,6 +85,7 @@ def summarise(run: Run) -> dict[str, Any]:
             "options": _mapped(info, "options"),
             "software": _mapped(info, "software"),
             "workers": _listed(info, "workers"),
+            "attendance": attendance(info, span[0] if span else None),
             "warmup": _mapped(info, "warmup"),
             "clock_source": info.get("clock_source"),
         },

@@ -49,11 +49,31 @@ def test_a_worker_that_joins_leaves_what_was_due_before_to_those_who_were_there(
 
     clients = [gevent.spawn(user) for _ in range(100)]
     gevent.sleep(0)
-    began_ns = time.time_ns() - 1_000_000_000
+    began_ns = time.time_ns() - 100_000_000
     dispatcher.share(began_ns, began_ns + 50_000_000, 1, 2)
     dispatcher._greenlet.join(5)  # type: ignore[union-attr]
     gevent.killall(clients)
     assert handed == list(range(51, 100, 2))
+
+
+def test_a_share_holds_for_as_long_as_it_is_told_and_nothing_is_sent_long_after_it_was_due() -> None:
+    handed: list[int] = []
+    due = ((number / 1000, None) for number in range(3000))
+    dispatcher = Dispatcher(due, 0, [First], lambda *_: None)
+
+    def user() -> None:
+        while True:
+            handed.append(dispatcher.wait(First()).number)
+
+    clients = [gevent.spawn(user) for _ in range(2000)]
+    gevent.sleep(0)
+    began_ns = time.time_ns() - 2_000_000_000  # this process stood still for two seconds
+    dispatcher.share(began_ns, began_ns, 0, 1, began_ns + 1_600_000_000)
+    dispatcher.share(began_ns, began_ns, 0, 1, began_ns + 1_700_000_000)  # and had heard of its share before
+    dispatcher._greenlet.join(5)  # type: ignore[union-attr]
+    gevent.killall(clients)
+    assert handed == list(range(handed[0], 1701))
+    assert 1000 <= handed[0] < 1600
 
 
 def test_a_prompt_is_made_up_before_it_is_due() -> None:

@@ -1,5 +1,6 @@
 """Whatever is killed in the middle of a run: after a merge every request that ended has its row, once."""
 
+import csv
 import json
 import os
 import shutil
@@ -101,6 +102,10 @@ def test_a_killed_worker_loses_no_row_that_its_spool_has(load: tuple[str, ...], 
         stop(simulator.process)
     assert list((tmp_path / "b").iterdir()) == []  # all of its rows were kept elsewhere
     assert {"workers", "lost workers"} & before.rules("invalid") == {"workers"}
+    with (before.path / "locust_stats_history.csv").open(newline="") as file:
+        users = [int(row["User Count"]) for row in csv.DictReader(file)]
+    assert users[-3] == max(users) == int(load[load.index("--users") + 1])  # the other worker has taken them over
+    assert [one["what"] for one in before.run["attendance"]] == ["joined", "joined", "lost"]
     dead = next(worker for worker in before.run["workers"] if not worker["ended"])
     ended = completed(truth, before.path.name)
 
@@ -113,7 +118,13 @@ def test_a_killed_worker_loses_no_row_that_its_spool_has(load: tuple[str, ...], 
     ends = sorted(int(row["ended_unix_ns"]) for row in after.rows if row["worker"] == str(dead["worker"]))
     assert all(ends[-1] - int(row["ended_unix_ns"]) < 1e9 for row in late)  # also without the spool: less than a second
     assert not after.rules() & {"workers", "lost rows"}
+    due = [row["arrival"] for row in after.rows if row["arrival"]]
+    assert len(due) == len(set(due))
+    assert ("unsent" in after.rules()) == ("--arrivals" in load)  # its arrivals between its end and the master's notice
     assert "lost workers" in after.rules("remark")
+
+    assert f"worker {dead['worker']} was lost" in (after.path / "report.md").read_text()
+    assert f"worker {dead['worker']} lost" in (after.path / "report.html").read_text()
 
     first = {path.name: path.read_bytes() for path in after.path.iterdir()}
     again = merge(before.path, tmp_path / "b", tmp_path / "a")

@@ -1,5 +1,6 @@
 """Handing arrivals to users when they are due: one process's share of an open loop."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
@@ -15,6 +16,7 @@ from users.alarm import Alarm
 # A share takes effect this long after the master has told of it; whose an arrival is, is decided a little later than
 # that before it is due: then all workers have heard of it.
 NOTICE_NS, DECIDE_NS = 600_000_000, 400_000_000
+TOO_LATE_NS = 1_000_000_000
 
 
 class Due(NamedTuple):
@@ -25,11 +27,17 @@ class Due(NamedTuple):
     prompt: Prompt | None = None
 
 
-class _Share(NamedTuple):
+class Share(NamedTuple):
+    """Every `of`-th arrival, beginning with number `place`, of those due from then to then by the master's clock.
+
+    `places` are (place, of) by class, where they are known.
+    """
+
     from_ns: int
     place: int
     of: int
     places: Mapping[str, tuple[int, int]]
+    until_ns: float
 
 
 class Dispatcher:
@@ -38,7 +46,7 @@ class Dispatcher:
     A user without work waits in `wait`. An arrival that finds no user free is told to `drop` and never sent late: a
     request that waited here would show the server a load that nobody asked for. `ahead_ns` says how far this process's
     clock is ahead of the master's, by which the arrivals are told; `make` makes up the prompt of a trace's arrival, by
-    its number.
+    its number. What would be sent a second late or more was due while this process stood still, and is not sent.
     """
 
     def __init__(
@@ -55,7 +63,7 @@ class Dispatcher:
         self._classes = [c for c in classes if c.weight > 0]
         self._here: set[Any] = set()  # classes that have a user in this process
         self._free: dict[Any, list[AsyncResult]] = {c: [] for c in classes}
-        self._shares: list[_Share] = []
+        self._shares: list[Share] = []
         self._greenlet: gevent.Greenlet | None = None
 
     def share(
@@ -65,12 +73,18 @@ class Dispatcher:
         index: int,
         of: int,
         places: Mapping[str, tuple[int, int]] = MappingProxyType({}),
+        until_ns: float = math.inf,
     ) -> None:
         """From then on every `of`-th arrival is this process's, beginning with `index`; ns by the master's clock.
 
-        `places` are the same by class, where the master knows who has users of which.
+        `places` are the same by class, where the master knows who has users of which. It holds until `until_ns`, or
+        longer if it is told again: a worker that hears no more of it may be missed by the master, and its arrivals be
+        another's.
         """
-        self._shares.append(_Share(from_ns, index, of, places))
+        share = Share(from_ns, index, of, places, until_ns)
+        if self._shares and self._shares[-1][:4] == share[:4]:
+            self._shares.pop()
+        self._shares.append(share)
         if self._greenlet is None:
             self._greenlet = gevent.spawn(self._walk, started_ns)
 
@@ -111,15 +125,16 @@ class Dispatcher:
                         prompt = self._make(prompt, number)
                     due_ns = told_ns + self._ahead_ns()
                     alarm.sleep_until(due_ns)
-                    self._hand(chosen, Due(number, due_ns, prompt))
+                    if time.time_ns() - due_ns < TOO_LATE_NS:
+                        self._hand(chosen, Due(number, due_ns, prompt))
         finally:
             alarm.close()
 
     def _mine(self, number: int, told_ns: int) -> Any:
         """The class that an arrival falls to, if that is for this process to ask; else None."""
         held = [share for share in self._shares if share.from_ns <= told_ns]
-        if not held:
-            return None  # it was due before this worker joined
+        if not held or told_ns > held[-1].until_ns:
+            return None  # it was due before this worker joined, or is another's by now
         share = held[-1]
         # Where nobody has users of a class, its arrivals would all be dropped: the others share them.
         classes = [c for c in self._classes if (c.__name__ in share.places if share.places else c in self._here)]

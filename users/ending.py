@@ -95,18 +95,19 @@ class Ending:
             self._swarm.spooling.end()
 
     def _close_on_master(self, recorder: Recorder) -> None:
-        workers = self._swarm.publisher.attended(self._wait_for_workers())
+        workers = self._swarm.publisher.attended(self._wait_for_workers(recorder))
         self._swarm.findings += attendance.findings(workers) + strangers() + self._swarm.unlike()
         self._end_folder(recorder, workers)
 
-    def _wait_for_workers(self) -> set[str]:
+    def _wait_for_workers(self, recorder: Recorder) -> set[str]:
         """Wait until all rows are here; give the workers of which they are not."""
         runner, publisher = self._swarm.environment.runner, self._swarm.publisher
         runner.send_message(FINISH, {"run": publisher.run_id})
         began_s = time.monotonic()
         while True:
             connected = {client.id for client in runner.clients.all if client.state != STATE_MISSING}
-            missing = (connected | set(publisher.workers)) - publisher.finished
+            joined = {one["client"] for one in recorder.circumstances.get("attendance", ())}
+            missing = (connected | joined | set(publisher.workers)) - publisher.finished
             # One that has said goodbye may have its last rows on the way; one that was killed has not.
             patience_s = WAIT_FOR_WORKERS_S + (self._swarm.environment.stop_timeout or 0)
             if not missing or time.monotonic() - began_s > (patience_s if missing & connected else WAIT_FOR_LOST_S):

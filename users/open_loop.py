@@ -23,6 +23,8 @@ from users.errors import UsageError
 SHARE, PATIENCE = "tokenswarm_share", "tokenswarm_patience"
 MAX_IN_FLIGHT = 1000
 LOOK_S = 0.25
+# Locust counts a worker's heart down from 3, once a second, and misses it below 0: by then its share has run out.
+HEARD_OF, HOLDS_NS = 2, 2_500_000_000
 T = TypeVar("T")
 
 
@@ -210,19 +212,30 @@ class OpenLoop:
         (self._environment.runner.quit if options.headless else self._environment.runner.stop)()
 
     def _share_out(self, started_ns: int) -> None:
-        """Tell each worker which arrivals are its own, and again whenever one has come or gone."""
-        runner, known = self._environment.runner, tuple[Any, ...]()
-        from_ns = started_ns
+        """Tell each worker which arrivals are its own: for the next seconds, again and again while it is heard of.
+
+        So one that is cut off, or stands still, does not send what others have been given meanwhile.
+        """
+        runner, from_ns = self._environment.runner, started_ns
+        known: tuple[tuple[str, tuple[str, ...]], ...] = ()
+        until_ns: dict[str, int] = {}
         while True:
-            up = [c for c in runner.clients.all if c.state in (STATE_RUNNING, STATE_SPAWNING)]
-            there = tuple(sorted((c.id, _with_users(c)) for c in up))
+            up = {c.id: c for c in runner.clients.all if c.state in (STATE_RUNNING, STATE_SPAWNING)}
+            there = tuple(sorted((name, _with_users(c)) for name, c in up.items()))
+            heard = {name for name, c in up.items() if c.heartbeat >= HEARD_OF}
+            now_ns = time.time_ns()
             if there and there != known:
-                for index, (worker, _) in enumerate(there):
-                    share = {"started_ns": started_ns, "from_ns": from_ns, "index": index, "of": len(there)}
-                    runner.send_message(SHARE, {**share, "places": places(worker, there)}, worker)
+                # Who may not hear of the change goes on for as long as it was told.
+                deaf_ns = [until_ns.get(name, 0) for name, _ in known if name not in heard]
+                from_ns = max(started_ns, now_ns + NOTICE_NS, *deaf_ns) if known else started_ns
                 known = there
+            for index, (name, _) in enumerate(known):
+                if name in heard:
+                    until_ns[name] = max(started_ns, now_ns) + HOLDS_NS
+                    share: dict[str, Any] = {"from_ns": from_ns, "index": index, "of": len(known)}
+                    share |= {"started_ns": started_ns, "until_ns": until_ns[name], "places": places(name, known)}
+                    runner.send_message(SHARE, share, name)
             gevent.sleep(LOOK_S)
-            from_ns = max(started_ns, time.time_ns() + NOTICE_NS)
 
     def _on_share(self, environment: Any, msg: Any, **_: Any) -> None:
         if self._dispatcher:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from reports.figures.style import BLUE, FILL, GREEN, ORANGE, PALETTE, Plot, figure, label
+from reports.figures.style import BLUE, FILL, GREEN, GREY, ORANGE, PALETTE, Plot, figure, label
 from reports.numbers import many, number
 
 BINS = 240
@@ -57,6 +57,10 @@ def build(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
         line = {"color": GREEN, "dash": "dot"}
         made.add_scatter(x=edges, y=steps(streaming), name="of these, streaming", yaxis="y2", line=line)
     made.update_traces(mode="lines", line_shape="hv")
+    changes = [change for change in summary["circumstances"]["attendance"] if 0 <= change["since_s"] <= window_s]
+    for change in changes:
+        mark = f"worker {change['worker']} {change['what']}"
+        made.add_vline(x=change["since_s"], line={"color": GREY, "dash": "dash"}, annotation_text=mark)
     note = (
         f"Means over {number(float(widths[0]))} s. The {what} of a request are spread evenly from its first output to "
         "its end (from sent to its end where it was not streamed), since a row keeps the gaps of a request but not "
@@ -64,6 +68,8 @@ def build(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
     )
     if streams.any():
         note += " In flight but not streaming is waiting for the first output."
+    if changes:
+        note += " Dashed: a worker joined the run or was lost."
     if n := summary["overall"]["tokens"]["requests_without_count"]:
         note += (
             f" {many(n, 'request')} without a token count of the server, as those cut at the end, add no tokens here."
