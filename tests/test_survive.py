@@ -164,6 +164,7 @@ def test_a_killed_master_is_survived_by_all_rows(tmp_path: Path) -> None:
     merge(nothing, tmp_path / "b", tmp_path / "a")
     for name in ("requests.csv", "run.json", "summary.json", "report.html"):
         assert (aside / name).read_bytes() == (run / name).read_bytes(), name
+    for name in ("requests.csv", "run.json"):  # the master's look at the server's memory is lost
         assert (nothing / name).read_bytes() == (run / name).read_bytes(), name
     for path in (path for path in tmp_path.rglob("*") if path.is_file() and path.name != "log"):
         assert b"sk-secret" not in path.read_bytes(), path

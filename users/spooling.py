@@ -24,6 +24,9 @@ class Spooling:
 
     def start(self) -> None:
         """Send rows for as long as the process lives."""
+        runner = self._environment.runner
+        # Else Locust waits for ever for a master that dies between its welcome and its first heartbeat.
+        runner.last_heartbeat_timestamp = runner.last_heartbeat_timestamp or time.time()
         gevent.spawn(self._work)
 
     def begin(self) -> Outbox:
