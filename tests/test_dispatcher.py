@@ -68,8 +68,8 @@ def test_a_share_holds_for_as_long_as_it_is_told_and_nothing_is_sent_long_after_
     clients = [gevent.spawn(user) for _ in range(2000)]
     gevent.sleep(0)
     began_ns = time.time_ns() - 2_000_000_000  # this process stood still for two seconds
-    dispatcher.share(began_ns, began_ns, 0, 1, began_ns + 1_600_000_000)
-    dispatcher.share(began_ns, began_ns, 0, 1, began_ns + 1_700_000_000)  # and had heard of its share before
+    dispatcher.share(began_ns, began_ns, 0, 1, until_ns=began_ns + 1_600_000_000)
+    dispatcher.share(began_ns, began_ns, 0, 1, until_ns=began_ns + 1_700_000_000)  # and had heard of its share before
     dispatcher._greenlet.join(5)  # type: ignore[union-attr]
     gevent.killall(clients)
     assert handed == list(range(handed[0], 1701))
