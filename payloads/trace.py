@@ -87,11 +87,20 @@ def _rows(path: str, scale: float) -> Iterator[_Row]:
                 return
             for number, line in enumerate(file, start=1):
                 if line.strip():
-                    yield from _row(path, number, json.loads(line), scale)
+                    yield from _row(path, number, _object(path, number, line), scale)
     except OSError as error:
         raise TraceError(f"{path}: cannot be read: {error.strerror}; {USAGE}") from None
-    except (UnicodeDecodeError, json.JSONDecodeError, csv.Error) as error:
+    except (UnicodeDecodeError, csv.Error) as error:
         raise TraceError(f"{path}: {' '.join(str(error).split())}; {USAGE}") from None
+
+
+def _object(path: str, line: int, text: str) -> object:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        at = error.pos
+        near = f"{text[max(0, at - 20) : at]}▸{text[at : at + 1].strip()}◂{text[at + 1 : at + 20]}"
+        raise TraceError(f"{path}:{line}: no JSON at {' '.join(near.split())} ({error.msg}); {USAGE}") from None
 
 
 def _row(path: str, line: int, fields: object, scale: float) -> Iterator[_Row]:

@@ -82,6 +82,11 @@ MISTAKES = {
     ),
     "bad expectation": (["--expect", "regex:("], "argument --expect: regex '(': missing ), unterminated"),
     "no schema": (["--expect", "schema:nowhere.json"], "argument --expect: schema file nowhere.json cannot be read"),
+    "arrivals without a unit": (["--arrivals", "poisson 5"], "--arrivals: poisson ▸5◂: is no rate; write it like 5/s"),
+    "one of several stages": (["--stages", "1x5s, 2y5s"], "--stages: 1x5s,▸ 2y5s◂: is no stage; write stages as"),
+    "one of several SLOs": (["--slo", "e2e_ms max < 9s; ttft p9 < 5"], "--slo: ▸ttft◂ p9 < 5: ttft is no metric"),
+    "weight of nobody": (["--weights", "OllamaChtUser=3"], "--weights ▸OllamaChtUser◂=3: no class OllamaChtUser runs"),
+    "one of several models": (["--model", "sim:3,smi"], "--model sim:3,▸smi◂: "),
     "bad timeout": (["--request-timeout", "0"], "argument --request-timeout: 0 is too small"),
 }
 

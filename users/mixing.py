@@ -1,6 +1,7 @@
 """The mix of a run's prompts, out of the options: which there are, and what of them is made up."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 from payloads.corpus import DEFAULT, PayloadError, load
@@ -35,6 +36,7 @@ def scales(text: str) -> dict[str, Scale]:
 
 def _prompts(options: Any) -> tuple[Prompt, ...]:
     if options.trace:
+        _check_trace(options)
         return (Prompt("made-up", (Message("user", NOT_MADE),), recipe=Recipe(prompt_tokens("256"))),)
     if options.prompt_tokens.strip():
         if options.payloads != DEFAULT:
@@ -45,6 +47,18 @@ def _prompts(options: Any) -> tuple[Prompt, ...]:
         return load(options.payloads)
     except PayloadError as error:
         raise UsageError(f"--payloads: {error}") from error
+
+
+def _check_trace(options: Any) -> None:
+    payloads, tokens = options.payloads != DEFAULT, options.prompt_tokens.strip()
+    if payloads or tokens:
+        name = "--payloads" if payloads else "--prompt-tokens"
+        raise UsageError(f"--trace says how long prompts are, so there is no use for {name}; leave one out")
+    try:
+        Path(options.trace).open("rb").close()
+    except OSError as error:
+        why = f"cannot be read: {error.strerror}; each worker needs the file, in the same place"
+        raise UsageError(f"--trace {options.trace}: {why}") from None
 
 
 def _amount(text: str) -> Distribution | None:

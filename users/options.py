@@ -114,10 +114,11 @@ def _one_of(choices: Sequence[str]) -> Callable[[str], str]:
     return check
 
 
-# Both filled when our options are added: their destinations, and the checks of what the web form holds for them as
+# All filled when our options are added: their destinations, and the checks of what the web form holds for them as
 # text, which Locust itself converts without asking.
 OURS: set[str] = set()
 CHECKED: dict[str, Callable[[str], Any]] = {}
+DEFAULTS: dict[str, Any] = {}
 
 
 def add(parser: Any, **_: Any) -> None:
@@ -126,6 +127,7 @@ def add(parser: Any, **_: Any) -> None:
     def option(*names: str, **details: Any) -> None:
         dest = parser.add_argument(*names, **details).dest
         OURS.add(dest)
+        DEFAULTS[dest] = details["default"]
         check = _one_of(details["choices"]) if "choices" in details else details.get("type")
         if check is not None:
             CHECKED[dest] = check

@@ -19,6 +19,7 @@ from users.preflight import Preflight, Server, WarmUp, apis_spoken
 from users.probing import probe
 from users.settings import Settings, settings
 from users.slos import slos
+from users.unused import unused
 from wire.values import Ask
 
 
@@ -74,7 +75,8 @@ def prepare(options: Any, classes: Sequence[Any], named: Sequence[str]) -> Prepa
     weights.check_classes(options.weights, chosen)
     ours = [c for c in chosen if issubclass(c, LLMUser)]
     findings = []
-    for what in asking.check(ours, checked, ollama=server.kind == "ollama", named=bool(named)):
+    ignored = asking.check(ours, checked, ollama=server.kind == "ollama", named=bool(named))
+    for what in ignored + unused(options, chosen):
         findings.append(finding("ignored options", "remark", what, "leave them out, or name other classes"))
         print(f"tokenswarm: warning: {what}", file=sys.stderr)
     probed, warm_ups, scales = None, {}, {}
