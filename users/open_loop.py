@@ -166,6 +166,7 @@ class OpenLoop:
         if self._is_worker:
             self._environment.runner.register_message(SHARE, self._on_share)
             self._environment.runner.register_message(PATIENCE, self._on_patience)
+            events.test_stop.add_listener(self._on_stopped)
 
     def _on_test_start(self, **_: Any) -> None:
         options = self._environment.parsed_options
@@ -202,6 +203,10 @@ class OpenLoop:
         if self._ender and gevent.getcurrent() is not self._ender:
             self._ender.kill(block=False)
         self._sharing = self._ender = None
+
+    def _on_stopped(self, **_: Any) -> None:
+        """A worker tells that it is ready only after the stop timeout: that of a trace's end must not delay it."""
+        self._environment.stop_timeout = self._stop_timeout
 
     def _end_of_trace(self) -> None:
         """The last request has been sent: the run ends when the last answers have come."""
