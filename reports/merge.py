@@ -135,7 +135,9 @@ def _workers(had: Iterable[Facts], spools: Iterable[Spool], rows: Union) -> list
         client = str(spool.facts["client"])
         worker = known.get(client, {})
         if not worker.get("ended"):
-            known[client] = {"ended": False, **worker, **spool.facts["health"], "client": client, "spool": True}
+            # The master may have heard later than was noted here, or from a worker that knew less.
+            heard = {key: value for key, value in worker.items() if value is not None}
+            known[client] = {"ended": False, **spool.facts["health"], **heard, "client": client, "spool": True}
     counted = {worker: (here, holes) for worker, here, holes in rows.workers()}
     for worker in known.values():
         for name in ("at_unix_s", "what"):

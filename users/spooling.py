@@ -8,7 +8,7 @@ import gevent
 from metrics.publish import Publisher
 from metrics.spool import Outbox, spool_path
 
-SEND_EVERY_S, NOTE_EVERY_S = 0.5, 3.0
+SEND_EVERY_S, NOTE_EVERY_S = 0.5, 1.0
 MASTER_GONE_S = 4.0  # without its word for so long, nobody is there to hand anything over to
 WAIT_FOR_MASTER_S = 5.0
 

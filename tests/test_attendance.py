@@ -1,0 +1,25 @@
+"""The report says when a worker came or went, and marks it over time."""
+
+from pathlib import Path
+
+from golden.make import RUN, ZERO_NS, folder, ollama
+
+from reports.write import report
+
+
+def test_a_worker_that_came_or_went_in_the_middle_is_marked(tmp_path: Path) -> None:
+    began_s = ZERO_NS / 1e9
+    changes = [(-0.1, "joined", 0), (-0.1, "joined", 1), (2.0, "lost", 1), (3.0, "joined", 2)]
+    attendance = [{"at_unix_s": began_s + at, "what": what, "worker": n, "client": f"c{n}"} for at, what, n in changes]
+    run = folder(tmp_path / "run", [ollama(n, at_ms=500 * n) for n in range(10)], {**RUN, "attendance": attendance})
+    summary = report(run)
+    assert [(c["since_s"], c["what"], c["worker"]) for c in summary["circumstances"]["attendance"]] == [
+        (2.0, "lost", 1),
+        (3.0, "joined", 2),
+    ]
+    text = (run / "report.md").read_text()
+    assert "after the first request worker 1 was lost" in text
+    assert "after the first request worker 2 joined the run" in text
+    page = (run / "report.html").read_text()
+    assert "worker 1 lost" in page
+    assert "worker 0 joined" not in page
