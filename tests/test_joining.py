@@ -18,8 +18,8 @@ def test_a_worker_that_joins_a_run_takes_part_in_it_from_its_first_request(tmp_p
 
     with running("--load-ms", "0") as simulator:
 
-        def start(*options: str) -> "subprocess.Popen[bytes]":
-            words = command(simulator.url, runs, "--model", "sim", *options)
+        def start(*options: str, into: Path = runs) -> "subprocess.Popen[bytes]":
+            words = command(simulator.url, into, "--model", "sim", *options)
             return subprocess.Popen(words, cwd=ROOT, env=environment(), stderr=subprocess.DEVNULL)
 
         processes = [start(*as_master, "--expect-workers", "1"), start(*as_worker)]
@@ -27,7 +27,10 @@ def test_a_worker_that_joins_a_run_takes_part_in_it_from_its_first_request(tmp_p
             while not list(runs.glob("*/requests.csv")) and processes[0].poll() is None:
                 time.sleep(0.05)
             time.sleep(1.5)
-            processes.append(start(*as_worker))
+            processes.append(start(*as_worker, into=tmp_path / "own"))
+            while not list(tmp_path.glob("own/spool/*/*/requests.csv")) and processes[0].poll() is None:
+                time.sleep(0.05)
+            assert processes[0].poll() is None  # else its rows were spooled in another folder than its own
             assert processes[0].wait(40) == 0
             for worker in processes[1:]:
                 assert worker.wait(10) == 0

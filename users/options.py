@@ -119,6 +119,14 @@ def _one_of(choices: Sequence[str]) -> Callable[[str], str]:
 OURS: set[str] = set()
 CHECKED: dict[str, Callable[[str], Any]] = {}
 DEFAULTS: dict[str, Any] = {}
+# This process's own folder. With the order to spawn the master's options come over a worker's, and to one that joins a
+# run that goes on before anything of ours has looked at them.
+OWN: dict[str, str] = {}
+
+
+def _own_run_dir(text: str) -> str:
+    OWN["run_dir"] = text
+    return text
 
 
 def add(parser: Any, **_: Any) -> None:
@@ -160,7 +168,7 @@ def add(parser: Any, **_: Any) -> None:
     option("--seed", env_var="TOKENSWARM_SEED", type=seed, default=0, help="Seed of the choice of prompts")
     option("--probe", env_var="TOKENSWARM_PROBE", action="store_true", default=False, help="Before the load, find out slots, rates, prompt cache and context of the server (some seconds; see docs/probe.md)")
     option("--expect", env_var="TOKENSWARM_EXPECT", action="append", type=expectation, default=[], include_in_web_ui=False, help="What every answer must be: contains:TEXT, not_contains:TEXT, equals:TEXT, regex:PATTERN or schema:FILE.json; may be given several times")
-    option("--run-dir", env_var="TOKENSWARM_RUN_DIR", default="runs", include_in_web_ui=False, help="Where run folders are made")
+    option("--run-dir", env_var="TOKENSWARM_RUN_DIR", type=_own_run_dir, default="runs", include_in_web_ui=False, help="Where run folders are made")
     option("--name", env_var="TOKENSWARM_NAME", default="run", help="Name of the run, part of its folder's name")
     option("--no-report", env_var="TOKENSWARM_NO_REPORT", action="store_true", default=False, help="Write no report at the end (python -m reports FOLDER does it later)")
     option("--keep-text", env_var="TOKENSWARM_KEEP_TEXT", action="store_true", default=False, help="Keep prompts and answers in requests.csv")

@@ -22,7 +22,7 @@ from users.ending import FINISH, Ending
 from users.errors import UsageError
 from users.exchange import plain_socket
 from users.health import Health, spare_the_loop
-from users.options import OURS
+from users.options import OURS, OWN
 from users.preparation import Prepared, prepare
 from users.settings import Settings, check_form, settings
 from users.slos import Gate
@@ -56,7 +56,7 @@ class Swarm:
         self._own_target = self.options.host
         self._own_weights: dict[Any, float] = {}
         self._given = {name: getattr(self.options, name) for name in OURS}
-        self.spooling = Spooling(environment, self.publisher, self.options.run_dir)
+        self.spooling = Spooling(environment, self.publisher, OWN.get("run_dir", self.options.run_dir))
         self._chosen: dict[str, str | None] = {}
         self.ending = False
         self._prepared: Prepared | None = None
