@@ -14,7 +14,8 @@ def findings(workers: Sequence[Worker], *, rebuilt: bool = False) -> list[dict[s
     """What is to be said of workers that were lost, of rows that never came, and of a master that was lost.
 
     A worker of run.json has `requests`, the rows that are here; `made`, those that it said it had; `ended`: it handed
-    over all of them; `spool`: what it kept on its own disk has been merged; `under_way`: requests without a row.
+    over all of them; `spool`: what it kept on its own disk has been merged; `under_way`: requests
+    without a row, by the gaps in the numbers of the others.
     """
     found = []
     unended = [worker for worker in workers if not worker.get("ended")]
@@ -30,8 +31,8 @@ def findings(workers: Sequence[Worker], *, rebuilt: bool = False) -> list[dict[s
     elif back := [worker for worker in unended if worker.get("spool")]:
         cut = sum(worker.get("under_way") or 0 for worker in back)
         what = (
-            f"{len(back)} of the workers were lost in the middle of the run; their rows are all here, but of {cut} "
-            f"requests that were under way there is none: {_names(back)}"
+            f"{len(back)} of the workers were lost in the middle of the run; their rows are all here; of the requests "
+            f"that were under way (by the gaps in their numbers {cut} or more) there are none: {_names(back)}"
         )
         found.append(finding("lost workers", "remark", what, "see why they ended", len(back), 0))
     return found
