@@ -24,7 +24,8 @@ def findings(workers: Sequence[Worker], *, rebuilt: bool = False) -> list[dict[s
         found.append(finding("workers", "invalid", what, f"see why they ended; {MERGE}", len(gone), 0))
     if lost := sum(missing(worker) for worker in workers):
         what = f"{lost} rows that workers said they had are not here"
-        found.append(finding("lost rows", "invalid", what, f"the totals are too low by them; {MERGE}", lost, 0))
+        do = MERGE if any(worker.get("client") for worker in workers) else "free the disk of --run-dir"
+        found.append(finding("lost rows", "invalid", what, f"the totals are too low by them; {do}", lost, 0))
     if rebuilt:
         what = "the master was lost; the run was put together from what its workers had kept"
         found.append(finding("lost master", "remark", what, "see why it ended: the load ended with it"))

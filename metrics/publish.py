@@ -1,5 +1,7 @@
 """Publishing records while the run goes on: to Locust's statistics, and as rows to wherever the run folder is."""
 
+import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +16,7 @@ KEY = "tokenswarm"
 ROWS = "tokenswarm_rows"
 ACKNOWLEDGE = "tokenswarm_acknowledge"
 _FAULTS = tuple(check.name for check in CHECKS if check.shown)
+AGAIN_S = 1.0  # after a write that failed
 _IN_UI = tuple(metric for metric in METRICS if metric.ui)
 
 
@@ -70,7 +73,9 @@ class Publisher:
         self._inbox = Inbox()
         self.outbox = Outbox()
         self.run_id = ""
-        self.sink: Callable[[bytes, int], None] | None = None
+        self.sink: Callable[[bytes, int], None] | None = None  # writes rows; with OSError, none of them
+        self.seen: Callable[[bytes], None] = lambda _: None  # they were written
+        self._again_s = 0.0
         self.sync: Callable[[], None] | None = None
         self.workers: dict[str, dict[str, Any]] = {}
         self.finished: set[str] = set()
@@ -87,12 +92,37 @@ class Publisher:
     def on_generation(self, record: Record, response_bytes: int = 0, **_: Any) -> None:
         """A request has ended in this process."""
         # The row first: a user's listener of Locust's events may wait, and be stopped there.
-        made = line(row(record))
+        self.outbox.add(line(row(record)))
         if self.sink:
-            self.sink(made, 1)
-        else:
-            self.outbox.add(made)
+            self.write_own()
         to_locust(self._environment, record, response_bytes)
+
+    # Alone
+
+    def write_own(self) -> None:
+        """Write down the rows of this process; what the disk does not take stays in memory for another time."""
+        box = self.outbox
+        while box.acknowledged < box.made:
+            first, count, rows = box.take()
+            if not self._write(rows, count):
+                box.acknowledge(first, first + 1)  # as after a lost message: again from there
+                break
+            box.acknowledge(first + count, first)
+            self.seen(rows)
+
+    def _write(self, rows: bytes, count: int) -> bool:
+        if not self.sink or time.monotonic() < self._again_s:
+            return False
+        try:
+            self.sink(rows, count)
+        except OSError as error:
+            if not self._again_s:
+                what = f"rows cannot be written to the run folder: {error}; free its disk: they are kept until then"
+                print(f"tokenswarm: error: {what}", file=sys.stderr)
+            self._again_s = time.monotonic() + AGAIN_S
+            return False
+        self._again_s = 0.0
+        return True
 
     # On workers
 
@@ -154,9 +184,9 @@ class Publisher:
         if not self.sink or sent["run"] != self.run_id:
             return
         count, rows = self._inbox.new(client_id, sent["first"], sent["count"], sent["rows"])
-        if count:
-            self.sink(rows, count)
+        if count and self._write(rows, count):
             self._inbox.had(client_id, count)
+            self.seen(rows)
         have = self._inbox.have(client_id)
         kept = bool(sent["final"]) and have == sent["made"]
         if kept and self.sync:

@@ -50,9 +50,8 @@ class Recorder:
         self.circumstances.update(facts)
         self.folder.write_run(self.circumstances)
 
-    def append(self, rows: bytes, count: int) -> None:
-        """Rows came, as lines of requests.csv: they go to the file system at once. Raises OSError."""
-        self.folder.append(rows, count)
+    def see(self, rows: bytes) -> None:
+        """Rows were written: judge them."""
         if self._judge.slos:
             for row in cells(rows):
                 self._judge.add(dict(zip(COLUMNS, row, strict=True)))

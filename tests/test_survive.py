@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from locust_process import ROOT, Run, command, environment, folder, free_port
+from locust_process import ROOT, Run, command, environment, folder, free_port, headless
 from simulator_process import Simulator, running, stop
 
 # What Locust's workers wait for their master's heartbeat, shorter.
@@ -195,3 +195,18 @@ def test_a_worker_that_was_away_for_a_while_hands_over_what_it_had(tmp_path: Pat
     due = [row["scheduled_unix_ns"] for row in run.rows]
     assert len(due) == len(set(due))  # nothing was sent twice
     assert not list((tmp_path / "a").iterdir())
+
+
+def test_a_disk_that_is_full_is_said_once_and_counted(tmp_path: Path) -> None:
+    full = tmp_path / "full.py"
+    limit = "import resource\nfrom locustfile import *\nresource.setrlimit(resource.RLIMIT_FSIZE, (9_000, -1))\n"
+    full.write_text(limit)
+    with running("--load-ms", "0", "--decode-tps", "400") as simulator:
+        asked = ("--model", "sim", "OllamaChatUser", "--max-tokens", "5", "--users", "4", "--run-time", "3s")
+        done = headless(simulator.url, tmp_path / "runs", *asked, "--no-report", locustfile=str(full), PYTHONPATH=".")
+    run = folder(tmp_path / "runs")
+    (worker,) = run.run["workers"]
+    assert worker["made"] > worker["requests"] == len(run.rows)
+    assert "lost rows" in run.rules("invalid")
+    assert done.stderr.count("cannot be written to the run folder") == 1
+    assert "Traceback" not in done.stderr

@@ -11,6 +11,7 @@ import gevent
 from locust.runners import STATE_MISSING
 
 from metrics import attendance
+from metrics.publish import AGAIN_S
 from metrics.recorder import Recorder
 from users.sealed import strangers
 
@@ -66,7 +67,13 @@ class Ending:
 
     def _close_alone(self, recorder: Recorder) -> None:
         self._wait_for_the_cut()
-        seen = {**self._swarm.snapshot(), "requests": recorder.folder.rows, "ended": True}
+        publisher = self._swarm.publisher
+        if publisher.outbox.made > recorder.folder.rows:
+            gevent.sleep(AGAIN_S)
+            publisher.write_own()
+        made = {"requests": recorder.folder.rows, "made": publisher.outbox.made}
+        seen = {**self._swarm.snapshot(), **made, "ended": True}
+        self._swarm.findings += attendance.findings([seen])
         self._stop_health()
         self._end_folder(recorder, [seen])
 
@@ -132,5 +139,9 @@ class Ending:
                 # In a process of its own: pandas stays out of the one that measures, and an error in it harms no run.
                 environment = {**os.environ, "PYTHONPATH": str(ROOT)}
                 subprocess.run([sys.executable, "-m", "reports", str(path)], env=environment, check=False)
+        except OSError as error:
+            what = f"{recorder.folder.path} could not be closed: {error}; {recorder.folder.rows} rows are in it"
+            print(f"tokenswarm: error: {what}", file=sys.stderr)
+            swarm.environment.process_exit_code = 2
         finally:
             swarm.ending = False

@@ -215,11 +215,12 @@ class Swarm:
         self.watch = None
         self.recorder = Recorder(self.environment, path, circumstances, not options.csv_prefix, self.gate.judge)
         self.options.run_facts = self.recorder.circumstances  # each worker keeps them beside its rows
-        self.publisher.sink, self.publisher.sync = self._take, self.recorder.folder.sync
+        self.publisher.sink, self.publisher.sync = self.recorder.folder.append, self.recorder.folder.sync
+        self.publisher.seen = self._seen
 
-    def _take(self, rows: bytes, count: int) -> None:
+    def _seen(self, rows: bytes) -> None:
         if self.recorder and self.gate:
-            self.recorder.append(rows, count)
+            self.recorder.see(rows)
             self.gate.look()
             if self.watch:
                 clocks = tracks(self.publisher.workers.values())

@@ -1,0 +1,67 @@
+"""Rows on their way into the run folder, where its disk is full for a while: each there once."""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from metrics import publish
+from metrics.publish import Publisher
+
+
+class Disk:
+    """Takes rows when there is room."""
+
+    def __init__(self) -> None:
+        self.rows, self.room = b"", True
+
+    def take(self, rows: bytes, count: int) -> None:
+        if not self.room:
+            raise OSError(28, "No space left on device")
+        self.rows += rows
+
+
+@pytest.fixture
+def publisher(monkeypatch: pytest.MonkeyPatch) -> Publisher:
+    monkeypatch.setattr(publish, "AGAIN_S", -1.0)  # at once
+    runner = SimpleNamespace(send_message=lambda *_: None, get_worker_index=lambda _: 0)
+    return Publisher(SimpleNamespace(runner=runner), dict)
+
+
+def test_of_a_disk_that_is_full_for_a_while_every_row_comes_once(
+    publisher: Publisher, capsys: pytest.CaptureFixture[str]
+) -> None:
+    disk, seen = Disk(), list[bytes]()
+    publisher.reset("run")
+    publisher.sink, publisher.seen = disk.take, seen.append
+    for number in range(6):
+        disk.room = number not in (2, 3)
+        publisher.outbox.add(b"%d\n" % number)
+        publisher.write_own()
+    assert disk.rows == b"".join(seen) == b"0\n1\n2\n3\n4\n5\n"
+    assert capsys.readouterr().err.count("No space") == 1
+
+
+def message(first: int, rows: bytes, **more: Any) -> dict[str, Any]:
+    count = rows.count(b"\n")
+    return {"run": "run", "first": first, "count": count, "rows": rows, "made": 9, "final": False, **more}
+
+
+def failing(_: bytes) -> None:
+    raise ValueError
+
+
+@pytest.mark.parametrize("look", [failing, lambda _: None])
+def test_rows_that_were_written_are_not_written_again_whatever_looks_at_them(
+    publisher: Publisher, look: Callable[[bytes], None]
+) -> None:
+    disk = Disk()
+    publisher.reset("run")
+    publisher.sink, publisher.seen = disk.take, look
+    for _ in range(2):
+        try:
+            publisher.take("w", message(0, b"0\n1\n"))
+        except ValueError:  # Locust would log it
+            assert look is failing
+    assert disk.rows == b"0\n1\n"
