@@ -79,12 +79,14 @@ class Publisher:
         self.sync: Callable[[], None] | None = None
         self.workers: dict[str, dict[str, Any]] = {}
         self.finished: set[str] = set()
+        self._ended: set[tuple[str, str]] = set()
         self.final = False  # has the run ended on this worker?
         self.kept = False  # has the master all rows of this worker on its disk?
 
     def reset(self, run_id: str, outbox: Outbox | None = None) -> None:
         """A new run begins."""
         self.run_id = run_id
+        self.outbox.close()
         self.outbox, self._inbox = outbox or Outbox(), Inbox()
         self.final = self.kept = False
         self.workers, self.finished = {}, set()
@@ -182,6 +184,7 @@ class Publisher:
     def take(self, client_id: str, sent: dict[str, Any]) -> None:
         """Write down the rows that are new; only then say that they are here, and of all of them that they are kept."""
         if not self.sink or sent["run"] != self.run_id:
+            self._end_another(client_id, sent)
             return
         count, rows = self._inbox.new(client_id, sent["first"], sent["count"], sent["rows"])
         if count and self._write(rows, count):
@@ -199,6 +202,13 @@ class Publisher:
         self.workers[client_id] = {**known, **sent.get("health", {}), **told}
         if kept:
             self.finished.add(client_id)
+
+    def _end_another(self, client_id: str, sent: dict[str, Any]) -> None:
+        """A worker is still at a run that is over, or was a former master's: it has missed the end. Once."""
+        missed = client_id, sent["run"]
+        if sent["run"] and not sent["final"] and missed not in self._ended:
+            self._ended.add(missed)
+            self._environment.runner.send_message("stop", None, client_id)  # it joins anew then
 
     def attended(self, missing: set[str]) -> list[dict[str, Any]]:
         """The workers as run.json has them, at the end; `missing` did not hand over all their rows."""

@@ -91,6 +91,11 @@ class Outbox:
                 new.write_text(json.dumps(facts, ensure_ascii=False), encoding="utf-8", errors="backslashreplace")
                 os.replace(new, self._path / FACTS)
 
+    def close(self) -> None:
+        """No more rows: what the master does not have stays in the spool, and may be merged."""
+        if self._file:
+            self._file.close()
+
     def remove(self) -> None:
         """The master has everything: the spool goes, and the folders around it where they are empty."""
         if self._file:

@@ -33,6 +33,7 @@ class Swarm:
     runs: Path
     master: "subprocess.Popen[str]"
     workers: list["subprocess.Popen[str]"]
+    again: list[str]  # the master's command
 
     @property
     def run(self) -> Path:
@@ -52,7 +53,7 @@ def swarm(simulator: Simulator, tmp_path: Path, *options: str, locustfile: str =
     env = environment(PYTHONPATH=str(ROOT))
     processes = [subprocess.Popen(one, cwd=ROOT, env=env, text=True, stdout=log, stderr=log) for one in commands]
     try:
-        yield Swarm(tmp_path / "runs", processes[0], processes[1:])
+        yield Swarm(tmp_path / "runs", processes[0], processes[1:], commands[0])
     finally:
         for process in processes:
             process.kill()
@@ -210,3 +211,29 @@ def test_a_disk_that_is_full_is_said_once_and_counted(tmp_path: Path) -> None:
     assert "lost rows" in run.rules("invalid")
     assert done.stderr.count("cannot be written to the run folder") == 1
     assert "Traceback" not in done.stderr
+
+
+def test_workers_of_a_killed_master_end_its_run_and_join_the_next_master(tmp_path: Path) -> None:
+    truth = tmp_path / "truth.jsonl"
+    with running("--parallel", "8", "--load-ms", "0", "--decode-tps", "100", "--truth", str(truth)) as simulator:
+        load = ("--users", "8", "--spawn-rate", "8", "--run-time", "4s")
+        with swarm(simulator, tmp_path, *load) as started:
+            wait_for(lambda: rows_on(tmp_path / "runs") > 40)
+            started.master.send_signal(signal.SIGKILL)
+            started.master.wait()
+            killed = started.run
+            command = [*started.again, "--run-dir", str(tmp_path / "next")]
+            done = subprocess.run(
+                command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60, check=False
+            )
+            assert done.returncode == 0, done.stderr
+            assert [worker.wait(20) for worker in started.workers] == [0, 0]
+        stop(simulator.process)
+    run = folder(tmp_path / "next")
+    assert [(worker["worker"], worker["ended"]) for worker in run.run["workers"]] == [(0, True), (1, True)]
+    sent = {(r["worker"], r["sequence"]) for r in run.rows if r["outcome"] == "ok"}
+    assert completed(truth, run.path.name) == sent
+    after = merge(killed, tmp_path / "a", tmp_path / "b")
+    assert completed(truth, killed.name) == {(r["worker"], r["sequence"]) for r in after.rows if r["outcome"] == "ok"}
+    first = min(int(row["sent_unix_ns"]) for row in run.rows)
+    assert max(int(row["ended_unix_ns"]) for row in after.rows) <= first  # nobody loaded the server beside the next run

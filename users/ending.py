@@ -34,8 +34,10 @@ class Ending:
         """The master ends the run (Locust's own quit message would come only after it has closed the folder)."""
         if self._swarm.publisher.run_id == msg.data["run"]:
             environment.runner.stop()
-        else:
-            self._swarm.publisher.reset(msg.data["run"])  # had no part in it
+        else:  # had no part in it
+            if self._swarm.health:  # but in one whose end it missed
+                environment.runner.stop()
+            self._swarm.publisher.reset(msg.data["run"])
         self._swarm.publisher.send_final()
 
     def on_test_stop(self, **_: Any) -> None:
