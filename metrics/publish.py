@@ -76,7 +76,7 @@ class Publisher:
         self.sink: Callable[[bytes, int], None] | None = None  # writes rows; with OSError, none of them
         self.seen: Callable[[bytes], None] = lambda _: None  # they were written
         self._again_s = 0.0
-        self.sync: Callable[[], None] | None = None
+        self.keep: Callable[[str], None] | None = None  # has all of a worker on the disk, which forgets it then
         self.workers: dict[str, dict[str, Any]] = {}
         self.finished: set[str] = set()
         self._ended: set[tuple[str, str]] = set()
@@ -192,16 +192,16 @@ class Publisher:
             self.seen(rows)
         have = self._inbox.have(client_id)
         kept = bool(sent["final"]) and have == sent["made"]
-        if kept and self.sync:
-            self.sync()
-        answer = {"run": sent["run"], "up_to": have, "first": sent["first"], "kept": kept}
-        self._environment.runner.send_message(ACKNOWLEDGE, answer, client_id)
         # After its end a worker goes on reporting, with nothing to say of its health any more.
         known = self.workers.get(client_id, {"worker": self._environment.runner.get_worker_index(client_id)})
         told = {"client": client_id, "requests": have, "made": sent["made"]}
         self.workers[client_id] = {**known, **sent.get("health", {}), **told}
-        if kept:
+        if kept and client_id not in self.finished:
+            if self.keep:
+                self.keep(client_id)
             self.finished.add(client_id)
+        answer = {"run": sent["run"], "up_to": have, "first": sent["first"], "kept": kept}
+        self._environment.runner.send_message(ACKNOWLEDGE, answer, client_id)
 
     def _end_another(self, client_id: str, sent: dict[str, Any]) -> None:
         """A worker is still at a run that is over, or was a former master's: it has missed the end. Once."""

@@ -46,9 +46,10 @@ class Recorder:
             self._csv_greenlet = gevent.spawn(self._csv.stats_writer)
 
     def tell(self, **facts: Any) -> None:
-        """More of the run's circumstances, in run.json at once."""
+        """More of the run's circumstances, in run.json at once (if the disk is full, at the end)."""
         self.circumstances.update(facts)
-        self.folder.write_run(self.circumstances)
+        with contextlib.suppress(OSError):
+            self.folder.write_run(self.circumstances)
 
     def see(self, rows: bytes) -> None:
         """Rows were written: judge them."""

@@ -81,6 +81,20 @@ def test_what_spools_hold_makes_a_folder(tmp_path: Path) -> None:
     assert (tmp_path / "runs" / "r" / "report.html").exists()
 
 
+def test_a_worker_that_handed_over_all_before_the_master_was_killed_is_no_lost_one(tmp_path: Path) -> None:
+    spool(tmp_path / "a", "r", "a_1", 0, [row(0, 0, 10)])
+    (tmp_path / "r").mkdir()
+    (tmp_path / "r" / "requests.csv").write_bytes(line(COLUMNS) + row(1, 0, 11))
+    joined = [{"what": "joined", "worker": n, "client": c, "at_unix_s": 1.0} for n, c in enumerate(("a_1", "b_1"))]
+    whole = {"worker": 1, "client": "b_1", "requests": 1, "made": 1, "ended": True, "clock_ahead_ms": 7.0}
+    had = {"format": 1, "run": "r", "state": "running", "options": {}, "attendance": joined, "workers": [whole]}
+    (tmp_path / "r" / "run.json").write_text(json.dumps(had))
+    run, _ = merge(tmp_path / "r", [tmp_path / "a"])
+    assert [(one["client"], one["ended"]) for one in run["workers"]] == [("a_1", False), ("b_1", True)]
+    assert run["workers"][1]["clock_ahead_ms"] == 7.0
+    assert "workers" not in {found["rule"] for found in run["validity"]["findings"]}
+
+
 def test_what_is_missing_is_said_and_makes_a_run_invalid() -> None:
     whole = {"worker": 0, "client": "a", "requests": 5, "made": 5, "ended": True}
     assert findings([whole]) == []

@@ -65,3 +65,15 @@ def test_rows_that_were_written_are_not_written_again_whatever_looks_at_them(
         except ValueError:  # Locust would log it
             assert look is failing
     assert disk.rows == b"0\n1\n"
+
+
+def test_what_is_known_of_a_worker_is_kept_before_it_forgets_its_rows(publisher: Publisher) -> None:
+    told = list[Any]()
+    publisher._environment.runner.send_message = lambda kind, answer, _: told.append(answer["kept"])
+    publisher.reset("run")
+    publisher.sink = Disk().take
+    publisher.keep = lambda client: told.append((client, publisher.attended(set())[0]["requests"]))
+    for _ in range(2):  # the answer may be lost
+        publisher.take("w", message(0, b"0\n1\n", made=2, final=True))
+    assert told == [("w", 2), True, True]
+    assert publisher.finished == {"w"}

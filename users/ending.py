@@ -111,12 +111,13 @@ class Ending:
     def _wait_for_workers(self, recorder: Recorder) -> set[str]:
         """Wait until all rows are here; give the workers of which they are not."""
         runner, publisher = self._swarm.environment.runner, self._swarm.publisher
+        # Who joins from now on has no part in the run.
+        joined = {one["client"] for one in recorder.circumstances.get("attendance", ())} | _connected(runner)
         runner.send_message(FINISH, {"run": publisher.run_id})
         began_s = time.monotonic()
         while True:
-            connected = {client.id for client in runner.clients.all if client.state != STATE_MISSING}
-            joined = {one["client"] for one in recorder.circumstances.get("attendance", ())}
-            missing = (connected | joined | set(publisher.workers)) - publisher.finished
+            connected = _connected(runner)
+            missing = (joined | set(publisher.workers)) - publisher.finished
             # One that has said goodbye may have its last rows on the way; one that was killed has not.
             patience_s = WAIT_FOR_WORKERS_S + (self._swarm.environment.stop_timeout or 0)
             if not missing or time.monotonic() - began_s > (patience_s if missing & connected else WAIT_FOR_LOST_S):
@@ -125,7 +126,7 @@ class Ending:
 
     def _end_folder(self, recorder: Recorder, workers: list[dict[str, Any]]) -> None:
         swarm = self._swarm
-        swarm.recorder, swarm.publisher.sink, swarm.publisher.sync = None, None, None
+        swarm.recorder, swarm.publisher.sink, swarm.publisher.keep = None, None, None
         try:
             validity = recorder.end(workers, swarm.findings)
             path, why = recorder.folder.path, [f["what"] for f in validity["findings"] if f["level"] == "invalid"]
@@ -147,3 +148,7 @@ class Ending:
             swarm.environment.process_exit_code = 2
         finally:
             swarm.ending = False
+
+
+def _connected(runner: Any) -> set[str]:
+    return {client.id for client in runner.clients.all if client.state != STATE_MISSING}

@@ -215,8 +215,14 @@ class Swarm:
         self.watch = None
         self.recorder = Recorder(self.environment, path, circumstances, not options.csv_prefix, self.gate.judge)
         self.options.run_facts = self.recorder.circumstances  # each worker keeps them beside its rows
-        self.publisher.sink, self.publisher.sync = self.recorder.folder.append, self.recorder.folder.sync
+        self.publisher.sink, self.publisher.keep = self.recorder.folder.append, self._keep
         self.publisher.seen = self._seen
+
+    def _keep(self, client_id: str) -> None:
+        if self.recorder:
+            self.recorder.folder.sync()
+            done = self.publisher.finished | {client_id}
+            self.recorder.tell(workers=[one for one in self.publisher.attended(set()) if one["client"] in done])
 
     def _seen(self, rows: bytes) -> None:
         if self.recorder and self.gate:
