@@ -53,6 +53,7 @@ def test_names_may_hold_colons(text: str, said: str) -> None:
         ("=3,a", "--model ▸=3◂,a: =3 names no model"),
         ("a:3, c:1", "--model a:3, ▸c:1◂: no model 'c:1'"),
         ("c", "no model 'c'"),
+        ("c=x", "no model 'c=x'"),
     ],
 )  # fmt: skip
 def test_what_can_be_misread_must_be_said(text: str, line: str) -> None:
@@ -111,3 +112,7 @@ def test_the_draw_is_by_weight_and_the_same_with_the_seed_in_an_open_loop_too(tm
     assert all(asked_at[0][n] == asked_at[1][n] for n in asked_at[0].keys() & asked_at[1].keys())
     assert all(abs(int(row["prompt_tokens"]) - 40) <= 1 for row in first.rows if row["outcome"] == "ok")
     assert set(first.run["scales"]) == {"a", "b"}
+
+
+def test_a_name_alone_may_hold_an_equals_sign() -> None:
+    assert models("my=model") == ("my=model",)

@@ -47,7 +47,9 @@ def _items(text: str) -> Iterator[tuple[int, str, str]]:
     at = 0
     for item in text.split(","):
         name, equals, weight = item.rpartition("=")
-        name, weight = (name, equals + weight) if equals else (item, "")
+        # A name alone may hold anything: it may be a server's only one, that nobody gave.
+        weighs = equals and ("," in text or weight.strip().isdecimal())
+        name, weight = (name, equals + weight) if weighs else (item, "")
         start = at + len(name) - len(name.lstrip())
         if not name.strip():
             raise _wrong(text, at, item, "names no model; write it like a=3,b=1")
