@@ -5,6 +5,7 @@ hold what a killed master had written, or not exist at all: then the circumstanc
 """
 
 import json
+import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,9 @@ def main(arguments: Sequence[str]) -> int:
         raise ReportError(f"merge: {USAGE}")
     folder, *dirs = map(Path, arguments)
     run, spools = merge(folder, dirs)
+    for path in dirs:
+        if not any(spool.path.resolve().is_relative_to(path.resolve()) for spool in spools):
+            print(f"{path}: no spool of this run; its worker handed over everything, or has another --run-dir")
     print(f"{run['validity']['verdict']}: {run['rows']} requests in {folder}, with the spools of {len(spools)} workers")
     for found in run["validity"]["findings"]:
         if found["rule"] in attendance.RULES:
@@ -49,21 +53,21 @@ def main(arguments: Sequence[str]) -> int:
 
 def merge(folder: Path, dirs: Iterable[Path]) -> tuple[Facts, list[Spool]]:
     """Complete the folder; give its new run.json, and the spools. Raises ReportError."""
-    name = folder.resolve().name
-    own = folder.resolve().parent
+    own, had = folder.resolve().parent, _json(folder / "run.json")
+    name = str(had.get("run") or folder.resolve().name)  # it may have been renamed
     spools = find(name, [*([own] if own.is_dir() else []), *dirs])
-    if not spools and not (folder / "run.json").exists():
+    if not spools and not had:
         raise ReportError(f"{folder}: there is no such run, nor a spool of {name}; name the workers' --run-dir")
+    _one_run(had, spools)
     files = [path for path in (folder / ROWS, *(spool.path / ROWS for spool in spools)) if path.exists()]
     for path in files:
         if in_use(path):
             raise ReportError(f"{path}: is still being written to; wait until the run's processes have ended")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        had = _json(folder / "run.json")
         rows = union(files)
         run = _run(had, spools, rows, rows.write(folder / ROWS))
-    except OSError as error:
+    except (OSError, sqlite3.Error) as error:
         raise ReportError(f"{folder}: cannot be written: {error}") from error
     judged = appraisal.slos(folder, run)
     if judged:
@@ -86,15 +90,17 @@ def find(run: str, dirs: Iterable[Path]) -> list[Spool]:
                 facts = _json(path)
                 if facts.get("run", {}).get("run") == run:
                     found[path.parent.resolve()] = Spool(path.parent, facts)
-    spools = list(found.values())
-    by_worker: dict[Any, set[str]] = {}
+    return list(found.values())
+
+
+def _one_run(had: Facts, spools: Iterable[Spool]) -> None:
+    """Two masters may begin runs of one name within one second. Raises ReportError."""
+    began: dict[Any, set[str]] = {had.get("started_unix_s"): {"the folder"}} if had else {}
     for spool in spools:
-        by_worker.setdefault(spool.facts["health"].get("worker"), set()).add(spool.facts["client"])
-    for worker, clients in by_worker.items():
-        if len(clients) > 1:
-            named = " and ".join(sorted(clients))
-            raise ReportError(f"worker {worker} of {run} is {named}: these are two runs of one name; merge them apart")
-    return spools
+        began.setdefault(spool.facts["run"].get("started_unix_s"), set()).add(str(spool.path))
+    if len(began) > 1:
+        apart = " and ".join(", ".join(sorted(paths)) for paths in began.values())
+        raise ReportError(f"these are of several runs of one name: {apart}; merge them apart")
 
 
 def _json(path: Path) -> Facts:

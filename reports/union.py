@@ -1,5 +1,6 @@
 """The union of rows from several files: each row once, in an order that depends on nothing but the rows."""
 
+import csv
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -61,11 +62,13 @@ class Union:
 
 
 def _row(text: bytes) -> Row | None:
-    found = next(cells(text))
     try:
+        found = next(cells(text))
+        if len(found) != len(COLUMNS):
+            return None
         began_ns = next((int(found[at]) for at in _BEGAN if found[at]), 0)
         return int(found[_WORKER]), int(found[_SEQUENCE]), began_ns, text
-    except (ValueError, IndexError):
+    except (ValueError, csv.Error):
         return None  # what a disk made of it
 
 

@@ -15,7 +15,7 @@ from metrics.lines import line
 from metrics.rows import COLUMNS, Cell
 from reports.__main__ import main
 from reports.errors import ReportError
-from reports.merge import find, merge
+from reports.merge import merge
 from reports.union import union
 
 
@@ -125,6 +125,29 @@ def test_what_cannot_be_merged_is_one_line(tmp_path: Path, capsys: pytest.Captur
     with pytest.raises(ReportError, match="still being written"):
         merge(tmp_path / "r", [])
     held.close()
-    spool(tmp_path, "r", "b_1", 0, [])
-    with pytest.raises(ReportError, match="two runs of one name"):
-        find("r", [tmp_path])
+    spool(tmp_path, "r", "b_1", 0, [], started_unix_s=2.5)
+    with pytest.raises(ReportError, match="several runs of one name"):
+        merge(tmp_path / "r", [])
+
+
+def test_a_folder_that_was_renamed_and_a_place_without_spools(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spool(tmp_path / "a", "r", "a_1", 0, [row(0, 0, 10)])
+    (tmp_path / "b").mkdir()
+    assert main(["merge", str(tmp_path / "r"), str(tmp_path / "a"), str(tmp_path / "b")]) == 0
+    (said, _, _) = capsys.readouterr().out.splitlines()
+    assert said.startswith(f"{tmp_path / 'b'}: no spool of this run")
+    rows = (tmp_path / "r" / "requests.csv").read_bytes()
+    (tmp_path / "r").rename(tmp_path / "mine")
+    spool(tmp_path / "b", "r", "b_1", 1, [row(1, 0, 11)])
+    run, _ = merge(tmp_path / "mine", [tmp_path / "a", tmp_path / "b"])
+    assert (run["run"], run["rows"]) == ("r", 2)
+    assert (tmp_path / "mine" / "requests.csv").read_bytes() == rows + row(1, 0, 11)
+
+
+@pytest.mark.parametrize("torn", [b"\0" * 50 + b"\n", b"\xff,1\n", b"0,7\n", b"\n", b"a,b,c\n"])
+def test_what_a_disk_made_of_a_row_is_left_out(torn: bytes, tmp_path: Path) -> None:
+    (tmp_path / "rows").write_bytes(line(COLUMNS) + row(0, 0, 1) + torn + row(0, 1, 2))
+    union([tmp_path / "rows"]).write(tmp_path / "to")
+    assert (tmp_path / "to").read_bytes() == line(COLUMNS) + row(0, 0, 1) + row(0, 1, 2)
