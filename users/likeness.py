@@ -6,6 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from metrics.rows import COLUMNS
 from metrics.validity import finding
 
 ROOT = Path(__file__).parent.parent
@@ -23,6 +24,11 @@ def asked(prompts: Sequence[Any], trace: str) -> str:
     """Of the prompts that a process chooses from, and of the trace that it replays."""
     files = [Path(trace).read_bytes()] if trace and Path(trace).is_file() else []
     return _digest([*(repr(prompt).encode("utf-8", "replace") for prompt in prompts), *files])
+
+
+def columns() -> str:
+    """Of the columns of a row: who has others cannot take part, for its rows would be read as something else."""
+    return _digest(name.encode() for name in COLUMNS)
 
 
 def unlike(workers: Iterable[Mapping[str, Any]], payloads: str) -> list[dict[str, Any]]:

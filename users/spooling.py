@@ -1,9 +1,11 @@
 """A worker's rows between the run and the master: where they are kept, how often they are sent, until when."""
 
 import time
+from contextlib import suppress
 from typing import Any
 
 import gevent
+from locust.exception import RPCError
 
 from metrics.publish import Publisher
 from metrics.spool import Outbox, spool_path
@@ -55,7 +57,8 @@ class Spooling:
             if not publisher.run_id or publisher.kept:
                 continue
             if publisher.final or publisher.outbox.made > publisher.outbox.acknowledged:
-                publisher.send_rows()
+                with suppress(RPCError):  # Locust connects anew by itself
+                    publisher.send_rows()
             if time.monotonic() > self._noted_s + NOTE_EVERY_S:
                 self._note(publisher.outbox)
 

@@ -163,6 +163,8 @@ class Swarm:
 
     def _begin(self) -> None:
         if self.is_worker:
+            if getattr(self.options, "columns", "") != likeness.columns():
+                raise UsageError("the master's rows have other columns than this worker's; bring both to one commit")
             self.options.host = self.environment.host  # Locust hands the host over apart from the other options
             weigh(self._classes, self.options.weights, self._own_weights)  # an open loop deals out by them
         else:
@@ -196,7 +198,7 @@ class Swarm:
     def _begin_folder(self) -> None:
         options = self.options
         path = new_path(options.run_dir, run_name(options.name, time.time()))
-        options.run_id, options.all_started = path.name, False
+        options.run_id, options.all_started, options.columns = path.name, False, likeness.columns()
         kept = {name: getattr(options, name, None) for name in (*LOCUSTS, *sorted(OURS - SECRET))}
         prepared = self._prepared
         circumstances = {
