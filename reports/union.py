@@ -39,14 +39,18 @@ class Union:
     def write(self, path: Path) -> int:
         """Replace a requests.csv whole, in order of when the requests began; give the number of rows."""
         new, count = path.with_name(f".{path.name}.new"), 0
-        with new.open("wb") as file:
-            file.write(line(COLUMNS))
-            for (text,) in self._rows.execute("SELECT line FROM row ORDER BY began, worker, sequence"):
-                file.write(text)
-                count += 1
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(new, path)
+        try:
+            with new.open("wb") as file:
+                file.write(line(COLUMNS))
+                for (text,) in self._rows.execute("SELECT line FROM row ORDER BY began, worker, sequence"):
+                    file.write(text)
+                    count += 1
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(new, path)
+        except OSError:
+            new.unlink(missing_ok=True)  # its disk may be full
+            raise
         return count
 
     def workers(self) -> Iterator[tuple[int, int, int]]:

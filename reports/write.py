@@ -37,4 +37,5 @@ def write(path: Path, text: str) -> None:
         new.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
         os.replace(new, path)
     except OSError as error:
+        new.unlink(missing_ok=True)  # its disk may be full
         raise ReportError(f"{path}: cannot be written: {error.strerror}") from error

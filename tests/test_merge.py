@@ -1,6 +1,7 @@
 """Completing a run folder: the rows' union, the same bytes whatever the order; one line for what cannot be merged."""
 
 import json
+import resource
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -151,3 +152,18 @@ def test_what_a_disk_made_of_a_row_is_left_out(torn: bytes, tmp_path: Path) -> N
     (tmp_path / "rows").write_bytes(line(COLUMNS) + row(0, 0, 1) + torn + row(0, 1, 2))
     union([tmp_path / "rows"]).write(tmp_path / "to")
     assert (tmp_path / "to").read_bytes() == line(COLUMNS) + row(0, 0, 1) + row(0, 1, 2)
+
+
+def test_a_merge_for_which_the_disk_has_no_room_leaves_all_as_it_was(tmp_path: Path) -> None:
+    spool(tmp_path / "a", "r", "a_1", 0, [row(0, 0, 10)])
+    merge(tmp_path / "r", [tmp_path / "a"])
+    before = {path: path.read_bytes() for path in (tmp_path / "r").iterdir()}
+    spool(tmp_path / "b", "r", "b_1", 1, [row(1, number, 11) for number in range(2000)])
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (9_000, hard))
+    try:
+        with pytest.raises(ReportError, match="cannot be written"):
+            merge(tmp_path / "r", [tmp_path / "b"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert {path: path.read_bytes() for path in (tmp_path / "r").iterdir()} == before
