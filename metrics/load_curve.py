@@ -88,15 +88,20 @@ def gave_way(least: Figures, best: Figures, bad: Figures, slo: str) -> tuple[str
     if not grown or max(grown.values()) <= 0:
         return "", ""
     first = max(grown, key=lambda name: grown[name])
-    at = [f"{value:.3g} ms" for value in known[first]]
+    at = [f"{_rounded(value)} ms" for value in known[first]]
     said = SAID[first] if told or first != "queue" else "until the first output it took"
-    others = ", ".join(f"{name} by {growth:+.3g} ms" for name, growth in grown.items() if name != first)
+    others = ", ".join(f"{name} by {_rounded(growth, '+')} ms" for name, growth in grown.items() if name != first)
     beside = f" ({others} from the lowest load on)" if others else ""
     head = {"queue": "The queue", "decode": "Decoding", "prefill": "Prefill", "model load": "Loading the model"}[first]
     return first, (
         f"{head} gave way first: {said} {at[0]} at the lowest load, {at[1]} at the best, {at[2]} at the first load "
         f"that was too much{beside}."
     )
+
+
+def _rounded(value: float, sign: str = "") -> str:
+    """To three digits, never as a power of ten."""
+    return f"{float(f'{value:.3g}'):{sign},.10g}"
 
 
 def _three(name: str, *trials: Figures) -> tuple[Any, ...]:

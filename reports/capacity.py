@@ -35,10 +35,11 @@ def section(summary: Mapping[str, Any]) -> Section:
     if not found:
         return Section("capacity", "Capacity")
     trials = found["trials"]
+    unit = "users" if found.get("unit") == "users" else "requests/s"
     rows = tuple(
         (
             str(trial.get("trial")),
-            number(trial["load"]),
+            integer(round(trial["load"])) if unit == "users" else number(trial["load"]),
             _verdict(trial),
             integer(trial.get("steady")),
             *(number(trial.get(name)) for name in ("seconds", *NUMBERS)),
@@ -51,7 +52,6 @@ def section(summary: Mapping[str, Any]) -> Section:
         "steady load, by which it was judged. Times in ms; goodput are requests that ended ok within all limits."
     )
     lines: tuple[Line, ...] = tuple((said,) for said in (*sentences(found), about))
-    unit = "users" if found.get("unit") == "users" else "requests/s"
     table = Table(("trial", unit, "verdict", "requests", "took, s", *HEADS), rows)
     return Section("capacity", "Capacity", lines, tables=(table,) if rows else ())
 

@@ -39,8 +39,8 @@ def document(summary: Summary, circumstances: Iterable[Section] = ()) -> Documen
     if not summary["overall"]["requests"]["total"]:
         sections = [_findings(summary), probed.section(summary), *circumstances]
     else:
+        first = (capacity.section, _findings, _slos)  # what was asked for; may it be believed?
         measured = (
-            capacity.section,
             _phases,
             _requests,
             stages.section,
@@ -58,7 +58,7 @@ def document(summary: Summary, circumstances: Iterable[Section] = ()) -> Documen
             _errors,
             _limits,
         )
-        sections = [_findings(summary), _slos(summary), *(build(summary) for build in measured), *circumstances]
+        sections = [*(build(summary) for build in (*first, *measured)), *circumstances]
     shown = tuple(sorted(filter(_any, sections), key=lambda section: section.folded))
     validity = summary["validity"]["verdict"]
     return Document(run["run"], validity, _facts(summary), summary["verdict"], _tiles(summary), shown)

@@ -43,10 +43,10 @@ def test_the_answer_is_on_top_and_the_trials_below(tmp_path: Path) -> None:
     report(searched(tmp_path / "run"))
     text = (tmp_path / "run" / "report.md").read_text()
     assert f"**{SENTENCE} 30 of 30 requests ok".replace("<", r"\<") in text
-    assert text.index("## Capacity") < text.index("## Requests by outcome")
+    assert text.index("## Capacity") < text.index("## Findings") < text.index("## Requests by outcome")
     assert "The queue gave way first" in text
     assert "The load curve has its knee at 2 users" in text
-    assert r"| 3 | 3.00 | crossed: ttft_ms p95 \< 500 | 100 | 12.5 | 8.00 | 0.500 | 100 |" in text
+    assert r"| 3 | 3 | crossed: ttft_ms p95 \< 500 | 100 | 12.5 | 8.00 | 0.500 | 100 |" in text
     assert "3 trials in 37.5 s" in text
     page = (tmp_path / "run" / "report.html").read_text()
     assert "The load curve" in page

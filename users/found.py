@@ -38,6 +38,8 @@ def found(answer: Answer, field: Field, slos: Sequence[Slo], trials: Trials, bro
         what, sentence = "client", f"The client gave way first: {'; '.join(_limits(trials, answer.bad))}."
     elif first and bad:
         what, sentence = gave_way(first, best or first, bad, _crossed(bad))
+        if first["load"] == bad["load"] and what != "errors":
+            what, sentence = "", ""  # the least load was too much: there is none to compare it with
     return {
         "mode": "open" if field.open else "closed",
         "unit": "requests/s" if field.open else "users",

@@ -35,7 +35,7 @@ def attach(web_ui: Any, swarm: Swarm, exporter: Exporter) -> None:
 
     web_ui.update_template_args = without_secrets
     # The form in the order of users/options.py, what is asked for first at its top, not by the alphabet.
-    web_ui.app.json.sort_keys = False  # type: ignore[attr-defined]
+    web_ui.app.json.sort_keys = False
     web_ui.app.jinja_env.policies["json.dumps_kwargs"] = {"sort_keys": False}
 
     swarm_view = web_ui.app.view_functions["locust.swarm"]
