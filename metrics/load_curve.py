@@ -8,6 +8,7 @@ from typing import Any
 from metrics.slo import Slo
 from metrics.trial import wrong
 
+LEAST_LOADS = 3  # a curve of fewer has no knee
 PERCENTILES = {"ttft_ms": (50, 95), "tpot_ms": (50, 95), "e2e_ms": (50, 95)}
 MEANS = ("ttft_ms", "tpot_ms", "e2e_ms", "queue_ms", "load_ms", "prompt_eval_ms", "eval_ms")
 # Whose growth makes an SLO's metric grow; what a server does not tell apart is left whole.
@@ -66,9 +67,10 @@ def percentile(seen: Sequence[float], percent: float) -> float | None:
 
 def knee(trials: Sequence[Figures]) -> Figures | None:
     """The trial with the greatest power, throughput / mean E2E (Kleinrock 1979): beyond it, more load buys more wait
-    than work."""
+    than work. None of fewer than three loads."""
     able = [t for t in trials if t["ok_per_s"] and t["e2e_ms_mean"]]
-    return max(able, key=lambda t: t["ok_per_s"] / t["e2e_ms_mean"]) if able else None
+    curve = len({t["load"] for t in able}) >= LEAST_LOADS
+    return max(able, key=lambda t: t["ok_per_s"] / t["e2e_ms_mean"]) if curve else None
 
 
 def gave_way(least: Figures, best: Figures, bad: Figures, slo: str) -> tuple[str, str]:

@@ -69,7 +69,7 @@ def test_the_ceiling_qualifies_the_answer_and_nothing_met_is_exit_code_99(tmp_pa
         none = headless(simulator.url, tmp_path / "none", *ASKED, "--slo", "ttft_ms p90 < 0.1", "--no-report")
     found = folder(tmp_path / "most").run["capacity"]
     assert (found["answer"], found["qualifier"]) == (2, "at least"), done.stderr
-    assert "At least 2 users keep to e2e_ms mean < 5000; no more than 2 users were asked for" in done.stderr
+    assert "At least 2 users keep to e2e_ms mean < 5000; the search was to go no further than 2 users" in done.stderr
     assert done.returncode == 0
     assert none.returncode == 99, none.stderr
     assert "Not even 1 user keeps to ttft_ms p90 < 0.1" in none.stderr
@@ -85,6 +85,32 @@ def test_run_time_ends_the_search_with_what_was_found(tmp_path: Path) -> None:
     assert run.run["capacity"]["qualifier"] in ("at least", "")
     assert "before the search was" in run.run["capacity"]["why"], done.stderr
     assert json.dumps(run.run["validity"])
+
+
+def test_a_server_that_dies_is_no_load_that_was_too_much(tmp_path: Path) -> None:
+    full = command("", tmp_path, "--headless", "--only-summary", *ASKED, "--slo", "e2e_ms mean < 5000", "--no-report")
+    with running(*SERVER, "--load-ms", "0") as simulator:
+        process = subprocess.Popen(
+            [*full, "--host", simulator.url], cwd=ROOT, env=environment(), text=True, stderr=subprocess.PIPE
+        )
+        assert process.stderr is not None
+        while not process.stderr.readline().startswith("tokenswarm: trial 2:"):
+            assert process.poll() is None
+    process.communicate()
+    found = folder(tmp_path).run["capacity"]
+    assert found["answer"] >= 2
+    assert found["qualifier"] == "at least"
+    assert "the server answered no request any more (no connection" in found["why"]
+    assert process.returncode == 0
+
+
+def test_a_trial_too_short_for_an_answer_judges_nobody(tmp_path: Path) -> None:
+    slow = ("--decode-tps", "3", "--output-tokens", "12", "--output-cv", "0", "--load-ms", "0")
+    with running(*slow) as simulator:
+        done = headless(simulator.url, tmp_path, *ASKED, "--trial-time", "1s", "--slo", "e2e_ms mean < 5000")
+    found = folder(tmp_path).run["capacity"]
+    assert found["answer"] is None or found["qualifier"] == "at least"
+    assert "give a longer --trial-time" in found["sentence"], done.stderr
 
 
 @pytest.mark.parametrize(

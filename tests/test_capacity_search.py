@@ -229,7 +229,9 @@ def test_figures_of_a_trial() -> None:
     assert FIRST["output_tokens_per_s"] == 88
     assert (FIRST["ttft_ms_p95"], FIRST["queue_ms_mean"], FIRST["goodput_per_s"]) == (120, 100, 8)
     assert BAD["goodput_per_s"] == 0
-    assert knee([FIRST, BEST, BAD]) == FIRST
+    curve = [{**each, "load": load} for load, each in enumerate((FIRST, BEST, BAD))]
+    assert knee(curve) == curve[0]
+    assert knee(curve[:2]) is None
 
 
 def test_what_gave_way_first() -> None:

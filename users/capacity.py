@@ -128,13 +128,16 @@ class Capacity:
             tried = self._try(step)
             if tried:
                 self._tried.append(tried)
+            elif broken := self._no_answers():
+                self._finish(None, broken)
+                return
             elif (disturbed := disturbed + 1) > MOST_DISTURBED:
                 self._finish(None, "workers came and went too often")
                 return
         self._finish(step, "")
 
     def _try(self, step: Try) -> Tried | None:
-        """One trial; None if a worker came or went in the middle, so that the load was not what it should have been."""
+        """One trial; None if it shows nothing of its load: no answers at all, or a worker that came or went."""
         users = 0 if self._field.open else int(step.load)
         if users:
             self._ask_for(users)
@@ -150,7 +153,7 @@ class Capacity:
             end = ended(self._trial, spent_s, self._limit_s, users, firm=step.firm)
         to_ns = time.time_ns()
         health = self._end_trial(workers)
-        if end is None or self._workers() != workers:
+        if end is None or self._workers() != workers or len(health) < len(workers) or self._no_answers():
             return None
         last = ended(self._trial, 0, 0, users, firm=step.firm, drained=True) or end  # with what was still under way
         end = replace(last, sure=end.sure) if end.state == "met" else replace(end, standings=last.standings)
@@ -161,6 +164,17 @@ class Capacity:
         if end.state == "met" and self._trial.mean_ms:
             self._e2e_s = self._trial.mean_ms / 1e3
         return tried
+
+    def _no_answers(self) -> str:
+        """Why this trial, which has ended, had none to be judged by; "" where it had."""
+        gone = self._rows and all(row["outcome"] != "ok" for row in self._rows)
+        if gone and any(tried.verdict == "met" for tried in self._tried):
+            return f"the server answered no request any more ({self._rows[-1]['error']})"
+        if not self._trial.n:
+            return (
+                f"a trial of {self._limit_s:g} s was over before a request that counts was; give a longer --trial-time"
+            )
+        return ""
 
     def _begin(self, step: Try, users: int, began_ns: int) -> Begin:
         settle_s = min(LONGEST_SETTLING_S, self._e2e_s)

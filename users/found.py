@@ -25,7 +25,7 @@ def found(answer: Answer, field: Field, slos: Sequence[Slo], trials: Trials, bro
         or {
             "crossed": "",
             "limited": LIMITED,
-            "end": f"no more than {load(field.most, field.open)} were asked for",
+            "end": f"the search was to go no further than {load(field.most, field.open)}",
         }[answer.above]
     )
     best = _of(trials, answer.load, "met")
