@@ -60,7 +60,24 @@ def test_a_rate_is_found_though_requests_fare_alike(capacity: float, power: floa
 def test_a_quiet_trial_is_no_surer_than_a_busy_one() -> None:
     busy = Tried(10, "crossed", True, False, 400, 0.2, ALLOWED, 20.0)
     quiet = Tried(10, "met", True, False, 400, 0.0, ALLOWED, 1.0)
-    assert {point.weight for point in points([busy, quiet])} == {20.0}
+    assert {point.weight for point in points([busy, quiet], 10)} == {20.0}
+
+
+def test_trials_far_from_the_limit_do_not_bend_the_curve_there() -> None:
+    """Flat up to the limit and steep beyond it, as at constant gaps: an overload says little of where the limit is."""
+    near = [Point(10 * at, 1500, ALLOWED * at, ALLOWED) for at in (0.94, 1.0, 1.06)]
+    overload = Point(15, 1500, 0.7, ALLOWED)
+    assert estimate([*near, overload], 10).load == pytest.approx(10, rel=0.02)
+
+
+def test_trials_on_one_side_only_are_followed_by_a_bold_step() -> None:
+    """Ten times what they may be at 12, and hardly more at 10 than at 8: the limit is somewhere between."""
+    firm = [(12.0, 0.5), (8.0, 0.04), (8.2, 0.041), (8.4, 0.041)]
+    tried = [Tried(load, "crossed" if p > ALLOWED else "met", True, False, 4000, p, ALLOWED, 1.0) for load, p in firm]
+    step = next_step(tried, RATES)
+    assert isinstance(step, Try)
+    assert step.firm
+    assert 9 < step.load < 11
 
 
 def test_a_client_that_is_the_limit_where_it_matters_qualifies_the_answer() -> None:

@@ -10,8 +10,13 @@ from typing import NamedTuple
 # How fast the odds of being beyond the limit grow with the rate: as its power of so much. Near saturation it is
 # steep; where it is the length of answers that counts, flat.
 POWERS = tuple(0.75 * 1.6**step for step in range(9))
+USUAL_POWER, POWERS_SPREAD = 3.3, 1.0  # what is supposed beforehand: its middle, and the deviation of its logarithm
 SPREAD, CELLS = 0.5, 120  # of the logarithm of the rate, to both sides
-LEAST_SHARE = 1e-4
+LEAST_SHARE, LEAST_WEIGHT = 1e-4, 0.01
+# The power is another further away, so a trial counts for less the further it is: deviation of the rate's logarithm.
+REACH = 0.12
+ROUNDS, STILL = 3, 0.003  # the trials near the estimate give another estimate
+LEAST_ERROR = 0.01  # what the supposed curve is off by
 
 
 class Point(NamedTuple):
@@ -36,22 +41,42 @@ def estimate(points: Sequence[Point], around: float) -> Estimate:
 
     Odds of a request to be beyond the limit: those allowed, times (load / limit load) ** power. On a grid of both.
     """
-    total = mean = square = 0.0
+    mean = deviation = 0.0
+    for _ in range(ROUNDS):
+        mean, deviation = _posterior(points, around)
+        around *= math.exp(mean)
+        if abs(mean) < STILL:
+            break
+    return Estimate(around, math.hypot(deviation, LEAST_ERROR))
+
+
+def _posterior(points: Sequence[Point], around: float) -> tuple[float, float]:
+    """Of the logarithm of the load, from `around` on."""
     cells = [SPREAD * (2 * cell / CELLS - 1) for cell in range(CELLS + 1)]
-    beyond = [(point, math.log(point.load / around)) for point in points]
+    beyond = [(_nearby(point, above), above) for point in points for above in [math.log(point.load / around)]]
+    seen = [(point, above) for point, above in beyond if point.weight > LEAST_WEIGHT]
     logs = [
-        (at, sum(_log_likelihood(point, above - at, power) for point, above in beyond))
+        (at, _log_prior(power) + sum(_log_likelihood(point, above - at, power) for point, above in seen))
         for power in POWERS
         for at in cells
     ]
     most = max(value for _, value in logs)
+    total = mean = square = 0.0
     for at, value in logs:
         weight = math.exp(value - most)
         total += weight
         mean += weight * at
         square += weight * at * at
     mean /= total
-    return Estimate(around * math.exp(mean), math.sqrt(max(0.0, square / total - mean**2)))
+    return mean, math.sqrt(max(0.0, square / total - mean**2))
+
+
+def _nearby(point: Point, above: float) -> Point:
+    return point._replace(weight=point.weight * math.exp(-((above / REACH) ** 2) / 2))
+
+
+def _log_prior(power: float) -> float:
+    return -((math.log(power / USUAL_POWER) / POWERS_SPREAD) ** 2) / 2
 
 
 def _log_likelihood(point: Point, beyond: float, power: float) -> float:

@@ -5,12 +5,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from users.pooled import Point, estimate
+from users.pooled import REACH, Point, estimate
 
 STEP = 1.03  # rates so close together are neighbours
 COARSE = 1.15  # so close, it is no more a matter of one trial or the other, but of all together
-LEAST_FIRM, MOST_FIRM, ERROR = 3, 8, 0.02  # firm trials for that, and the standard error at which they end
-NEAR = 0.06  # of the answer: so many of them there, or it would be read off a curve that nobody has seen
+# Firm trials for that within NEAR of the answer, which else would be read off a curve that nobody has seen: three, on
+# both sides of the limit, and until the standard error is so small; not more than eight, and twelve in all.
+NEAR, LEAST_FIRM, MOST_NEAR, MOST_FIRM, ERROR = 0.06, 3, 8, 12, 0.02
+BOLD = 2 * NEAR
 LOOK_WEIGHT, USUAL_INFLATION = 0.5, 5.0
 Verdict = Literal["met", "crossed", "limited"]  # limited: by the client itself, so it says nothing of the server
 LIMITED_TWICE = 2  # once may have been something passing
@@ -88,7 +90,7 @@ def next_step(tried: Sequence[Tried], field: Field) -> Try | Answer:
     levels = standing(tried)
     firm = [one for one in tried if one.firm]
     if field.pooled and firm and {"met", "crossed"} <= {one.verdict for one in tried}:
-        return _together(tried, math.prod(one.load for one in firm) ** (1 / len(firm)))
+        return _together(tried, firm[-1].load)
     if pending := [load for load, one in levels.items() if one is None]:
         return Try(pending[0], any(t.firm for t in tried if t.load == pending[0]))
     known = {load: one for load, one in levels.items() if one}
@@ -121,19 +123,35 @@ def _together(tried: Sequence[Tried], around: float) -> Try | Answer:
         met = [one.load for one in tried if one.verdict == "met" and one.load < limited[-1].load]
         return Answer(max(met, default=None), "limited", limited[-1].load)
     firm = [one for one in tried if one.firm and one.verdict != "limited"]
-    found = estimate(points(tried), around)
-    near = sum(abs(math.log(one.load / found.load)) <= NEAR for one in firm)
-    if len(firm) >= MOST_FIRM or (near >= LEAST_FIRM and found.error <= ERROR):
+    if not firm:  # quick trials say little more than on which side they are
+        return Try(rounded(around), True)
+    found = estimate(points(tried, around), around)
+    near = [one for one in firm if _within(one, found.load, NEAR)]
+    enough = len(firm) >= MOST_FIRM or len(near) >= MOST_NEAR
+    sides = {one.share > one.allowed for one in near}
+    if enough or (len(near) >= LEAST_FIRM and len(sides) == 2 and found.error <= ERROR):
         return Answer(rounded(found.load), "crossed", None, round(found.error, 4))
+    if len(near) > 1 and len(sides) == 1:
+        return Try(rounded(_bold(firm, found.load, over=sides.pop())), True)
     return Try(rounded(found.load), True)
 
 
-def points(tried: Sequence[Tried]) -> list[Point]:
+def _bold(firm: Sequence[Tried], load: float, *, over: bool) -> float:
+    """All firm trials near a load were `over` the limit, or none: the curve is another there, and its estimate would
+    creep. Halfway to the next firm trial on the other side, or a step of that size."""
+    step = math.exp(-BOLD if over else BOLD)
+    ahead = [one.load / load for one in firm if (one.share > one.allowed) != over and (one.load < load) == over]
+    steps = [step, *(math.sqrt(ratio) for ratio in ahead)]
+    return load * (max(steps) if over else min(steps))
+
+
+def points(tried: Sequence[Tried], around: float) -> list[Point]:
     """The trials as the estimate takes them. A quick trial ends when it leans to one side, so it counts for less.
 
-    How much requests fare alike shows only where some are beyond the limit, so it is taken to be the same in all.
+    How much requests fare alike shows only where some are beyond the limit, and is another in an overload, so it is
+    taken to be what it is in the firm trials around that load.
     """
-    alike = [one for one in tried if one.firm and one.share * one.n >= LEAST_FIRM]
+    alike = [one for one in tried if one.firm and _within(one, around, REACH) and one.share * one.n >= LEAST_FIRM]
     n = sum(one.n for one in alike)
     inflation = sum(one.inflation * one.n for one in alike) / n if n else USUAL_INFLATION
     return [
@@ -141,6 +159,10 @@ def points(tried: Sequence[Tried]) -> list[Point]:
         for one in tried
         if one.verdict != "limited" and one.n
     ]
+
+
+def _within(one: Tried, load: float, reach: float) -> bool:
+    return abs(math.log(one.load / load)) <= reach
 
 
 def standing(tried: Iterable[Tried]) -> dict[float, Tried | None]:
