@@ -25,7 +25,7 @@ from bench.markdown import number, table
 ROOT = Path(__file__).parents[1]
 LISTENS = "simulator: listening on "
 USERS, RATE_PERCENT = 1, 5.0
-TRIAL_S = {False: "12s", True: "60s"}
+TRIAL_S = {False: "12s", True: "40s"}
 START_PER_S = 8.0
 PATIENCE_S = 1800
 STARVED = ("--users", "--max-in-flight", "CPU")

@@ -17,7 +17,7 @@ from metrics.trial import Trial
 from simulator.settings import NS_PER_S
 from users.capacity import FIRST_S, LEAST_SETTLING_S, LOOK_S, SETTLING_SHARE, TIMES_E2E
 from users.search import Answer, Field, Tried, Try, next_step
-from users.verdict import Ended, binding, ended
+from users.verdict import Ended, drained, ended, judged
 
 
 class Search:
@@ -60,15 +60,11 @@ class Search:
             end = ended(trial, spent_s, self._limit_s, users, firm=step.firm)
         world.drain()
         self._add(trial, began_ns + round(settle_s * NS_PER_S))
-        last = ended(trial, 0, 0, users, firm=step.firm, drained=True) or end
-        state = last.state if end.state == "met" else end.state
-        one = binding(last.standings)
-        assert one is not None
-        idle = step.load * (trial.mean_ms or 0) < 500
-        firm = step.firm or (end.sure and not case.open)
-        self.tried.append(Tried(step.load, state, firm, idle, one.n, one.share or 0.0, one.allowed, one.inflation))
+        end = drained(end, trial, users, firm=step.firm)
+        tried = judged(step, end, (), trial.mean_ms, pooled=case.open)
+        self.tried.append(tried)
         self.seconds.append((world.now_ns - began_ns) / NS_PER_S)
-        if state == "met" and trial.mean_ms:
+        if tried.verdict == "met" and trial.mean_ms:
             self._e2e_s = trial.mean_ms / 1e3
 
     def _add(self, trial: Trial, steady_ns: int) -> None:

@@ -48,18 +48,21 @@ def test_the_most_users_whose_requests_do_not_wait(workers: int, tmp_path: Path)
     assert all(before[1] <= after[0] for before, after in itertools.pairwise(ends))  # drained between
 
 
-def test_the_highest_rate(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("workers", "more"), [(0, ()), (2, ("response_ms mean < 100", "outcome ok > 90%"))])
+def test_the_highest_rate(workers: int, more: tuple[str, ...], tmp_path: Path) -> None:
     """One slot that takes 25 ms a request, at constant gaps: 40 a second, and from there on a queue that only grows."""
     server = ("--parallel", "1", "--decode-tps", "420", "--output-tokens", "200", "--prefill-tps", "100000")
-    slo = ("--slo", "response_ms p90 < 150", "--arrivals", "constant 36/s", "--max-in-flight", "100")
+    slo = [word for text in ("response_ms p90 < 150", *more) for word in ("--slo", text)]
+    arrivals = ("--arrivals", "constant 36/s", "--max-in-flight", "100", *(processes(workers) if workers else ()))
     with running(*server, "--output-cv", "0", "--load-ms", "0") as simulator:
-        done = headless(simulator.url, tmp_path, *ASKED, *slo, "--max-tokens", "11", "--trial-time", "2s")
+        done = headless(simulator.url, tmp_path, *ASKED, *slo, *arrivals, "--max-tokens", "11", "--trial-time", "2s")
     run = folder(tmp_path)
     found = run.run["capacity"]
     assert (found["unit"], found["mode"]) == ("requests/s", "open")
     assert found["answer"] == pytest.approx(40, rel=0.2), done.stderr
     assert done.returncode == 0
     assert all(row["scheduled_unix_ns"] and row["stage"] for row in run.rows)
+    assert len({row["worker"] for row in run.rows}) == max(1, workers)
 
 
 def test_the_ceiling_qualifies_the_answer_and_nothing_met_is_exit_code_99(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from metrics.slo import parse
 from metrics.trial import Trial, inflation, wrong
 from users.found import found
 from users.search import Answer, Field, Tried, Try, best, next_step
-from users.verdict import ended
+from users.verdict import Ended, ended, judged
 
 USERS = Field(False, 1.0, 1.0, 1000.0)
 RATES = Field(True, 1.0, 0.1, 1e6)
@@ -277,3 +277,16 @@ def test_an_answer_and_its_qualifier() -> None:
     none = found(Answer(None, "crossed", 1.0), USERS, [SLO], [entry(1, "crossed", BAD)], "")
     assert none["sentence"] == "Not even 1 user keeps to ttft_ms p95 < 500."
     assert none["qualifier"] == ""
+
+
+def test_a_quick_trial_with_a_client_that_could_not_keep_up_only_shows_the_way() -> None:
+    """However sure it is that it was too much: it may be the client's doing, so it is tried again firmly."""
+    too_much = Ended("crossed", True, "ttft_ms p90 < 10", ())
+    limits = ["a worker used 99 % of its core"]
+    assert judged(Try(12, False), too_much, (), 100, pooled=False) == Tried(12, "crossed", True)
+    assert judged(Try(12, False), too_much, limits, 100, pooled=False) == Tried(12, "crossed", False)
+    assert judged(Try(12, True), too_much, limits, 100, pooled=False) == Tried(12, "limited", True)
+    met = Ended("met", True, "", ())
+    assert judged(Try(12, False), met, limits, 100, pooled=False) == Tried(12, "limited", False)
+    tried = [Tried(11, "met", True), judged(Try(12, False), too_much, limits, 100, pooled=False)]
+    assert next_step(tried, USERS) == Try(12, True)

@@ -13,7 +13,13 @@ from users.ollama import OllamaChatUser, OllamaGenerateUser
 from users.preparation import prepare
 
 CLASSES = (OllamaChatUser, OllamaGenerateUser)
-COMMANDS = re.findall(r"^locust (.*)$", (ROOT / "docs" / "load-shapes.md").read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def commands(page: str) -> list[str]:
+    return re.findall(r"^locust (.*)$", (ROOT / "docs" / page).read_text(encoding="utf-8"), re.MULTILINE)
+
+
+COMMANDS = commands("load-shapes.md")
 LOCUSTS = {"--spawn-rate"}
 
 
@@ -22,6 +28,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "trace.csv").write_text("at_s,prompt_tokens,output_tokens\n0,90,5\n30,80,9\n")
     return tmp_path
+
+
+@pytest.mark.parametrize("page", ["load-shapes", "capacity"])
+def test_the_chinese_page_has_the_same_commands(page: str) -> None:
+    assert commands(f"{page}.zh-CN.md") == commands(f"{page}.md") != []
 
 
 def test_each_command_prepares_a_run(here: Path) -> None:

@@ -21,7 +21,7 @@ from users.searching import at, field, trial_s
 from users.slos import CROSSED, slos
 from users.swarm import Swarm
 from users.trials import PARKED, TRIAL, Begin, Trials
-from users.verdict import Ended, binding, ended
+from users.verdict import Ended, drained, ended, judged
 
 LOOK_S, NOTICE_S, SPAWN_S, SPARE_S = 0.25, 0.7, 60.0, 5.0
 FIRST_S, LONGEST_SETTLING_S, LEAST_SETTLING_S, TIMES_E2E = 0.3, 20.0, 0.5, 3
@@ -155,10 +155,9 @@ class Capacity:
         health = self._end_trial(workers)
         if end is None or self._workers() != workers or len(health) < len(workers) or self._no_answers():
             return None
-        last = ended(self._trial, 0, 0, users, firm=step.firm, drained=True) or end  # with what was still under way
-        end = replace(last, sure=end.sure) if end.state == "met" else replace(end, standings=last.standings)
+        end = drained(end, self._trial, users, firm=step.firm)
         limits = client_limits(_facts(self._rows, health), self._slos)
-        tried = self._judged(step, end, limits)
+        tried = judged(step, end, limits, self._trial.mean_ms, pooled=self._field.pooled)
         seconds = {"seconds": round((time.time_ns() - began_ns) / 1e9, 3)}
         self._keep(tried, end, limits, figures(self._rows, self._slos, from_ns, to_ns) | seconds)
         if end.state == "met" and self._trial.mean_ms:
@@ -190,15 +189,6 @@ class Capacity:
             seed=options.seed * 1000 + self._number,
             started_ns=began_ns + round(notice_s * 1e9),
         )
-
-    def _judged(self, step: Try, end: Ended, limits: list[str]) -> Tried:
-        """A load that is far too much needs no healthy client: only the way was to be shown."""
-        verdict = "limited" if limits and (end.state == "met" or step.firm) else end.state
-        idle = step.load * (self._trial.mean_ms or 0) < 500  # less than half a request in flight
-        firm = step.firm or (end.sure and not limits and not self._field.pooled)
-        if (one := binding(end.standings)) and self._field.pooled:
-            return Tried(step.load, verdict, firm, idle, one.n, one.share or 0.0, one.allowed, one.inflation)
-        return Tried(step.load, verdict, firm, idle)
 
     def _ask_for(self, users: int) -> None:
         if self._runner.target_user_count != users:

@@ -1,14 +1,16 @@
 """When a trial of a capacity search may end, and as what. Pure: the controller asks again and again."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from metrics.trial import ALMOST, SURE, Standing, Trial
+from users.search import Tried, Try
 
 LEAST, ENOUGH = 10, 30  # requests before a trial may end as crossed, as met
 LOOK_SHARE = 0.25  # of a trial's longest time, for one that only shows the way
 LEAST_S, TIMES_E2E = 1.0, 6.0  # a queue needs time to grow
+IDLE = 0.5  # requests under way, on the average
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,25 @@ def ended(
 def _well(one: Standing) -> bool:
     """Met by so much that a trial that only shows the way need not go on."""
     return one.sure or (one.share is not None and one.share * 2 <= one.allowed)
+
+
+def drained(end: Ended, trial: Trial, users: float, *, firm: bool) -> Ended:
+    """The end with the requests that were still under way then: they may cross what was met, never the reverse."""
+    last = ended(trial, 0, 0, users, firm=firm, drained=True) or end
+    return replace(last, sure=end.sure) if end.state == "met" else replace(end, standings=last.standings)
+
+
+def judged(step: Try, end: Ended, limits: Sequence[str], mean_ms: float | None, *, pooled: bool) -> Tried:
+    """What a trial came to; `limits` says how the client was one, `mean_ms` is the mean time of a request.
+
+    A load that is far too much needs no healthy client, since only the way is to be shown; what decides does.
+    """
+    verdict = "limited" if limits and (end.state == "met" or step.firm) else end.state
+    idle = step.load * (mean_ms or 0) / 1e3 < IDLE
+    firm = step.firm or (end.sure and not limits and not pooled)
+    if (one := binding(end.standings)) and pooled:
+        return Tried(step.load, verdict, firm, idle, one.n, one.share or 0.0, one.allowed, one.inflation)
+    return Tried(step.load, verdict, firm, idle)
 
 
 def binding(standings: Sequence[Standing]) -> Standing | None:
