@@ -35,6 +35,26 @@ def up_to(capacity: float) -> Any:
     return lambda load, firm: "met" if load <= capacity else "crossed"
 
 
+def dying(loads: list[float], lives_up_to: float, falls_at: int) -> Answer:
+    """A server that answers nothing beyond a load, and nothing at all from a trial on."""
+    tried: list[Tried] = []
+    while isinstance(step := next_step(tried, USERS), Try):
+        dead = step.load > lives_up_to or len(tried) >= falls_at
+        tried.append(Tried(step.load, "crossed" if dead else "met", True, dead=dead))
+        loads.append(step.load)
+    return step
+
+
+def test_a_server_that_answers_nothing_is_asked_again_with_what_it_bore() -> None:
+    """Then it was too much for it, or it is gone."""
+    loads: list[float] = []
+    assert dying(loads, 5, 99) == Answer(5.0, "crossed", 6.0)
+    assert loads[:6] == [1, 2, 4, 8, 4, 6]
+    loads.clear()
+    assert dying(loads, 99, 3) == Answer(4.0, "gone")
+    assert loads == [1, 2, 4, 8, 4]
+
+
 @given(st.integers(1, 999))
 def test_users_are_found_exactly(capacity: int) -> None:
     answer, tried = search(USERS, up_to(capacity))

@@ -107,7 +107,7 @@ class Capacity:
         self._swarm.watch = self._take
         self._spawned.clear()
         self._greenlet = gevent.spawn(self._search)
-        self._greenlet.link_exception(lambda _: self._finish(None, "the search itself failed"))
+        self._greenlet.link_exception(lambda _: self._end(None, "the search itself failed"))
 
     def _on_test_stopping(self, **_: Any) -> None:
         if self._greenlet and not self._answered:
@@ -125,19 +125,20 @@ class Capacity:
         self._spawned.wait()
         disturbed = 0
         while isinstance(step := next_step(self._tried, self._field), Try):
-            tried = self._try(step)
-            if tried:
-                self._tried.append(tried)
-            elif broken := self._no_answers():
-                self._finish(None, broken)
-                return
-            elif (disturbed := disturbed + 1) > MOST_DISTURBED:
-                self._finish(None, "workers came and went too often")
-                return
-        self._finish(step, "")
+            match self._try(step):
+                case Tried() as tried:
+                    self._tried.append(tried)
+                case str() as broken:
+                    self._end(None, broken)
+                    return
+                case None if (disturbed := disturbed + 1) > MOST_DISTURBED:
+                    self._end(None, "workers came and went too often")
+                    return
+        gone = f"the server answered no request any more ({self._rows[-1]['error']})" if step.above == "gone" else ""
+        self._end(step, gone)
 
-    def _try(self, step: Try) -> Tried | None:
-        """One trial; None if it shows nothing of its load: no answers at all, or a worker that came or went."""
+    def _try(self, step: Try) -> Tried | str | None:
+        """One trial; None if a worker that came or went spoiled it; a sentence if it ends the search."""
         users = 0 if self._field.open else int(step.load)
         if users:
             self._ask_for(users)
@@ -153,27 +154,20 @@ class Capacity:
             end = ended(self._trial, spent_s, self._limit_s, users, firm=step.firm)
         to_ns = time.time_ns()
         health = self._end_trial(workers)
-        if end is None or self._workers() != workers or len(health) < len(workers) or self._no_answers():
+        if end is None or self._workers() != workers or len(health) < len(workers):
             return None
+        if not self._trial.n:
+            time_s = f"{self._limit_s:g} s"
+            return f"a trial of {time_s} was over before a request that counts was; give a longer --trial-time"
         end = drained(end, self._trial, users, firm=step.firm)
         limits = client_limits(_facts(self._rows, health), self._slos)
         tried = judged(step, end, limits, self._trial.mean_ms, pooled=self._field.pooled)
+        tried = replace(tried, dead=all(row["outcome"] != "ok" for row in self._rows))
         seconds = {"seconds": round((time.time_ns() - began_ns) / 1e9, 3)}
         self._keep(tried, end, limits, figures(self._rows, self._slos, from_ns, to_ns) | seconds)
         if end.state == "met" and self._trial.mean_ms:
             self._e2e_s = self._trial.mean_ms / 1e3
         return tried
-
-    def _no_answers(self) -> str:
-        """Why this trial, which has ended, had none to be judged by; "" where it had."""
-        gone = self._rows and all(row["outcome"] != "ok" for row in self._rows)
-        if gone and any(tried.verdict == "met" for tried in self._tried):
-            return f"the server answered no request any more ({self._rows[-1]['error']})"
-        if not self._trial.n:
-            return (
-                f"a trial of {self._limit_s:g} s was over before a request that counts was; give a longer --trial-time"
-            )
-        return ""
 
     def _begin(self, step: Try, users: int, began_ns: int) -> Begin:
         settle_s = min(LONGEST_SETTLING_S, self._e2e_s)
@@ -253,9 +247,11 @@ class Capacity:
             if line:
                 print(f"tokenswarm: {line}", file=sys.stderr)
         self._environment.process_exit_code = 0 if capacity["answer"] is not None else CROSSED
-        if not broken or self._greenlet is gevent.getcurrent():
-            headless = self._environment.parsed_options.headless
-            gevent.spawn(self._runner.quit if headless else self._runner.stop)
+
+    def _end(self, answer: Answer | None, broken: str) -> None:
+        """The search ends the run."""
+        self._finish(answer, broken)
+        gevent.spawn(self._runner.quit if self._environment.parsed_options.headless else self._runner.stop)
 
 
 def _facts(rows: list[dict[str, str]], health: list[Mapping[str, Any]]) -> Facts:

@@ -49,8 +49,8 @@ class Field:
 @dataclass(frozen=True, slots=True)
 class Tried:
     """One trial's outcome; `firm`: it went on until it was sure, or for as long as a trial may. `idle`: the server
-    had hardly anything to do. Of its n requests a `share` was beyond the limit, where it may be `allowed`; so many as
-    `inflation` says count as one."""
+    had hardly anything to do; `dead`: it answered no request. Of its n requests a `share` was beyond the limit, where
+    it may be `allowed`; so many as `inflation` says count as one."""
 
     load: float
     verdict: Verdict
@@ -60,6 +60,7 @@ class Tried:
     share: float = 0.0
     allowed: float = 0.0
     inflation: float = 1.0
+    dead: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +73,14 @@ class Try:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The most that is met (None: not even the least), and what lies just above: crossed, limited, or nothing.
+    """The most that is met (None: not even the least), and what lies just above: crossed, limited, or nothing; or the
+    server is gone, even for loads that it bore.
 
     `error` is the standard error of a load that is no trial's own, as a share of it.
     """
 
     load: float | None
-    above: Literal["crossed", "limited", "end"]
+    above: Literal["crossed", "limited", "end", "gone"]
     bad: float | None = None
     error: float | None = None
 
@@ -87,6 +89,8 @@ def next_step(tried: Sequence[Tried], field: Field) -> Try | Answer:
     """Grow until it is not met, then narrow down; both neighbours of the answer must have been tried firmly."""
     if not tried:
         return Try(field.start, False)
+    if tried[-1].dead and (met := best([one for one in tried if not one.dead])):  # too much for it, or is it gone?
+        return Answer(met.load, "gone") if tried[-2].dead else Try(met.load, False)
     levels = standing(tried)
     firm = [one for one in tried if one.firm]
     if field.pooled and firm and {"met", "crossed"} <= {one.verdict for one in tried}:
