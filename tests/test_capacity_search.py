@@ -177,6 +177,8 @@ def test_a_trial_ends_when_its_verdict_is_sure() -> None:
     assert (look.state, look.sure) == ("met", False)
     assert ended(trial(*good[:40]), 0.5, 60, 4, firm=False) is None  # too early: a queue needs time to grow
     assert ended(trial(*good[:40]), 2, 60, 20, firm=False) is None  # of 20 users each was answered only twice
+    assert ended(trial(*good[:20]), 15, 60, 20, firm=False) is not None  # it only shows the way
+    assert ended(trial(*good[:9]), 15, 60, 20, firm=False) is None  # but a few answers of slow users do not
 
 
 def test_at_the_limit_the_estimate_decides_and_says_so() -> None:

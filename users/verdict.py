@@ -38,7 +38,7 @@ def ended(
     certain = [one for one in crossed if one.sure]
     if certain and trial.n >= LEAST and not (random and spent_s < limit_s / 2):
         return Ended("crossed", True, certain[0].slo, standings)
-    over = drained or spent_s >= limit_s * (1 if firm else LOOK_SHARE)
+    over = drained or spent_s >= limit_s * (1 if firm or trial.n < LEAST else LOOK_SHARE)
     settled = trial.n >= max(ENOUGH, 3 * users) and spent_s >= max(LEAST_S, TIMES_E2E * (trial.mean_ms or 0) / 1e3)
     if not over and not settled:
         return None
