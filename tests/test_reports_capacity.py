@@ -66,3 +66,18 @@ def test_a_search_cut_short_or_spoilt_by_hand_has_its_report_too(tmp_path: Path)
     for at, broken in enumerate(({"trials": None}, {"trials": [1, {"load": "x"}], "knee": 7, "gave_way": None})):
         report(searched(tmp_path / f"broken{at}", **broken))
     assert "capacity" not in summarise(load(tmp_path / "broken0"))
+
+
+def test_what_gave_way_is_seen_beside_the_answer_not_in_a_trial_that_chance_put_elsewhere() -> None:
+    waits = [
+        (0.5, "met", 1.0),
+        (0.6, "crossed", 2.0),
+        (1.9, "met", 30.0),
+        (2.1, "crossed", 90.0),
+        (4.0, "crossed", 900.0),
+    ]
+    trials = [trial(number, load, verdict, ms) for number, (load, verdict, ms) in enumerate(waits, 1)]
+    told = found(Answer(2.0, "crossed", None, 0.01), Field(True, 1, 1, 100, True), [SLO], trials, "")
+    assert (
+        "requests waited 1 ms at the lowest load, 30 ms at the best, 90 ms at the first" in told["gave_way"]["sentence"]
+    )

@@ -30,9 +30,10 @@ def found(answer: Answer, field: Field, slos: Sequence[Slo], trials: Trials, bro
     )
     best = _of(trials, answer.load, "met")
     bad = _of(trials, answer.bad, "crossed") or (None if answer.bad is not None else _least_crossed(trials))
-    if answer.error is not None:
-        best = max((t for t in trials if t["verdict"] == "met"), key=lambda t: t["load"], default=None)
-    first = min((t for t in trials if t["verdict"] != "limited"), key=lambda t: t["load"], default=None)
+    if answer.load is not None and answer.error is not None:  # of its neighbours, since chance puts some elsewhere
+        best = max((t for t in trials if t["verdict"] == "met" and t["load"] <= answer.load), key=_load, default=None)
+        bad = _least_crossed([t for t in trials if t["load"] >= answer.load])
+    first = min((t for t in trials if t["verdict"] != "limited"), key=_load, default=None)
     what, sentence = "", ""
     if answer.above == "limited" and not broken:
         what, sentence = "client", f"The client gave way first: {'; '.join(_limits(trials, answer.bad))}."
@@ -106,7 +107,11 @@ def _of(trials: Trials, at: float | None, verdict: str) -> Mapping[str, Any] | N
 
 
 def _least_crossed(trials: Trials) -> Mapping[str, Any] | None:
-    return min((t for t in trials if t["verdict"] == "crossed"), key=lambda t: t["load"], default=None)
+    return min((t for t in trials if t["verdict"] == "crossed"), key=_load, default=None)
+
+
+def _load(trial: Mapping[str, Any]) -> float:
+    return float(trial["load"])
 
 
 def _crossed(trial: Mapping[str, Any]) -> str:
