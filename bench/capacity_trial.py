@@ -165,7 +165,7 @@ def main() -> None:
     parser.add_argument("--servers", type=int, default=50, help="stop when there are so many")
     parser.add_argument("--starved", type=int, default=6, help="and so many with a client that is the limit")
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--at-once", type=int, default=2, help="searches side by side")
+    parser.add_argument("--at-once", type=int, default=4, help="searches side by side")
     parser.add_argument("--seconds", type=float, default=1e9, help="begin none after so many; --resume goes on")
     parser.add_argument("--out", type=Path, default=results.CAPACITY)
     parser.add_argument("--truths", action="store_true", help="compute the true capacities only")
