@@ -227,7 +227,7 @@ class Capacity:
         judged = {"verdict": tried.verdict, "firm": tried.firm, "sure": end.sure, "why": end.why, "client": limits}
         standings = [asdict(one) for one in end.standings]
         self._trials.append({"trial": self._number, "load": tried.load, **judged, **seen, "standings": standings})
-        self._tell_run({**self._so_far(None, ""), "state": "searching"})
+        self._tell_run({**self._so_far(None, "the search had not ended"), "state": "searching"})
         print(f"tokenswarm: {said(self._trials[-1], self._field)}", file=sys.stderr)
 
     def _so_far(self, answer: Answer | None, broken: str) -> dict[str, Any]:
