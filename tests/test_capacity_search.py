@@ -55,6 +55,19 @@ def test_a_server_that_answers_nothing_is_asked_again_with_what_it_bore() -> Non
     assert loads == [1, 2, 4, 8, 4]
 
 
+@given(st.sampled_from([USERS, RATES, Field(True, 1.0, 0.1, 1e6, pooled=True)]), st.integers(0, 12))
+def test_a_client_that_limits_firm_trials_only_ends_the_search(field: Field, limited_from: int) -> None:
+    """A quick trial is too short to show it, so it looks met."""
+
+    def verdict(load: float, firm: bool) -> str:
+        return "limited" if load >= limited_from and firm else "met" if load <= 8 else "crossed"
+
+    answer, tried = search(field, verdict)
+    if limited_from <= 8:
+        assert answer.above == "limited"
+    assert all(len([one for one in tried if one.load == load]) <= 4 for load in {one.load for one in tried})
+
+
 @given(st.integers(1, 999))
 def test_users_are_found_exactly(capacity: int) -> None:
     answer, tried = search(USERS, up_to(capacity))
@@ -312,3 +325,13 @@ def test_a_quick_trial_with_a_client_that_could_not_keep_up_only_shows_the_way()
     assert judged(Try(12, False), met, limits, 100, pooled=False) == Tried(12, "limited", False)
     tried = [Tried(11, "met", True), judged(Try(12, False), too_much, limits, 100, pooled=False)]
     assert next_step(tried, USERS) == Try(12, True)
+
+
+def test_a_queue_that_grows_counts_as_beyond_the_limit_though_no_request_is_yet() -> None:
+    """Or the search would take a rate that the server cannot hold for well met, and go up."""
+    growing = trial(*[row(100 + at) for at in range(300)])
+    end = ended(growing, 60, 60, 0, firm=True)
+    assert end is not None
+    one = judged(Try(40, True), end, (), growing.mean_ms, pooled=True)
+    assert one.verdict == "crossed"
+    assert one.share > one.allowed

@@ -109,6 +109,10 @@ def next_step(tried: Sequence[Tried], field: Field) -> Try | Answer:
         if not known[bad].firm:
             return Try(bad, True) if bad <= field.least else Try(field.below(bad), False)
         return _none(known[bad], bad) if bad <= field.least else Try(field.below(bad), False)
+    if known[bad].verdict == "limited" and any(one.load == bad and one.verdict == "met" for one in tried):
+        # What quick trials say is not to be relied on with this client: down to a load that it bears for long.
+        sure = max((load for load, one in known.items() if load < bad and one.firm), default=None)
+        return Try(field.below(bad), True) if sure is None else Answer(sure, "limited", bad)
     middle = field.between(good, bad)
     if middle is not None and good < middle < bad:
         return Try(middle, False)
@@ -186,10 +190,11 @@ def best(tried: Sequence[Tried]) -> Tried | None:
 
 def _known(trials: Sequence[Tried]) -> Tried | None:
     clean = [one for one in trials if one.verdict != "limited"]
-    if not clean:
-        # As firm as it can get: another trial would be limited too.
-        return Tried(trials[0].load, "limited", True) if len(trials) >= LIMITED_TWICE else None
-    return next((one for one in reversed(clean) if one.firm), clean[-1])
+    if firm := [one for one in clean if one.firm]:
+        return firm[-1]
+    if len(trials) - len(clean) >= LIMITED_TWICE:  # as firm as it can get: another trial would be limited, too
+        return Tried(trials[0].load, "limited", True)
+    return clean[-1] if clean else None
 
 
 def _none(one: Tried, load: float) -> Answer:

@@ -11,6 +11,8 @@ LEAST, ENOUGH = 10, 30  # requests before a trial may end as crossed, as met
 LOOK_SHARE = 0.25  # of a trial's longest time, for one that only shows the way
 LEAST_S, TIMES_E2E = 1.0, 6.0  # a queue needs time to grow
 IDLE = 0.5  # requests under way, on the average
+GROWS = "requests took longer and longer"
+GROWING = 2.0  # times the share that is allowed: what will be beyond the limit at least, if the queue goes on growing
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ def ended(
     if not over and not settled:
         return None
     if trial.rises:
-        return Ended("crossed", False, "requests took longer and longer", standings) if over else None
+        return Ended("crossed", False, GROWS, standings) if over else None
     sure = all(one.sure for one in standings)
     if not crossed and (over or not random) and (sure or (not firm and all(map(_well, standings)))):
         return Ended("met", sure, "", standings)
@@ -74,7 +76,8 @@ def judged(step: Try, end: Ended, limits: Sequence[str], mean_ms: float | None, 
     idle = step.load * (mean_ms or 0) / 1e3 < IDLE
     firm = step.firm or (end.sure and not limits and not pooled)
     if (one := binding(end.standings)) and pooled:
-        return Tried(step.load, verdict, firm, idle, one.n, one.share or 0.0, one.allowed, one.inflation)
+        share = max(one.share or 0.0, GROWING * one.allowed if end.why == GROWS else 0.0)
+        return Tried(step.load, verdict, firm, idle, one.n, share, one.allowed, one.inflation)
     return Tried(step.load, verdict, firm, idle)
 
 
