@@ -73,19 +73,23 @@ def knee(trials: Sequence[Figures]) -> Figures | None:
     return max(able, key=lambda t: t["ok_per_s"] / t["e2e_ms_mean"]) if curve else None
 
 
-def gave_way(least: Figures, best: Figures, bad: Figures, slo: str) -> tuple[str, str]:
+def gave_way(least: Figures, best: Figures | None, bad: Figures, slo: str) -> tuple[str, str]:
     """What gave way first, and a sentence with the figures: at the lowest load, the best one, and the first too great.
 
     It is the part of a request's time that grew most from the lowest load on, of those that the crossed SLO is about.
+    `best` is None where no load was met.
     """
-    if bad["steady"] and bad["failed"] / bad["steady"] > max(0.01, 2 * best["failed"] / max(1, best["steady"])):
-        share = 100 * bad["failed"] / bad["steady"]
-        return "errors", f"Errors came first: {share:.3g} % of the requests failed."
+    usual = best["failed"] / max(1, best["steady"]) if best else 0.0
+    share = bad["failed"] / max(1, bad["steady"])
+    subject = slo.split()[0] if slo else ""
+    if share > (0 if subject == "outcome" else max(0.01, 2 * usual)):
+        return "errors", f"Errors came first: {100 * share:.3g} % of the requests failed."
+    if subject == "check":
+        return "", ""  # no part of a request's time says why answers got worse
     told = bad["queue_ms_mean"] is not None
     parts = TOLD if told else UNTOLD
-    subject = slo.split()[0] if slo else ""
     meant = [name for name in parts if name in ONLY.get(subject, tuple(parts))]
-    known = {name: _three(parts[name], least, best, bad) for name in meant}
+    known = {name: _three(parts[name], least, best or least, bad) for name in meant}
     grown = {name: ms[2] - ms[0] for name, ms in known.items() if None not in ms}
     if not grown or max(grown.values()) <= 0:
         return "", ""

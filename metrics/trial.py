@@ -103,6 +103,9 @@ def wrong(slo: Slo, row: Mapping[str, Any]) -> float | None:
 def _mean_of(slo: Slo, row: Mapping[str, Any]) -> float | None:
     if row["outcome"] != "ok":
         return math.inf if slo.below else -math.inf
+    if slo.subject == "itl_ms":
+        gaps = decode(row["itl_ms_hist"] or "")
+        return sum(middle_ms(number) * times for number, times in gaps.items()) / sum(gaps.values()) if gaps else None
     text = row[slo.subject]
     return None if text in ("", None) else float(text)
 

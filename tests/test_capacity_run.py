@@ -99,6 +99,11 @@ def test_a_server_that_dies_is_no_load_that_was_too_much(tmp_path: Path) -> None
         assert process.stderr is not None
         while not process.stderr.readline().startswith("tokenswarm: trial 2:"):
             assert process.poll() is None
+        (path,) = tmp_path.iterdir()
+        so_far = json.loads((path / "run.json").read_text())["capacity"]  # what is left if this process is killed
+        met = [trial["load"] for trial in so_far["trials"] if trial["verdict"] == "met"]
+        assert (len(so_far["trials"]), so_far["answer"]) == (2, max(met))
+        assert (so_far["state"], so_far["why"]) == ("searching", "the search had not ended")
     process.communicate()
     found = folder(tmp_path).run["capacity"]
     assert found["answer"] >= 2
@@ -116,11 +121,44 @@ def test_a_trial_too_short_for_an_answer_judges_nobody(tmp_path: Path) -> None:
     assert "give a longer --trial-time" in found["sentence"], done.stderr
 
 
+def test_a_server_that_only_fails_and_an_slo_that_nothing_is_known_of(tmp_path: Path) -> None:
+    embeds = ("OllamaEmbedUser", "--model", "sim-embed", "--find-capacity", "--trial-time", "2s", "--no-report")
+    fails = (*ASKED, "--model", "fault-503", "--pause-after-error", "0", "--no-report", "--slo", "e2e_ms p95 < 5000")
+    with running(*SERVER, "--load-ms", "0") as simulator:
+        none = headless(simulator.url, tmp_path / "none", *embeds, "--slo", "tpot_ms p95 < 50")
+        failed = headless(simulator.url, tmp_path / "failed", *fails)
+    assert (
+        "No load was found that keeps to tpot_ms p95 < 50: no request says anything of tpot_ms p95 < 50; leave"
+        in none.stderr
+    )
+    assert "Not even 1 user keeps to e2e_ms p95 < 5000." in failed.stderr
+    assert "Errors came first: 100 % of the requests failed." in failed.stderr
+    assert (none.returncode, failed.returncode) == (99, 99)
+    # No trial was met, so all requests count: there were enough that ended ok.
+    assert not folder(tmp_path / "none").rules("invalid") & {"samples", "errors"}
+    assert folder(tmp_path / "failed").rules("invalid") >= {"errors"}
+
+
+def test_the_exit_code_of_a_search_that_is_told_to_end(tmp_path: Path) -> None:
+    options = (*ASKED, "--trial-time", "60s", "--slo", "e2e_ms mean < 5000", "--no-report")
+    with running(*SERVER, "--load-ms", "0") as simulator:
+        full = command(simulator.url, tmp_path, "--headless", "--only-summary", *options)
+        process = subprocess.Popen(full, cwd=ROOT, env=environment(), text=True, stderr=subprocess.PIPE)
+        assert process.stderr is not None
+        while "Ramping to 1 users" not in process.stderr.readline():
+            assert process.poll() is None
+        process.terminate()
+        said = process.communicate()[1]
+    assert "No load was found that keeps to e2e_ms mean < 5000" in said
+    assert process.returncode == 99
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
         ((), "--find-capacity: keep to what?"),
         (("--slo", "goodput > 3/s"), "--slo 'goodput > 3/s': more load gives more of it"),
+        (("--slo", "response_ms p95 < 500"), "--slo 'response_ms p95 < 500': in a closed loop nothing is due"),
         (("--slo", "ttft_ms p95 < 500", "--stages", "1x5s"), "--stages and --find-capacity"),
         (("--slo", "ttft_ms p95 < 500", "--arrivals", "ramp 1/s..5/s over 1m"), "the search changes the rate itself"),
         (("--slo", "ttft_ms p95 < 500", "--trace", "x.csv"), "--trace and --find-capacity"),

@@ -21,7 +21,7 @@ from users.searching import at, field, trial_s
 from users.slos import CROSSED, slos
 from users.swarm import Swarm
 from users.trials import PARKED, TRIAL, Begin, Trials
-from users.verdict import Ended, drained, ended, judged
+from users.verdict import Ended, drained, ended, judged, unjudged
 
 LOOK_S, NOTICE_S, SPAWN_S, SPARE_S = 0.25, 0.7, 60.0, 5.0
 FIRST_S, LONGEST_SETTLING_S, LEAST_SETTLING_S, TIMES_E2E = 0.3, 20.0, 0.5, 3
@@ -48,6 +48,8 @@ class Capacity:
         events.test_start.add_listener(self._on_test_start)
         events.spawning_complete.add_listener(lambda **_: self._spawned.set())
         events.test_stopping.add_listener(self._on_test_stopping)
+        # On a signal Locust chooses its exit code after this event, and stops the run only then.
+        events.quitting.add_listener(self._on_test_stopping)
         if self._is_worker:
             self._runner.register_message(TRIAL, self._on_trial)
         if self._is_master:
@@ -126,8 +128,6 @@ class Capacity:
         disturbed = 0
         while isinstance(step := next_step(self._tried, self._field), Try):
             match self._try(step):
-                case Tried() as tried:
-                    self._tried.append(tried)
                 case str() as broken:
                     self._end(None, broken)
                     return
@@ -156,13 +156,16 @@ class Capacity:
         health = self._end_trial(workers)
         if end is None or self._workers() != workers or len(health) < len(workers):
             return None
-        if not self._trial.n:
+        dead = bool(self._rows) and all(row["outcome"] != "ok" for row in self._rows)
+        if not self._trial.n and not dead:
             time_s = f"{self._limit_s:g} s"
             return f"a trial of {time_s} was over before a request that counts was; give a longer --trial-time"
         end = drained(end, self._trial, users, firm=step.firm)
+        if not dead and (unknown := unjudged(end)):
+            return f"no request says anything of {' and '.join(unknown)}; leave that out"
         limits = client_limits(_facts(self._rows, health), self._slos)
         tried = judged(step, end, limits, self._trial.mean_ms, pooled=self._field.pooled)
-        tried = replace(tried, dead=all(row["outcome"] != "ok" for row in self._rows))
+        tried = replace(tried, dead=dead)
         seconds = {"seconds": round((time.time_ns() - began_ns) / 1e9, 3)}
         self._keep(tried, end, limits, figures(self._rows, self._slos, from_ns, to_ns) | seconds)
         if end.state == "met" and self._trial.mean_ms:
@@ -224,6 +227,7 @@ class Capacity:
     # What came of it
 
     def _keep(self, tried: Tried, end: Ended, limits: list[str], seen: Mapping[str, Any]) -> None:
+        self._tried.append(tried)
         judged = {"verdict": tried.verdict, "firm": tried.firm, "sure": end.sure, "why": end.why, "client": limits}
         standings = [asdict(one) for one in end.standings]
         self._trials.append({"trial": self._number, "load": tried.load, **judged, **seen, "standings": standings})

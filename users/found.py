@@ -18,6 +18,11 @@ def load(value: float | None, open_loop: bool) -> str:
     return f"{value:,.4g} requests/s" if open_loop else f"{value:,.0f} {'user' if value == 1 else 'users'}"
 
 
+def requests(n: int) -> str:
+    """So many of them."""
+    return f"{n:,} request{'' if n == 1 else 's'}"
+
+
 def found(answer: Answer, field: Field, slos: Sequence[Slo], trials: Trials, broken: str) -> dict[str, Any]:
     """All of it; `broken` says why the search was broken off. `qualifier` is empty where the answer is exact."""
     why = (
@@ -38,7 +43,7 @@ def found(answer: Answer, field: Field, slos: Sequence[Slo], trials: Trials, bro
     if answer.above == "limited" and not broken:
         what, sentence = "client", f"The client gave way first: {'; '.join(_limits(trials, answer.bad))}."
     elif first and bad:
-        what, sentence = gave_way(first, best or first, bad, _crossed(bad))
+        what, sentence = gave_way(first, best, bad, _crossed(bad))
         if first["load"] == bad["load"] and what != "errors":
             what, sentence = "", ""  # the least load was too much: there is none to compare it with
     return {
@@ -64,14 +69,15 @@ def said(trial: Mapping[str, Any], field: Field) -> str:
     why = "; ".join(trial["client"]) if trial["verdict"] == "limited" else trial["why"]
     sure = "" if trial["sure"] else ", not sure"
     head = f"trial {trial['trial']}: {load(trial['load'], field.open)}: {trial['verdict']}{sure}"
-    return f"{head} ({trial['steady']} requests, {trial['seconds']:.1f} s){f': {why}' if why else ''}"
+    return f"{head} ({requests(trial['steady'])}, {trial['seconds']:.1f} s){f': {why}' if why else ''}"
 
 
 def _sentence(answer: Answer, field: Field, slos: Sequence[Slo], best: Mapping[str, Any] | None, why: str) -> str:
     kept = " and ".join(slo.text for slo in slos)
     if answer.load is None:
         if answer.above == "crossed":
-            return f"Not even {load(answer.bad, field.open)} keeps to {kept}."
+            verb = "keep" if field.open else "keeps"  # of users one is the least
+            return f"Not even {load(answer.bad, field.open)} {verb} to {kept}."
         return f"No load was found that keeps to {kept}: {why}."
     head = f"At least {load(answer.load, field.open)}" if why else f"{load(answer.load, field.open)} at most"
     verb = "keeps" if not field.open and answer.load == 1 else "keep"
@@ -84,13 +90,14 @@ def _sentence(answer: Answer, field: Field, slos: Sequence[Slo], best: Mapping[s
         return f"{text} (± {100 * answer.error:.2g} %, by all trials together)."
     if best and not best["sure"]:
         text += (
-            f" (by the estimate of {best['steady']} requests, which is not sure: a longer --trial-time makes it surer)"
+            f" (by the estimate of {requests(best['steady'])}, which is not sure: a longer --trial-time makes it surer)"
         )
     return f"{text}."
 
 
 def _knee(trials: Trials, field: Field) -> dict[str, Any]:
-    at = knee(trials)
+    # At random arrivals a short trial may see more of them than its rate says: that is no throughput.
+    at = knee([{**t, "ok_per_s": min(t["ok_per_s"], t["load"])} for t in trials] if field.open else trials)
     if at is None:
         return {"load": None, "sentence": ""}
     power = (

@@ -12,6 +12,7 @@ from users.slos import slos
 
 MOST_USERS, MOST_RATE = 1000, 1e6
 LEAST_REQUESTS = 10  # a rate at which a trial would see fewer is not tried
+SCHEDULED = ("response_ms", "lateness_ms")  # what only a request that was due has
 KINDS = 'give a steady rate to begin with: "poisson 1/s", "constant 1/s" or "gamma 1/s cv=2"'
 
 
@@ -24,6 +25,8 @@ def check(options: Any) -> None:
     for slo in slos(options.slo):
         if slo.aggregate == "rate":
             raise UsageError(f"--slo {slo.text!r}: more load gives more of it, so it bounds no load; give its limits")
+        if slo.subject in SCHEDULED and not options.arrivals:
+            raise UsageError(f"--slo {slo.text!r}: in a closed loop nothing is due; use e2e_ms, or give --arrivals")
     for name, given, what in (
         ("--stages", options.stages, "the search chooses the numbers of users itself"),
         ("--trace", options.trace, f"a trace has its own rate; {KINDS}"),

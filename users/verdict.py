@@ -34,13 +34,14 @@ def ended(
     come, so it ends now.
     """
     standings = tuple(trial.standings(SURE if firm else ALMOST))
+    silent = not all(one.n for one in standings)  # of some SLO nothing is known: even a quick trial waits for that
     crossed = [one for one in standings if one.state == "crossed"]
     # Of an open loop nobody knows how long its queue remembers: a quiet while, or a busy one, may be just that.
     random = firm and not users
     certain = [one for one in crossed if one.sure]
     if certain and trial.n >= LEAST and not (random and spent_s < limit_s / 2):
         return Ended("crossed", True, certain[0].slo, standings)
-    over = drained or spent_s >= limit_s * (1 if firm or trial.n < LEAST else LOOK_SHARE)
+    over = drained or spent_s >= limit_s * (1 if firm or silent or trial.n < LEAST else LOOK_SHARE)
     settled = trial.n >= max(ENOUGH, 3 * users) and spent_s >= max(LEAST_S, TIMES_E2E * (trial.mean_ms or 0) / 1e3)
     if not over and not settled:
         return None
@@ -52,19 +53,27 @@ def ended(
     if not over:
         return None
     if not trial.n:
-        return Ended("crossed", False, "no request ended", standings)
+        return Ended("crossed", False, "no request ended in time", standings)
     return Ended("crossed" if crossed else "met", False, crossed[0].slo if crossed else "", standings)
 
 
 def _well(one: Standing) -> bool:
     """Met by so much that a trial that only shows the way need not go on."""
-    return one.sure or (one.share is not None and one.share * 2 <= one.allowed)
+    return one.sure or (one.n > 0 and one.share is not None and one.share * 2 <= one.allowed)
+
+
+def unjudged(end: Ended) -> list[str]:
+    """SLOs that a trial says nothing of, since no request has what they are about, if no other SLO is crossed."""
+    known = [one for one in end.standings if one.n]
+    return [] if any(one.state == "crossed" for one in known) else [one.slo for one in end.standings if not one.n]
 
 
 def drained(end: Ended, trial: Trial, users: float, *, firm: bool) -> Ended:
     """The end with the requests that were still under way then: they may cross what was met, never the reverse."""
     last = ended(trial, 0, 0, users, firm=firm, drained=True) or end
-    return replace(last, sure=end.sure) if end.state == "met" else replace(end, standings=last.standings)
+    if end.state == "crossed":
+        return replace(end, standings=last.standings)
+    return replace(last, sure=end.sure) if last.state == "met" else last
 
 
 def judged(step: Try, end: Ended, limits: Sequence[str], mean_ms: float | None, *, pooled: bool) -> Tried:
