@@ -16,14 +16,12 @@ def validity(
     folder: Path, run: Mapping[str, Any], known: Sequence[Mapping[str, Any]], pause: Callable[[], None] = lambda: None
 ) -> dict[str, Any]:
     """The verdict on a run folder whose run.json holds `run` (see `metrics.validity`); `known` are other findings."""
-    trials = run.get("capacity", {}).get("trials")
-
-    def counts(row: Mapping[str, str]) -> bool:
-        """Is this row of what the run answers for? A capacity search overloads the server on purpose."""
-        return trials is None or any(row["stage"] == str(t["trial"]) and t["verdict"] == "met" for t in trials)
-
     try:
-        rows = gather(folder / "requests.csv", pause, counts, tracks(run["workers"]))
+        # A capacity search overloads the server on purpose: it answers for the trials that met its SLOs, if any did.
+        trials = run.get("capacity", {}).get("trials") or ()
+        met = {str(trial["trial"]) for trial in trials if trial["verdict"] == "met"}
+        counted = (lambda row: row["stage"] in met) if met else (lambda _: True)
+        rows = gather(folder / "requests.csv", pause, counted, tracks(run["workers"]))
         return judge(Facts(rows, run["workers"], bool(run["options"].get("unique_prompts"))), known)
     except Exception as error:  # noqa: BLE001 - whatever the rows hold, the run gets its end and its report
         what = f"the rows could not be judged: {error!r}"
