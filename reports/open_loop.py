@@ -39,9 +39,10 @@ def section(summary: Mapping[str, Any]) -> Section:
     if not found:
         return Section("open-loop", "Open loop")
     dropped = found["dropped"]
+    rate = "in all trials" if "capacity" in summary else f"{number(found['offered_per_s'])} a second"
     lines: list[Line] = [
         (
-            f"{integer(found['due'])} requests were due, {number(found['offered_per_s'])} a second; "
+            f"{integer(found['due'])} requests were due, {rate}; "
             f"{integer(found['sent'])} were sent and {integer(dropped)} dropped, as no client was free.",
         ),
         ("Response times count from when a request was due, E2E from when it was sent.",),

@@ -57,7 +57,7 @@ def summarise(run: Run) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "run": _run(run),
-        "verdict": " ".join([*(sentences(searched)[:1] if searched else ()), said]),
+        "verdict": " ".join([*sentences(searched)[:1], "All trials together:", said] if searched else [said]),
         "validity": _validity(info),
         "slos": _listed(info, "slos"),
         "notices": list(run.notices),

@@ -42,7 +42,7 @@ def searched(path: Path, **changes: Any) -> Path:
 def test_the_answer_is_on_top_and_the_trials_below(tmp_path: Path) -> None:
     report(searched(tmp_path / "run"))
     text = (tmp_path / "run" / "report.md").read_text()
-    assert f"**{SENTENCE} 30 of 30 requests ok".replace("<", r"\<") in text
+    assert f"**{SENTENCE} All trials together: 30 of 30 requests ok".replace("<", r"\<") in text
     assert text.index("## Capacity") < text.index("## Findings") < text.index("## Requests by outcome")
     assert "The queue gave way first" in text
     assert "The load curve has its knee at 2 users" in text
