@@ -24,6 +24,18 @@ RUNS = {
     "unload": ("OllamaColdStartUser", "--model", "a", "--users", "1", "--cold-keep-alive", "0s", "--run-time", "5s"),
     "swap": ("OllamaSwapUser", "--model", "a,a,b", "--users", "3", "--spawn-rate", "1", "--run-time", "7s"),
     "life": ("OllamaLifecycleUser", "--model", "a", "--users", "2", "--run-time", "4s", "--pull", "no-such-model"),
+    "search": (
+        "OllamaLifecycleUser",
+        "--model",
+        "a",
+        "--users",
+        "1",
+        "--find-capacity",
+        "--trial-time",
+        "1s",
+        "--slo",
+        "e2e_ms p95 < 5000",
+    ),
 }
 
 
@@ -42,6 +54,13 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
         return folder(parent / kind)
 
     return dict(zip(RUNS, Pool(4).map(one, RUNS), strict=True))
+
+
+def test_a_capacity_search_sees_the_calls_and_holds_them_back_between_two_trials(runs: dict[str, Run]) -> None:
+    run = runs["search"]
+    found = run.run["capacity"]
+    assert (found["answer"], found["qualifier"]) == (1, "at least"), found
+    assert {row["stage"] for row in run.rows} == {str(trial["trial"]) for trial in found["trials"]}
 
 
 def names(tags: dict[str, Any]) -> list[str]:

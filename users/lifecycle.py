@@ -61,6 +61,8 @@ class OllamaLifecycleUser(User):
     @task
     def round(self) -> None:
         """One round of all calls."""
+        if self.work.trials:
+            self.work.trials.enter(self)
         model = self.work.settings.ask.model
         self.call("GET", "/api/version")
         listed = self.call("GET", "/api/tags")
@@ -86,10 +88,9 @@ class OllamaLifecycleUser(User):
     def call(self, method: str, path: str, model: str = "", body: dict[str, Any] | None = None) -> Answer:
         """One call, its row and its Locust request. `model` is what the row says of it."""
         work = self.work
-        identity = Identity(
-            work.worker, work.next_sequence(), type(self).__name__, path, model, "", None, method=method
-        )
-        record = Record(identity, "cancelled", streamed=False, sent_ns=time.time_ns(), phase=work.phase())
+        who = (work.worker, work.next_sequence(), type(self).__name__, path, model, "", None)
+        identity = Identity(*who, method=method, stage=work.stage)
+        record = Record(identity, "cancelled", streamed=False, sent_ns=time.time_ns(), phase=work.phase(self))
         answer, size = Answer("cancelled", "cut: its user was stopped"), 0
         work.health.in_flight += 1
         try:
