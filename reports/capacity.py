@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reports.document import Line, Section, Table
-from reports.numbers import integer, number
+from reports.numbers import integer, many, number
 
 NUMBERS = (
     *("ok_per_s", "goodput_per_s", "output_tokens_per_s"),
@@ -48,7 +48,7 @@ def section(summary: Mapping[str, Any]) -> Section:
     )
     seconds = sum(trial.get("seconds") or 0 for trial in trials)
     about = (
-        f"{integer(len(trials))} trials in {number(seconds)} s, each drained before the next. Requests: those of the "
+        f"{many(len(trials), 'trial')} in {number(seconds)} s, each drained before the next. Requests: those of the "
         "steady load, by which it was judged. Times in ms; goodput are requests that ended ok within all limits."
     )
     lines: tuple[Line, ...] = tuple((said,) for said in (*sentences(found), about))

@@ -8,6 +8,7 @@ from typing import Any
 from golden.make import RUN, folder, identity, ollama
 
 from metrics.slo import parse
+from reports.figures.capacity import build
 from reports.load import load
 from reports.summary import summarise
 from reports.write import report
@@ -81,3 +82,10 @@ def test_what_gave_way_is_seen_beside_the_answer_not_in_a_trial_that_chance_put_
     assert (
         "requests waited 1 ms at the lowest load, 30 ms at the best, 90 ms at the first" in told["gave_way"]["sentence"]
     )
+
+
+def test_the_axis_of_the_load_curve_says_20_where_it_means_20() -> None:
+    trials = [trial(1, 18.75, "met", 5), trial(2, 26.5, "met", 9), trial(3, 75.0, "crossed", 700)]
+    plot = build(None, {"capacity": {"trials": trials, "unit": "requests/s"}})
+    assert plot is not None
+    assert list(plot.figures[0].layout.xaxis.tickvals) == [20, 30, 50, 70]

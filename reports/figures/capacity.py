@@ -1,10 +1,12 @@
 """The load curve of a capacity search: throughput, TTFT and TPOT against load."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reports.figures.style import BLUE, GREEN, GREY, ORANGE, RED, Plot, figure
 
+TICKS, FEWER_TICKS, EDGE = (1, 2, 3, 5, 7), (1, 2, 5), 1.3
 PANELS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     ("output tokens/s", (("output_tokens_per_s", "output tokens/s", BLUE),)),
     ("requests/s", (("ok_per_s", "ok/s", BLUE), ("goodput_per_s", "goodput/s", GREEN))),
@@ -38,7 +40,7 @@ def _panel(
     unit = "users" if found.get("unit") == "users" else "requests/s offered"
     made = figure(
         height=300,
-        xaxis={"title": {"text": unit}, "type": "log"},
+        xaxis={"title": {"text": unit}, "type": "log", "tickvals": _ticks([trial["load"] for trial in trials])},
         yaxis={"title": {"text": title}, "rangemode": "tozero"},
         showlegend=len(lines) > 1,
     )
@@ -58,6 +60,17 @@ def _panel(
         if isinstance(at, (int, float)) and at > 0:
             made.add_vline(x=at, line={"color": colour, "dash": dash, "width": 1})
     return made
+
+
+def _ticks(loads: Sequence[float]) -> list[float]:
+    """Whole figures along a logarithmic axis: left to itself it says 2 where it means 20."""
+    least, most = min(loads), max(loads)
+    if least <= 0:
+        return []
+    powers = range(math.floor(math.log10(least)) - 1, math.ceil(math.log10(most)) + 1)
+    digits = TICKS if most < 30 * least else FEWER_TICKS
+    ticks = [float(f"{digit}e{power}") for power in powers for digit in digits]
+    return [tick for tick in ticks if least / EDGE <= tick <= most * EDGE]
 
 
 def _load(knee: Any) -> Any:
