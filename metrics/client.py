@@ -24,7 +24,8 @@ def limits(facts: Facts, slos: Sequence[Slo]) -> list[str]:
     found = [finding for rule in RULES if rule.name in names and (finding := apply(rule, facts))]
     said = [str(finding["what"]) for finding in found if finding["level"] == "invalid"]
     if dropped := facts.rows.outcomes["dropped"]:
-        said.append(f"{dropped} of {facts.rows.total} arrivals found no client free and were not sent")
+        were = "was" if dropped == 1 else "were"
+        said.append(f"{dropped} of {facts.rows.total} arrivals found no client free and {were} not sent")
     late_ms = percentile_ms(facts.rows.late_ms, LATE_PERCENT)
     bounds_ms = [LATE_SHARE * slo.limit for slo in slos if slo.subject == "response_ms"]
     bounds_ms.append(LATE_OF_E2E * (percentile_ms(facts.rows.e2e_ms, 50) or 0.0))

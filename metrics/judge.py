@@ -122,7 +122,7 @@ class Judge:
         found = None if count.failed else round(figure[slo.aggregate], 6)
         spoilt = count.failed and (slo.aggregate == "mean" or (slo.aggregate == "max") == slo.below)
         met = not spoilt and count.n > count.failed and slo.keeps(figure[slo.aggregate])
-        why = f"{count.failed} requests failed" if spoilt else ""
+        why = f"{count.failed} request{'s' * (count.failed > 1)} failed" if spoilt else ""
         return Judged(slo.text, "met" if met else "crossed", found, count.n, why)
 
 

@@ -134,7 +134,7 @@ def _standing(slo: Slo, seen: Sequence[float], alpha: float) -> Standing:
 def _mean(slo: Slo, seen: Sequence[float], alpha: float) -> Standing:
     failed = sum(math.isinf(value) for value in seen)
     if failed or not seen:
-        why = f"{failed} requests failed" if failed else "no request has it"
+        why = f"{failed} request{'s' * (failed > 1)} failed" if failed else "no request has it"
         return Standing(slo.text, "crossed", bool(failed), len(seen), why=why)
     mean, means = sum(seen) / len(seen), batches(seen)
     # Student's t with 9 degrees of freedom, two-sided: 3.25 at 1 %, 2.26 at 5 %; more, since one looks again and again.
