@@ -16,6 +16,7 @@ from metrics.load_curve import figures
 from metrics.trial import Trial
 from metrics.validity import Facts
 from users.found import found, said
+from users.health import Mark
 from users.search import Answer, Tried, Try, best, next_step
 from users.searching import at, field, trial_s
 from users.slos import CROSSED, slos
@@ -38,7 +39,7 @@ class Capacity:
         self._is_master = isinstance(self._runner, MasterRunner)
         self._is_worker = isinstance(self._runner, WorkerRunner)
         self._greenlet: gevent.Greenlet | None = None
-        self._mark: tuple[int, float, float] | None = None
+        self._mark: Mark | None = None
         self._spawned = Event()
         self._parked: dict[str, Mapping[str, Any]] = {}
 

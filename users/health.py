@@ -12,6 +12,8 @@ from locust import argument_parser
 
 INTERVAL_S = 0.02
 COLLECT_EVERY_S = 1.0
+MOST_LAGS = 60_000  # 20 minutes' worth
+Mark = tuple[list[float], float, float]  # loop lags since then (ms), and the CPU time and the clock of then (s)
 
 
 class Health:
@@ -26,6 +28,7 @@ class Health:
         self.in_flight = 0
         self.ending = False  # cutting what is under way keeps the loop busy, and harms nothing any more
         self._lags_ms: list[float] = []
+        self._marked_ms: list[float] | None = None  # since the last mark, if there was one
         self._lag_max_ms = 0.0
         self._cpu_max = 0.0
         self._cpu_s = self._began_cpu_s = time.process_time()
@@ -42,15 +45,16 @@ class Health:
         gc.enable()
         gc.unfreeze()
 
-    def mark(self) -> tuple[int, float, float]:
-        """This moment: a `snapshot` since then is of what comes."""
-        return len(self._lags_ms), time.process_time(), time.monotonic()
+    def mark(self) -> Mark:
+        """This moment: a `snapshot` since then is of what comes, until the next mark."""
+        self._marked_ms = []
+        return self._marked_ms, time.process_time(), time.monotonic()
 
-    def snapshot(self, since: tuple[int, float, float] | None = None) -> dict[str, float | int | str]:
+    def snapshot(self, since: Mark | None = None) -> dict[str, float | int | str]:
         """Figures for the run's circumstances: lag of the loop in ms, CPU in % of a core; of all the run, or since."""
         self._measure_cpu()
-        first, began_cpu_s, began_wall_s = since or (0, self._began_cpu_s, self._began_wall_s)
-        lags = sorted(self._lags_ms[first:])
+        seen_ms, began_cpu_s, began_wall_s = since or (self._lags_ms, self._began_cpu_s, self._began_wall_s)
+        lags = sorted(seen_ms)
         cpu_s, wall_s = time.process_time() - began_cpu_s, time.monotonic() - began_wall_s
         return {
             "host": socket.gethostname(),
@@ -76,7 +80,9 @@ class Health:
             elif not self.ending:
                 self._lag_max_ms = max(self._lag_max_ms, lag_ms)
                 self._lags_ms.append(lag_ms)
-            if len(self._lags_ms) > 60_000:  # 20 minutes' worth; every second one stands for the rest
+                if self._marked_ms is not None:
+                    self._marked_ms.append(lag_ms)
+            if len(self._lags_ms) > MOST_LAGS:  # every second one stands for the rest
                 del self._lags_ms[::2]
             gc.collect(0)  # of the last 20 ms only: once a second it would stop the loop for 30 ms at 600 streams
             if now_s >= collect_s:
