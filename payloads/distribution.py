@@ -64,22 +64,22 @@ def parse(text: str, unit: str = "", least: float = 0.0, most: float = 1e9) -> D
 
     Raises ValueError: one line, what is wrong and how to write it.
     """
-    u = "s" if unit == "s" else ""
+    text, u = " ".join(text.split()), "s" if unit == "s" else ""
     usage = f"write 20{u}, 20{u}±5{u}, 10{u}..40{u}, lognormal 20{u} cv=1 or exponential 20{u}"
-    tried = ((kind, shape.fullmatch(text.strip().lower())) for kind, shape in _SHAPES.items())
+    tried = ((kind, shape.fullmatch(text.lower())) for kind, shape in _SHAPES.items())
     kind, found = next(((kind, found) for kind, found in tried if found), ("", None))
     if not found:
-        raise ValueError(f"{text!r} is no number or distribution; {usage}")
+        raise ValueError(f"▸{text}◂ is no number or distribution; {usage}")
     value, suffix, other, other_suffix = (*found.groups(), "0", "")[:4]
     if unit != "s" and (wrong := suffix or other_suffix):
-        raise ValueError(f"{text!r}: {wrong} is no unit here; {usage}")
+        raise ValueError(f"▸{text}◂: {wrong} is no unit here; {usage}")
     # A unit at one of two numbers is meant for both: 10..40ms.
     first = float(value) * _SECONDS[suffix or other_suffix or "s"]
     second = float(other) * (1.0 if kind == "lognormal" else _SECONDS[other_suffix or suffix or "s"])
     if not max(first, second) <= most:
-        raise ValueError(f"{text!r} is too large; make it {most:,.0f}{u} or less")
+        raise ValueError(f"▸{text}◂ is too large; make it {most:,.0f}{u} or less")
     if first < least:
-        raise ValueError(f"{text!r} is too small; make it {least:g}{u} or more")
+        raise ValueError(f"▸{text}◂ is too small; make it {least:g}{u} or more")
     if kind == "uniform" and second < first:
-        raise ValueError(f"{text!r} goes backwards; write the smaller number first")
-    return Distribution(text.strip(), kind, first, second, least)
+        raise ValueError(f"▸{text}◂ goes backwards; write the smaller number first")
+    return Distribution(text, kind, first, second, least)

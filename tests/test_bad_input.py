@@ -36,14 +36,14 @@ def _the_one_line(stderr: str) -> str:
 MISTAKES = {
     "unknown model": (["--model", "smi"], "has no model 'smi' (did you mean 'sim'?); it has: "),
     "no model among several": ([], "which model? Give --model; "),
-    "negative tokens": (["--max-tokens", "-5"], "argument --max-tokens: -5 is too small"),
-    "endless prompts": (["--prompt-tokens", "999999999999"], "'999999999999' is too large; make it 10,000,000 or less"),
-    "huge batches": (["--batch-size", "1..5000"], "argument --batch-size: '1..5000' is too large; make it 2,048 or"),
+    "negative tokens": (["--max-tokens", "-5"], "argument --max-tokens: ▸-5◂ is too small"),
+    "endless prompts": (["--prompt-tokens", "999999999999"], "▸999999999999◂ is too large; make it 10,000,000 or less"),
+    "huge batches": (["--batch-size", "1..5000"], "argument --batch-size: ▸1..5000◂ is too large; make it 2,048 or"),
     "prefix of what is embedded": (
         ["OllamaEmbedUser", "--model", "sim-embed", "--shared-prefix-tokens", "100"],
         "--shared-prefix-tokens: a prefix is a system message, which /api/embed has not; leave it out",
     ),
-    "no number": (["--max-tokens", "many"], "argument --max-tokens: 'many' is no number"),
+    "no number": (["--max-tokens", "many"], "argument --max-tokens: ▸many◂ is no number"),
     "unknown option": (["--max-token", "5", "--modle", "x"], "--modle"),
     "unknown corpus": (["--payloads", "chta"], "chta"),
     "no file": (["--payloads", "nowhere.jsonl"], "nowhere.jsonl"),
@@ -52,7 +52,7 @@ MISTAKES = {
     "bad host": (["--host", "ftp://x"], "'ftp' is no scheme for an LLM server; use http:// or https://"),
     "key in host": (["--host", "http://me:secret@127.0.0.1"], "--host 'http://…@127.0.0.1': give only scheme, host"),
     "run folder in a file": (["--run-dir", "README.md/runs"], "--run-dir README.md/runs: Not a directory; name"),
-    "bad warm-up": (["--warmup", "soon"], "argument --warmup: 'soon' is no time span; give 20, 20s"),
+    "bad warm-up": (["--warmup", "soon"], "argument --warmup: ▸soon◂ is no time span; give 20, 20s"),
     "warm-up too long": (["--warmup", "1m", "--run-time", "9s"], "--warmup 1m leaves nothing of --run-time 9s"),
     "options unreadable": (
         ["--options", "temperature"],
@@ -87,7 +87,7 @@ MISTAKES = {
     "one of several SLOs": (["--slo", "e2e_ms max < 9s; ttft p9 < 5"], "--slo: ▸ttft◂ p9 < 5: ttft is no metric"),
     "weight of nobody": (["--weights", "OllamaChtUser=3"], "--weights ▸OllamaChtUser◂=3: no class OllamaChtUser runs"),
     "one of several models": (["--model", "sim:3,smi"], "--model sim:3,▸smi◂: "),
-    "bad timeout": (["--request-timeout", "0"], "argument --request-timeout: 0 is too small"),
+    "bad timeout": (["--request-timeout", "0"], "argument --request-timeout: ▸0◂ is too small"),
 }
 
 

@@ -55,13 +55,13 @@ def test_a_higher_quantile_is_no_smaller_value(drawn: Distribution, u: float, v:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "'' is no number or distribution; write 20, 20±5, 10..40, lognormal 20 cv=1 or exponential 20"),
-        ("-5", "'-5' is no number or distribution; "),
-        ("lognormal 20", "'lognormal 20' is no number or distribution; "),
-        ("20s", "'20s': s is no unit here; write 20, "),
-        ("0", "'0' is too small; make it 1 or more"),
-        ("9..3", "'9..3' goes backwards; write the smaller number first"),
-        ("9" * 400, f"'{'9' * 400}' is too large; make it 1,000,000,000 or less"),
+        ("", "▸◂ is no number or distribution; write 20, 20±5, 10..40, lognormal 20 cv=1 or exponential 20"),
+        ("-5", "▸-5◂ is no number or distribution; "),
+        ("lognormal 20", "▸lognormal 20◂ is no number or distribution; "),
+        ("20s", "▸20s◂: s is no unit here; write 20, "),
+        ("0", "▸0◂ is too small; make it 1 or more"),
+        ("9..3", "▸9..3◂ goes backwards; write the smaller number first"),
+        ("9" * 400, f"▸{'9' * 400}◂ is too large; make it 1,000,000,000 or less"),
     ],
 )
 def test_what_cannot_be_read_is_told_in_one_line(text: str, said: str) -> None:

@@ -52,8 +52,8 @@ def test_names_may_hold_colons(text: str, said: str) -> None:
         ("a:3,", "--model a:3,▸◂: it names no model"),
         ("=3,a", "--model ▸=3◂,a: =3 names no model"),
         ("a:3, c:1", "--model a:3, ▸c:1◂: no model 'c:1'"),
-        ("c", "no model 'c'"),
-        ("c=x", "no model 'c=x'"),
+        ("c", "--model ▸c◂: no model 'c'"),
+        ("c=x", "--model ▸c=x◂: no model 'c=x'"),
     ],
 )  # fmt: skip
 def test_what_can_be_misread_must_be_said(text: str, line: str) -> None:

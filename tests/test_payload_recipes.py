@@ -119,7 +119,7 @@ def test_the_blocks_of_mooncake_share_what_their_ids_say(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ('{"prompt_tokens": 0}', "prompt_tokens: '0' is too small; make it 1 or more"),
+        ('{"prompt_tokens": 0}', "prompt_tokens: ▸0◂ is too small; make it 1 or more"),
         ('{"prompt_tokens": []}', "prompt_tokens is a list; make it a whole number above 0"),
         ('{"prompt_tokens": 5, "prompt": "a"}', "both prompt and prompt_tokens, which makes one up; keep one of them"),
         ('{"input_length": 1.5, "output_length": 5}', "input_length is 1.5; make it a whole number"),
@@ -182,7 +182,7 @@ def test_prompts_are_as_long_as_asked_for_on_every_worker(tmp_path: Path) -> Non
             ("--prompt-tokens", "50", "--payloads", "long"),
             "--prompt-tokens makes the prompts up, so there is no use for",
         ),
-        (("--prompt-tokens", "many"), "argument --prompt-tokens: 'many' is no number or distribution; write 20"),
+        (("--prompt-tokens", "many"), "argument --prompt-tokens: ▸many◂ is no number or distribution; write 20"),
     ],
 )
 def test_lengths_that_cannot_be_had_are_told_before_any_load(tmp_path: Path, given: tuple[str, ...], said: str) -> None:

@@ -83,7 +83,7 @@ def simulator() -> Any:
     [
         (["--model", "smi"], "has no model 'smi' (did you mean 'sim'?)"),
         (["--model", "fault-500"], "fault-500 does not answer a short request (HTTP 500"),
-        (["--max-parallel", "none"], "argument --max-parallel: 'none' is no number; give a whole number, 1 or more"),
+        (["--max-parallel", "none"], "argument --max-parallel: ▸none◂ is no number; give a whole number, 1 or more"),
         (
             ["--model", "sim", "--into", "nowhere"],
             "--into nowhere: run.json cannot be read (No such file or directory)",

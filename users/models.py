@@ -36,7 +36,7 @@ def settled(text: str, there: Callable[[str], bool], check: Callable[[str], str]
         try:
             check(name)
         except UsageError as error:
-            raise wrong("--model", text, start, name, str(error)) if len(items) > 1 else error from None
+            raise wrong("--model", text, start, name, str(error)) from None
         found.append((name, _weight(text, start + len(name), weight)))
     weights = Counter(_expanded(found))
     return ",".join(f"{name}={weight}" for name, weight in weights.items()) if len(weights) > 1 else found[0][0]

@@ -24,12 +24,13 @@ def number(
     """A check for argparse: a number in these bounds, else the text says what to give."""
 
     def check(text: str) -> Any:
+        text = " ".join(text.split())
         try:
             value = convert(text)
         except ValueError:
-            raise ArgumentTypeError(f"{text!r} is no number; give {what}") from None
+            raise ArgumentTypeError(f"▸{text}◂ is no number; give {what}") from None
         if not least <= value <= most:
-            raise ArgumentTypeError(f"{text} is too small or too large; give {what}")
+            raise ArgumentTypeError(f"▸{text}◂ is too small or too large; give {what}")
         return value
 
     return check
@@ -60,7 +61,7 @@ def timespan(text: str) -> str:
     try:
         parse_timespan(text)
     except ValueError:
-        raise ArgumentTypeError(f"{text!r} is no time span; give 20, 20s, 3m, 1h20m …") from None
+        raise ArgumentTypeError(f"▸{text}◂ is no time span; give 20, 20s, 3m, 1h20m …") from None
     return text
 
 
@@ -101,14 +102,14 @@ def listening(text: str) -> str:
     """Where to listen: a port, on the loopback interface unless a host stands before it."""
     port = text.rpartition(":")[2]
     if text and not (port.isdecimal() and 0 < int(port) < 65536):
-        raise ArgumentTypeError(f"{text!r} is no port; give 9464, or HOST:9464")
+        raise ArgumentTypeError(f"▸{text}◂ is no port; give 9464, or HOST:9464")
     return text
 
 
 def _one_of(choices: Sequence[str]) -> Callable[[str], str]:
     def check(text: str) -> str:
         if text not in choices:
-            raise ArgumentTypeError(f"{text!r} is no choice; give one of {', '.join(filter(None, choices))}")
+            raise ArgumentTypeError(f"▸{text}◂ is no choice; give one of {', '.join(filter(None, choices))}")
         return text
 
     return check
