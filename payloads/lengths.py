@@ -51,8 +51,10 @@ def traced(fields: Mapping[str, object]) -> tuple[Recipe, int]:
 
 
 def _whole(fields: Mapping[str, object], names: tuple[str, ...]) -> int:
-    name = next(name for name in names if name in fields)
+    name = next((name for name in names if name in fields), None)
+    if name is None:
+        raise ValueError(f"no length: none of {', '.join(names)}")
     value = fields[name]
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ValueError(f"{name} is {shown(value)}; make it a whole number")
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST:
+        raise ValueError(f"{name} is {shown(value)}; make it a whole number, {MOST:,} at most")
     return max(1, value)

@@ -9,13 +9,13 @@ from calendar import timegm
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
-from itertools import chain, groupby, pairwise, repeat
+from itertools import chain, groupby, islice, pairwise, repeat
 from pathlib import Path
 from typing import NamedTuple
 
 from payloads.chance import fraction
 from payloads.distribution import parse
-from payloads.lengths import traced
+from payloads.lengths import MOST, traced
 from payloads.making import NOT_MADE
 from payloads.prompt import Message, Prompt
 from payloads.recipe import Recipe
@@ -23,7 +23,9 @@ from payloads.recipe import Recipe
 # Mooncake's times are those of the tick of 3 s that a request came in (some are 1 ms less apart).
 TICK_NS = 3_000_000_000
 TIMES = ("at_s", "TIMESTAMP", "Timestamp", "timestamp", "scheduled_unix_ns", "sent_unix_ns")
-_STAMP = re.compile(r"(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.(\d+))?")
+_STAMP = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?: ?(?:Z|UTC|([+-]\d\d):?(\d\d)?))?"
+)
 USAGE = "a trace is Azure's or BurstGPT's CSV, Mooncake's JSONL, at_s,prompt_tokens,output_tokens, or a requests.csv"
 
 
@@ -45,7 +47,9 @@ def arrivals(path: str, *, seed: int = 0, scale: float = 1.0) -> Iterator[Arriva
     which is in order of the answers' ends, is read whole: three numbers a row.
     """
     rows = _ticks(_rows(path, scale), seed)
-    if path.endswith("requests.csv"):
+    begun = list(islice(rows, 1))
+    rows = chain(begun, rows)
+    if begun and begun[0].ours:
         rows = iter(sorted(rows, key=lambda row: row.at_ns))
     first_ns, last_ns = None, 0
     for number, row in enumerate(rows, start=1):
@@ -63,6 +67,7 @@ class _Row(NamedTuple):
     at_ns: int
     prompt: Prompt
     ticks: bool = False
+    ours: bool = False
 
 
 def _ticks(rows: Iterator[_Row], seed: int) -> Iterator[_Row]:
@@ -78,10 +83,12 @@ def _ticks(rows: Iterator[_Row], seed: int) -> Iterator[_Row]:
 
 
 def _rows(path: str, scale: float) -> Iterator[_Row]:
+    csv.field_size_limit(sys.maxsize)  # our own rows may hold a kept text of any length
+    kind = Path(path).suffix.lower()
     try:
         with Path(path).open(encoding="utf-8-sig", newline="") as file:
-            if path.endswith((".csv", ".tsv")):
-                reader = csv.DictReader(file, delimiter="\t" if path.endswith(".tsv") else ",")
+            if kind in (".csv", ".tsv"):
+                reader = csv.DictReader(file, delimiter="\t" if kind == ".tsv" else ",", skipinitialspace=True)
                 for fields in reader:
                     yield from _row(path, reader.line_num, fields, scale)
                 return
@@ -90,7 +97,9 @@ def _rows(path: str, scale: float) -> Iterator[_Row]:
                     yield from _row(path, number, _object(path, number, line), scale)
     except OSError as error:
         raise TraceError(f"{path}: cannot be read: {error.strerror}; {USAGE}") from None
-    except (UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError:
+        raise TraceError(f"{path}: is no UTF-8 text; unpack it if it is packed, else save it as UTF-8") from None
+    except csv.Error as error:
         raise TraceError(f"{path}: {' '.join(str(error).split())}; {USAGE}") from None
 
 
@@ -108,40 +117,58 @@ def _row(path: str, line: int, fields: object, scale: float) -> Iterator[_Row]:
     try:
         if not isinstance(fields, dict):
             raise ValueError("not an object")
+        if None in fields:
+            raise ValueError("more cells than the first line has names; write decimals with a point")
         name = next((name for name in TIMES if fields.get(name) not in (None, "")), None)
         if name is None:
             raise ValueError(f"no time: none of {', '.join(TIMES)}")
-        if name.endswith("_unix_ns") and not (fields.get("prompt_tokens") and fields.get("output_tokens")):
+        ours = name.endswith("_unix_ns")
+        if ours and not (fields.get("prompt_tokens") and fields.get("output_tokens")):
             return
-        yield _Row(_ns(name, fields), _prompt(fields, f"{Path(path).stem}:{line}", scale), "hash_ids" in fields)
-    except (ValueError, KeyError, StopIteration) as error:
+        prompt = _prompt(fields, f"{Path(path).stem}:{line}", scale)
+        yield _Row(_ns(name, fields), prompt, "hash_ids" in fields, ours)
+    except ValueError as error:
         raise TraceError(f"{path}:{line}: {error}; {USAGE}") from None
 
 
 def _ns(name: str, fields: dict[str, object]) -> int:
-    text = str(fields[name])
+    text = str(fields[name]).strip()
+    if found := _STAMP.fullmatch(text):
+        *moment, part, hours, minutes = found.groups()
+        ahead_s = int(hours or 0) * 3600 + int(f"{(hours or '+')[0]}{minutes or 0}") * 60
+        return (timegm(tuple(map(int, moment))) - ahead_s) * 10**9 + int(f"{part or '':0<9.9}")
     if name == "TIMESTAMP":
-        found = _STAMP.match(text)
-        if not found:
-            raise ValueError(f"TIMESTAMP is {text}, no time such as 2023-11-16 18:17:03.9799600")
-        return timegm(tuple(map(int, found.groups()[:6]))) * 10**9 + int(f"{found[7] or '':0<9.9}")
-    if not 0 <= float(text) < math.inf:
-        raise ValueError(f"{name} is {text}, no time")
+        raise ValueError(f"TIMESTAMP is {text}, no time such as 2023-11-16 18:17:03.9799600")
+    _number(name, text)
     # Mooncake's are ms; Bailian's, which has chats, and all others' seconds.
     digits = 0 if name.endswith("_unix_ns") else 6 if name == "timestamp" and "chat_id" not in fields else 9
     return round(Decimal(text).scaleb(digits))
 
 
+def _number(name: str, given: object, most: float = math.inf) -> float:
+    if given in (None, ""):
+        raise ValueError(f"no {name}")
+    try:
+        value = float(str(given))
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= most or value == math.inf:
+        at_most = f" and at most {most:,}" if most < math.inf else ""
+        raise ValueError(f"{name} is {given}; make it a number, not below 0{at_most}, decimals with a point")
+    return value
+
+
 def _prompt(fields: dict[str, object], default_id: str, scale: float) -> Prompt:
-    if fields.get("prompt_tokens"):
-        recipe, limit = Recipe(parse(str(int(float(str(fields["prompt_tokens"])))), least=1)), fields["output_tokens"]
+    if fields.get("prompt_tokens") not in (None, ""):
+        prompt, limit = (_number(name, fields.get(name), MOST) for name in ("prompt_tokens", "output_tokens"))
+        recipe = Recipe(parse(str(max(1, int(prompt)))))
     else:
         numbers = {
             name: int(text) if isinstance(text, str) and text.isdigit() else text for name, text in fields.items()
         }
         recipe, limit = traced(numbers)
     if scale != 1:
-        tokens = parse(str(max(1, round(recipe.tokens.first * scale))))
+        tokens = parse(str(max(1, round(recipe.tokens.first * scale))), most=MOST)
         recipe = replace(recipe, tokens=tokens, block_tokens=recipe.block_tokens * scale)
-    output = max(1, round(float(str(limit)) * scale))
+    output = max(1, round(limit * scale))
     return Prompt(default_id, (Message("user", NOT_MADE),), max_tokens=output, recipe=recipe)
