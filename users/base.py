@@ -22,7 +22,7 @@ from payloads.making import made
 from payloads.mix import nonce
 from payloads.prompt import Prompt, unique
 from users import asking
-from users.dispatcher import Dispatcher
+from users.dispatcher import Dispatcher, Due
 from users.exchange import Exchange
 from users.health import Health
 from users.http1 import request_bytes
@@ -90,7 +90,7 @@ class LLMUser(User):
 
     A locustfile of one's own can subclass it, set `wait_time` and `options` (request fields for all its requests), and
     call `generate` or `converse` with prompts of its own. The wait time is also that between the turns of a
-    conversation.
+    conversation. In an open loop each conversation, and each request that belongs to none, waits for an arrival.
     """
 
     abstract = True
@@ -103,6 +103,7 @@ class LLMUser(User):
     _state: str | None  # Locust's own: running, waiting, stopping
     _call: Call
     _arrival: int | None = None  # of an open loop, whose first request comes next
+    _arrived = False  # is what is asked now one arrival's?
 
     def on_start(self) -> None:
         """Connect this user with the run's settings; the connection itself opens with the first request."""
@@ -111,6 +112,9 @@ class LLMUser(User):
         self._number, self._pauses = self.work.next_user(), 0
         self._ask: Ask = asking.ask_of(type(self), s)
         self._judge = Judge(s.expect)
+        if self.work.dispatcher:
+            # Between two tasks it is the next arrival that a user waits for; a wait time would keep it from that.
+            self._taskset_instance.wait_time = lambda: 0.0
         self.transport = Transport(s.target.host, s.target.port, s.timeouts, s.tls, s.new_connection)
 
     def on_stop(self) -> None:
@@ -121,11 +125,12 @@ class LLMUser(User):
     def ask(self) -> None:
         """One conversation with the next prompt of the mix, mostly of one turn, and a pause if it failed."""
         if self.work.dispatcher:
-            self._state = LOCUST_STATE_WAITING
-            due = self.work.dispatcher.wait(self)
-            self._state = LOCUST_STATE_RUNNING
-            self._arrival = due.number
-            self.converse(due.prompt, due.ns)
+            due = self._next_due(self.work.dispatcher)
+            self._arrived = True
+            try:
+                self.converse(due.prompt, due.ns)
+            finally:
+                self._arrived = False
             return
         record = self.converse()
         if record.outcome != "ok" and self.work.settings.pause_after_error_s:
@@ -135,10 +140,13 @@ class LLMUser(User):
         """Hold a whole conversation, all the prompt's turns (see `users.session`); give the last request's Record."""
         return hold(self, prompt or self.work.pick(self.own_model), scheduled_ns)
 
-    def wait(self) -> None:
-        """Locust's pause between two tasks; in an open loop the next arrival is what a user waits for."""
-        if not self.work.dispatcher:
-            super().wait()
+    def _next_due(self, dispatcher: Dispatcher) -> Due:
+        """Wait for an arrival."""
+        self._state = LOCUST_STATE_WAITING
+        due = dispatcher.wait(self)
+        self._state = LOCUST_STATE_RUNNING
+        self._arrival = due.number
+        return due
 
     def wait_time(self) -> float:
         """The user's next pause by `--think-time`, s, the same in every run with the seed; without it none."""
@@ -170,6 +178,9 @@ class LLMUser(User):
         leaves its Record. `session`, `turn` and `turn_kind` are those of `Identity`.
         """
         work, s = self.work, self.work.settings
+        if work.dispatcher and scheduled_ns is None and session is None and not self._arrived:
+            due = self._next_due(work.dispatcher)  # a task of a class of one's own
+            prompt, scheduled_ns = prompt or due.prompt, due.ns
         if work.trials and scheduled_ns is None:
             work.trials.enter(self)
         sequence = work.next_sequence()
