@@ -1,13 +1,16 @@
 """Stages of a closed loop: their language, and what a run of them keeps apart."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from locust.event import Events
 from locust_process import folder, headless, processes
 from simulator_process import running
 
 from users.errors import UsageError
-from users.stages import parse
+from users.stages import enter, follow, parse, resume
 
 
 def test_the_language() -> None:
@@ -21,6 +24,27 @@ def test_the_language() -> None:
 def test_what_is_no_stage_is_marked(text: str) -> None:
     with pytest.raises(UsageError, match=r"▸.*◂.*is no stage; write stages as"):
         parse(text)
+
+
+def test_a_worker_that_joins_within_a_stage_hears_of_it_with_its_first_order() -> None:
+    options = SimpleNamespace()
+    master = SimpleNamespace(parsed_options=options, events=Events(), runner=None)
+    follow(master)
+    enter(master, 2, ramp=False, there=False)
+
+    def joined() -> Any:
+        work = SimpleNamespace(stage=None, ramping=True, all_started=False)
+        resume(SimpleNamespace(parsed_options=options, tokenswarm=work))
+        return work
+
+    assert (joined().stage, joined().ramping, joined().all_started) == (2, False, False)
+    master.events.spawning_complete.fire(user_count=4)
+    assert joined().all_started
+    enter(master, 3, ramp=True, there=True)
+    master.events.spawning_complete.fire(user_count=5)
+    assert (joined().stage, joined().ramping, joined().all_started) == (3, True, False)
+    master.events.test_stop.fire(environment=master)
+    assert joined().stage is None
 
 
 @pytest.mark.parametrize("workers", [(), processes(2)])

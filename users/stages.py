@@ -110,20 +110,25 @@ class Stages(LoadTestShape):
     def _tell(self, message: dict[str, Any]) -> None:
         if isinstance(self.runner, MasterRunner):
             self.runner.send_message(STAGE, message)
-        else:
-            enter(self._environment, **message)
+        enter(self._environment, **message)
 
 
 def enter(environment: Any, stage: int, ramp: bool, there: bool) -> None:
     """A stage begins in this process: until all its users are there, and all through a ramp, it is not steady."""
-    environment.tokenswarm_stage = stage, ramp, there
+    # Among the options: the order to spawn brings it to a worker that joins in the middle of it.
+    environment.parsed_options.stage_now = stage, ramp, there
     resume(environment)
+
+
+def _all_there(environment: Any) -> None:
+    stage, ramp, _ = getattr(environment.parsed_options, "stage_now", NO_STAGE)
+    environment.parsed_options.stage_now = stage, ramp, not ramp
 
 
 def resume(environment: Any) -> None:
     """A run begins in this process, and its first stage may have begun just before."""
     work: Work | None = getattr(environment, "tokenswarm", None)
-    stage, ramp, there = getattr(environment, "tokenswarm_stage", NO_STAGE)
+    stage, ramp, there = getattr(environment.parsed_options, "stage_now", NO_STAGE)
     if work and stage:
         work.stage, work.ramping, work.all_started = stage, ramp, there and not ramp
 
@@ -136,7 +141,9 @@ def shape(environment: Any, own: LoadTestShape | None) -> LoadTestShape | None:
 
 def follow(environment: Any) -> None:
     """Have a worker hear of the stages, and each process forget them when the run is over."""
-    environment.events.test_stop.add_listener(lambda **_: setattr(environment, "tokenswarm_stage", NO_STAGE))
+    options = environment.parsed_options
+    environment.events.spawning_complete.add_listener(lambda **_: _all_there(environment))
+    environment.events.test_stop.add_listener(lambda **_: setattr(options, "stage_now", NO_STAGE))
     if isinstance(environment.runner, WorkerRunner):
         environment.runner.register_message(STAGE, lambda environment, msg, **_: enter(environment, **msg.data))
 
