@@ -97,6 +97,8 @@ class Judge:
         found = []
         for slo, count in zip(self.slos, self._counts, strict=True):
             bad = count.kept if slo.aggregate == "share" and slo.below else count.n - count.kept
+            if lost := _for_good(slo, count):
+                found.append(f"{slo.text}: {lost} of {count.n} requests are beyond it")
             allowed = allowed_share(slo)
             # Gaps within one request are no independent draws: of them nothing is certain before the end.
             if allowed is not None and slo.subject != "itl_ms" and surely_above(bad, count.n, allowed):
@@ -124,6 +126,14 @@ class Judge:
         met = not spoilt and count.n > count.failed and slo.keeps(figure[slo.aggregate])
         why = f"{count.failed} request{'s' * (count.failed > 1)} failed" if spoilt else ""
         return Judged(slo.text, "met" if met else "crossed", found, count.n, why)
+
+
+def _for_good(slo: Slo, count: _Count) -> int:
+    """How many values there are of which one is enough, whatever comes later: for a greatest or least value, a mean."""
+    if slo.aggregate == "mean":
+        return count.failed
+    extreme = "max" if slo.below else "min"
+    return count.n - count.kept if slo.aggregate == extreme else 0
 
 
 def needed(percent: float) -> int:
@@ -204,6 +214,8 @@ def _percentile(slo: Slo, count: _Count, values: Mapping[int, int]) -> Judged:
     rank = max(1, math.ceil(round(count.n * slo.percent / 100, 9)))
     holds = count.kept >= rank if slo.below else count.n - count.kept < rank
     figure = _nearest(values, rank if slo.below else rank - count.failed)
+    if figure is not None and slo.keeps(figure) != holds:
+        figure = slo.limit  # a bucket is 1 % wide, and the limit lies within it
     least = needed(slo.percent)
     if count.n < least:
         # Too few for a yes; but where as many are beyond the limit as would be too many of the number needed, it is no.

@@ -65,6 +65,11 @@ def parse(text: str) -> Slo:
     return Slo(text.strip(), subject, aggregate, percent, operator[0] == "<", operator.endswith("="), limit)
 
 
+def several(text: str) -> tuple[Slo, ...]:
+    """Read SLOs that are parted by semicolons or lines. Raises SloError."""
+    return tuple(parse(one) for one in re.split(r"[;\n]", text) if one.strip())
+
+
 def as_said(slo: str, figure: float | None) -> tuple[float | None, str]:
     """A figure and its unit as its SLO is written: a share in per cent."""
     share = figure is not None and slo.split()[0] in SHARES

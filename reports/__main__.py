@@ -9,7 +9,7 @@ from pathlib import Path
 from metrics.judge import judge_file
 from metrics.junit import junit, say
 from metrics.plain import plain
-from metrics.slo import SloError, parse
+from metrics.slo import SloError, several
 from reports import console, dialect_report, locust_csv_report, merge
 from reports.dialects import DIALECTS
 from reports.errors import ReportError
@@ -66,7 +66,7 @@ def _merge(arguments: list[str]) -> int:
 
 def _gate(folder: Path, texts: Sequence[str]) -> tuple[str, int]:
     """The SLOs of a finished run: a line each, and a JUnit file in its folder."""
-    slos = [parse(text) for text in texts]
+    slos = [slo for text in texts for slo in several(text)]
     try:
         judged = judge_file(folder / "requests.csv", slos, workers(folder))
     except (OSError, KeyError) as error:

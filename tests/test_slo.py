@@ -144,6 +144,28 @@ def test_a_share_on_the_wrong_side_ends_a_run_early(slo: str) -> None:
     assert crossed.startswith(f"{slo}: 20 of 40 ")
 
 
+def test_one_value_beyond_a_greatest_one_is_certain_at_once() -> None:
+    for slo, early in (("ttft_ms max < 500", True), ("ttft_ms min > 50", True), ("ttft_ms max > 500", False)):
+        judge = Judge([parse(slo)])
+        judge.add(row(ttft_ms=100.0))
+        assert judge.surely_crossed() == []
+        judge.add(row(ttft_ms=600.0 if "max" in slo else 40.0))
+        assert judge.surely_crossed() == ([f"{slo}: 1 of 2 requests are beyond it"] if early else [])
+    judge = Judge([parse("ttft_ms mean < 500")])
+    judge.add(row(ttft_ms=900.0))
+    assert judge.surely_crossed() == []  # others may make up for it
+    judge.add(row("timeout"))
+    assert judge.surely_crossed() == ["ttft_ms mean < 500: 1 of 2 requests are beyond it"]
+
+
+@given(st.lists(st.integers(490, 510), min_size=90, max_size=120))
+def test_the_figure_that_is_said_does_not_belie_the_state(values: list[int]) -> None:
+    for slo in ("ttft_ms p95 <= 500", "ttft_ms p5 >= 500"):
+        state, figure = judged(slo, [row(ttft_ms=float(value)) for value in values])
+        assert figure is not None
+        assert (figure <= 500 if "<" in slo else figure >= 500) == (state == "met") or figure == 500
+
+
 def test_a_share_is_said_in_per_cent() -> None:
     judge = Judge([parse("outcome ok > 99%"), parse("ttft_ms max < 9")])
     for outcome in ("ok", "refused"):

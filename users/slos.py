@@ -1,6 +1,5 @@
 """SLOs of a run: read before any load, watched while it goes on, and its exit code at the end."""
 
-import re
 import sys
 from typing import Any
 
@@ -8,7 +7,7 @@ import gevent
 
 from metrics.judge import Judge, Judged
 from metrics.junit import say
-from metrics.slo import Slo, SloError, parse
+from metrics.slo import Slo, SloError, several
 from users.errors import UsageError
 
 CROSSED = 99  # k6's exit code for a crossed threshold
@@ -17,7 +16,7 @@ CROSSED = 99  # k6's exit code for a crossed threshold
 def slos(text: str) -> tuple[Slo, ...]:
     """The SLOs of `--slo`, parted by semicolons or lines. Raises UsageError."""
     try:
-        return tuple(parse(one) for one in re.split(r"[;\n]", text) if one.strip())
+        return several(text)
     except SloError as error:
         raise UsageError(f"--slo: {error}") from None
 
