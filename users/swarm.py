@@ -118,15 +118,15 @@ class Swarm:
 
     def prepare_from_form(self, form: Any) -> dict[str, str]:
         """The same for a run that begins in the web form; what Locust is to change in it. Raises UsageError."""
-        check_form(form)
+        numbers = check_form(form)
         if self.environment.runner.state in (STATE_RUNNING, STATE_SPAWNING):
-            return {}
+            return numbers
         if self.ending:
             raise UsageError("the last run is still being written down; start again in a few seconds")
         self.options.run_time = form.get("run_time") or None
         vars(self.options).update(self._given)  # what the form leaves out is not that of the run before
         self.options.num_users, self.options.max_in_flight = None, 0  # the form's own number goes to Locust
-        for name, value in form.items():
+        for name, value in (dict(form.items()) | numbers).items():
             if name in OURS or name == "host":
                 current = getattr(self.options, name)
                 kind = str if current is None else type(current)
@@ -137,7 +137,7 @@ class Swarm:
         self.prepare(picked if len(picked) < len(self._classes) else None)
         # The clients of an open loop are there at once, as with the command line.
         open_loop = self.options.arrivals or self.options.trace
-        return {"spawn_rate": form.get("user_count") or "1"} if open_loop else begins
+        return numbers | ({"spawn_rate": form.get("user_count") or "1"} if open_loop else begins)
 
     def end_processes(self) -> None:
         """End the workers that `--processes` forked: left to Locust, they wait a minute for a heartbeat."""
