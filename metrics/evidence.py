@@ -113,7 +113,9 @@ class Evidence:
             return
         for into, name in ((self.ttft_ms, "ttft_ms"), (self.tpot_ms, "tpot_ms"), (self.e2e_ms, "e2e_ms")):
             _count(into, row[name])
-        _count(self.late_ms, row["lateness_ms"])
+        if row["lateness_ms"]:  # less what opening the connection took, which is not this client's
+            late_ms = float(row["lateness_ms"]) - float(row["connect_ms"] or 0)
+            self.late_ms[bucket(max(0, int(late_ms * 1e6)))] += 1
         self.gap_items.update(row["itl_ms_hist"].split())
         self.e2e_sum_ms += float(row["e2e_ms"] or 0)
         self.turnaround_sum_ms += float(row["turnaround_ms"] or 0)

@@ -71,6 +71,11 @@ def test_each_rule_finds_its_fault_and_nothing_else(rule: str, tmp_path: Path) -
     assert finding["do"]
 
 
+def test_opening_connections_is_not_the_clients_own_lateness(tmp_path: Path) -> None:
+    slow = many(lambda r: replace(r, scheduled_ns=(r.sent_ns or 0) - 60 * MS, connect_ns=60 * MS))
+    assert verdict(tmp_path, slow) == {"verdict": "VALID", "findings": []}
+
+
 def test_a_worker_that_could_not_keep_up(tmp_path: Path) -> None:
     assert rules(verdict(tmp_path / "a", many(), {"cpu_percent_mean": 97.0}), "invalid") == {"worker CPU"}
     # A loop that is late harms only where it merged chunks: a few here, fewer than the rule of late reads minds.
