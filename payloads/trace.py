@@ -23,9 +23,7 @@ from payloads.recipe import Recipe
 # Mooncake's times are those of the tick of 3 s that a request came in (some are 1 ms less apart).
 TICK_NS = 3_000_000_000
 TIMES = ("at_s", "TIMESTAMP", "Timestamp", "timestamp", "scheduled_unix_ns", "sent_unix_ns")
-_STAMP = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?: ?(?:Z|UTC|([+-]\d\d):?(\d\d)?))?"
-)
+_STAMP = re.compile(r"(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?: ?(?:Z|UTC|([+-]\d\d):?(\d\d)?))?")
 USAGE = "a trace is Azure's or BurstGPT's CSV, Mooncake's JSONL, at_s,prompt_tokens,output_tokens, or a requests.csv"
 
 

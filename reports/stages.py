@@ -86,7 +86,7 @@ def section(summary: Mapping[str, Any]) -> Section:
     heads = ("TTFT p50", "p95", "TPOT p50", "p95", "E2E p50", "p95")
     table = Table(("stage", "users", "ok", "of", "ok/s", "output tokens/s", *heads), rows, names=2)
     said = (
-        "Requests sent in each stage once all its users were there; of a ramp all of them. Times in ms. Rates are over the "
-        "time of the stage: of a request that reaches beyond it they hold its part within."
+        "Requests sent in each stage once all its users were there; of a ramp all of them. Times in ms. Rates are over "
+        "the time of the stage: of a request that reaches beyond it they hold its part within."
     )
     return Section("stages", "Stages", ((said,),) if rows else (), tables=(table,) if rows else ())

@@ -4,12 +4,12 @@ import itertools
 import math
 import statistics
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from locust_process import Run, folder, headless, processes
+from locust_process import ROOT, Run, folder, headless, processes
+from options import parsed
 from simulator_process import running
 
 from users.arrivals import ArrivalsError, parse
@@ -22,9 +22,8 @@ def first(text: str, n: int = 2000, seed: int = 1) -> list[float]:
 
 def test_the_clients_of_an_open_loop_are_there_at_once_whatever_the_spawn_rate() -> None:
     """Arrivals begin when all are there; --users 200 --spawn-rate 2 would be silent for 100 s."""
-    options = SimpleNamespace(
-        arrivals="poisson 5/s", trace=None, seed=0, max_in_flight=None, num_users=200, spawn_rate=2.0
-    )
+    options = parsed("--arrivals", "poisson 5/s")
+    options.num_users, options.spawn_rate = 200, 2.0
     check(options)
     assert (options.num_users, options.spawn_rate) == (200, 200)
 
@@ -184,11 +183,43 @@ def test_far_more_than_can_be_handed_out_still_lets_the_run_end(tmp_path: Path) 
     assert any(row["outcome"] == "ok" for row in found.rows)
 
 
+OWN = """
+from locustfile import *
+from locust import constant, task
+from payloads.prompt import Prompt
+
+class Mine(OllamaChatUser):
+    wait_time = constant(60)
+
+    @task
+    def mine(self):
+        self.generate(Prompt("mine", (("user", "Hi."),)))
+        self.converse(Prompt("mine", (("user", "Hi, all."),)))
+"""
+
+
+def test_each_request_of_a_task_of_ones_own_waits_for_an_arrival_and_no_wait_time_keeps_a_client(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "own.py").write_text(OWN)
+    load = ("Mine", "--model", "sim", "--arrivals", "constant 20/s", "--max-in-flight", "5", "--run-time", "3s")
+    with running(*FAST) as sim:
+        headless(
+            sim.url, tmp_path / "runs", *load, "--no-report", locustfile=str(tmp_path / "own.py"), PYTHONPATH=str(ROOT)
+        )
+    found = folder(tmp_path / "runs")
+    assert "mine" in {row["prompt_id"] for row in found.rows}
+    assert len({row["arrival"] for row in found.rows}) == len(found.rows) > 20
+    assert found.outcomes["dropped"] == 0
+    assert all(row["scheduled_unix_ns"] for row in found.rows)
+
+
 def test_bad_input(tmp_path: Path) -> None:
     with running(*FAST) as sim:
         for options, said in (
             (("--arrivals", "poisson 5/q"), "--arrivals: poisson ▸5/q◂"),
             (("--max-in-flight", "5"), "--max-in-flight is for an open loop"),
+            (("--arrivals", "5/s", "--speed", "2x"), "--speed is for a trace; give --trace, or leave it out"),
             (("--arrivals", "5/s", "--users", "3", "--max-in-flight", "5"), "give one of them"),
             (("--arrivals", "5/s", "OllamaLifecycleUser"), "--arrivals: OllamaLifecycleUser has its own pace"),
         ):

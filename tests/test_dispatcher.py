@@ -25,7 +25,7 @@ def test_a_class_without_a_user_in_this_process_gets_no_arrivals() -> None:
     dropped: list[Any] = []
     handed: list[int] = []
     due = ((number / 1e6, None) for number in range(20))
-    dispatcher = Dispatcher(due, 0, [First, Second], lambda user_class, _: dropped.append(user_class))
+    dispatcher = Dispatcher(due, 0, [First, Second], lambda user_class, *_: dropped.append(user_class))
 
     def user() -> None:
         handed.append(dispatcher.wait(First()).number)
@@ -59,7 +59,8 @@ def test_a_worker_that_joins_leaves_what_was_due_before_to_those_who_were_there(
 def test_a_share_holds_for_as_long_as_it_is_told_and_nothing_is_sent_long_after_it_was_due() -> None:
     handed: list[int] = []
     due = ((number / 1000, None) for number in range(3000))
-    dispatcher = Dispatcher(due, 0, [First], lambda *_: None)
+    dropped: list[int] = []
+    dispatcher = Dispatcher(due, 0, [First], lambda _, due, why: dropped.append(due.number))
 
     def user() -> None:
         while True:
@@ -74,6 +75,7 @@ def test_a_share_holds_for_as_long_as_it_is_told_and_nothing_is_sent_long_after_
     gevent.killall(clients)
     assert handed == list(range(handed[0], 1701))
     assert 1000 <= handed[0] < 1600
+    assert dropped == list(range(handed[0]))  # each has its row
 
 
 def test_a_prompt_is_made_up_before_it_is_due() -> None:

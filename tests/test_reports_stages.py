@@ -10,7 +10,9 @@ from metrics.record import Record
 from reports.load import load
 from reports.summary import summarise
 
-STAGES = [{"text": text, "from_users": users, "users": users, "span_s": 4} for text, users in (("1x4s", 1), ("2x4s", 2))]
+STAGES = [
+    {"text": text, "from_users": users, "users": users, "span_s": 4} for text, users in (("1x4s", 1), ("2x4s", 2))
+]
 
 
 def asked(number: int, at_ms: int, stage: int) -> Record:
@@ -18,7 +20,9 @@ def asked(number: int, at_ms: int, stage: int) -> Record:
     record = ollama(number, at_ms=at_ms, tokens=89, identity=replace(identity(number), stage=stage))
     if at_ms + 1005 <= 8600:
         return record
-    return replace(record, outcome="cancelled", ended_ns=ZERO_NS + 8600 * MS, usage=ollama(0).usage._replace(output_tokens=None))
+    return replace(
+        record, outcome="cancelled", ended_ns=ZERO_NS + 8600 * MS, usage=ollama(0).usage._replace(output_tokens=None)
+    )
 
 
 def test_what_reaches_beyond_a_stage_or_is_cut_makes_its_rates_no_lower(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Traces: read as they are, replayed at their own times, and what a run of one has in its rows."""
 
+import csv
 import itertools
 import json
 import os
@@ -45,6 +46,29 @@ def test_every_format_is_read_as_it_is(tmp_path: Path) -> None:
     assert read(tmp_path, "burst.csv", BURST) == [(0, 472, 18)]
     # In order of sending, and without the request that was never answered.
     assert read(tmp_path, "requests.csv", OURS) == [(0, 10, 1), (2, 30, 3)]
+
+
+def test_files_are_read_as_other_programs_write_them(tmp_path: Path) -> None:
+    expected = [(0, 100, 10), (0.75, 200, 20)]
+    assert read(tmp_path, "PLAIN.CSV", "\ufeff" + PLAIN.replace("\n", "\r\n")) == expected
+    assert read(tmp_path, "spaces.csv", PLAIN.replace(",", ", ")) == expected
+    assert read(tmp_path, "zero.csv", "at_s,prompt_tokens,output_tokens\n0,0,0\n2,1.0,1.0\n") == [(0, 1, 1), (2, 1, 1)]
+    zones = ("18:00:00+00:00", "18:00:01Z", "20:00:02+02:00", "12:30:03 -0530", "18:00:04.0000000 UTC", "18:00:05")
+    azure = "".join(f"2023-11-16 {zone},9,9\n" for zone in zones)
+    times = read(tmp_path, "zones.csv", f"TIMESTAMP,ContextTokens,GeneratedTokens\n{azure}")
+    assert [at_s for at_s, *_ in times] == [0, 1, 2, 3, 4, 5]
+    iso = "timestamp,ContextTokens,GeneratedTokens\n2023-11-16T18:00:00Z,9,9\n2023-11-16T18:00:01Z,9,9\n"
+    assert [at_s for at_s, *_ in read(tmp_path, "iso.csv", iso)] == [0, 1]
+
+
+def test_a_requests_csv_is_known_by_its_columns_and_may_hold_long_texts(tmp_path: Path) -> None:
+    assert read(tmp_path, "yesterday.csv", OURS) == [(0, 10, 1), (2, 30, 3)]
+    before = csv.field_size_limit(131_072)
+    kept = "sent_unix_ns,prompt_tokens,output_tokens,prompt_text\n5,9,9," + "long " * 50_000 + "\n"
+    try:
+        assert read(tmp_path, "kept.csv", kept) == [(0, 9, 9)]
+    finally:
+        csv.field_size_limit(before)
 
 
 def test_a_tick_is_spread_and_its_order_kept(tmp_path: Path) -> None:
@@ -99,18 +123,31 @@ def test_a_scaled_prompt_is_as_long_as_asked_and_shares_as_much(tmp_path: Path, 
     ("name", "text", "said"),
     [
         ("a.csv", "time,tokens\n1,2\n", "a.csv:2: no time: none of at_s"),
-        ("a.csv", "at_s,prompt_tokens\n1,2\n", "a.csv:2: 'output_tokens'"),
-        ("a.csv", "at_s,prompt_tokens,output_tokens\nx,2,3\n", "a.csv:2: could not convert"),
+        ("a.csv", "at_s,prompt_tokens\n1,2\n", "a.csv:2: no output_tokens;"),
+        ("a.csv", "at_s,prompt_tokens,output_tokens\nx,2,3\n", "a.csv:2: at_s is x; make it a number"),
         ("a.csv", AZURE + "yesterday,3,4\n", "a.csv:4: TIMESTAMP is yesterday, no time such as"),
         ("a.csv", PLAIN + "0.1,1,1\n", "a.csv: row 3 comes 1.15 s before"),
         ("a.jsonl", "{]\n", "a.jsonl:1: no JSON at {▸]◂ (Expecting"),
         ("a.csv", "at_s,prompt_tokens,output_tokens\n", "a.csv: no requests in it"),
         ("none.csv", None, "none.csv: cannot be read"),
+        (
+            "a.csv",
+            "at_s,prompt_tokens,output_tokens\n0,5,100,20\n",
+            "a.csv:2: more cells than the first line has names",
+        ),
+        ("a.csv", 'at_s,prompt_tokens,output_tokens\n"0,5",100,20\n', "at_s is 0,5; make it a number, not below 0"),
+        ("a.csv", "at_s,prompt_tokens,output_tokens\n0,999999999,1\n", "prompt_tokens is 999999999; make it a number"),
+        ("a.csv", "at_s,prompt_tokens,output_tokens\n0,1e999,1\n", "prompt_tokens is 1e999; make it a number"),
+        ("a.csv", "at_s,prompt_tokens,output_tokens\n0,9,-5\n", "output_tokens is -5; make it a number"),
+        ("a.csv", "TIMESTAMP,ContextTokens\n2023-11-16 18:17:03,5\n", "a.csv:2: no length: none of max_tokens, "),
+        ("a.csv", "TIMESTAMP,ContextTokens\n2023-11-16 06:17:03 PM,5\n", "a.csv:2: "),
+        ("a.jsonl", '{"timestamp": 0}\n', "a.jsonl:1: no length: none of input_length, "),
+        ("a.csv.gz", "\x1f\x8b", "a.csv.gz: is no UTF-8 text; unpack it"),
     ],
 )
 def test_what_is_no_trace_gets_one_line(tmp_path: Path, name: str, text: str | None, said: str) -> None:
     if text is not None:
-        (tmp_path / name).write_text(text)
+        (tmp_path / name).write_text(text, encoding="latin-1" if name.endswith("gz") else None)
     with pytest.raises(TraceError) as caught:
         list(arrivals(str(tmp_path / name)))
     assert said in str(caught.value)
@@ -210,12 +247,23 @@ def test_a_replayed_trace_finds_its_prefixes_in_the_servers_cache(tmp_path: Path
     assert cached / found.total("prompt_tokens") == pytest.approx(known.tokens, abs=0.02)
 
 
+def test_what_comes_all_at_once_at_a_traces_end_leaves_a_row_each(tmp_path: Path) -> None:
+    path = tmp_path / "burst.csv"
+    path.write_text("at_s,prompt_tokens,output_tokens\n" + "".join(f"{n},300,2\n" for n in range(1500)))
+    load = ("--trace", str(path), "--speed", "1e9", "--max-in-flight", "200", "--no-report")
+    with running(*SIM) as sim:
+        headless(sim.url, tmp_path / "runs", "OllamaChatUser", "--model", "sim", *load)
+    found = folder(tmp_path / "runs")
+    assert {row["arrival"] for row in found.rows} == {str(number) for number in range(1500)}
+    assert found.outcomes.keys() == {"ok", "dropped"}
+
+
 def test_bad_input(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(PLAIN + "0.1,1,1\n")
     with running(*SIM) as sim:
         for options, said in (
             (("--trace", str(tmp_path / "t.csv")), "--trace "),
-            (("--speed", "2x"), "--speed is for an open loop"),
+            (("--speed", "2x"), "--speed is for a trace"),
             (("--trace", str(tmp_path / "t.csv"), "--arrivals", "5/s"), "give one of them"),
         ):
             done = headless(sim.url, tmp_path / "runs", "--model", "sim", *options)

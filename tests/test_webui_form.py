@@ -36,8 +36,8 @@ def test_an_empty_form_keeps_the_key_and_finds_the_model_and_a_second_run_has_it
     # A server with just one model beside the misbehaving ones: named once, by the command line.
     with running(*options) as simulator, web(simulator, runs, "--api-key", KEY, "--no-report") as url:
         bad = start(url, model="only:latest", max_tokens="0")
-        assert bad == {"success": False, "message": "--max-tokens: ▸0◂ is too small or too large; give a whole number of "
-                       "tokens, 1 or more", "host": bad["host"]}  # fmt: skip
+        assert bad == {"success": False, "message": "--max-tokens: ▸0◂ is too small or too large; give a whole number "
+                       "of tokens, 1 or more", "host": bad["host"]}  # fmt: skip
         bad = start(url, model="only:latest", options="temprature=0")
         assert "takes no option temprature; did you mean temperature?" in bad["message"]
         assert "--history: ▸me◂ is no choice; give one of own, file" in start(url, history="me")["message"]

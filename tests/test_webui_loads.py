@@ -23,8 +23,8 @@ WRONG = {
     "arrivals": ("poisson 5", "--arrivals: poisson ▸5◂: is no rate"),
     "slo": ("outcome ok > 9%; ttft_ms p95 << 3", "--slo: ttft_ms p95 ▸<<◂ 3: << is no comparison"),
     "trace": ("nowhere.csv", "--trace nowhere.csv: cannot be read: No such file"),
-    "speed": ("fast", "--speed: 'fast' is no number"),
-    "trace_window": ("1m..2m", "--trace-window is for an open loop"),
+    "speed": ("fast", "--speed: ▸fast◂ is no number"),
+    "trace_window": ("1m..2m", "--trace-window is for a trace"),
 }
 
 
@@ -40,7 +40,7 @@ def test_each_shape_of_load_from_the_form(simulator: Simulator, tmp_path: Path) 
             {"stages": "2x2s, 3x1s", "run_time": "", "user_count": "9", "slo": "outcome ok > 1%; ttft_ms p50 > 9s"},
             # All clients are there at once, though the form's spawn rate says otherwise: else 20 s would pass first.
             {"arrivals": "constant 10/s", "user_count": "40", "spawn_rate": "2", "run_time": "2s"},
-            {"trace": str(trace), "user_count": "10", "run_time": ""},
+            {"trace": str(trace), "user_count": "10", "run_time": "", "speed": "2x"},
             {},
         )
         for number, fields in enumerate(loads, start=1):
@@ -55,6 +55,7 @@ def test_each_shape_of_load_from_the_form(simulator: Simulator, tmp_path: Path) 
     assert "SLO ttft_ms p50 > 9s: crossed" in (tmp_path / "locust.log").read_text()
     assert (arrivals["stages"], arrivals["options"]["arrivals"], len(rows[1]) > 6) == ([], "constant 10/s", True)
     assert len(rows[2]) == 21
+    assert told[2]["options"]["speed"] == 2
     assert (plain["options"]["trace"], plain["options"]["slo"], plain["stages"]) == ("", "", [])
     stage = rows[0][0].split(",").index("stage")
     assert {row.split(",")[stage] for row in rows[0][1:]} == {"1", "2"}

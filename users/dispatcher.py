@@ -43,10 +43,11 @@ class Share(NamedTuple):
 class Dispatcher:
     """Walks through all arrivals of the run, as every worker does, and takes those that fall to this process.
 
-    A user without work waits in `wait`. An arrival that finds no user free is told to `drop` and never sent late: a
-    request that waited here would show the server a load that nobody asked for. `ahead_ns` says how far this process's
+    A user without work waits in `wait`. An arrival that finds no user free is told to `drop`, and why, and never sent
+    late: a request that waited here would show the server a load that nobody asked for. So is what this process comes
+    to a second late or more: it stood still, or it is more than it can send. `ahead_ns` says how far this process's
     clock is ahead of the master's, by which the arrivals are told; `make` makes up the prompt of a trace's arrival, by
-    its number. What would be sent a second late or more was due while this process stood still, and is not sent.
+    its number.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class Dispatcher:
         arrivals: Iterator[tuple[float, Prompt | None]],
         seed: int,
         classes: Sequence[Any],
-        drop: Callable[[Any, Due], None],
+        drop: Callable[[Any, Due, str], None],
         ahead_ns: Callable[[], int] = lambda: 0,
         make: Callable[[Prompt, int], Prompt] = lambda prompt, number: prompt,
     ) -> None:
@@ -119,14 +120,13 @@ class Dispatcher:
                 if told_ns + self._ahead_ns() - time.time_ns() > DECIDE_NS:
                     alarm.sleep_until(told_ns + self._ahead_ns() - DECIDE_NS * 3 // 4)
                 if chosen := self._mine(number, told_ns):
-                    if prompt:
+                    if prompt and time.time_ns() - told_ns - self._ahead_ns() < TOO_LATE_NS:
                         # 100,000 words take 10 ms: made up before they are due, when the last arrival has been sent.
                         gevent.sleep(0)
                         prompt = self._make(prompt, number)
                     due_ns = told_ns + self._ahead_ns()
                     alarm.sleep_until(due_ns)
-                    if time.time_ns() - due_ns < TOO_LATE_NS:
-                        self._hand(chosen, Due(number, due_ns, prompt))
+                    self._hand(chosen, Due(number, due_ns, prompt))
         finally:
             alarm.close()
 
@@ -151,7 +151,10 @@ class Dispatcher:
         return chosen
 
     def _hand(self, chosen: Any, due: Due) -> None:
-        if free := self._free[chosen]:
+        late_ns = time.time_ns() - due.ns
+        if late_ns >= TOO_LATE_NS:
+            self._drop(chosen, due, f"this process came to it {late_ns / 1e9:.0f} s late")
+        elif free := self._free[chosen]:
             free.pop().set(due)
         else:
-            self._drop(chosen, due)
+            self._drop(chosen, due, "no client was free")

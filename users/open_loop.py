@@ -17,7 +17,7 @@ from payloads.prompt import Prompt
 from users.arrivals import ArrivalsError, parse
 from users.base import LLMUser, Work
 from users.clocks import Clocks
-from users.dispatcher import NOTICE_NS, Dispatcher, Due
+from users.dispatcher import NOTICE_NS, TOO_LATE_NS, Dispatcher, Due
 from users.errors import UsageError
 
 SHARE, PATIENCE = "tokenswarm_share", "tokenswarm_patience"
@@ -53,15 +53,16 @@ def check(options: Any) -> None:
     """
     if options.arrivals and options.trace:
         raise UsageError("--arrivals and --trace: both say when requests are due; give one of them")
+    for name, given in (
+        ("--speed", options.speed != 1),
+        ("--trace-window", options.trace_window),
+        ("--trace-scale-tokens", options.trace_scale_tokens != 1),
+    ):
+        if given and not options.trace:
+            raise UsageError(f"{name} is for a trace; give --trace, or leave it out")
     if not offer(options):
-        for name, given in (
-            ("--max-in-flight", options.max_in_flight),
-            ("--speed", options.speed != 1),
-            ("--trace-window", options.trace_window),
-            ("--trace-scale-tokens", options.trace_scale_tokens != 1),
-        ):
-            if given:
-                raise UsageError(f"{name} is for an open loop; give --{'arrivals' if 'max' in name else 'trace'} too")
+        if options.max_in_flight:
+            raise UsageError("--max-in-flight is for an open loop; give --arrivals too")
         return
     if options.max_in_flight and options.num_users and options.max_in_flight != options.num_users:
         raise UsageError(f"--max-in-flight {options.max_in_flight} and --users {options.num_users}: give one of them")
@@ -188,7 +189,9 @@ class OpenLoop:
             return  # a capacity search begins and ends its trials itself
         started_ns = time.time_ns() + NOTICE_NS
         if self._offer.last_s is not None:
-            self._ender = gevent.spawn_later(NOTICE_NS / 1e9 + self._offer.last_s + LOOK_S, self._end_of_trace)
+            # What has not been sent by then is dropped, whose rows are to be there.
+            over_s = (NOTICE_NS + TOO_LATE_NS) / 1e9 + self._offer.last_s + LOOK_S
+            self._ender = gevent.spawn_later(over_s, self._end_of_trace)
         if self._is_master:
             self._sharing = gevent.spawn(self._share_out, started_ns)
         elif self._dispatcher:
@@ -249,8 +252,8 @@ class OpenLoop:
     def _on_patience(self, environment: Any, msg: Any, **_: Any) -> None:
         environment.stop_timeout = msg.data
 
-    def _drop(self, user_class: Any, due: Due) -> None:
-        """An arrival found no client free: it is counted, with when it was due, and not sent."""
+    def _drop(self, user_class: Any, due: Due, why: str) -> None:
+        """An arrival that is not sent is counted, with when it was due."""
         work: Work = self._environment.tokenswarm
         asked = work.settings.ask
         who = Identity(
@@ -264,6 +267,6 @@ class OpenLoop:
             stage=work.stage,
             arrival=due.number,
         )
-        error = f"no client was free: {work.health.in_flight} in flight on this worker"
+        error = f"{why}: {work.health.in_flight} in flight on this worker"
         record = Record(who, "dropped", error, scheduled_ns=due.ns, streamed=False, phase=work.phase())
         self._environment.events.generation.fire(record=record, response_bytes=0)
