@@ -107,6 +107,11 @@ def known_truth(seed: int, place: int) -> dict[str, Any]:
     return {"of": place, "case": case.as_json(), "truth": round(capacity(case), 4)}
 
 
+def starved_truth(seed: int, place: int) -> dict[str, Any]:
+    """The same of a case whose client is to be the limit: where it was not, the answer must be right."""
+    return {"of_starved": place, "truth": round(capacity(starved(seed, place)[0]), 4)}
+
+
 def one(case: Case, place: int, truth: float) -> dict[str, Any]:
     """What was found of a case."""
     found = search(case)
@@ -114,11 +119,12 @@ def one(case: Case, place: int, truth: float) -> dict[str, Any]:
     return {"place": place, "case": case.as_json(), "slo": case.slo, "truth": truth, **{**found, "error": off}}
 
 
-def one_starved(seed: int, place: int) -> dict[str, Any]:
+def one_starved(seed: int, place: int, truth: float) -> dict[str, Any]:
     """The same with a client that is the limit."""
     case, more, prefix = starved(seed, place)
+    told = {"starved": place, "how": STARVED[place % 3], "case": case.as_json(), "slo": case.slo, "truth": truth}
     found = search(case, *more, prefix=prefix)
-    return {"starved": place, "how": STARVED[place % 3], "case": case.as_json(), "slo": case.slo, **found}
+    return {**told, **found, "error": error(case.as_json(), truth, found["answer"])}
 
 
 def summary(rows: list[dict[str, Any]]) -> str:
@@ -150,12 +156,14 @@ def summary(rows: list[dict[str, Any]]) -> str:
             str(len(part)),
             str(sum(row["qualifier"] == "at least" for row in part)),
             str(sum(row["answer"] is None for row in part)),
-            str(sum(row["answer"] is not None and not row["qualifier"] for row in part)),
+            str(sum(map(is_hit, part))),
+            str(sum(row["answer"] is not None and not row["qualifier"] and not is_hit(row) for row in part)),
         )
         for how in STARVED
         if (part := [row for row in limited if row["how"] == how])
     ]
-    said = table(("the client is limited by", "searches", "at least", "no answer", "unqualified"), ways) if ways else ""
+    kinds = ("at least", "no answer", "unqualified and right", "unqualified and wrong")
+    said = table(("the client is limited by", "searches", *kinds), ways) if ways else ""
     return f"{table(heads, cells)}\n\n{said}"
 
 
@@ -175,10 +183,11 @@ def main() -> None:
     known = [row for row in begun if "slo" in row]
     done = {(name, row[name]) for row in known for name in ("place", "starved") if name in row}
     wanted = [("place", at) for at in range(given.servers)] + [("starved", at) for at in range(given.starved)]
-    truths = {row["of"]: row for row in begun if "of" in row}
-    for at in (at for at in range(given.servers) if at not in truths):  # before any load, which it would disturb
-        truths[at] = known_truth(given.seed, at)
-        results.append(given.out, truths[at])
+    truths = {(name, row[name]): row for row in begun for name in ("of", "of_starved") if name in row}
+    of = [("of", at) for at in range(given.servers)] + [("of_starved", at) for at in range(given.starved)]
+    for name, at in (key for key in of if key not in truths):  # before any load, which it would disturb
+        truths[name, at] = (known_truth if name == "of" else starved_truth)(given.seed, at)
+        results.append(given.out, truths[name, at])
     if given.truths:
         return
     until_s = time.monotonic() + given.seconds
@@ -188,13 +197,13 @@ def main() -> None:
             return
         name, at = which
         row = (
-            one(Case.of_json(truths[at]["case"]), at, truths[at]["truth"])
+            one(Case.of_json(truths["of", at]["case"]), at, truths["of", at]["truth"])
             if name == "place"
-            else one_starved(given.seed, at)
+            else one_starved(given.seed, at, truths["of_starved", at]["truth"])
         )
         known.append(row)
         results.append(given.out, row)
-        right = is_hit(row) if name == "place" else bool(row["qualifier"]) or row["answer"] is None
+        right = is_hit(row) or (name == "starved" and (bool(row["qualifier"]) or row["answer"] is None))
         print(f"{name} {at:>3} {row['seconds']:6.1f} s {'  ' if right else '✗ '}{row.get('error')} "
               f"{row.get('sentence') or row.get('said')}", flush=True)  # fmt: skip
 
