@@ -1,10 +1,11 @@
 """VALID or INVALID: what may be wrong with a run's figures, rule by rule, on one screen.
 
 A rule's limits are such that the figures it speaks of are wrong by more than 5 % of their median, or 10 ms. Those about
-the client's own lateness are read off the accuracy curve (docs/accuracy.md). With kernel stamps, lateness shifts no
+the client's own late reads are read off the accuracy curve (docs/accuracy.md). With kernel stamps, a late read shifts no
 arrival; it does harm only where chunks of one answer come to lie in the kernel together. On the curve the p99 error of
 the gaps passes 5 % of a gap where about 0.2 % of the chunks were merged late, at a loop lag of half a gap or more; from
-a lag of one gap on hardly a point is without it.
+a lag of one gap on hardly a point is without it. Requests that leave late are part of response_ms, and of no time that
+counts from when they were sent.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -120,7 +121,7 @@ RULES: tuple[Rule, ...] = (
     Rule("loop lag", "ms", lambda f: f.worst("loop_lag_ms_p99"), 10, _lag_limit_ms, "the event loop of the worst worker was late by {figure} ms at p99, with {gap} ms between chunks", "use more workers (--processes), fewer users each, or a machine with less else to do"),
     Rule("kernel stamps", "% of the reads", lambda f: _percent(f.rows.clock_stamps, f.rows.reads), 0, None, "{figure} % of the reads bear no stamp of the kernel, but the process's time: late by however long it was busy (see loop lag)", "measure from Linux"),
     Rule("late dispatch", "% of the E2E time", lambda f: _percent(f.rows.turnaround_sum_ms, f.rows.e2e_sum_ms), 1, 100 * ERROR_SHARE, "between two requests each user lost {figure} % of a request's time to the client itself: the load was that much lower than its number of users says", "use more workers (--processes)"),
-    Rule("lateness", "ms", lambda f: percentile_ms(f.rows.late_ms, 99), None, lambda f: _allowed_ms(*_medians_ms(f)), "requests left up to {figure} ms (p99) after they were due", "use more workers (--processes), or a lower rate"),
+    Rule("lateness", "ms", lambda f: percentile_ms(f.rows.late_ms, 99), None, lambda f: _allowed_ms(_medians_ms(f)[1]), "requests left up to {figure} ms (p99) after they were due", "use more workers (--processes), or a lower rate"),
     Rule("worker CPU", "% of a core", lambda f: f.worst("cpu_percent_mean"), 70, 90, "the busiest worker used {figure} % of a core all through the run: the throughput may be its limit, not the server's", "use more workers (--processes)"),
     Rule("clock steps", "% of the requests", lambda f: _percent(f.rows.stepped, f.rows.answers), 0, 1, "during {figure} % of the requests the wall clock was set by more than 1 ms: their times are off by that", "let the clock be slewed, not set, while a test runs"),
     Rule("clocks unknown", "workers", lambda f: sum(w.get("clock_ahead_ms", 0) is None for w in f.workers), None, 0, "the clocks of {figure} workers could not be compared with the master's: times of different workers do not fit together", "see whether messages from them to the master get lost"),

@@ -52,7 +52,7 @@ def test_hits_and_tables() -> None:
     assert not is_hit({**rate, "error": 5.1})
     assert error(case, 4, 3) == -1
     assert error({"open": True}, 10.0, 10.5) == 5
-    starved = {"starved": 0, "how": "--users", "case": case, **found, "qualifier": "at least"}
+    starved = {"starved": 0, "how": "--users", "case": case, **found, "qualifier": "at least", "error": -2.0}
     text = summary([row, rate, starved])
     assert "| closed loop, within 1 user | 1 / 1 |" in text
     assert "| open loop, within 5 % | 1 / 1 |" in text

@@ -49,7 +49,7 @@ def usage(**changes: Any) -> Change:
 BAD: dict[str, tuple[Change, int]] = {
     "late reads": (lambda r: replace(r, coalesced_chunks=2, late_chunks=2, late_reads=1), 10),
     "late dispatch": (lambda r: replace(r, interpreted_ns=(r.ended_ns or 0) + 12 * MS), 1),
-    "lateness": (lambda r: replace(r, scheduled_ns=(r.sent_ns or 0) - 7 * MS), 50),
+    "lateness": (lambda r: replace(r, scheduled_ns=(r.sent_ns or 0) - 12 * MS), 50),
     "clock steps": (lambda r: replace(r, clock_step_ns=-3 * MS), 50),
     "errors": (lambda r: replace(r, outcome="http_error"), 15),
     "output limit": (usage(output_tokens=422), 50),
