@@ -183,7 +183,9 @@ def main() -> None:
     known = [row for row in begun if "slo" in row]
     done = {(name, row[name]) for row in known for name in ("place", "starved") if name in row}
     wanted = [("place", at) for at in range(given.servers)] + [("starved", at) for at in range(given.starved)]
-    truths = {(name, row[name]): row for row in begun for name in ("of", "of_starved") if name in row}
+    truths: dict[tuple[str, int], Any] = {
+        (name, row[name]): row for row in begun for name in ("of", "of_starved") if name in row
+    }
     of = [("of", at) for at in range(given.servers)] + [("of_starved", at) for at in range(given.starved)]
     for name, at in (key for key in of if key not in truths):  # before any load, which it would disturb
         truths[name, at] = (known_truth if name == "of" else starved_truth)(given.seed, at)
