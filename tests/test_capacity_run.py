@@ -153,6 +153,17 @@ def test_the_exit_code_of_a_search_that_is_told_to_end(tmp_path: Path) -> None:
     assert process.returncode == 99
 
 
+def test_clients_that_are_all_busy_are_no_server_that_is_gone(tmp_path: Path) -> None:
+    """In an open loop the pause between two turns takes up a client."""
+    (tmp_path / "talk.jsonl").write_text('{"prompt": "hello", "then": [{"prompt": "well?", "delay_s": 60}]}')
+    talk = ("--payloads", str(tmp_path / "talk.jsonl"), "--no-report", "--slo", "e2e_ms p95 < 5000")
+    arrivals = ("--arrivals", "constant 20/s", "--max-in-flight", "2", "--trial-time", "2s")
+    with running(*SERVER, "--load-ms", "0") as simulator:
+        done = headless(simulator.url, tmp_path / "runs", *ASKED, *talk, *arrivals)
+    assert "no client was free for the arrivals; allow more in flight (--max-in-flight)" in done.stderr
+    assert done.returncode == 99
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
@@ -157,9 +158,12 @@ class Capacity:
         health = self._end_trial(workers)
         if end is None or self._workers() != workers or len(health) < len(workers):
             return None
-        dead = bool(self._rows) and all(row["outcome"] != "ok" for row in self._rows)
+        outcomes = Counter(row["outcome"] for row in self._rows)
+        dead = not outcomes["ok"] and outcomes.total() > outcomes["dropped"]  # who was not asked did not fail to answer
         if not self._trial.n and not dead:
             time_s = f"{self._limit_s:g} s"
+            if outcomes["dropped"]:
+                return "no client was free for the arrivals; allow more in flight (--max-in-flight)"
             return f"a trial of {time_s} was over before a request that counts was; give a longer --trial-time"
         end = drained(end, self._trial, users, firm=step.firm)
         if not dead and (unknown := unjudged(end)):
