@@ -40,10 +40,12 @@ def section(summary: Mapping[str, Any]) -> Section:
         return Section("open-loop", "Open loop")
     dropped = found["dropped"]
     rate = "in all trials" if "capacity" in summary else f"{number(found['offered_per_s'])} a second"
+    answered = "" if "capacity" in summary else f"; {number(found['ok_per_s'])} a second were answered ok"
     lines: list[Line] = [
         (
             f"{integer(found['due'])} requests were due, {rate}; "
-            f"{integer(found['sent'])} were sent and {integer(dropped)} dropped, as no client was free.",
+            f"{integer(found['sent'])} were sent and {integer(dropped)} dropped, as no client was free in time"
+            f"{answered}.",
         ),
         ("Response times count from when a request was due, E2E from when it was sent.",),
     ]
