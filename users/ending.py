@@ -131,7 +131,8 @@ class Ending:
             validity = recorder.end(workers, swarm.findings)
             path, why = recorder.folder.path, [f["what"] for f in validity["findings"] if f["level"] == "invalid"]
             swarm.verdicts[path.name] = ": ".join([validity["verdict"], *(["; ".join(why)] if why else [])])
-            print(f"tokenswarm: {recorder.folder.rows} requests in {path}", file=sys.stderr)
+            rows = recorder.folder.rows
+            print(f"tokenswarm: {rows} request{'' if rows == 1 else 's'} in {path}", file=sys.stderr)
             print(f"tokenswarm: {swarm.verdicts[path.name]}", file=sys.stderr)
             if swarm.gate:
                 slos = [f"{each.slo}: {each.state}" for each in swarm.gate.close()]
