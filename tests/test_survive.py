@@ -190,12 +190,13 @@ def test_a_worker_that_was_away_for_a_while_hands_over_what_it_had(tmp_path: Pat
             started.workers[0].send_signal(signal.SIGSTOP)
             time.sleep(5.5)
             os.kill(started.workers[0].pid, signal.SIGCONT)
-            assert started.master.wait(60) == 0
+            assert started.master.wait(60) == 1  # what fell due while it stood still was not sent
             assert [worker.wait(20) for worker in started.workers] == [0, 0]
         stop(simulator.process)
     run = folder(tmp_path / "runs")
     assert completed(truth, run.path.name) == {(r["worker"], r["sequence"]) for r in run.rows if r["outcome"] == "ok"}
     assert len(run.rows) == len(run.identities())
+    assert len({row["worker"] for row in run.rows if row["outcome"] == "dropped"}) == 1
     due = [row["scheduled_unix_ns"] for row in run.rows]
     assert len(due) == len(set(due))  # nothing was sent twice
     assert not list((tmp_path / "a").iterdir())
