@@ -8,11 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import gevent
 import psutil
 import pytest
-from gevent.pool import Pool
+from gevent.pool import Group, Pool
+from locust.exception import StopUser
+from locust.user.task import LOCUST_STATE_RUNNING
 from locust_process import ROOT, Run, command, environment, folder, headless, processes
 from simulator_process import running
+
+from users.ollama import OllamaChatUser
 
 
 @contextmanager
@@ -217,3 +222,19 @@ def test_a_run_that_its_own_listener_quits_is_written_down(tmp_path: Path) -> No
     assert "validity" in run.run
     assert len(run.rows) == len(run.identities()) >= 6
     assert (run.path / "report.md").exists()
+
+
+def test_a_user_that_wakes_as_it_is_stopped_begins_no_request() -> None:
+    """It would be cut at once: a request that nobody let begin, though a stop timeout lets what is under way end."""
+    user, began = object.__new__(OllamaChatUser), []
+
+    def live() -> None:
+        with suppress(StopUser):
+            user.rest(0.0)
+            began.append(True)
+
+    user._state, user._group = LOCUST_STATE_RUNNING, Group()
+    user._greenlet = user._group.spawn(live)
+    gevent.sleep(0)  # it pauses now, and is to go on in the next round of the loop
+    assert user.stop()
+    assert not began

@@ -121,6 +121,12 @@ class LLMUser(User):
         """Close the connection."""
         self.transport.close()
 
+    def stop(self, force: bool = False) -> bool:
+        """Locust's own; but who wakes from a pause in this very moment does not begin a request, which would be cut."""
+        if not force and self._state == LOCUST_STATE_WAITING:
+            self._state, force = LOCUST_STATE_STOPPING, True
+        return bool(super().stop(force))
+
     @task
     def ask(self) -> None:
         """One conversation with the next prompt of the mix, mostly of one turn, and a pause if it failed."""
@@ -162,6 +168,8 @@ class LLMUser(User):
             raise StopUser
         self._state = LOCUST_STATE_WAITING  # in which Locust stops a user at once, also with --stop-timeout
         gevent.sleep(self.wait_time() if delay_s is None else delay_s)
+        if self._state == LOCUST_STATE_STOPPING:
+            raise StopUser
         self._state = LOCUST_STATE_RUNNING
 
     def generate(

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 from gevent.event import Event
-from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_WAITING
+from locust.exception import StopUser
+from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
 from metrics.record import Phase
 from users.arrivals import parse
@@ -85,6 +86,8 @@ class Trials:
             gevent.sleep(now.settle_s * place / max(1, now.users))
             if now is self._now and self._open.is_set():
                 break
+        if user._state == LOCUST_STATE_STOPPING:
+            raise StopUser
         user._state = state or LOCUST_STATE_RUNNING
 
     def phase(self, user: Any) -> Phase:
