@@ -85,7 +85,7 @@ def judged(step: Try, end: Ended, limits: Sequence[str], mean_ms: float | None, 
     idle = step.load * (mean_ms or 0) / 1e3 < IDLE
     firm = step.firm or (end.sure and not limits and not pooled)
     if (one := binding(end.standings)) and pooled:
-        share = max(one.share or 0.0, GROWING * one.allowed if end.why == GROWS else 0.0)
+        share = max(one.share or 0.0, min(1.0, GROWING * one.allowed) if end.why == GROWS else 0.0)
         return Tried(step.load, verdict, firm, idle, one.n, share, one.allowed, one.inflation)
     return Tried(step.load, verdict, firm, idle)
 
