@@ -1,0 +1,52 @@
+"""Each case of tests/wire_cases has its right value here: how the answer ended, what was said and counted, and when.
+
+A row names only what the case is about. Times are those of `wire_http.transcript`: the head comes 10 ms after the
+request was sent, each HTTP chunk 20 ms after the one before, so that the nth chunk's arrival is 10 + 20 n ms.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from wire_http import MS, cases, load, read
+
+W = "".join(f"w{n} " for n in range(12))  # what most of the cases say, in 12 chunks
+
+# name: what a row must say. `text`, `thinking` and `calls` (name, arguments) are the answer's, `error` a part of the
+# row's, `ttft_ms` and `e2e_ms` times; all else is a field of the Record or of its Usage.
+RIGHT: dict[str, dict[str, Any]] = {
+    "B13-no-model-list": {"outcome": "ok", "text": W, "output_chunks": 12, "output_tokens": 12, "ttft_ms": 50.0},
+}
+# Cases about the preflight, the transport or a whole run, which have their tests elsewhere.
+ELSEWHERE: dict[str, str] = {}  # name: the test file
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_case(name: str) -> None:
+    case = cases()[name]
+    outcome, right = read(case), RIGHT[name]
+    record, answer = outcome.record, outcome.answer
+    times = {"ttft_ms": record.first_output_ns, "e2e_ms": record.ended_ns}
+    calls = [(call.name, call.arguments) for call in answer.tool_calls]
+    said: dict[str, Any] = {"text": answer.text, "thinking": answer.thinking, "calls": calls}
+    said |= {name: None if ns is None else ns / MS for name, ns in times.items()}
+    for what, wanted in right.items():
+        if what == "error":
+            assert wanted in record.error, case.expected
+        elif what in said:
+            assert said[what] == wanted, f"{what}: {case.expected}"
+        else:
+            found = getattr(record.usage if hasattr(record.usage, what) else record, what)
+            assert found == wanted, f"{what}: {case.expected}"
+
+
+def test_every_case_has_its_right_value() -> None:
+    assert not set(RIGHT) & set(ELSEWHERE)
+    assert {*RIGHT, *ELSEWHERE} <= set(cases())
+
+
+def test_a_run_against_a_case_meets_it_on_the_wire(tmp_path: Path) -> None:
+    run, _, server = load(cases()["B12-usage-in-choice"], tmp_path)
+    good = [row for row in run.rows if row["outcome"] == "ok"]
+    assert server.generations >= len(good) > 3
+    assert all(row["output_chunks"] == "12" and 200 < float(row["e2e_ms"]) < 600 for row in good)
