@@ -41,7 +41,7 @@ def test_every_option_metric_outcome_and_class_is_there(readme: str) -> None:
     options.add(parser)
     assert len(parser.names) > 15
     for name in parser.names:
-        assert f"`{name}`" in listed or name in ("--run-id", "--scale"), name  # the master sets them itself
+        assert f"`{name}`" in listed or name in ("--run-id", "--layout", "--scale"), name  # the master sets them itself
     for metric in METRICS:
         assert f"`{metric.name}`" in text, metric.name
     for outcome in OUTCOMES:

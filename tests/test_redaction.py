@@ -12,7 +12,7 @@ from metrics.plain import plain
 from metrics.record import Kept, Record
 from users import redaction
 from users.errors import UsageError
-from users.redaction import cleaned, redacted, shown
+from users.redaction import cleaned, learn_query, redacted, shown
 
 KEY = "sk-proj-4fJ/q+Zr8=wLmNop"
 
@@ -71,3 +71,10 @@ def test_a_record_keeps_none_of_it() -> None:
     assert kept.kept == Kept("say it", "[secret]\n", "")
     sound = replace(record, error="", finish_reason="stop", judged=Judged({}), kept=None)
     assert cleaned(sound) is sound
+
+
+def test_a_key_in_a_query_is_a_secret_and_a_version_is_none() -> None:
+    learn_query("api-version=2024-10-21&key=AIza-very-secret")
+    assert (
+        redacted("GET /x?api-version=2024-10-21&key=AIza-very-secret") == "GET /x?api-version=2024-10-21&key=[secret]"
+    )

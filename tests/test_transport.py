@@ -21,10 +21,12 @@ from scripted import CHUNKED, Script, chunk, request, serving, whole
 from users import stamps
 from users.exchange import Exchange, plain_socket
 from users.http1 import request_bytes
+from users.target import Target
 from users.transport import Timeouts, Transport
 from wire.values import Call
 
-REQUEST = request_bytes(Call("POST", "/api/chat", (("Content-Type", "application/json"),), b"{}"), "here", "", ())
+HERE = Target("http", "here", 80)
+REQUEST = request_bytes(Call("POST", "/api/chat", (("Content-Type", "application/json"),), b"{}"), HERE, ())
 QUICK = Timeouts(connect_s=2, first_byte_s=2, total_s=2)
 
 
@@ -243,7 +245,7 @@ def test_a_large_request_and_a_large_answer_pass_whole() -> None:
         got.append(len(request(sock)))
         sock.sendall(whole(b"y" * 3_000_000))
 
-    large = request_bytes(Call("POST", "/", (), b"x" * 3_000_000), "here", "", ())
+    large = request_bytes(Call("POST", "/", (), b"x" * 3_000_000), HERE, ())
     with serving(script) as port, closing(Transport("127.0.0.1", port, QUICK)) as transport:
         seen = Exchange()
         transport.run(seen, large)

@@ -101,7 +101,7 @@ class Asker:
         s = self._settings
         while len(self._transports) <= at:
             self._transports.append(Transport(s.target.host, s.target.port, s.timeouts, s.tls))
-        request = request_bytes(call, s.target.authority, s.target.base_path, s.headers)
+        request = request_bytes(call, s.target, s.headers)
         self._transports[at].run(exchange, request)
 
 

@@ -203,7 +203,7 @@ class LLMUser(User):
         self._call = call = self.api.build(prompt, self._ask)
         texts = embeddings.texts(prompt) if self.api in reading.EMBEDDING else ()
         request_id = (("X-Request-Id", f"{s.run_id}-{work.worker}-{sequence}"),)
-        request = request_bytes(call, s.target.authority, s.target.base_path, request_id + s.headers)
+        request = request_bytes(call, s.target, request_id + s.headers)
         identity = Identity(
             worker=work.worker,
             sequence=sequence,

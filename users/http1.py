@@ -2,20 +2,22 @@
 
 import httptools
 
+from users.target import Target
 from wire.values import Call
 
 AGENT = "tokenswarm/0.1.0"
 
 
-def request_bytes(call: Call, authority: str, base_path: str, headers: tuple[tuple[str, str], ...]) -> bytes:
+def request_bytes(call: Call, target: Target, headers: tuple[tuple[str, str], ...]) -> bytes:
     """The whole request. Later headers replace earlier ones of the same name, so that the user has the last word."""
     merged = {
-        "host": ("Host", authority),
+        "host": ("Host", target.authority),
         "user-agent": ("User-Agent", AGENT),
         "content-length": ("Content-Length", str(len(call.body))),
     }
     merged.update({name.lower(): (name, value) for name, value in (*call.headers, *headers)})
-    lines = [f"{call.method} {base_path}{call.path} HTTP/1.1", *(f"{name}: {value}" for name, value in merged.values())]
+    first = f"{call.method} {target.path(call.path)} HTTP/1.1"
+    lines = [first, *(f"{name}: {value}" for name, value in merged.values())]
     return "\r\n".join(lines).encode("utf-8") + b"\r\n\r\n" + call.body
 
 

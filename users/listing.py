@@ -44,7 +44,7 @@ class Listing:
     def ask(self, call: Call) -> dict[str, Any]:
         """The JSON object that answers a call. Raises Unanswered."""
         s, exchange = self._settings, Exchange()
-        self._transport.run(exchange, request_bytes(call, s.target.authority, s.target.base_path, s.headers))
+        self._transport.run(exchange, request_bytes(call, s.target, s.headers))
         if exchange.failure:
             raise Unanswered(f"{exchange.failure.kind}: {exchange.failure.text}")
         if exchange.response.status != 200:

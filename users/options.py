@@ -200,4 +200,5 @@ def add(parser: Any, **_: Any) -> None:
     option("--worker-token-file", env_var="TOKENSWARM_WORKER_TOKEN_FILE", type=secret.file, default="", include_in_web_ui=False, help="File that holds the token by which master and workers know each other (or TOKENSWARM_WORKER_TOKEN holds it)")
     option("--metrics-port", env_var="TOKENSWARM_METRICS_PORT", type=listening, default="", include_in_web_ui=False, help="Show the run's figures to Prometheus on this port, at /metrics: 9464 (loopback only), 0.0.0.0:9464; the web UI has them at /metrics anyway")
     option("--run-id", default="", include_in_web_ui=False, help="Set by the master, so that all workers know the run they are in")
+    option("--layout", default="", include_in_web_ui=False, help="Set by the master, so that all workers know the server's paths")
     option("--scale", default="", include_in_web_ui=False, help="Set by the master, so that all workers know how the server counts made-up text")

@@ -66,7 +66,7 @@ def prepare(options: Any, classes: Sequence[Any], named: Sequence[str]) -> Prepa
     server = preflight.server()
     options.model = preflight.models(server, options.model)
     several = tuple(dict.fromkeys(models(options.model)))
-    options.host = checked.target.url
+    options.host, options.layout = checked.target.url, checked.target.told()
     chosen = choose(classes, server, named)
     for c in chosen:
         if getattr(c, "least_models", 1) > len(several):

@@ -8,13 +8,14 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 from metrics.plain import plain
 from metrics.record import Record
 
 SHORTEST, TELLING = 6, 8  # characters: of a secret, and of its beginning that gives it away
 STAND_IN = "[secret]"
+_SECRET_NAME = re.compile("key|token|secret|sig|pass|code|auth", re.IGNORECASE)
 # By the ways in which a secret's beginning may be written: a plain search for these comes first, since it is quicker.
 _patterns: dict[tuple[str, ...], re.Pattern[str]] = {}
 
@@ -28,6 +29,11 @@ def learn(key: str, headers: Iterable[tuple[str, str]] = ()) -> None:
                 spelled = tuple(sorted({start, quote(start, safe=""), start.replace("/", "\\/"), html.escape(start)}))
                 # On to its end: texts are cut off in the middle of it, and some servers mask a part of it.
                 _patterns[spelled] = re.compile(f"(?:{'|'.join(map(re.escape, spelled))})[^\\s'\"<>,}}]*")
+
+
+def learn_query(query: str) -> None:
+    """From now on this process shows no value in a URL's query whose name says that it is a secret."""
+    learn("", [(name, value) for name, value in parse_qsl(query) if _SECRET_NAME.search(name)])
 
 
 def redacted(text: str) -> str:

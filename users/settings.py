@@ -21,7 +21,7 @@ from users import options as checks
 from users.errors import UsageError
 from users.mixing import mix
 from users.models import models
-from users.redaction import learn
+from users.redaction import learn, learn_query
 from users.target import Target, target
 from users.transport import Timeouts
 from wire.values import Ask
@@ -56,7 +56,8 @@ class Settings:
 
 def settings(options: Any) -> Settings:
     """Settings out of Locust's parsed options. Raises UsageError."""
-    where = target(options.host, os.environ)
+    where = target(options.host, os.environ, options.layout)
+    learn_query(where.query)
     first_byte_s = min(options.first_byte_timeout, options.request_timeout)
     chosen, several = mix(options), models(options.model) or ("",)
     return Settings(

@@ -33,7 +33,7 @@ from users.trust import check_key
 from users.weights import weigh
 
 LOCUSTS = ("num_users", "spawn_rate", "run_time", "stop_timeout", "processes")  # its options that a run is known by
-SECRET = {"api_key", "header"}  # a header may hold a key
+SECRET = {"api_key", "header", "layout"}  # a header may hold a key, so may a query
 
 
 class Swarm:
@@ -111,7 +111,7 @@ class Swarm:
         weigh(prepared.classes, options.weights, self._own_weights)
         self.environment.host = options.host
         # What the options become here must reach the workers, whatever a form puts over them.
-        self._chosen = {name: getattr(options, name) for name in ("host", "model", "api_key", "scale")}
+        self._chosen = {name: getattr(options, name) for name in ("host", "layout", "model", "api_key", "scale")}
         if options.stages:
             self._chosen["num_users"] = None
         self.findings = list(prepared.findings)

@@ -30,7 +30,7 @@ def attach(web_ui: Any, swarm: Swarm, exporter: Exporter) -> None:
         original()
         for name, shown in web_ui.template_args["extra_options"].items():
             shown["help_text"] = shown["help_text"].replace("%%", "%")
-            if name in ("api_key", "run_id", "scale"):
+            if name in ("api_key", "run_id", "layout", "scale"):
                 shown["default_value"] = ""
 
     web_ui.update_template_args = without_secrets
