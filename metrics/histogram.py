@@ -4,6 +4,8 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from metrics.percentile import rank
+
 RATIO = 1.01
 _LOG_RATIO = math.log(RATIO)
 
@@ -49,10 +51,10 @@ def merge(histograms: Iterable[Mapping[int, int]]) -> dict[int, int]:
 def percentile_ms(counts: Mapping[int, int], percent: float) -> float | None:
     """The nearest-rank percentile in ms; None of an empty histogram."""
     n = sum(counts.values())
-    rank = max(1, math.ceil(n * percent / 100))
+    at = rank(n, percent)
     seen = 0
     for number, count in sorted(counts.items()):
         seen += count
-        if seen >= rank:
+        if seen >= at:
             return middle_ms(number)
     return None

@@ -10,11 +10,11 @@ from typing import Any, Literal
 
 from metrics.clock import Tracks, Window, tracks
 from metrics.histogram import bucket, decode, middle_ms
+from metrics.percentile import needed, rank
 from metrics.sequential import surely_above
 from metrics.slo import CHECKS, Slo
 
 State = Literal["met", "crossed", "undecided"]
-CONFIDENCE = 0.99
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +136,6 @@ def _for_good(slo: Slo, count: _Count) -> int:
     return count.n - count.kept if slo.aggregate == extreme else 0
 
 
-def needed(percent: float) -> int:
-    """The fewest values that support a percentile at confidence 0.99: LoadGen's early-stopping rule."""
-    q = max(percent, 100 - percent) / 100
-    return math.ceil(math.log(1 - CONFIDENCE) / math.log(q))
-
-
 def judge_file(path: Path, slos: Sequence[Slo], workers: Iterable[Mapping[str, Any]] = ()) -> list[Judged]:
     """Judge a requests.csv of run.json's workers. Raises OSError, and KeyError where it is none of ours."""
     csv.field_size_limit(sys.maxsize)
@@ -211,9 +205,9 @@ def allowed_share(slo: Slo) -> float | None:
 def _percentile(slo: Slo, count: _Count, values: Mapping[int, int]) -> Judged:
     """By nearest rank: p95 < L when at least ceil(0.95 n) values are; p10 > L when fewer than ceil(0.1 n) are not."""
     assert slo.percent is not None
-    rank = max(1, math.ceil(round(count.n * slo.percent / 100, 9)))
-    holds = count.kept >= rank if slo.below else count.n - count.kept < rank
-    figure = _nearest(values, rank if slo.below else rank - count.failed)
+    at = rank(count.n, slo.percent)
+    holds = count.kept >= at if slo.below else count.n - count.kept < at
+    figure = _nearest(values, at if slo.below else at - count.failed)
     if figure is not None and slo.keeps(figure) != holds:
         figure = slo.limit  # a bucket is 1 % wide, and the limit lies within it
     least = needed(slo.percent)
@@ -225,13 +219,13 @@ def _percentile(slo: Slo, count: _Count, values: Mapping[int, int]) -> Judged:
     return Judged(slo.text, "met" if holds else "crossed", figure, count.n)
 
 
-def _nearest(values: Mapping[int, int], rank: int) -> float | None:
+def _nearest(values: Mapping[int, int], at: int) -> float | None:
     """The value of a rank, within 1 %; None where failures stand there."""
     seen = 0
-    if rank < 1:
+    if at < 1:
         return None
     for number, times in sorted(values.items()):
         seen += times
-        if seen >= rank:
+        if seen >= at:
             return round(middle_ms(number), 6)
     return None

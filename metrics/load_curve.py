@@ -1,10 +1,10 @@
 """The load curve of a capacity search: each trial's figures, the knee of the curve, and what gave way first. Pure."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
+from metrics.percentile import rank, supported
 from metrics.slo import Slo
 from metrics.trial import wrong
 
@@ -60,9 +60,9 @@ def values(rows: Iterable[Mapping[str, Any]], name: str) -> list[float]:
 
 
 def percentile(seen: Sequence[float], percent: float) -> float | None:
-    """By nearest rank."""
-    ordered = sorted(seen)
-    return round(ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)], 6) if ordered else None
+    """By nearest rank; None where there are too few for it."""
+    n = len(seen)
+    return round(sorted(seen)[rank(n, percent) - 1], 6) if n and supported(n, percent) else None
 
 
 def knee(trials: Sequence[Figures]) -> Figures | None:

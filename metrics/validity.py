@@ -14,13 +14,12 @@ from typing import Any
 
 from metrics.evidence import Evidence, with_the_cut
 from metrics.histogram import percentile_ms
+from metrics.percentile import needed
 
 ERROR_SHARE, ERROR_MS = 0.05, 10.0
 # From the accuracy curve: the loop lag at p99, in gaps between chunks, and the share of chunks that were merged late.
 LAG_OF_GAP, LATE_PERCENT = 1.0, 0.2
-# The fewest values of which the median, p95 and p99 can be told at confidence 0.99: the rule of reports/percentiles.py,
-# which shows a median of any n.
-P50_NEEDS, P95_NEEDS, P99_NEEDS = 7, 90, 459
+P50_NEEDS, P95_NEEDS, P99_NEEDS = map(needed, (50, 95, 99))
 Figure = float | int | None
 
 

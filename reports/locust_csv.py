@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from metrics.catalogue import METRICS
+from metrics.percentile import supported
 from reports.errors import ReportError
-from reports.percentiles import LATENCY, Described, key, minimum_n
+from reports.percentiles import LATENCY, Described, key
 
 KINDS = {metric.name: metric.kind for metric in METRICS}
 UNKNOWN = (
@@ -114,8 +115,7 @@ def _described(row: Row) -> Described:
     n = int(row["Request Count"])
     found: Described = {"n": n, "mean": _number(row["Average Response Time"]) if n else None}
     for percent in LATENCY:
-        supported = n >= minimum_n(percent)
-        found[key(percent)] = _number(row.get(f"{percent:g}%")) if supported else None
+        found[key(percent)] = _number(row.get(f"{percent:g}%")) if supported(n, percent) else None
     return found
 
 

@@ -1,34 +1,17 @@
-"""Percentiles by nearest rank, and how many values each of them needs before it is shown."""
+"""What many values come to: n, mean, and those percentiles that n supports (see `metrics.percentile`)."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from metrics.histogram import middle_ms
+from metrics.percentile import rank, supported
 
-CONFIDENCE = 0.99
 LATENCY = (50.0, 90.0, 95.0, 99.0)
 RATE = (10.0, 50.0, 90.0)  # of a rate the low end is the bad one
 
 Described = dict[str, float | int | None]
-
-
-def minimum_n(percent: float, confidence: float = CONFIDENCE) -> int:
-    """The fewest values that support a percentile: the smallest n with q ** n <= 1 - confidence.
-
-    With fewer, not one value in the tail might have been drawn, with a probability above 1 - confidence. This is the
-    early-stopping rule of MLPerf's LoadGen for no query over the bound: 44 for p90, 90 for p95, 459 for p99, 4,603
-    for p99.9; low percentiles by symmetry. The median, which has no tail, is shown of any n.
-    """
-    q = max(percent, 100 - percent) / 100
-    return 1 if q == 0.5 else math.ceil(math.log(1 - confidence) / math.log(q))
-
-
-def rank(n: int, percent: float) -> int:
-    """The nearest rank, from 1: the smallest one with at least `percent` of n values at or below it."""
-    return max(1, math.ceil(round(n * percent / 100, 9)))
 
 
 def key(percent: float) -> str:
@@ -42,8 +25,7 @@ def describe(values: Any, percents: Sequence[float] = LATENCY) -> Described:
     n = len(ordered)
     found: Described = {"n": n, "mean": round(float(ordered.mean()), 6) if n else None}
     for percent in percents:
-        supported = n >= minimum_n(percent)
-        found[key(percent)] = float(ordered[rank(n, percent) - 1]) if supported else None
+        found[key(percent)] = float(ordered[rank(n, percent) - 1]) if supported(n, percent) else None
     return found
 
 
@@ -56,6 +38,6 @@ def describe_histogram(counts: Mapping[int, int], percents: Sequence[float] = LA
     found: Described = {"n": n, "mean": round(total_ms / n, 6) if n else None}
     for percent in percents:
         found[key(percent)] = None
-        if n >= minimum_n(percent):
+        if supported(n, percent):
             found[key(percent)] = round(middle_ms(buckets[int(np.searchsorted(below, rank(n, percent)))]), 6)
     return found

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from metrics.catalogue import METRICS
+from metrics.percentile import CONFIDENCE, minimum_n
 from metrics.slo import as_said
 from reports import capacity, embedding, loading, memory, open_loop, probed, stages, turns
 from reports.check_section import check_section
 from reports.document import Cell, Code, Document, Line, Section, Table
 from reports.ledger import LABELS
 from reports.numbers import ABSENT, integer, many, number
-from reports.percentiles import CONFIDENCE, minimum_n
 from reports.tokens import generates
 
 KINDS = {metric.name.removesuffix("_hist"): metric.kind for metric in METRICS}

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from metrics.percentile import minimum_n
 from reports.numbers import integer, number
-from reports.percentiles import minimum_n
 from reports.tokens import generates
 
 NOTHING = "No request was made: there is nothing to measure."

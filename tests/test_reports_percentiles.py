@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metrics.histogram import bucket, encode, merge, percentile_ms
+from metrics.percentile import minimum_n, rank
 from reports.errors import ReportError
-from reports.percentiles import describe, describe_histogram, minimum_n, rank
+from reports.percentiles import describe, describe_histogram
 from reports.pooled import pool
 
 

@@ -31,6 +31,7 @@ ALLOWED = {
         "metrics.catalogue",
         "metrics.checks",
         "metrics.clock",
+        "metrics.percentile",
         "metrics.plain",
         "metrics.rows",
         "metrics.lines",

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from locust_process import ROOT, folder, headless, processes
 from simulator_process import running
 
-from metrics.judge import Judge, needed
+from metrics.judge import Judge
 from metrics.junit import say
+from metrics.percentile import needed
 from metrics.sequential import surely_above, surely_below
 from metrics.slo import OUTCOMES, SUBJECTS, SloError, parse
 
