@@ -215,7 +215,7 @@ def test_the_sampler_survives_a_server_that_does_not_say(tmp_path: Path) -> None
     assert len(run.rows) > 100
     with (run.path / "server.csv").open(newline="") as file:
         errors = [row["error"] for row in csv.DictReader(file)]
-    assert errors == ["HTTP 500"] * 2
+    assert errors == ["HTTP 500 {}"] * 2
 
 
 def test_these_classes_run_only_where_they_fit(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """The asker: sends requests to one server, one or many at once, over our own transport, and reads what came."""
 
 import itertools
-import json
 import random
 import secrets
 import time
@@ -14,6 +13,7 @@ import gevent
 from metrics.tally import Tally
 from payloads.mix import nonce
 from payloads.prompt import Message, Prompt, unique
+from users.control import ControlClient, Unanswered, question
 from users.estimates import Seen
 from users.exchange import Exchange
 from users.http1 import request_bytes
@@ -24,7 +24,6 @@ from wire.values import Api, Ask, Call, Transcript, Usage
 
 # Words of three letters: with the blank four characters, and a token each in every vocabulary we know of.
 WORDS = "the and you are not but his out was one day get has him how man new now old see two way who boy did its let"
-JSON = (("Content-Type", "application/json"),)
 LOOK_S, QUIET_S, PATIENCE_S = 0.02, 0.3, 20.0
 
 
@@ -36,6 +35,7 @@ class Asker:
         self.load = {"model": ask.model, "options": dict(ask.options)}  # what a request says that only loads
         self._settings, self._ask = settings, ask
         self._transports: list[Transport] = []
+        self._client = ControlClient(settings, settings.timeouts.total_s)
         self._run, self._numbers = secrets.token_hex(4), itertools.count()
         self.requests = self.prompt_tokens = self.output_tokens = 0
 
@@ -43,6 +43,7 @@ class Asker:
         """Drop all connections."""
         for transport in self._transports:
             transport.close()
+        self._client.close()
 
     def prompt(self, tokens: int = 1) -> Prompt:
         """A prompt that was never asked before, of about so many tokens and those of its mark."""
@@ -62,20 +63,17 @@ class Asker:
 
     def told(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """What an endpoint that is no generation says; {} if that is no JSON object, or it says no."""
-        exchange = Exchange()
-        self._send(0, exchange, call(method, path, body))
         try:
-            found = json.loads(b"".join(exchange.response.bodies)) if exchange.response.status == 200 else {}
-        except ValueError:
+            return self._client.ask(question(method, path, body))
+        except Unanswered:
             return {}
-        return found if isinstance(found, dict) else {}
 
     def connect(self, number: int) -> None:
         """Open so many connections, so that what is sent over them next leaves and arrives together."""
         path = "/api/version" if self.api.PATH.startswith("/api/") else "/v1/models"
         for first in range(0, number, 64):
             places = range(first, min(number, first + 64))
-            gevent.joinall([gevent.spawn(self._send, at, Exchange(), call("GET", path)) for at in places])
+            gevent.joinall([gevent.spawn(self._send, at, Exchange(), question("GET", path)) for at in places])
 
     def burst(self, calls: Sequence[Call], *, hang_up: bool = False) -> list[Seen]:
         """Send all at once, each over a connection of its own, and wait for all their ends.
@@ -103,11 +101,6 @@ class Asker:
             self._transports.append(Transport(s.target.host, s.target.port, s.timeouts, s.tls))
         request = request_bytes(call, s.target, s.headers)
         self._transports[at].run(exchange, request)
-
-
-def call(method: str, path: str, body: dict[str, Any] | None = None) -> Call:
-    """A request to an endpoint, with a body of our own."""
-    return Call(method, path, JSON, b"" if body is None else json.dumps(body).encode())
 
 
 def _settle(exchanges: Sequence[Exchange]) -> None:

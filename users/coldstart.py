@@ -10,7 +10,8 @@ from locust.util.timespan import parse_timespan
 from metrics.record import Record
 from payloads.prompt import Message, Prompt
 from users.base import LLMUser
-from users.listing import Listing, Unanswered
+from users.control import Unanswered
+from users.listing import Listing
 from wire import ollama_chat, ollama_generate
 
 LOOK_S, PATIENCE_S, SPARE_S = 0.1, 5.0, 10.0

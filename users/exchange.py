@@ -8,7 +8,7 @@ from gevent.hub import Waiter
 from gevent.monkey import get_original
 
 from users import stamps
-from users.http1 import Response
+from users.http1 import ANSWER_BYTES, Response
 from wire.values import Failure, FailureKind, Transcript
 
 READ_BYTES = 65536
@@ -21,13 +21,14 @@ plain_socket: type[socket.socket] = get_original("socket", "socket")
 class Exchange:
     """One request under way, and all that was seen of it, also when it is cut in the middle."""
 
-    def __init__(self, scheduled_ns: int | None = None) -> None:
-        self.response = Response()
+    def __init__(self, scheduled_ns: int | None = None, most_bytes: int = ANSWER_BYTES) -> None:
+        self.response, self._most_bytes = Response(most_bytes), most_bytes
         self.scheduled_ns = scheduled_ns
         self.connect_ns: int | None = None
         self.sent_ns: int | None = None
         self.ended_ns: int | None = None
         self.failure: Failure | None = None
+        self.tls_failed = False  # or was it the connection beneath?
         self.kernel_stamps = self.clock_stamps = self.resends = 0
         self.read_lag_ns: int | None = None
         self.late_stamps: set[int] = set()
@@ -43,7 +44,7 @@ class Exchange:
         """It will be sent a second time: forget how the first went."""
         self.failure = self.ended_ns = None
         self.response.release()
-        self.response = Response()
+        self.response = Response(self._most_bytes)
         self.resends += 1
 
     def end(self, ended_ns: int, kind: FailureKind | None = None, text: str = "") -> None:

@@ -3,9 +3,15 @@
 import httptools
 
 from users.target import Target
+from wire.framing import MAX_FRAME_BYTES
 from wire.values import Call
 
 AGENT = "tokenswarm/0.1.0"
+HEAD_BYTES = 64 * 1024
+ANSWER_BYTES = 64 * 1024 * 1024
+JOINED_BYTES = 4096
+TOO_MUCH_HEAD = f"a head of more than {HEAD_BYTES:,} bytes"
+LEAST_READ_BYTES = 32  # on the average: each read costs some 100 bytes more to keep
 
 
 def request_bytes(call: Call, target: Target, headers: tuple[tuple[str, str], ...]) -> bytes:
@@ -26,30 +32,46 @@ class Response:
 
     `bodies` are pieces of the body, one or more a read, `stamps` when each of them came; two lists and not one of
     pairs, since a pair a token is one more object for the garbage collector to walk through. `complete` when the
-    message has ended as its framing promised.
+    message has ended as its framing promised. Nothing grows without end: neither the head (64 kB, also of several that
+    are only informational), nor a line of a stream (16 MB), nor the body (`most_bytes`, and as much for its framing).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most_bytes: int = ANSWER_BYTES) -> None:
         self.stamps: list[int] = []
         self.bodies: list[bytes] = []
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.came_bytes = self.body_bytes = 0
         self.status: int | None = None
         self.content_type = ""
         self.complete = False
         self.keep_alive = False
         self._framed = False
+        self._most_bytes = most_bytes
+        self._reads_left = most_bytes // LEAST_READ_BYTES
+        self._head_bytes = 0
+        self._line_bytes: int | None = None  # since the last line end; not looked for before it can be too long
         self._now_ns = 0
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
 
     def feed(self, ns: int, data: bytes) -> None:
-        """Take in what one read gave. Raises ValueError on what is not HTTP."""
+        """Take in what one read gave. Raises ValueError on what is not HTTP, or too much."""
         self._now_ns = ns
+        self.came_bytes += len(data)
+        self._reads_left -= 1
+        if self.came_bytes > 2 * self._most_bytes + HEAD_BYTES:  # of framing and trailers alone
+            raise ValueError(self._too_much())
+        if self._reads_left < 0:
+            raise ValueError(f"an answer in more than {self._most_bytes // LEAST_READ_BYTES:,} pieces")
         try:
             if self._parser is not None:
                 self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as error:
             raise ValueError("the server switched protocols") from error
         except httptools.HttpParserError as error:
-            raise ValueError(f"not HTTP: {error}") from error
+            ours = error.__context__  # what one of the callbacks raised
+            raise ValueError(str(ours) if isinstance(ours, ValueError) else f"not HTTP: {error}") from error
+        if self.status is None and self.came_bytes > HEAD_BYTES:
+            raise ValueError(TOO_MUCH_HEAD)
 
     def release(self) -> None:
         """Let go of the parser, which refers back to this: without cyclic collection neither would ever be freed."""
@@ -69,8 +91,13 @@ class Response:
         if self.complete:
             raise ValueError("more than one response")
         self._framed, self.content_type = False, ""
+        self.headers.clear()
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        self._head_bytes += len(name) + len(value) + 4
+        if self._head_bytes > HEAD_BYTES:
+            raise ValueError(TOO_MUCH_HEAD)
+        self.headers.append((name, value))
         lower = name.lower()
         if lower == b"content-type":
             self.content_type = value.decode("latin-1").lower()
@@ -83,8 +110,32 @@ class Response:
         self.keep_alive = bool(self._parser and self._parser.should_keep_alive())
 
     def on_body(self, body: bytes) -> None:
+        self.body_bytes += len(body)
+        if self.body_bytes > self._most_bytes:
+            raise ValueError(self._too_much())
+        if self.body_bytes > MAX_FRAME_BYTES and ("ndjson" in self.content_type or "event" in self.content_type):
+            self._measure_line(body)
+        if self.stamps and self.stamps[-1] == self._now_ns and len(self.bodies[-1]) < JOINED_BYTES:
+            self.bodies[-1] += body  # chunks of a few bytes each, that came together, would cost many times their size
+            return
         self.stamps.append(self._now_ns)
         self.bodies.append(body)
+
+    def _too_much(self) -> str:
+        return f"an answer of more than {self._most_bytes:,} bytes"
+
+    def _measure_line(self, body: bytes) -> None:
+        if self._line_bytes is None:
+            self._line_bytes = 0
+            for held in reversed(self.bodies):
+                end = held.rfind(b"\n")
+                self._line_bytes += len(held) - end - 1
+                if end >= 0:
+                    break
+        end = body.rfind(b"\n")
+        self._line_bytes = len(body) - end - 1 if end >= 0 else self._line_bytes + len(body)
+        if self._line_bytes > MAX_FRAME_BYTES:
+            raise ValueError(f"a line of more than {MAX_FRAME_BYTES:,} bytes")
 
     def on_message_complete(self) -> None:
         self.complete = self.status is not None

@@ -1,6 +1,5 @@
-"""OllamaLifecycleUser: the management endpoints under load, with `requests`; what it creates it removes again."""
+"""OllamaLifecycleUser: the management endpoints under load; what it creates it removes again."""
 
-import json
 import re
 import sys
 import time
@@ -9,16 +8,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import gevent
-import requests
 from locust import User, constant, task
 
 from metrics.record import Identity, Record
 from users.base import Work
-from users.http1 import AGENT
+from users.control import ControlClient, Unanswered, objects, question, text_in
 from users.listing import full_name
 from users.redaction import cleaned
 from wire import reading
+from wire.decoding import decoded
 
+OUTCOMES = {"refused": "refused", "tls": "refused", "timeout": "timeout", "closed": "truncated"} | {
+    "protocol": "protocol_error"
+}
 TRIES, PAUSE_S = 5, 1.0  # to remove what was created, at the end
 
 
@@ -43,14 +45,10 @@ class OllamaLifecycleUser(User):
     wait_time = constant(1)
 
     def on_start(self) -> None:
-        """A session of its own."""
+        """A connection of its own."""
         self.work: Work = self.environment.tokenswarm
         options: Any = self.environment.parsed_options
-        s = self.work.settings
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._session.verify = False if options.insecure else (options.ca_cert or True)
-        self._session.headers.update({"User-Agent": AGENT, **dict(s.headers)})
+        self._client = ControlClient(self.work.settings, self.work.settings.timeouts.total_s)
         self._pull, self._push = options.pull, options.push
         self._made: set[str] = set()
 
@@ -69,7 +67,7 @@ class OllamaLifecycleUser(User):
         self.call("GET", "/api/ps")
         self.call("POST", "/api/show", model, {"model": model})
         if listed.outcome == "ok" and listed.said:  # an empty 200 says nothing of what must not be touched
-            there = {str(one.get("name")) for one in listed.said[0].get("models") or ()}
+            there = {text_in(one, "name") for one in objects(listed.said[0], "models")}
             self._make(there, "/api/copy", lambda name: {"source": model, "destination": name})
             self._make(there, "/api/create", lambda name: {"model": name, "from": model})
             self._make(there, "/api/create", lambda name: {"model": name, "from": model, "stream": False})
@@ -107,22 +105,13 @@ class OllamaLifecycleUser(User):
         events.generation.fire(record=record, response_bytes=size)
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> tuple[Answer, int]:
-        s = self.work.settings
-        timeouts = (s.timeouts.connect_s, s.timeouts.total_s)
         try:
-            url = s.target.url + path
-            r = self._session.request(method, url, json=body, timeout=timeouts, allow_redirects=False)
-            return read(r.status_code, r.headers.get("Content-Type", ""), r.content), len(r.content)
-        except requests.Timeout as error:
-            return Answer("timeout", str(error)[:300]), 0
-        except requests.ConnectionError as error:
-            return Answer("refused" if "NewConnectionError" in repr(error) else "truncated", str(error)[:300]), 0
-        except requests.exceptions.ChunkedEncodingError as error:
-            return Answer("truncated", str(error)[:300]), 0
-        except requests.RequestException as error:
-            return Answer("protocol_error", str(error)[:300]), 0
+            reply = self._client.send(question(method, path, body))
+        except Unanswered as error:
+            return Answer(OUTCOMES[error.reason], str(error), error.status), 0
+        return read(reply.status, reply.content_type, reply.body), len(reply.body)
 
-    def _make(self, there: set[str], path: str, body: Callable[[str], dict[str, Any]]) -> None:
+    def _make(self, there: set[str | None], path: str, body: Callable[[str], dict[str, Any]]) -> None:
         """Have a model made under a name that nobody has, and delete it."""
         run = re.sub(r"[^A-Za-z0-9_.-]+", "-", self.work.settings.run_id)[:40]
         name = f"tokenswarm-{run}-{self.work.worker}-{self.work.next_sequence()}"
@@ -150,7 +139,7 @@ class OllamaLifecycleUser(User):
         for name in tuple(self._made):
             print(f"tokenswarm: warning: {name} could not be removed: ollama rm {name}", file=sys.stderr)
             self._forget(name)
-        self._session.close()
+        self._client.close()
 
 
 def read(status: int, content_type: str, body: bytes) -> Answer:
@@ -159,7 +148,7 @@ def read(status: int, content_type: str, body: bytes) -> Answer:
         text = f"HTTP {status} {reading.error_text(body)}".strip()[:300]
         return Answer("http_error", text, status)
     try:
-        said = tuple(json.loads(line) for line in body.split(b"\n") if line.strip())
+        said = tuple(decoded(line) for line in body.split(b"\n") if line.strip())
     except ValueError:
         return Answer("protocol_error", f"not JSON: {body[:60]!r}", status)
     if not all(isinstance(one, dict) for one in said):

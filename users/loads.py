@@ -6,7 +6,8 @@ from statistics import median
 import gevent
 
 from users import estimates
-from users.asker import Asker, call
+from users.asker import Asker
+from users.control import objects, question, text_in
 from users.estimates import Seen
 from users.figure import Figure
 from users.preflight import Server
@@ -42,7 +43,7 @@ def cold(asker: Asker, max_burst: int) -> tuple[Figure, Figure]:
     if load_ns is not None:
         told = Figure(round(load_ns / 1e6, 3), "ms", "load_duration after an unload", 1)
     size, tries, least = min(max_burst, 32), 0, 0
-    only_load = call("POST", ollama_generate.PATH, {**asker.load, "stream": False})
+    only_load = question("POST", ollama_generate.PATH, {**asker.load, "stream": False})
     while True:
         asker.connect(size)
         _unload(asker)
@@ -70,7 +71,7 @@ def _unload(asker: Asker) -> bool:
     names = {asker.model, f"{asker.model}:latest"}
     until_s = time.monotonic() + 15
     while time.monotonic() < until_s:
-        if not names & {model.get("name") for model in asker.told("GET", "/api/ps").get("models") or ()}:
+        if not names & {text_in(model, "name") for model in objects(asker.told("GET", "/api/ps"), "models")}:
             return True
         gevent.sleep(0.05)
     return False

@@ -7,6 +7,7 @@ from typing import Any
 
 from users import estimates, loads, rates, slots
 from users.asker import Asker
+from users.control import count_in, objects, text_in
 from users.errors import UsageError
 from users.estimates import Seen
 from users.exchange import plain_socket
@@ -113,17 +114,18 @@ def _context(asker: Asker, server: Server) -> Figure:
     """The context length in force, else the greatest that the model takes."""
     names = (asker.model, f"{asker.model}:latest")
     if server.kind == "ollama":
-        running = asker.told("GET", "/api/ps").get("models") or ()
-        for model in running:
-            if model.get("name") in names and (tokens := model.get("context_length")):
+        for model in objects(asker.told("GET", "/api/ps"), "models"):
+            if text_in(model, "name") in names and (tokens := count_in(model, "context_length")):
                 return Figure(tokens, "tokens", "in force, says /api/ps", 1)
-        facts = asker.told("POST", "/api/show", {"model": asker.model}).get("model_info") or {}
-        for name, tokens in facts.items():
-            if name.endswith(".context_length"):
+        facts = asker.told("POST", "/api/show", {"model": asker.model}).get("model_info")
+        facts = facts if isinstance(facts, dict) else {}
+        for name in facts:
+            if name.endswith(".context_length") and (tokens := count_in(facts, name)):
                 return Figure(tokens, "tokens", "the model's greatest, says /api/show; less may be in force", 1)
-    for model in asker.told("GET", "/v1/models").get("data") or ():
-        if model.get("id") in names and (tokens := model.get("max_model_len")):
+    for model in objects(asker.told("GET", "/v1/models"), "data"):
+        if text_in(model, "id") in names and (tokens := count_in(model, "max_model_len")):
             return Figure(tokens, "tokens", "max_model_len, says /v1/models", 1)
-    if tokens := (asker.told("GET", "/props").get("default_generation_settings") or {}).get("n_ctx"):
+    settings = asker.told("GET", "/props").get("default_generation_settings")
+    if isinstance(settings, dict) and (tokens := count_in(settings, "n_ctx")):
         return Figure(tokens, "tokens", "in force for each slot, says llama.cpp's /props", 1)
     return Figure(None, "tokens", "the server does not say")

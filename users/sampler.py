@@ -15,7 +15,8 @@ from locust.util.timespan import parse_timespan
 
 from metrics.plain import cell
 from metrics.validity import finding
-from users.listing import Listing, Loaded, Unanswered, full_name
+from users.control import Unanswered, text_in
+from users.listing import Listing, Loaded, full_name
 from users.redaction import shown
 from users.settings import Settings, settings
 from users.swarm import Swarm
@@ -23,6 +24,7 @@ from users.swarm import Swarm
 SIZES = ("size_bytes", "size_vram_bytes", "context_length")
 COLUMNS = ("unix_s", "took_ms", "version", "model", *SIZES, "expires_at", "error")
 PATIENCE_S = 5.0
+MOST_MODELS = 100  # in the lines of one look
 
 
 class Seen:
@@ -108,8 +110,8 @@ def _look(listing: Listing, seen: Seen) -> list[tuple[Any, ...]]:
     """One look, as lines of server.csv."""
     unix_s, began_s = round(time.time(), 3), time.monotonic()
     try:
-        loaded = listing.loaded()
-        version = shown(str(listing.get("/api/version").get("version") or ""))
+        loaded = listing.loaded()[:MOST_MODELS]
+        version = shown(text_in(listing.get("/api/version"), "version") or "")
     except Unanswered as error:
         return [(unix_s, _since_ms(began_s), "", "", "", "", "", "", told(str(error)))]
     seen.look(version, {one.model for one in loaded})

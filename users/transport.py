@@ -116,6 +116,7 @@ class Transport:
                 raise
             exchange.end(time.time_ns(), "timeout", f"no connection within {self._timeouts.connect_s:g} s")
         except OSError as error:  # ssl.SSLError is one
+            exchange.tls_failed = isinstance(error, ssl.SSLError)
             exchange.end(time.time_ns(), "refused", f"no connection: {error}")
         finally:
             # The monotonic clock, since a duration must not jump; `started_ns` only dates a request that never left.

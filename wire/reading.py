@@ -1,10 +1,7 @@
 """From a Transcript to its Chunks, and to the verdict on how the answer ended."""
 
-import json
 from collections.abc import Iterator
-from typing import Any, NamedTuple
-
-import orjson
+from typing import NamedTuple
 
 from wire import (
     framing,
@@ -15,6 +12,7 @@ from wire import (
     openai_completions,
     openai_embeddings,
 )
+from wire.decoding import decoded, printable
 from wire.thinking import separate
 from wire.values import Api, Chunk, Embeddings, Transcript
 
@@ -90,29 +88,15 @@ def _frames(api: Api, transcript: Transcript) -> Iterator[Chunk]:
 
 def _decode(api: Api, ns: int, frame: bytes) -> Chunk:
     try:
-        decoded = orjson.loads(frame)
-    except orjson.JSONDecodeError:
-        try:
-            # Half of an emoji as `\ud83d` is JSON, which orjson refuses; Python's own reader takes it.
-            decoded = _mended(json.loads(frame))
-        except (ValueError, RecursionError):
-            return Chunk(ns, broken=f"not JSON: {frame[:60]!r}")
-    if not isinstance(decoded, dict):
+        frame_said = decoded(frame)
+    except ValueError:
+        return Chunk(ns, broken=f"not JSON: {frame[:60]!r}")
+    if not isinstance(frame_said, dict):
         return Chunk(ns, broken=f"not a JSON object: {frame[:60]!r}")
     try:
-        return api.read(ns, decoded)
+        return api.read(ns, frame_said)
     except _SHAPE_ERRORS as error:
         return Chunk(ns, broken=f"unexpected shape ({error}): {frame[:60]!r}")
-
-
-def _mended(decoded: Any) -> Any:
-    """The same value without lone surrogates, which no file could hold."""
-    return json.loads(printable(json.dumps(decoded, ensure_ascii=False)))
-
-
-def printable(text: str) -> str:
-    """The text with lone surrogates replaced: neither files nor messages between processes could hold them."""
-    return text.encode("utf-8", "replace").decode()
 
 
 def verdict(api: Api, transcript: Transcript, done: bool, finish_reason: str | None, failed: Chunk | None) -> Verdict:
@@ -156,17 +140,17 @@ def error_text(body: bytes) -> str:
     text = body.decode("utf-8", "replace").strip()
     for _ in range(3):
         try:
-            decoded = json.loads(text)
-        except (ValueError, RecursionError):
+            said = decoded(text.encode())
+        except ValueError:
             break
-        while isinstance(decoded, dict):
-            inner = next((decoded[key] for key in ("error", "message", "detail") if decoded.get(key)), None)
+        while isinstance(said, dict):
+            inner = next((said[key] for key in ("error", "message", "detail") if said.get(key)), None)
             if inner is None:
                 return printable(text)
-            decoded = inner
-        if not isinstance(decoded, str):
+            said = inner
+        if not isinstance(said, str):
             break
-        text = decoded
+        text = said
     return printable(text)
 
 
