@@ -135,7 +135,7 @@ class Evidence:
             self.uncounted += bool(row["max_tokens"])  # what generates nothing has nothing to count
             return
         tokens = int(row["output_tokens"])
-        if row["max_tokens"]:
+        if int(row["max_tokens"] or 0):
             self.limited += 1
             self.over_limit += tokens > int(row["max_tokens"])
         self.over_counted += int(row["output_chunks"] or 0) > tokens + SPARE_CHUNKS

@@ -17,7 +17,8 @@ Phase = Literal["warm-up", "ramp-up", "steady", "drain"]
 class Identity:
     """Which request of the run it was: `worker` and `sequence` (the worker's own count) name it for good.
 
-    `max_tokens` is absent where nothing is generated, `batch_size` (texts) where nothing is embedded.
+    `max_tokens` is absent where nothing is generated, 0 where no limit was sent; `batch_size` (texts) is absent where
+    nothing is embedded.
     `stage` is that of `--stages`, from 1. `memory` is what /api/ps had listed just before, where the user asked it.
     `session` is the sequence of the conversation's first request, and `turn` counts its requests from 1. `turn_kind`
     says what a request brought: something the user said, or tools' results. `turns_left` counts the user's turns that

@@ -55,9 +55,10 @@ FIELDS: tuple[Field, ...] = (
     Field("tools", (CHAT, V1_CHAT), "list of objects", "functions offered to the model", by=PAYLOAD),
     Field("stream", (*TALK, *V1_TALK), FLAG, "in pieces or whole", by="--no-stream"),
     Field("stream_options", V1_TALK, "object", "include_usage is always asked for when streaming", by="--no-stream"),
-    Field("max_tokens", V1_TALK, LIMIT, "output limit, always sent; --max-tokens means the same"),
+    Field("max_tokens", V1_TALK, LIMIT, "output limit; --max-tokens means the same"),
     Field("num_predict", V1_TALK, LIMIT, "output limit", sent_as="max_tokens"),
     Field("max_tokens", TALK, LIMIT, "output limit", sent_as="num_predict"),
+    Field("max_completion_tokens", (V1_CHAT,), LIMIT, "output limit, in the place of max_tokens", on_ollama="refused"),
     # Ollama, in the body.
     Field("think", TALK, "think", "to think or not, or how hard"),
     Field("think", (V1_CHAT,), "think", "to think or not, or how hard", sent_as="reasoning_effort"),
@@ -82,7 +83,7 @@ FIELDS: tuple[Field, ...] = (
     Field("context", (GENERATE,), "list of whole numbers", "the context of an earlier answer"),
     Field("dimensions", (EMBED, V1_EMBEDDINGS), WHOLE, "length of the vectors"),
     # Ollama's options.
-    _option("num_predict", LIMIT, "output limit, always sent; --max-tokens means the same"),
+    _option("num_predict", LIMIT, "output limit; --max-tokens means the same"),
     _option("num_ctx", WHOLE, "context length, tokens; another one reloads the model", OLLAMA),
     _option("temperature", "number", "randomness; 0 is greedy"),
     _option("seed", WHOLE, "of the sampling"),
@@ -213,11 +214,6 @@ EXAMPLES: dict[str, object] = {
     "guided_json": {"type": "object"},
     "structured_outputs": {"regex": "[ab]"},
     "chat_template_kwargs": {"enable_thinking": False},
-}
-
-# Names with a reason why they are never sent.
-NEVER = {
-    "max_completion_tokens": "Ollama ignores it; give max_tokens, which every server takes",
 }
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from payloads.fields import FIELDS, NEVER, OLLAMA, PATHS, V1, Field, fields
+from payloads.fields import FIELDS, LIMIT, OLLAMA, PATHS, PAYLOAD, V1, Field, fields
 from payloads.kinds import KINDS
 from payloads.prompt import Message, Prompt
 from payloads.wording import nearest, shown
@@ -11,21 +11,23 @@ from payloads.wording import nearest, shown
 def misfit(path: str, name: str, value: object, *, ollama: bool, plus: bool = True) -> str:
     """What is wrong with a field for an API, and what to do; empty if nothing is. `ollama`: the server is one.
 
-    With `plus` a name with a plus before it is not checked: servers of OpenAI's API have fields of their own.
+    Null leaves a field out, but for what is asked. With `plus` a name with a plus before it is not checked: servers of
+    OpenAI's API have fields of their own.
     """
     if plus and name.startswith("+") and path in V1:
         return ""
-    if name in NEVER:
-        return f"{name} is never sent: {NEVER[name]}"
     known = fields(path)
     field = known.get(name)
     if field is None:
         unchecked = f"; +{name} is sent as it is" if plus and path in V1 and not ollama else ""
         return f"{path} takes no option {name}{_elsewhere(name, known)}{unchecked}"
+    if value is None and field.by != PAYLOAD:
+        return ""  # it is left out
     if field.by:
         return f"{name} is set by {field.by}"
     if ollama and field.on_ollama == "refused":
         instead = "; /api/chat and /api/generate take it" if name in fields(OLLAMA[0]) else ""
+        instead = "; give max_tokens" if field.kind == LIMIT else instead
         return f"Ollama's {path} ignores {name}{instead}"
     kind = KINDS[field.kind]
     return "" if kind.fits(value) else f"{name} is {shown(value)}; {kind.right}"
@@ -68,7 +70,7 @@ def _messages(prompt: Prompt) -> Iterator[Message]:
 
 def _misplaced(field: Field, place: str) -> str:
     """Ollama looks for a field in its own place only; /v1 has all of them beside each other."""
-    if field.name in ("num_predict", "max_tokens"):
+    if field.kind == LIMIT:
         return f"{field.name} is in the wrong place; put max_tokens beside options"
     if field.place == place or field.paths[0] not in OLLAMA:
         return ""

@@ -8,7 +8,7 @@ from locust_process import folder, headless
 from tape import taped
 
 from payloads.fields import Field, example
-from users.api_table import CLASSES, OWN_KEY, Row
+from users.api_table import CLASSES, NO_KEY, OWN_KEY, Row
 
 ABILITIES = ("suffix", "images", "tools")  # what not every model can do
 
@@ -21,7 +21,7 @@ def line(field: Field) -> dict[str, Any]:
         asked["inputs"] = value
     elif field.name in ("system", "images", "tools", *OWN_KEY):
         asked[OWN_KEY.get(field.name, field.name)] = value
-    elif not field.by:
+    elif not field.by and field.name not in NO_KEY:
         asked["options" if field.place == "options" else "fields"] = {field.name: value}
     return asked
 
@@ -50,6 +50,8 @@ def drive(url: str, path: str, model: str, rows: list[Row], run_dir: Path, *, ab
     payloads = run_dir.with_suffix(".jsonl")
     payloads.write_text("".join(json.dumps(line(row.field)) + "\n" for row in rows))
     load = (CLASSES[path].__name__, "--model", model, "--payloads", str(payloads), "--max-tokens", "8", "--users", "1")
+    given = {row.field.name: example(row.field) for row in rows if row.field.name in NO_KEY}
+    load += ("--options", json.dumps(given)) if given else ()
     with taped(url) as (proxy, tape):
         done = headless(proxy, run_dir, *load, "--run-time", "100s", "--no-report", locustfile="tests/every_prompt.py")
     assert done.returncode in (0, 1), done.stderr

@@ -2,6 +2,7 @@
 
 import json
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,15 @@ from options import parsed
 from simulator_process import running
 from tape import taped
 
+from payloads.prompt import Message, Prompt
 from users.asking import ask_of, check
 from users.errors import UsageError
 from users.ollama import OllamaChatUser, OllamaGenerateUser
-from users.openai import OpenAIChatUser, OpenAICompletionsUser
+from users.openai import OpenAIChatUser, OpenAICompletionsUser, OpenAIEmbeddingsUser
 from users.settings import Settings, settings
+from wire.values import Ask
 
+HI = Prompt("hi", (Message("user", "Hi"),))
 FOUR = (OllamaChatUser, OllamaGenerateUser, OpenAIChatUser, OpenAICompletionsUser)
 
 
@@ -142,3 +146,56 @@ def test_options_of_run_class_and_prompt_on_the_wire(tmp_path: Path) -> None:
         (body["temperature"], body["top_p"], body["max_tokens"]) == (0, 0.5, 3) for body in bodies["OpenAIChatUser"]
     )
     assert len(bodies) == 2
+
+
+def body(user_class: Any, *options: str, prompt: Prompt = HI) -> dict[str, Any]:
+    """What a class sends with these options."""
+    s = given(*options)
+    assert check([user_class], s, ollama=False, named=True) == []
+    return dict(json.loads(user_class.api.build(prompt, replace(ask_of(user_class, s), model="m")).body))
+
+
+@pytest.mark.parametrize(
+    ("user_class", "name"),
+    [
+        (OpenAIChatUser, "max_tokens"),
+        (OpenAIChatUser, "stream_options"),
+        (OpenAIChatUser, "stream"),
+        (OpenAIChatUser, "model"),
+        (OpenAICompletionsUser, "max_tokens"),
+        (OllamaChatUser, "stream"),
+        (OpenAIEmbeddingsUser, "model"),
+    ],
+)
+def test_null_leaves_a_field_out(user_class: Any, name: str) -> None:
+    """Some servers refuse what others want."""
+    whole = body(user_class)
+    assert name in whole
+    del whole[name]
+    assert body(user_class, json.dumps({name: None})) == whole
+    assert body(user_class, f"{name}=null") == whole
+
+
+def test_null_leaves_out_what_other_options_and_prompts_set() -> None:
+    limited = replace(HI, max_tokens=9)
+    assert "max_tokens" not in body(OpenAIChatUser, "max_tokens=null", prompt=limited)
+    assert "num_predict" not in body(OllamaChatUser, "num_predict=null", prompt=limited)["options"]
+    assert ask_of(OpenAIChatUser, given("max_tokens=null")).limit(limited) is None
+    assert "temperature" not in body(Warm, "Warm: temperature=null")["options"]
+    assert "response_format" not in body(OpenAIChatUser, "format=json response_format=null")
+    with pytest.raises(UsageError, match="messages is set by the payload"):
+        body(OpenAIChatUser, "messages=null")
+
+
+@pytest.mark.parametrize("given", ["max_completion_tokens=7", "max_tokens=null max_completion_tokens=7",
+                                   "max_completion_tokens=7,max_tokens=null", "+max_completion_tokens=7"])  # fmt: skip
+def test_openais_newer_limit_goes_in_the_place_of_the_other(given: str) -> None:
+    sent = body(OpenAIChatUser, given)
+    assert (sent["max_completion_tokens"], "max_tokens" in sent) == (7, False)
+    assert body(OpenAIChatUser, given, prompt=replace(HI, max_tokens=9))["max_completion_tokens"] == 9
+
+
+def test_errors_and_answers_in_one_piece_are_accepted_as_well() -> None:
+    for user_class in (OllamaChatUser, OpenAIChatUser, OpenAICompletionsUser):
+        accepted = dict(user_class.api.build(HI, Ask("m")).headers)["Accept"]
+        assert "application/json" in accepted.split(", ")

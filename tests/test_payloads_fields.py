@@ -84,7 +84,7 @@ def test_no_api_has_a_field_twice() -> None:
         (V1, "repeat_penalty", 1, "Ollama's /v1/chat/completions ignores repeat_penalty; /api/chat and /api/generate"),
         (V1, "min_tokens", 1, "Ollama's /v1/chat/completions ignores min_tokens"),
         (V1, "n", 2, "n is 2; one choice is measured"),
-        (V1, "max_completion_tokens", 9, "max_completion_tokens is never sent: Ollama ignores it; give max_tokens"),
+        (V1, "max_completion_tokens", 9, f"Ollama's {V1} ignores max_completion_tokens; give max_tokens"),
         (V1, "max_tokens", 0, "max_tokens is 0; make it a whole number above 0"),
         (V1, "model", "x", "model is set by --model"),
         (V1, "response_format", "json", 'response_format is "json"; use {"type": "json_object"}'),

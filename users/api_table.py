@@ -3,7 +3,7 @@
 import json
 from typing import NamedTuple
 
-from payloads.fields import NEVER, PATHS, Field, example, fields
+from payloads.fields import PATHS, Field, example, fields
 from payloads.fitting import misfit
 from payloads.kinds import KINDS
 from users.api_calls import call_table
@@ -32,7 +32,8 @@ A field of `--options` may be given for the run (`--options temperature=0`), for
 "OllamaChatUser: temperature=0"`, or `options = {"temperature": 0}` in a class of one's own), or by a line of a payload
 file; the nearest counts. What is wrong gets one line and exit code 2 before any load: the tables have the line for a
 value of a wrong kind on `--options`, and beside it what Ollama itself answers to that value. A field of /v1 that is not
-here is sent unchecked with a plus: `--options '+new_field=1'`.
+here is sent unchecked with a plus: `--options '+new_field=1'`. With `null` a field is left out that is sent otherwise,
+for servers that refuse it: `--options '{"stream_options": null, "max_tokens": null}'`.
 """
 OPTIONS_HEAD = """What drives the requests beside their fields. (`--options` and `--model`: see the fields above.)"""
 LOADING = ("load_ms", "prompt_tokens")
@@ -70,7 +71,9 @@ MEASURED: dict[str, tuple[str, ...]] = {
     "num_ctx": ("load_ms", "prompt_tokens", "prompt_truncated"),
     **dict.fromkeys(("num_keep", "shift"), LOADING),
     **dict.fromkeys(("format", "response_format", "json_schema", "guided_json", "structured_outputs"), JSON),
-    **dict.fromkeys(("max_tokens", "num_predict"), ("output_tokens", "cut_by_limit", "limit_ignored")),
+    **dict.fromkeys(
+        ("max_tokens", "num_predict", "max_completion_tokens"), ("output_tokens", "cut_by_limit", "limit_ignored")
+    ),
     **dict.fromkeys(("repeat_penalty", "repetition_penalty", "repeat_last_n"), ("repetition", "repeat_guard")),
     **dict.fromkeys(("num_gpu", "main_gpu", "use_mmap", "num_thread"), ("load_ms", *SPEED)),
     **dict.fromkeys(("numa", "low_vram", "f16_kv", "logits_all", "vocab_only", "use_mlock"), ("load_ms",)),
@@ -113,6 +116,7 @@ def _row(path: str, field: Field) -> Row:
 
 OWN_OPTION = {"think": "`--think`, ", "max_tokens": "`--max-tokens`, ", "num_predict": "`--max-tokens`, "}
 OWN_KEY = {"format": "format", "max_tokens": "max_tokens", "num_predict": "max_tokens"}
+NO_KEY = ("max_completion_tokens",)  # the limit of a payload line is `max_tokens`, by whichever name it is sent
 
 
 def _drives(field: Field) -> str:
@@ -123,6 +127,8 @@ def _drives(field: Field) -> str:
     if field.by:
         return f"`--payloads` (`{field.name}`)"
     own = OWN_OPTION.get(field.name, "")
+    if field.name in NO_KEY:
+        return "`--options`"
     inner = OWN_KEY.get(field.name, "options" if field.place == "options" else "fields")
     return f"{own}`--options`, `--payloads` (`{inner}`)"
 
@@ -141,10 +147,7 @@ def document() -> str:
     parts = [HEAD]
     for path in PATHS:
         parts += [f"## POST {path}: `{CLASSES[path].__name__}`", _table(path)]
-    never = "\n".join(f"- `{name}`: {why}" for name, why in NEVER.items())
     parts += [
-        "## Never sent",
-        never,
         "## The other endpoints",
         call_table(),
         "## Options",

@@ -13,6 +13,8 @@ from users.settings import Settings
 from wire import openai, reading
 from wire.values import Ask
 
+NEWER = "max_completion_tokens"
+LIMITS = ("num_predict", "max_tokens", NEWER)
 Source = tuple[str, Mapping[str, Any]]
 
 
@@ -20,17 +22,23 @@ def ask_of(user_class: Any, settings: Settings) -> Ask:
     """The Ask of all requests of a class. Of a field given more than once the nearest counts: class over run."""
     given: dict[str, Any] = {name: value for _, some in _sources(user_class, settings) for name, value in some.items()}
     known = fields(user_class.api.PATH)
-    ask, options, body = settings.ask, dict(settings.ask.options), dict(settings.ask.fields)
+    ask, options, body = _limited(settings.ask, given), dict(settings.ask.options), dict(settings.ask.fields)
     for name, value in given.items():
         if name == "think":
             ask = replace(ask, think=value)
-        elif name in ("num_predict", "max_tokens"):
-            ask = replace(ask, max_tokens=value)
         elif name == "format" and user_class.api.PATH.startswith("/v1/"):
-            body["response_format"] = openai.response_format(value)
-        else:
+            body["response_format"] = None if value is None else openai.response_format(value)
+        elif name.removeprefix("+") not in LIMITS:
             (options if name in known and known[name].place == "options" else body)[name.removeprefix("+")] = value
     return replace(ask, options=options, fields=body)
+
+
+def _limited(ask: Ask, given: Mapping[str, Any]) -> Ask:
+    """With the output limit that is given; null leaves it out. OpenAI's newer name goes in the place of the other."""
+    limits = {bare: value for name, value in given.items() if (bare := name.removeprefix("+")) in LIMITS}
+    if (newer := limits.pop(NEWER, None)) is not None:
+        return replace(ask, max_tokens=newer, limit_as=NEWER)
+    return replace(ask, max_tokens=next(reversed(limits.values()))) if limits else ask
 
 
 def check(classes: Sequence[Any], settings: Settings, *, ollama: bool, named: bool) -> list[str]:

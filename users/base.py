@@ -211,7 +211,7 @@ class LLMUser(User):
             endpoint=self.api.PATH,
             model=self._ask.model,
             prompt_id=prompt.id,
-            max_tokens=None if texts else prompt.max_tokens or self._ask.max_tokens,
+            max_tokens=None if texts else self._ask.limit(prompt) or 0,
             session=session,
             turn=turn,
             turn_kind=turn_kind,

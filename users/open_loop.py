@@ -263,7 +263,7 @@ class OpenLoop:
             user_class.api.PATH,
             work.model("arrival", due.number) or asked.model,
             "",
-            asked.max_tokens,
+            asked.max_tokens or 0,
             stage=work.stage,
             arrival=due.number,
         )

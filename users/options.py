@@ -164,7 +164,7 @@ def add(parser: Any, **_: Any) -> None:
     option("--shared-prefix-tokens", env_var="TOKENSWARM_SHARED_PREFIX_TOKENS", type=prefix_tokens, default=0, help="Put so many tokens of made-up system prompt before each prompt, the same for all, so that a prefix cache can serve them")
     option("--prefix-pool", env_var="TOKENSWARM_PREFIX_POOL", type=tokens, default=1, help="How many different shared prefixes there are")
     option("--output-tokens", env_var="TOKENSWARM_OUTPUT_TOKENS", type=tokens_amount, default="", help="Output limit of each prompt without one of its own, as a distribution; goes before --max-tokens")
-    option("--max-tokens", env_var="TOKENSWARM_MAX_TOKENS", type=tokens, default=128, help="Output limit of every request, tokens (a prompt's own limit goes first); always sent")
+    option("--max-tokens", env_var="TOKENSWARM_MAX_TOKENS", type=tokens, default=128, help="Output limit of every request, tokens (a prompt's own limit goes first); --options max_tokens=null leaves it out")
     option("--batch-size", env_var="TOKENSWARM_BATCH_SIZE", type=batch_amount, default="1", help="Texts in one embedding request: 8, or a distribution: 1..64, 16±4, lognormal 16 cv=1")
     option("--cold-keep-alive", env_var="TOKENSWARM_COLD_KEEP_ALIVE", type=timespan, default="2s", help="OllamaColdStartUser: keep_alive of its requests, which it lets expire; 0s: it unloads the model")
     option("--warm-requests", env_var="TOKENSWARM_WARM_REQUESTS", type=requests, default=1, help="OllamaColdStartUser: requests to the loaded model after each cold one")

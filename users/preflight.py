@@ -108,7 +108,8 @@ class Preflight:
         """
         settings = self._settings
         prompt = unique(settings.mix.pick(0, 0), nonce(settings.mix.seed, 0, 0, "warm-up"))
-        return self.ask(replace(prompt, max_tokens=None), api, replace(ask, max_tokens=WARM_UP_TOKENS))
+        limit = None if ask.max_tokens is None else WARM_UP_TOKENS
+        return self.ask(replace(prompt, max_tokens=None), api, replace(ask, max_tokens=limit))
 
     def ask(self, prompt: Prompt, api: Api, ask: Ask) -> WarmUp:
         """One request in one piece, and how it went. Raises UsageError if the server calls it wrong (4xx)."""

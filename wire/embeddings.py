@@ -6,6 +6,8 @@ from math import isfinite
 from payloads.prompt import Prompt
 from wire.values import Embeddings
 
+HEADERS = (("Content-Type", "application/json"), ("Accept", "application/json"))
+
 
 def texts(prompt: Prompt) -> tuple[str, ...]:
     """What is to be embedded: the prompt's `inputs`, else its text."""

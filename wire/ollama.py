@@ -5,14 +5,15 @@ from typing import Any
 import orjson
 
 from payloads.prompt import Prompt
+from wire.body import encoded
 from wire.numbers import count
 from wire.values import Ask, Call, Chunk, ToolCall, Usage
 
-HEADERS = (("Content-Type", "application/json"), ("Accept", "application/x-ndjson"))
+HEADERS = (("Content-Type", "application/json"), ("Accept", "application/x-ndjson, application/json"))
 
 
 def call(path: str, prompt: Prompt, ask: Ask, asked: dict[str, Any]) -> Call:
-    """The POST with what both endpoints take; `num_predict` is always there, since Ollama's default is no limit."""
+    """The POST with what both endpoints take; with `num_predict`, since Ollama's default is no limit."""
     body = {"model": ask.model, **asked, "stream": ask.stream}
     if ask.think is not None:
         body["think"] = ask.think
@@ -20,8 +21,9 @@ def call(path: str, prompt: Prompt, ask: Ask, asked: dict[str, Any]) -> Call:
     if prompt.format is not None:
         body["format"] = prompt.format
     body.update(prompt.fields)
-    body["options"] = {**ask.options, **prompt.options, "num_predict": prompt.max_tokens or ask.max_tokens}
-    return Call("POST", path, HEADERS, orjson.dumps(body))
+    options = {**ask.options, **prompt.options, "num_predict": ask.limit(prompt)}
+    body["options"] = {name: value for name, value in options.items() if value is not None}
+    return Call("POST", path, HEADERS, encoded(body, {**ask.fields, **prompt.fields}))
 
 
 def bare(image: str) -> str:

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import orjson
-
 from payloads.prompt import Prompt
 from wire import embeddings, ollama
+from wire.body import encoded
 from wire.values import Ask, Call, Chunk
 
 PATH = "/api/embed"
@@ -14,12 +13,11 @@ done_by_sentinel = False
 
 def build(prompt: Prompt, ask: Ask) -> Call:
     """The request for a prompt's texts."""
-    body: dict[str, Any] = {"model": ask.model, "input": list(embeddings.texts(prompt)), **ask.fields, **prompt.fields}
-    if options := {**ask.options, **prompt.options}:
+    given = {**ask.fields, **prompt.fields}
+    body: dict[str, Any] = {"model": ask.model, "input": list(embeddings.texts(prompt)), **given}
+    if options := {name: value for name, value in {**ask.options, **prompt.options}.items() if value is not None}:
         body["options"] = options
-    return Call(
-        "POST", PATH, (("Content-Type", "application/json"), ("Accept", "application/json")), orjson.dumps(body)
-    )
+    return Call("POST", PATH, embeddings.HEADERS, encoded(body, given))
 
 
 def read(ns: int, frame: dict[str, Any]) -> Chunk:

@@ -6,19 +6,24 @@ from typing import Any
 import orjson
 
 from payloads.prompt import Prompt
+from wire.body import encoded
 from wire.numbers import count
 from wire.values import Ask, Call, Chunk, Usage
 
-HEADERS = (("Content-Type", "application/json"), ("Accept", "text/event-stream"))
+# Some refuse to answer with what is not accepted, and an error or an answer in one piece is no stream of events.
+HEADERS = (("Content-Type", "application/json"), ("Accept", "text/event-stream, application/json"))
 
 
 def call(path: str, prompt: Prompt, ask: Ask, asked: dict[str, Any]) -> Call:
     """The POST with what both endpoints take.
 
-    `max_tokens`, not `max_completion_tokens`, which Ollama ignores; `include_usage`, since tokens are never guessed.
+    `max_tokens`, not `max_completion_tokens` unless it is wanted, which Ollama ignores; `include_usage`, since tokens
+    are never guessed.
     """
-    body: dict[str, Any] = {"model": ask.model, **asked, **ask.options, **ask.fields, **prompt.options, **prompt.fields}
-    body["max_tokens"] = prompt.max_tokens or ask.max_tokens
+    given = {**ask.options, **ask.fields, **prompt.options, **prompt.fields}
+    body: dict[str, Any] = {"model": ask.model, **asked, **given}
+    if (limit := ask.limit(prompt)) is not None:
+        body[ask.limit_as] = limit
     body.pop("num_predict", None)
     if (think := body.pop("think", None)) is not None:
         body["reasoning_effort"] = effort(think)
@@ -27,7 +32,7 @@ def call(path: str, prompt: Prompt, ask: Ask, asked: dict[str, Any]) -> Call:
         body["stream_options"] = {"include_usage": True}
     if prompt.format is not None:
         body["response_format"] = response_format(prompt.format)
-    return Call("POST", path, HEADERS, orjson.dumps(body))
+    return Call("POST", path, HEADERS, encoded(body, given))
 
 
 def response_format(wanted: object) -> dict[str, Any]:

@@ -6,10 +6,9 @@ from base64 import b64decode
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
-
 from payloads.prompt import Prompt
 from wire import embeddings, openai
+from wire.body import encoded
 from wire.values import Ask, Call, Chunk
 
 PATH = "/v1/embeddings"
@@ -18,10 +17,9 @@ done_by_sentinel = False
 
 def build(prompt: Prompt, ask: Ask) -> Call:
     """The request for a prompt's texts."""
-    body: dict[str, Any] = {"model": ask.model, "input": list(embeddings.texts(prompt)), **ask.fields, **prompt.fields}
-    return Call(
-        "POST", PATH, (("Content-Type", "application/json"), ("Accept", "application/json")), orjson.dumps(body)
-    )
+    given = {**ask.fields, **prompt.fields}
+    body: dict[str, Any] = {"model": ask.model, "input": list(embeddings.texts(prompt)), **given}
+    return Call("POST", PATH, embeddings.HEADERS, encoded(body, given))
 
 
 def read(ns: int, frame: dict[str, Any]) -> Chunk:

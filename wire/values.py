@@ -11,17 +11,24 @@ FailureKind = Literal["refused", "timeout", "closed", "protocol", "cancelled"]
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What every request of a User class asks beside the prompt; `max_tokens` is always sent.
+    """What every request of a User class asks beside the prompt.
 
-    `options` are sampling options and `fields` what stands beside them in the body; a prompt's own go first.
+    `options` are sampling options and `fields` what stands beside them in the body; a prompt's own go first. One that
+    is None is left out of the body, whoever else sets it. So is the output limit, also a prompt's, if `max_tokens` is
+    None; on OpenAI's chat it goes by the name `limit_as`.
     """
 
     model: str
-    max_tokens: int = 128
+    max_tokens: int | None = 128
     stream: bool = True
     think: bool | str | None = None
     options: Mapping[str, object] = field(default_factory=dict)
     fields: Mapping[str, object] = field(default_factory=dict)
+    limit_as: str = "max_tokens"
+
+    def limit(self, prompt: Prompt) -> int | None:
+        """The output limit that is sent with a prompt, tokens; None if none is."""
+        return None if self.max_tokens is None else prompt.max_tokens or self.max_tokens
 
 
 @dataclass(frozen=True, slots=True)
