@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
+from metrics.output import Output, TokensPerChunk, count, output, spread
 from metrics.percentile import rank, supported
 from metrics.slo import Slo
 from metrics.trial import wrong
@@ -25,32 +26,51 @@ Figures = Mapping[str, Any]
 
 
 def figures(rows: Sequence[Mapping[str, Any]], slos: Iterable[Slo], from_ns: int, to_ns: int) -> dict[str, Any]:
-    """Of one trial: rates a second from `from_ns` to `to_ns`, times in ms of steady requests that ended ok.
+    """Of one trial: rates a second in the window `from_ns` to `to_ns`, times in ms of steady requests that ended ok.
 
+    Requests, as their tokens, lie between first output and end: of one that reaches beyond the window its part within.
     `goodput_per_s` are requests that ended ok and keep the limits of all SLOs themselves.
     """
-    span_s = max(1e-9, (to_ns - from_ns) / 1e9)
-    ended = [row for row in rows if row["outcome"] == "ok" and from_ns <= int(row["ended_unix_ns"]) <= to_ns]
     steady = [row for row in rows if row["phase"] == "steady" and row["outcome"] not in ("dropped", "cancelled")]
     ok = [row for row in steady if row["outcome"] == "ok"]
     bounds = [slo for slo in slos if slo.aggregate in ("percentile", "max", "min")]
     good = sum(not any(wrong(slo, row) for slo in bounds) for row in ok)
-    per_s = len(ended) / span_s
     known = {name: values(ok, name) for name in MEANS}
+    rates = _rates(rows, from_ns, to_ns)
+    per_s = rates["ok_per_s"]
     return {
         "requests": len(rows),
         "steady": len(steady),
         "failed": len(steady) - len(ok),
         "dropped": sum(row["outcome"] == "dropped" for row in rows),
-        "ok_per_s": round(per_s, 6),
-        "output_tokens_per_s": round(sum(values(ended, "output_tokens")) / span_s, 6),
-        "goodput_per_s": round(per_s * good / len(ok), 6) if ok else 0.0,
+        "from_unix_ns": from_ns,
+        "to_unix_ns": to_ns,
+        **rates,
+        "goodput_per_s": None if per_s is None else round(per_s * good / len(ok), 6) if ok else 0.0,
         **{f"{name}_mean": round(fmean(seen), 6) if seen else None for name, seen in known.items()},
         **{
             f"{name}_p{percent}": percentile(known[name], percent)
             for name, percents in PERCENTILES.items()
             for percent in percents
         },
+    }
+
+
+def _rates(rows: Sequence[Mapping[str, Any]], from_ns: int, to_ns: int) -> dict[str, float | None]:
+    """None where the trial had ended before its window began."""
+    if to_ns <= from_ns:
+        return {"ok_per_s": None, "output_tokens_per_s": None}
+    ratios = TokensPerChunk()
+    for row in rows:
+        count(row, ratios)
+    outputs = [found for row in rows if (found := output(row, ratios))]
+    tokens = sum(found.within(from_ns, to_ns) for found in outputs)
+    spans = [span for row in rows if row["outcome"] == "ok" and (span := spread(row))]
+    requests = sum(Output(*span, 1, False).within(from_ns, to_ns) for span in spans)
+    per_s = 1e9 / (to_ns - from_ns)
+    return {
+        "ok_per_s": round(requests * per_s, 6),
+        "output_tokens_per_s": round(tokens * per_s, 6) if outputs else None,
     }
 
 

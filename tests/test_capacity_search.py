@@ -3,6 +3,7 @@
 import random
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from test_capacity_verdict import SLO, USERS, row
@@ -147,14 +148,23 @@ BAD = figures([row(600, at) for at in range(0, 1000, 50)], [SLO], 0, 10**9)
 
 
 def test_figures_of_a_trial() -> None:
-    assert FIRST["ok_per_s"] == 8  # the others ended after it
-    assert FIRST["output_tokens_per_s"] == 88
-    assert (FIRST["ttft_ms_p50"], FIRST["queue_ms_mean"], FIRST["goodput_per_s"]) == (120, 100, 8)
+    # Eight ended in its second; the ninth's output began at 920 ms: 80 of its 100 ms lie within; of the tenth none.
+    assert FIRST["ok_per_s"] == 8.8
+    assert FIRST["output_tokens_per_s"] == pytest.approx(8.8 * 11)
+    assert (FIRST["from_unix_ns"], FIRST["to_unix_ns"]) == (0, 10**9)
+    assert (FIRST["ttft_ms_p50"], FIRST["queue_ms_mean"], FIRST["goodput_per_s"]) == (120, 100, 8.8)
     assert FIRST["ttft_ms_p95"] is None  # ten requests carry none
     assert BAD["goodput_per_s"] == 0
     curve = [{**each, "load": load} for load, each in enumerate((FIRST, BEST, BAD))]
     assert knee(curve) == curve[0]
     assert knee(curve[:2]) is None
+
+
+def test_a_trial_that_was_over_before_its_window_has_no_rate() -> None:
+    """Ten that crossed the limit for sure while it still settled."""
+    early = figures([row(600, at) for at in range(10)], [SLO], 10**9, 10**9)
+    assert (early["ok_per_s"], early["output_tokens_per_s"], early["goodput_per_s"]) == (None, None, None)
+    assert found(Answer(None, "crossed", 1.0), RATES, [SLO], [entry(1, "crossed", early)], "")["knee"]["load"] is None
 
 
 def test_what_gave_way_first() -> None:

@@ -19,6 +19,8 @@ def row(ttft_ms: float, at_ms: float = 0.0, **changes: Any) -> dict[str, Any]:
     return {
         "outcome": "ok",
         "phase": "steady",
+        "endpoint": "/api/chat",
+        "model": "sim",
         "ttft_ms": ttft_ms,
         "tpot_ms": 10.0,
         "e2e_ms": ttft_ms + 100,
@@ -28,6 +30,7 @@ def row(ttft_ms: float, at_ms: float = 0.0, **changes: Any) -> dict[str, Any]:
         "prompt_eval_ms": 19.0,
         "eval_ms": 100.0,
         "output_tokens": 11,
+        "output_chunks": 11,
         "itl_ms_hist": "",
         "sent_unix_ns": round(at_ms * 1e6),
         "ended_unix_ns": round((at_ms + ttft_ms + 100) * 1e6),

@@ -97,7 +97,8 @@ def _sentence(answer: Answer, field: Field, slos: Sequence[Slo], best: Mapping[s
 
 def _knee(trials: Trials, field: Field) -> dict[str, Any]:
     # At random arrivals a short trial may see more of them than its rate says: that is no throughput.
-    at = knee([{**t, "ok_per_s": min(t["ok_per_s"], t["load"])} for t in trials] if field.open else trials)
+    able = [t for t in trials if t["ok_per_s"] is not None]
+    at = knee([{**t, "ok_per_s": min(t["ok_per_s"], t["load"])} for t in able] if field.open else able)
     if at is None:
         return {"load": None, "sentence": ""}
     power = (

@@ -1,0 +1,122 @@
+"""Where a request's tokens lie: between first output and end, cut at the window's edges; of a row and of many."""
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metrics.histogram import bucket, encode
+from metrics.output import ABSENT, TokensPerChunk, count, lasted, output, passed, spread, within
+
+MS = 1_000_000
+SENT = 1_795_433_493_123_456_789
+
+
+def row(**changes: Any) -> dict[str, str]:
+    """One as requests.csv has it: first output after 400 ms in a queue, 101 tokens, its end after 1400."""
+    cells = {
+        "endpoint": "/api/chat",
+        "model": "sim",
+        "outcome": "ok",
+        "sent_unix_ns": SENT,
+        "ended_unix_ns": SENT + 1400 * MS,
+        "ttft_ms": 400.0,
+        "eval_ms": 1000.0,
+        "itl_ms_hist": encode({bucket(10 * MS): 100}),
+        "output_tokens": 101,
+        "output_chunks": 101,
+        **changes,
+    }
+    return {name: "" if value is None else str(value) for name, value in cells.items()}
+
+
+def lies(**changes: Any) -> tuple[float, float]:
+    """From when to when, ms after it was sent."""
+    span = spread(row(**changes))
+    assert span is not None
+    return tuple((ns - SENT) / MS for ns in span)  # type: ignore[return-value]
+
+
+def test_tokens_lie_between_first_output_and_end_never_over_the_queue() -> None:
+    assert lies() == (400, 1400)
+    found = output(row(), TokensPerChunk())
+    assert found is not None
+    assert found.within(SENT, SENT + 400 * MS) == 0
+    assert found.within(SENT + 900 * MS, SENT + 5000 * MS) == pytest.approx(50.5)
+    assert found.within(SENT + 400 * MS, SENT + 1400 * MS) == pytest.approx(101)
+
+
+@pytest.mark.parametrize(
+    ("changes", "span"),
+    [
+        ({"ttft_ms": None}, (400, 1400)),  # not streamed: what the server decoded in, up to the end
+        ({"ttft_ms": None, "eval_ms": None}, (0, 1400)),  # nobody says
+        ({"ttft_ms": None, "eval_ms": 9e9}, (0, 1400)),  # longer than the request itself: made up
+        ({"eval_ms": None}, (400, 1400)),
+        ({"ttft_ms": 1390.0}, (400, 1400)),  # a proxy kept the stream back: all came at once
+        ({"ttft_ms": 1390.0, "eval_ms": None}, (1390, 1400)),
+        ({"ttft_ms": 1400.0, "eval_ms": 0.001, "output_tokens": 1}, (1399.999, 1400)),
+        ({"ttft_ms": 1500.0}, (400, 1400)),  # the clock was set in between
+    ],
+)
+def test_where_else_they_lie(changes: dict[str, Any], span: tuple[float, float]) -> None:
+    assert lies(**changes) == pytest.approx(span)
+
+
+def test_one_that_stalled_made_nothing_after_its_last_chunk() -> None:
+    """51 chunks in half a second, then silence until the client gave up after a minute."""
+    stalled = {"outcome": "timeout", "ended_unix_ns": SENT + 60_000 * MS, "output_tokens": None, "eval_ms": None}
+    begin, end = lies(**stalled, itl_ms_hist=encode({bucket(10 * MS): 50}))
+    assert begin == pytest.approx(400)
+    assert end == pytest.approx(900, rel=0.01)
+
+
+def test_what_was_never_sent_lies_nowhere() -> None:
+    assert spread(row(outcome="refused", sent_unix_ns=None, ended_unix_ns=None)) is None
+
+
+def test_without_a_count_they_are_estimated_by_the_runs_tokens_a_chunk() -> None:
+    ratios = TokensPerChunk()
+    cut = row(outcome="cancelled", output_tokens=None, output_chunks=30)
+    assert output(cut, ratios) is None  # the server counted nothing yet
+    count(row(output_chunks=50), ratios)
+    count(row(model="other", output_chunks=101), ratios)
+    found = output(cut, ratios)
+    assert found is not None
+    assert (found.tokens, found.estimated) == (pytest.approx(30 * 101 / 50), True)
+    elsewhere = output({**cut, "endpoint": "/v1/chat/completions"}, ratios)  # the model's, whatever the endpoint
+    assert elsewhere == found
+    third = output({**cut, "model": "third"}, ratios)
+    assert third is not None
+    assert third.tokens == pytest.approx(30 * 202 / 151)
+    assert output(row(output_tokens=None), ratios) is None  # an answer in full that nobody counted is no estimate
+    assert output(row(outcome="http_error", output_tokens=None, output_chunks=0), ratios) == (
+        *(spread(row(outcome="http_error")) or ()),
+        0,
+        True,
+    )
+
+
+Spans = st.lists(st.tuples(st.floats(0, 100), st.floats(0, 50), st.floats(1, 500)), min_size=1, max_size=20)
+
+
+@given(Spans, st.lists(st.floats(-10, 200), min_size=2, max_size=8, unique=True))
+def test_windows_side_by_side_lose_no_token(spans: list[tuple[float, float, float]], edges: list[float]) -> None:
+    edges = [-20.0, *sorted(edges), 200.0]
+    for begin, length, tokens in spans:
+        parts = [tokens * within(begin, begin + length, since, until) for since, until in pairwise(edges)]
+        assert sum(parts) == pytest.approx(tokens)
+        assert min(parts) >= -1e-9
+
+
+@given(Spans, st.floats(-10, 200))
+def test_a_column_has_the_definition_of_a_row(spans: list[tuple[float, float, float]], at: float) -> None:
+    begin, length, decoded = map(np.array, zip(*spans, strict=True))
+    decoded = np.where(decoded > 400, ABSENT, decoded)
+    alone = [passed(*each, at) for each in zip(begin, begin + length, strict=True)]
+    assert passed(begin, begin + length, at).tolist() == pytest.approx(alone)
+    singly = [lasted(*each) for each in zip(length, begin, decoded, strict=True)]
+    assert lasted(length, begin, decoded).tolist() == pytest.approx(singly)
