@@ -15,6 +15,7 @@ from locust_process import ROOT
 
 from metrics.catalogue import METRICS
 from metrics.exposition import LABELS, Sum, _samples
+from users.doors import Door
 
 KUBERNETES = "1.34"
 MANIFESTS = sorted((ROOT / "deploy/kubernetes").glob("*.yaml"))
@@ -69,6 +70,7 @@ def test_compose_publishes_on_loopback_only_and_locks_every_service_in() -> None
             assert service["user"].startswith("${TOKENSWARM_UID:-1000}"), name
         else:
             assert re.search(r":v?\d+\.\d+\.\d+$", service["image"]), name
+    assert services["master"]["environment"]["TOKENSWARM_OPEN_UI"] == "true"  # its port is among those above
     secret = {"TOKENSWARM_API_KEY", "OPENAI_API_KEY", "TOKENSWARM_WORKER_TOKEN"}
     assert not [name for name, service in services.items() if secret & set(service.get("environment", {}))]
 
@@ -145,6 +147,20 @@ def test_no_pod_is_root_or_may_become_it() -> None:
         assert all("_FILE" in each["name"] for each in container.get("env", []))
         mounted = {each["name"] for each in container["volumeMounts"]}
         assert mounted == {each["name"] for each in pod["volumes"]}
+
+
+def test_the_web_ui_of_a_cluster_has_a_login_and_is_known_by_the_services_name() -> None:
+    (master,) = (pod for pod in pods() if "--master" in pod["containers"][0]["args"])
+    (container,) = master["containers"]
+    assert "--web-host=0.0.0.0" in container["args"]  # so that it ends where the password is empty
+    assert "TOKENSWARM_WEB_PASSWORD_FILE" in {each["name"] for each in container["env"]}
+    (settings,), (service,) = documents("ConfigMap"), documents("Service")
+    assert "TOKENSWARM_OPEN_UI" not in settings["data"]
+    assert settings["data"]["TOKENSWARM_ALLOWED_HOSTS"] == service["metadata"]["name"]
+    scraped = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())["scrape_configs"][0]
+    (target,) = scraped["static_configs"][0]["targets"]
+    allowed = compose()["services"]["master"]["environment"]["TOKENSWARM_ALLOWED_HOSTS"]
+    assert Door("", allowed.replace("${TOKENSWARM_ALLOWED_HOSTS:-}", "")).known(target)
 
 
 def test_only_workers_reach_the_masters_port() -> None:

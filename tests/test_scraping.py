@@ -215,6 +215,8 @@ def test_a_headless_run_is_scraped_on_a_port_of_its_own(tmp_path: Path) -> None:
                 with suppress(requests.ConnectionError):
                     last = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=5).text
                     assert requests.get(f"http://127.0.0.1:{port}/", timeout=5).status_code == 404
+                    rebound = {"Host": "evil.example"}
+                    assert requests.get(f"http://127.0.0.1:{port}/metrics", headers=rebound).status_code == 403
                 time.sleep(0.05)
             assert process.returncode == 0
         finally:
@@ -247,6 +249,11 @@ def test_a_login_without_a_password_is_refused_and_a_key_comes_from_its_file(tmp
     done = subprocess.run(full, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 2
     assert "--web-login needs a password" in done.stderr.splitlines()[-1]
+    beyond = command("http://127.0.0.1:9", tmp_path / "runs", "--web-host", "0.0.0.0", "--web-port", str(free_port()))
+    done = subprocess.run(beyond, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert "has no login; --web-password-file" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
     key = tmp_path / "key"
     key.write_text("sk-from-a-file\n")
     options = SimpleNamespace(api_key="", api_key_file=str(key), web_password_file="")

@@ -9,6 +9,7 @@ from gevent.lock import Semaphore
 from gevent.pywsgi import WSGIServer
 
 from metrics.exposition import Totals, family
+from users.doors import Door
 from users.errors import UsageError
 from users.swarm import Swarm
 
@@ -61,8 +62,12 @@ class Exporter:
     def serve(self, address: str) -> None:
         """Answer on a port of its own, /metrics only. Raises UsageError if it cannot be had."""
         host, _, port = address.rpartition(":")
+        door = Door(host, self._swarm.options.allowed_hosts)
 
         def answer(request: dict[str, Any], start: Any) -> list[bytes]:
+            if why_not := door.why_not(request["REQUEST_METHOD"], _headers(request)):
+                start("403 Forbidden", [("Content-Type", "text/plain; charset=utf-8")])
+                return [f"{why_not}\n".encode()]
             if request["PATH_INFO"] != "/metrics":
                 start("404 Not Found", [])
                 return []
@@ -73,3 +78,9 @@ class Exporter:
             WSGIServer((host or "127.0.0.1", int(port)), answer, log=None).start()
         except OSError as error:
             raise UsageError(f"--metrics-port {address}: {error.strerror}; give another one") from None
+
+
+def _headers(request: dict[str, Any]) -> dict[str, str]:
+    """The headers of a WSGI request."""
+    named = {name: str(value) for name, value in request.items() if name.startswith("HTTP_")}
+    return {name.removeprefix("HTTP_").replace("_", "-").title(): value for name, value in named.items()}

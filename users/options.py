@@ -14,6 +14,7 @@ from payloads.expect import from_option
 from payloads.lengths import MOST as MOST_TOKENS
 from payloads.recipe import LANGUAGES
 from users import secret
+from users.doors import allowed_hosts
 
 THINK = ("true", "false", "low", "medium", "high", "max")
 
@@ -197,6 +198,8 @@ def add(parser: Any, **_: Any) -> None:
     option("--ca-cert", env_var="TOKENSWARM_CA_CERT", default="", include_in_web_ui=False, help="PEM file of the certificate authority to trust")
     option("--web-user", env_var="TOKENSWARM_WEB_USER", default="tokenswarm", include_in_web_ui=False, help="User name of the web UI's login")
     option("--web-password-file", env_var="TOKENSWARM_WEB_PASSWORD_FILE", type=secret.file, default="", include_in_web_ui=False, help="File that holds the password of the web UI's login (or TOKENSWARM_WEB_PASSWORD holds it); without any there is no login")
+    option("--open-ui", env_var="TOKENSWARM_OPEN_UI", action="store_true", default=False, include_in_web_ui=False, help="Let the web UI be reached from other machines without a login")
+    option("--allowed-hosts", env_var="TOKENSWARM_ALLOWED_HOSTS", type=allowed_hosts, default="", include_in_web_ui=False, help="Names by which browsers reach the web UI, beside localhost, this machine's own and any IP address: gpu-box.example.com, *.example.com")
     option("--worker-token-file", env_var="TOKENSWARM_WORKER_TOKEN_FILE", type=secret.file, default="", include_in_web_ui=False, help="File that holds the token by which master and workers know each other (or TOKENSWARM_WORKER_TOKEN holds it)")
     option("--metrics-port", env_var="TOKENSWARM_METRICS_PORT", type=listening, default="", include_in_web_ui=False, help="Show the run's figures to Prometheus on this port, at /metrics: 9464 (loopback only), 0.0.0.0:9464; the web UI has them at /metrics anyway")
     option("--run-id", default="", include_in_web_ui=False, help="Set by the master, so that all workers know the run they are in")

@@ -4,7 +4,6 @@ Locust's port for workers asks nobody who they are. With a token only those who 
 `--processes` forks its workers, which inherit a token that was made up for them.
 """
 
-import ipaddress
 import logging
 import secrets
 from typing import Any
@@ -12,12 +11,13 @@ from typing import Any
 import zmq.green as zmq
 from locust.runners import MasterRunner
 
-from users import sealed
+from users import doors, sealed
+from users.doors import LOOPBACK, loopback
 from users.errors import UsageError
 from users.secret import TOKEN, worker_token
 
 LEAST_CHARS = 16
-LOOPBACK, EVERYWHERE = "127.0.0.1", "*"
+EVERYWHERE = "*"
 _MADE_UP = secrets.token_hex(32)  # once, before Locust forks
 logger = logging.getLogger(__name__)
 
@@ -30,6 +30,7 @@ def listen(parser: Any, **_: Any) -> None:
         options = parse(*args, **kwargs)
         try:
             choose(options)
+            doors.choose(options)
         except UsageError as error:
             parser.error(str(error))
         return options
@@ -62,7 +63,7 @@ def check(environment: Any) -> None:
     if sealed.Seal.keys:
         if runner.server.socket.getsockopt(zmq.MECHANISM) != zmq.CURVE:
             raise UsageError(f"{TOKEN}: Locust's port was not sealed; use the Locust of requirements.lock")
-    elif not _loopback(options.master_bind_host):
+    elif not loopback(options.master_bind_host):
         logger.warning(
             f"Whoever reaches {options.master_bind_host}:{options.master_bind_port} can take part in the run and read "
             f"its options; give master and workers a {TOKEN} (see docs/distributed.md)"
@@ -74,17 +75,10 @@ def check(environment: Any) -> None:
 def check_key(environment: Any) -> None:
     """No key may go to whoever asks for it. Raises UsageError."""
     options = environment.parsed_options
-    if not isinstance(environment.runner, MasterRunner) or sealed.Seal.keys or _loopback(options.master_bind_host):
+    if not isinstance(environment.runner, MasterRunner) or sealed.Seal.keys or loopback(options.master_bind_host):
         return
     if options.api_key or options.header:
         raise UsageError(
             f"the API key or --header would go in the clear to whoever connects to {options.master_bind_host}:"
             f"{options.master_bind_port}; give master and workers a {TOKEN} (openssl rand -hex 32)"
         )
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -6,7 +6,7 @@ from typing import Any
 from flask import Response, abort, jsonify, request, send_from_directory
 from locust.runners import STATE_RUNNING
 
-from users import login
+from users import doors, login
 from users.errors import UsageError
 from users.exporter import CONTENT_TYPE, Exporter
 from users.secret import PASSWORD, web_password
@@ -19,6 +19,8 @@ SERVED = ("report.html", "report.md", "summary.json", "run.json", "requests.csv"
 def attach(web_ui: Any, swarm: Swarm, exporter: Exporter) -> None:
     """Add our checks and routes to the UI's Flask app. Raises UsageError where a login is wanted and none can be."""
     options = swarm.options
+    doors.check(options)
+    _keep_the_door(web_ui, options)
     password = web_password(options)
     if password:
         login.attach(web_ui, _base(web_ui), options.web_user, password)
@@ -64,10 +66,7 @@ def attach(web_ui: Any, swarm: Swarm, exporter: Exporter) -> None:
         answer = send_from_directory(root / run, file)
         # Whatever a server's texts might do there, it is not done as the UI itself.
         answer.headers["Content-Security-Policy"] = "sandbox allow-scripts allow-downloads"
-        answer.headers["X-Content-Type-Options"] = "nosniff"
         return answer
-
-    web_ui.app.before_request(_only_this_site)
 
     @web_ui.app.route(f"{_base(web_ui)}/metrics", endpoint=login.METRICS)
     def metrics() -> Any:
@@ -81,16 +80,25 @@ def _choose_ourselves(web_ui: Any) -> None:
     web_ui._update_shape_class = lambda name: None if environment.parsed_options.stages else shape(name)
 
 
-def _only_this_site() -> None:
-    """A page of another site, open in the user's browser, must not start or stop runs, nor read what is here.
+def _keep_the_door(web_ui: Any, options: Any) -> None:
+    """Answer no other site's pages, whatever they ask, and let none of them show ours as a part of theirs."""
+    app, door = web_ui.app, doors.Door(options.web_host, options.allowed_hosts)
+    # Locust itself lets pages of any site read its answers.
+    after: list[Any] = app.after_request_funcs[None]
+    after[:] = [each for each in after if not each.__module__.startswith("flask_cors")]
 
-    Locust lets pages of any site read its answers (CORS). A link to a page of ours may be followed.
-    """
-    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin", "")
-    # Browsers send the first over HTTPS and to the loopback interface only.
-    own = site in ("same-origin", "none") if site else origin.partition("://")[2] == request.host or not origin
-    if not own and (request.method != "GET" or request.headers.get("Sec-Fetch-Mode") != "navigate"):
-        abort(403)
+    @app.before_request
+    def only_this_site() -> Any:
+        why_not = door.why_not(request.method, request.headers)
+        return Response(f"{why_not}\n", 403, content_type="text/plain; charset=utf-8") if why_not else None
+
+    @app.after_request
+    def for_this_site(answer: Any) -> Any:
+        # For browsers that do not say where a request comes from.
+        answer.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+        answer.headers["X-Frame-Options"] = "SAMEORIGIN"
+        answer.headers["X-Content-Type-Options"] = "nosniff"
+        return answer
 
 
 def _add_tab(web_ui: Any, swarm: Swarm) -> None:
