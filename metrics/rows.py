@@ -59,7 +59,7 @@ def row(record: Record) -> list[Cell]:
         load_state(None if (load := record.usage.load_ns) is None else load / 1e6, who.memory),
         record.outcome,
         record.status,
-        record.finish_reason,
+        _printable(record.finish_reason or "") or None,
         _printable(record.error) or None,
         who.max_tokens,
         record.usage.source,

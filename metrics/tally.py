@@ -3,6 +3,7 @@
 from metrics.case import UNJUDGED, Judged
 from metrics.histogram import bucket
 from metrics.record import Identity, Kept, Phase, Record
+from metrics.tool_calls import joined
 from wire.values import Answer, Chunk, Embeddings, ToolCall, Transcript, Usage
 
 
@@ -47,7 +48,7 @@ class Tally:
         if finish_reason:
             self.finish_reason = finish_reason
         if usage:
-            self.usage = usage
+            self.usage = _later(self.usage, usage)
         if done:
             self.done = True
         if context is not None:
@@ -82,19 +83,8 @@ class Tally:
 
     def answer(self) -> Answer:
         """What was said, whole; the pieces of a tool call's arguments joined."""
-        calls: dict[int, ToolCall] = {}
-        for piece in self._pieces:
-            whole = calls.get(piece.place)
-            if whole is None:
-                calls[piece.place] = piece
-                continue
-            arguments = whole.arguments
-            if piece.arguments is not None:
-                joins = isinstance(arguments, str) and isinstance(piece.arguments, str)
-                arguments = f"{arguments}{piece.arguments}" if joins else piece.arguments
-            calls[piece.place] = ToolCall(whole.place, whole.id or piece.id, whole.name or piece.name, arguments)
         text, thinking = "".join(self._text), "".join(self._thinking)
-        return Answer(text, thinking, tuple(calls.values()), self._context, self._tagged)
+        return Answer(text, thinking, joined(self._pieces), self._context, self._tagged)
 
     def record(
         self,
@@ -146,3 +136,8 @@ class Tally:
             judged=judged,
             kept=None if prompt_text is None else Kept(prompt_text, answer.text, answer.thinking),
         )
+
+
+def _later(before: Usage, usage: Usage) -> Usage:
+    """The later numbers, but where they are absent, or a 0 after a true one: some servers end with a usage of zeros."""
+    return Usage._make(new or old or new for new, old in zip(usage, before, strict=True))

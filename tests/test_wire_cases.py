@@ -14,8 +14,23 @@ W = "".join(f"w{n} " for n in range(12))  # what most of the cases say, in 12 ch
 
 # name: what a row must say. `text`, `thinking` and `calls` (name, arguments) are the answer's, `error` a part of the
 # row's, `ttft_ms` and `e2e_ms` times; all else is a field of the Record or of its Usage.
+COUNTED = {"outcome": "ok", "error": "", "prompt_tokens": 60, "output_tokens": 12}
+CALLED = {**COUNTED, "calls": [("get_weather", '{"city": "Paris"}'), ("get_weather", '{"city": "Rome"}')]}
 RIGHT: dict[str, dict[str, Any]] = {
+    "A3-finish-reason-object": {**COUNTED, "finish_reason": "length", "text": W},
+    "A5-tool-calls-no-index": CALLED,
+    "A5-tool-calls-same-index": CALLED,
+    "B10-ollama-float-durations": {**COUNTED, "total_ns": 300 * MS, "eval_ns": 220 * MS, "load_ns": 2 * MS},
+    "B10-ollama-negative-duration": {**COUNTED, "total_ns": 300 * MS, "eval_ns": 220 * MS, "load_ns": None},
+    "B10-usage-floats": COUNTED,
+    "B10-usage-minus-one": {"outcome": "ok", "text": W, "output_tokens": None, "prompt_tokens": None},
+    "B11-content-list": {**COUNTED, "thinking": "w0 w1 w2 w3 w4 w5 ", "text": "w0 w1 w2 w3 w4 w5 "},
+    "B11-tool-index-null": CALLED,
+    "B12-reasoning-outside-completion": {**COUNTED, "reasoning_tokens": 8},
+    "B12-usage-in-choice": COUNTED,
+    "B12-usage-in-x-groq": COUNTED,
     "B13-no-model-list": {"outcome": "ok", "text": W, "output_chunks": 12, "output_tokens": 12, "ttft_ms": 50.0},
+    "C3-zero-completion-last": COUNTED,
 }
 # Cases about the preflight, the transport or a whole run, which have their tests elsewhere.
 ELSEWHERE: dict[str, str] = {}  # name: the test file

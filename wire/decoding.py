@@ -6,8 +6,8 @@ from typing import Any
 
 import orjson
 
-# Python's own reader takes these, which orjson refuses: half of an emoji as `\ud83d`, and NaN.
-_LENIENT = re.compile(rb"\\u[dD][89a-fA-F]|NaN|Infinity")
+# Python's own reader takes these, which orjson refuses: half of an emoji as `\ud83d`, NaN, and numbers beyond 1e308.
+_LENIENT = re.compile(rb"\\u[dD][89a-fA-F]|NaN|Infinity|\d[eE]\+?\d{3}|\d{300}")
 
 
 def decoded(text: bytes) -> Any:

@@ -1,5 +1,6 @@
 """What the two embedding endpoints share: the texts that are asked, and a look at every vector that comes."""
 
+from array import array
 from collections.abc import Iterable, Sequence
 from math import isfinite
 
@@ -14,15 +15,20 @@ def texts(prompt: Prompt) -> tuple[str, ...]:
     return prompt.inputs or (prompt.text,)
 
 
-def look(vectors: Iterable[Sequence[object]]) -> Embeddings:
-    """How many vectors, of how many numbers, and how many bad ones (see `Embeddings`). Raises TypeError."""
-    total = dimension = bad = 0
+def look(vectors: Iterable[object]) -> Embeddings:
+    """How many vectors, of how many numbers, and how many bad ones (see `Embeddings`).
+
+    Raises TypeError where not one of them is a list.
+    """
+    total = lists = dimension = bad = 0
     for vector in vectors:
-        if isinstance(vector, str):
-            raise TypeError("a vector is a text")
-        dimension = dimension or len(vector)
+        numbers = vector if isinstance(vector, list | array) else ()
+        lists += numbers is vector
+        dimension = dimension or len(numbers)
         total += 1
-        bad += len(vector) != dimension or not _sound(vector)
+        bad += len(numbers) != dimension or not _sound(numbers)
+    if total and not lists:
+        raise TypeError("no vector is a list")
     return Embeddings(total, dimension, bad)
 
 
@@ -30,5 +36,5 @@ def _sound(vector: Sequence[object]) -> bool:
     """Finite numbers, not all of them zero. (The sum of finite numbers is finite, but for those beyond 1e300.)"""
     try:
         return any(vector) and (isfinite(sum(vector)) or all(map(isfinite, vector)))  # type: ignore[arg-type]
-    except TypeError:  # null, as llama.cpp writes NaN, or a text
+    except (TypeError, OverflowError):  # null, as llama.cpp writes NaN, or a text; a number too large for any
         return False

@@ -5,8 +5,9 @@ from typing import Any
 import orjson
 
 from payloads.prompt import Prompt
+from wire import lenient
 from wire.body import encoded
-from wire.numbers import count
+from wire.numbers import count, duration_ns
 from wire.values import Ask, Call, Chunk, ToolCall, Usage
 
 HEADERS = (("Content-Type", "application/json"), ("Accept", "application/x-ndjson, application/json"))
@@ -31,40 +32,40 @@ def bare(image: str) -> str:
     return image.partition(",")[2] if image.startswith("data:") else image
 
 
-def chunk(ns: int, frame: dict[str, Any], text: str, thinking: str, tool_calls: tuple[ToolCall, ...] = ()) -> Chunk:
+def chunk(ns: int, frame: dict[str, Any], text: Any, thinking: Any, tool_calls: tuple[ToolCall, ...] = ()) -> Chunk:
     """A Chunk of one line. Text, tool calls and numbers may all ride on the `done:true` line."""
-    if frame.get("error") is not None:
+    if frame.get("error"):
         return Chunk(ns, error=_text(frame["error"]))
-    if not isinstance(text, str) or not isinstance(thinking, str):
-        raise TypeError("the text is not a text")
-    if not frame.get("done"):
+    if type(text) is not str or type(thinking) is not str:
+        (text, thought), (_, more) = lenient.said(text), lenient.said([{"thinking": thinking}])
+        thinking = thought + more
+    done = frame.get("done")
+    if not done or (done is not True and not lenient.yes(done)):
         return Chunk(ns, text, thinking, tool_calls)
-    return Chunk(ns, text, thinking, tool_calls, frame.get("done_reason"), usage(frame), True)
+    reason = frame.get("done_reason")
+    reason = reason if type(reason) is str else lenient.label(reason)
+    return Chunk(ns, text, thinking, tool_calls, reason, usage(frame), True)
 
 
 def usage(frame: dict[str, Any]) -> Usage | None:
-    """The six numbers of the final line, each absent if it was (Ollama leaves zeros out); None if all were."""
+    """The numbers of the final line, each absent if it was (Ollama leaves zeros out); None if all were.
+
+    `prompt_eval_count` is of all prompt tokens, `prompt_eval_cached_count` (since 0.33.3) of those among them that were
+    cached; `prompt_eval_duration` is of the others.
+    """
+    said = frame.get
+    output_tokens = count(said("eval_count"))
     numbers = Usage(
-        prompt_tokens=_count(frame, "prompt_eval_count"),
-        output_tokens=_count(frame, "eval_count"),
-        total_ns=_count(frame, "total_duration"),
-        load_ns=_count(frame, "load_duration"),
-        prompt_eval_ns=_count(frame, "prompt_eval_duration"),
-        eval_ns=_count(frame, "eval_duration"),
-        source="eval_count" if "eval_count" in frame else None,
+        prompt_tokens=count(said("prompt_eval_count")),
+        output_tokens=output_tokens,
+        cached_tokens=count(said("prompt_eval_cached_count")),
+        total_ns=duration_ns(said("total_duration")),
+        load_ns=duration_ns(said("load_duration")),
+        prompt_eval_ns=duration_ns(said("prompt_eval_duration")),
+        eval_ns=duration_ns(said("eval_duration")),
+        source=None if output_tokens is None else "eval_count",
     )
     return None if numbers == Usage() else numbers
-
-
-def tool_call(position: int, said: dict[str, Any]) -> ToolCall:
-    function = said["function"]
-    place = count("index", function.get("index", position))
-    return ToolCall(place, said.get("id", ""), function["name"], function.get("arguments"))
-
-
-def _count(frame: dict[str, Any], name: str) -> int | None:
-    value = frame.get(name)
-    return None if value is None else count(name, value)
 
 
 def _text(error: object) -> str:

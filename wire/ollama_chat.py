@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from payloads.prompt import Message, Prompt
-from wire import ollama
+from wire import lenient, ollama
 from wire.values import Ask, Call, Chunk
 
 PATH = "/api/chat"
@@ -42,5 +42,13 @@ def _called(call: Mapping[str, object]) -> dict[str, Any]:
 def read(ns: int, frame: dict[str, Any]) -> Chunk:
     """One line: `message.content`, `message.thinking`, `message.tool_calls`, and the numbers when it is done."""
     message = frame.get("message") or {}
-    calls = tuple(ollama.tool_call(n, said) for n, said in enumerate(message.get("tool_calls") or ()))
-    return ollama.chunk(ns, frame, message.get("content") or "", message.get("thinking") or "", calls)
+    if type(message) is not dict:
+        message = {"content": message}
+    calls = message.get("tool_calls")
+    return ollama.chunk(
+        ns,
+        frame,
+        message.get("content") or "",
+        message.get("thinking") or "",
+        lenient.tool_calls(calls) if calls else (),
+    )

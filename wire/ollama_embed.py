@@ -21,7 +21,14 @@ def build(prompt: Prompt, ask: Ask) -> Call:
 
 
 def read(ns: int, frame: dict[str, Any]) -> Chunk:
-    """The whole answer: `embeddings`, and `prompt_eval_count`, which is that of all texts together."""
-    if frame.get("error") is not None:
+    """The whole answer: `embeddings`, and `prompt_eval_count`, which is that of all texts together.
+
+    One vector that is in no list of them counts as one. Raises TypeError where there are none at all.
+    """
+    if frame.get("error"):
         return ollama.chunk(ns, frame, "", "")
-    return Chunk(ns, usage=ollama.usage(frame), done=True, embeddings=embeddings.look(frame["embeddings"]))
+    vectors = frame.get("embeddings", frame.get("embedding"))
+    if not isinstance(vectors, list):
+        raise TypeError("no list of embeddings")
+    alone = any(isinstance(one, float) for one in vectors) and not any(isinstance(one, list) for one in vectors)
+    return Chunk(ns, usage=ollama.usage(frame), done=True, embeddings=embeddings.look([vectors] if alone else vectors))

@@ -24,4 +24,9 @@ def read(ns: int, frame: dict[str, Any]) -> Chunk:
     """One line: `response`, `thinking`, and the numbers when it is done. Empty lines (tag tokens) carry no output."""
     chunk = ollama.chunk(ns, frame, frame.get("response") or "", frame.get("thinking") or "")
     context = frame.get("context")
-    return chunk if context is None else chunk._replace(context=tuple(context))
+    return chunk._replace(context=tuple(context)) if context and _token_ids(context) else chunk
+
+
+def _token_ids(context: object) -> bool:
+    """Is it a list of whole numbers, which may be handed back?"""
+    return isinstance(context, list) and set(map(type, context)) == {int} and max(map(abs, context)) < 2**63

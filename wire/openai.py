@@ -6,12 +6,18 @@ from typing import Any
 import orjson
 
 from payloads.prompt import Prompt
+from wire import lenient
 from wire.body import encoded
-from wire.numbers import count
+from wire.numbers import count, duration_ns
 from wire.values import Ask, Call, Chunk, Usage
 
 # Some refuse to answer with what is not accepted, and an error or an answer in one piece is no stream of events.
 HEADERS = (("Content-Type", "application/json"), ("Accept", "text/event-stream, application/json"))
+# What servers call the counts: OpenAI's name first, then Anthropic's, which some gateways keep. Cached: beside the
+# details, as Moonshot, DeepSeek and Anthropic have it.
+_PROMPT, _OUTPUT = ("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens")
+_CACHED = ("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens")
+_MS = 1e6  # in ns
 
 
 def call(path: str, prompt: Prompt, ask: Ask, asked: dict[str, Any]) -> Call:
@@ -50,7 +56,15 @@ def effort(think: bool | str) -> str:
 def choice(frame: dict[str, Any]) -> dict[str, Any]:
     """The first choice, or an empty one: the usage chunk has none. Ollama ignores `n`, and we never ask for more."""
     choices = frame.get("choices")
-    return choices[0] if choices else {}
+    if type(choices) is list and choices and type(choices[0]) is dict:
+        return choices[0]
+    return lenient.first(choices)
+
+
+def finish_reason(choice: dict[str, Any]) -> str | None:
+    """Why the answer ended, if it did."""
+    reason = choice.get("finish_reason")
+    return reason if reason is None or type(reason) is str else lenient.label(reason)
 
 
 def error(ns: int, frame: dict[str, Any]) -> Chunk | None:
@@ -64,35 +78,61 @@ def error(ns: int, frame: dict[str, Any]) -> Chunk | None:
     return Chunk(ns, error=message if isinstance(message, str) else orjson.dumps(said).decode())
 
 
-def usage(frame: dict[str, Any]) -> Usage | None:
-    """`usage` and llama.cpp's `timings` together; None if the frame has neither, or only the zeros that Ollama's
-    /v1/completions puts on every chunk before the last.
+def usage(frame: dict[str, Any], choice: Mapping[str, Any] | None = None) -> Usage | None:
+    """`usage` and llama.cpp's `timings` together; None if the frame has neither.
+
+    Moonshot says `usage` in the choice, Groq in `x_groq`, others in an object of their own: it is looked for there once
+    an answer ends.
     """
-    said: dict[str, Any] = frame.get("usage") or {}
-    timings: dict[str, Any] = frame.get("timings") or {}
-    if not said.get("total_tokens") and not said.get("completion_tokens") and not timings:
+    said, timings = frame.get("usage"), frame.get("timings")
+    if said or timings:
+        return _usage(lenient.mapping(said), lenient.mapping(timings))
+    if choice and not choice.get("finish_reason") and not choice.get("usage"):
         return None
-    details: dict[str, Any] = said.get("prompt_tokens_details") or {}
-    prompt_tokens, output_tokens = said.get("prompt_tokens"), said.get("completion_tokens")
-    cached = details.get("cached_tokens", timings.get("cache_n"))
+    places = (choice or {}, *(value for value in frame.values() if isinstance(value, dict)))
+    elsewhere = next((inner for place in places if (inner := lenient.mapping(place.get("usage")))), None)
+    return _usage(elsewhere, {}) if elsewhere else None
+
+
+def _usage(said: dict[str, Any], timings: dict[str, Any]) -> Usage | None:
+    """None also of the zeros that Ollama's /v1/completions puts on every chunk before the last."""
+    prompt_tokens, output_tokens = (_first(said, names) for names in (_PROMPT, _OUTPUT))
+    total = count(said.get("total_tokens"))
+    if not total and not prompt_tokens and not output_tokens and not timings:
+        return None
+    cached = _first(lenient.mapping(_details(said, _PROMPT)), ("cached_tokens",))
+    cached = _first(said, _CACHED) if cached is None else cached
+    cached = count(timings.get("cache_n")) if cached is None else cached
+    reasoning = _first(lenient.mapping(_details(said, _OUTPUT)), ("reasoning_tokens",))
+    reasoning = count(said.get("reasoning_tokens")) if reasoning is None else reasoning
     source = "usage" if output_tokens is not None else None
-    if timings:
-        if prompt_tokens is None and "prompt_n" in timings:
-            prompt_tokens = timings["prompt_n"] + timings.get("cache_n", 0)
-        if output_tokens is None and "predicted_n" in timings:
-            output_tokens, source = timings["predicted_n"], "timings"
-    for said_count in (prompt_tokens, output_tokens, cached):
-        if said_count is not None:
-            count("usage", said_count)
-    return Usage(
+    if output_tokens is not None and reasoning and _outside(prompt_tokens, output_tokens, reasoning, total):
+        output_tokens += reasoning
+    if prompt_tokens is None and (evaluated := count(timings.get("prompt_n"))) is not None:
+        prompt_tokens = evaluated + (count(timings.get("cache_n")) or 0)
+    if output_tokens is None and (output_tokens := count(timings.get("predicted_n"))) is not None:
+        source = "timings"
+    numbers = Usage(
         prompt_tokens=prompt_tokens,
         output_tokens=output_tokens,
         cached_tokens=cached,
-        prompt_eval_ns=_ns(timings.get("prompt_ms")),
-        eval_ns=_ns(timings.get("predicted_ms")),
+        prompt_eval_ns=duration_ns(timings.get("prompt_ms"), _MS),
+        eval_ns=duration_ns(timings.get("predicted_ms"), _MS),
         source=source,
+        reasoning_tokens=reasoning,
     )
+    return None if numbers == Usage() else numbers
 
 
-def _ns(ms: float | None) -> int | None:
-    return None if ms is None else count("a duration", round(ms * 1e6))
+def _outside(prompt: int | None, output: int, reasoning: int, total: int | None) -> bool:
+    """Does the output leave the reasoning out, as xAI's does? The total tells, or more reasoning than output."""
+    return reasoning > output or (prompt is not None and total == prompt + output + reasoning)
+
+
+def _first(said: dict[str, Any], names: tuple[str, ...]) -> int | None:
+    """The first of some counts that is there."""
+    return next((found for name in names if (found := count(said.get(name))) is not None), None)
+
+
+def _details(said: dict[str, Any], names: tuple[str, ...]) -> object:
+    return next((found for name in names if (found := said.get(f"{name}_details"))), None)

@@ -6,9 +6,8 @@ from typing import Any
 import orjson
 
 from payloads.prompt import Message, Prompt
-from wire import openai
-from wire.numbers import count
-from wire.values import Ask, Call, Chunk, ToolCall
+from wire import lenient, openai
+from wire.values import Ask, Call, Chunk
 
 PATH = "/v1/chat/completions"
 done_by_sentinel = True
@@ -62,16 +61,20 @@ def read(ns: int, frame: dict[str, Any]) -> Chunk:
     if failed := openai.error(ns, frame):
         return failed
     choice = openai.choice(frame)
-    said: dict[str, Any] = choice.get("delta") or choice.get("message") or {}
+    said = choice.get("delta") or choice.get("message") or {}
+    if type(said) is not dict:
+        said = {"content": said}
     text = said.get("content") or ""
     thinking = said.get("reasoning") or said.get("reasoning_content") or ""
-    if not isinstance(text, str) or not isinstance(thinking, str):
-        raise TypeError("content is not a text")
-    calls = tuple(_tool_call(position, piece) for position, piece in enumerate(said.get("tool_calls") or ()))
-    return Chunk(ns, text, thinking, calls, choice.get("finish_reason"), openai.usage(frame))
-
-
-def _tool_call(position: int, piece: dict[str, Any]) -> ToolCall:
-    function: dict[str, Any] = piece.get("function") or {}
-    place = count("index", piece.get("index", position))
-    return ToolCall(place, piece.get("id") or "", function.get("name") or "", function.get("arguments"))
+    if type(text) is not str or type(thinking) is not str:
+        (text, thought), (_, more) = lenient.said(text), lenient.said([{"thinking": thinking}])
+        thinking = thought + more
+    calls = said.get("tool_calls")
+    return Chunk(
+        ns,
+        text,
+        thinking,
+        lenient.tool_calls(calls) if calls else (),
+        openai.finish_reason(choice),
+        openai.usage(frame, choice),
+    )

@@ -3,7 +3,7 @@
 from typing import Any
 
 from payloads.prompt import Prompt
-from wire import openai
+from wire import lenient, openai
 from wire.values import Ask, Call, Chunk
 
 PATH = "/v1/completions"
@@ -21,7 +21,7 @@ def read(ns: int, frame: dict[str, Any]) -> Chunk:
     if failed := openai.error(ns, frame):
         return failed
     choice = openai.choice(frame)
-    text = choice.get("text") or ""
-    if not isinstance(text, str):
-        raise TypeError("text is not a text")
-    return Chunk(ns, text, finish_reason=choice.get("finish_reason"), usage=openai.usage(frame))
+    text, thinking = choice.get("text") or "", ""
+    if type(text) is not str:
+        text, thinking = lenient.said(text)
+    return Chunk(ns, text, thinking, finish_reason=openai.finish_reason(choice), usage=openai.usage(frame, choice))

@@ -3,12 +3,12 @@
 import sys
 from array import array
 from base64 import b64decode
-from collections.abc import Sequence
 from typing import Any
 
 from payloads.prompt import Prompt
-from wire import embeddings, openai
+from wire import embeddings, lenient, openai
 from wire.body import encoded
+from wire.numbers import count
 from wire.values import Ask, Call, Chunk
 
 PATH = "/v1/embeddings"
@@ -23,21 +23,29 @@ def build(prompt: Prompt, ask: Ask) -> Call:
 
 
 def read(ns: int, frame: dict[str, Any]) -> Chunk:
-    """The whole answer: `data`, whose `index` must name each text once, and `usage`."""
+    """The whole answer: `data`, whose `index`, where it says one, must name each text once, and `usage`.
+
+    Raises TypeError and ValueError on data of another shape.
+    """
     if failed := openai.error(ns, frame):
         return failed
-    data = frame["data"]
-    if sorted(item.get("index", at) for at, item in enumerate(data)) != list(range(len(data))):
+    data = frame.get("data")
+    data = [data] if isinstance(data, dict) and data else data or []
+    if not isinstance(data, list):
+        raise TypeError("data is no list")
+    places = [count(lenient.mapping(item).get("index")) for item in data]
+    if None not in places and sorted(places) != list(range(len(data))):  # type: ignore[type-var]
         raise ValueError("the indexes of data are not those of the texts")
     usage = openai.usage(frame)
     if usage:
         usage = usage._replace(output_tokens=None, source=None)  # vLLM says 0: nothing was generated
-    return Chunk(ns, usage=usage, done=True, embeddings=embeddings.look(_vector(item["embedding"]) for item in data))
+    vectors = (_vector(lenient.mapping(item).get("embedding")) for item in data)
+    return Chunk(ns, usage=usage, done=True, embeddings=embeddings.look(vectors))
 
 
-def _vector(said: object) -> Sequence[object]:
+def _vector(said: object) -> object:
     if not isinstance(said, str):
-        return said  # type: ignore[return-value]  # what is no list is found out when it is looked at
+        return said  # what is no list is found out when it is looked at
     numbers = array("f", b64decode(said, validate=True))
     if sys.byteorder == "big":
         numbers.byteswap()

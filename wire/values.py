@@ -86,8 +86,8 @@ class Transcript:
 class Usage(NamedTuple):
     """The server's own counts (tokens) and durations (ns); what it did not say is None.
 
-    `prompt_tokens` includes the `cached_tokens`; `eval_ns` spans the first to the last token: output_tokens - 1
-    intervals. `source` names the field that the output count came from.
+    `prompt_tokens` includes the `cached_tokens`, and `output_tokens` the `reasoning_tokens`; `eval_ns` spans the first
+    to the last token: output_tokens - 1 intervals. `source` names the field that the output count came from.
     """
 
     prompt_tokens: int | None = None
@@ -98,12 +98,16 @@ class Usage(NamedTuple):
     prompt_eval_ns: int | None = None
     eval_ns: int | None = None
     source: str | None = None
+    reasoning_tokens: int | None = None
 
 
 class ToolCall(NamedTuple):
-    """A tool call, or a piece of one: OpenAI servers may stream `arguments` as text pieces of one `place`."""
+    """A tool call, or a piece of one: OpenAI servers may stream `arguments` as text pieces of one `place`.
 
-    place: int
+    `place` is None of a piece that does not say it; whole calls are numbered.
+    """
+
+    place: int | None
     id: str
     name: str
     arguments: object
