@@ -134,8 +134,8 @@ def test_every_exchange_has_one_of_the_known_outcomes_and_lost_nothing() -> None
 def frames(exchange: dict[str, Any], cut: int) -> object:
     """All that the chunks are made from, when the answer comes in two reads."""
     seen = transcript(exchange, [cut])
-    lines = framing.events if "event-stream" in seen.content_type else framing.lines
-    return [(data, whole) for _, data, whole in lines(seen.pieces)], seen.status, seen.content_type, seen.complete
+    cut = [(data, whole) for _, data, whole, _ in framing.frames(seen.pieces, seen.content_type)]
+    return cut, seen.status, seen.content_type, seen.complete
 
 
 def cuts(raw: str) -> list[int]:

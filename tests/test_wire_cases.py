@@ -16,7 +16,7 @@ W = "".join(f"w{n} " for n in range(12))  # what most of the cases say, in 12 ch
 # row's, `ttft_ms` and `e2e_ms` times; all else is a field of the Record or of its Usage.
 COUNTED = {"outcome": "ok", "error": "", "prompt_tokens": 60, "output_tokens": 12}
 CALLED = {**COUNTED, "calls": [("get_weather", '{"city": "Paris"}'), ("get_weather", '{"city": "Rome"}')]}
-RIGHT: dict[str, dict[str, Any]] = {
+TYPES: dict[str, dict[str, Any]] = {
     "A3-finish-reason-object": {**COUNTED, "finish_reason": "length", "text": W},
     "A5-tool-calls-no-index": CALLED,
     "A5-tool-calls-same-index": CALLED,
@@ -32,6 +32,24 @@ RIGHT: dict[str, dict[str, Any]] = {
     "B13-no-model-list": {"outcome": "ok", "text": W, "output_chunks": 12, "output_tokens": 12, "ttft_ms": 50.0},
     "C3-zero-completion-last": COUNTED,
 }
+FRAMES: dict[str, dict[str, Any]] = {
+    "A7-byte-order-mark": {"outcome": "ok", "text": f"first {W[:-4]}", "output_chunks": 12, "ttft_ms": 30.0},
+    "B3-event-stream-labelled-json": {"outcome": "ok", "text": W, "output_chunks": 12, "ttft_ms": 50.0},
+    "B3-event-stream-without-label": {"outcome": "ok", "text": W, "output_chunks": 12, "ttft_ms": 50.0},
+    "B3-json-labelled-event-stream": {"outcome": "ok", "text": "w0 w1", "streamed": False, "ttft_ms": None},
+    "B4-events-by-one-newline": {
+        "outcome": "ok",
+        "text": W,
+        "output_chunks": 12,
+        "ttft_ms": 30.0,
+        "longest_gap_ns": 20 * MS,
+    },
+    "B4-lines-by-cr": {"outcome": "ok", "text": W, "output_chunks": 12, "ttft_ms": 30.0, "longest_gap_ns": 20 * MS},
+    "B7-half-a-character": {"outcome": "ok", "text": W[:15] + "\ufffd\ufffd" + W[:15], "output_tokens": 12},
+    "B7-raw-tab-in-json": {"outcome": "ok", "text": W[:15] + "a\tb" + W[:18], "output_tokens": 12},
+    "B9-pretty-error-in-stream": {"outcome": "server_error", "error": "model overloaded"},
+}
+RIGHT = {**TYPES, **FRAMES}
 # Cases about the preflight, the transport or a whole run, which have their tests elsewhere.
 ELSEWHERE: dict[str, str] = {}  # name: the test file
 

@@ -1,53 +1,33 @@
-"""The readers against literals: each oddity of the wire has one defined result, and no cut changes it."""
+"""The readers against literals: each oddity of the wire has one defined result."""
 
-import itertools
 import json
 from typing import Any
 
 import pytest
-from captures import APIS, read
-from hypothesis import given
-from hypothesis import strategies as st
+from captures import read
+from literals import (
+    CHAT,
+    DONE,
+    FINISH,
+    GENERATE,
+    MS,
+    SENTINEL,
+    USAGE,
+    V1_CHAT,
+    V1_COMPLETIONS,
+    WHO,
+    delta,
+    event,
+    line,
+    ndjson,
+    seen,
+    sse,
+)
 
-from metrics.record import Identity, Record
+from metrics.record import Record
 from metrics.tally import Tally
 from wire import framing, reading
 from wire.values import Failure, Transcript
-
-MS = 1_000_000
-CHAT, GENERATE = APIS["/api/chat"], APIS["/api/generate"]
-V1_CHAT, V1_COMPLETIONS = APIS["/v1/chat/completions"], APIS["/v1/completions"]
-WHO = Identity(0, 0, "User", "/api/chat", "m", "p", 10)
-
-
-def ndjson(*pieces: bytes, **changes: Any) -> Transcript:
-    return seen("application/x-ndjson", pieces, changes)
-
-
-def sse(*pieces: bytes, **changes: Any) -> Transcript:
-    return seen("text/event-stream", pieces, changes)
-
-
-def seen(content_type: str, pieces: tuple[bytes, ...], changes: dict[str, Any]) -> Transcript:
-    """Pieces arrive 10 ms apart, the first at 10 ms; sent at 0."""
-    stamped = tuple((number * 10 * MS, data) for number, data in enumerate(pieces, start=1))
-    given = {"status": 200, "complete": True, "sent_ns": 0, "ended_ns": len(pieces) * 10 * MS, **changes}
-    return Transcript(pieces=stamped, content_type=content_type, **given)
-
-
-def line(**fields: object) -> bytes:
-    return json.dumps(fields).encode() + b"\n"
-
-
-def event(data: object, end: bytes = b"\n\n") -> bytes:
-    return b"data: " + json.dumps(data).encode() + end
-
-
-def delta(finish: str | None = None, **fields: object) -> dict[str, Any]:
-    return {"choices": [{"index": 0, "delta": fields, "finish_reason": finish}]}
-
-
-DONE = line(message={"role": "assistant", "content": ""}, done=True, done_reason="stop", eval_count=2, eval_duration=5)
 
 
 def test_text_and_numbers_on_the_final_line() -> None:
@@ -101,11 +81,6 @@ def test_a_huge_line_is_a_fault_and_costs_no_memory_beyond_the_limit() -> None:
     _, _, verdict = read(CHAT, ndjson(*[piece] * 5))
     assert verdict.outcome == "protocol_error"
     assert "a line of more than" in verdict.error
-
-
-FINISH = event(delta("stop"))
-USAGE = event({"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}})
-SENTINEL = b"data: [DONE]\n\n"
 
 
 @pytest.mark.parametrize(
@@ -206,43 +181,6 @@ def test_what_the_transport_saw_decides_when_the_body_does_not(failure: Failure,
 def test_error_bodies_of_every_kind(body: bytes, text: str) -> None:
     _, _, verdict = read(CHAT, Transcript(pieces=((1, body),) if body else (), status=404, sent_ns=0, ended_ns=1))
     assert verdict == reading.Verdict("http_error", f"HTTP 404 {text}".strip())
-
-
-# Cutting
-
-
-texts = st.text(st.characters(codec="utf-8"), max_size=12)
-
-
-@given(st.lists(texts, max_size=6), st.data())
-def test_ndjson_is_the_same_however_it_is_cut(parts: list[str], data: st.DataObject) -> None:
-    body = b"".join(json.dumps({"response": p, "done": False}, ensure_ascii=False).encode() + b"\n" for p in parts)
-    assert _texts(GENERATE, "application/x-ndjson", _cut(body, data)) == parts
-
-
-@given(st.lists(texts, max_size=6), st.sampled_from([b"\n\n", b"\r\n\r\n"]), st.data())
-def test_sse_is_the_same_however_it_is_cut(parts: list[str], end: bytes, data: st.DataObject) -> None:
-    body = b"".join(b"data: " + json.dumps(delta(content=p), ensure_ascii=False).encode() + end for p in parts)
-    assert _texts(V1_CHAT, "text/event-stream", _cut(body, data)) == parts
-
-
-@given(st.binary(max_size=200), st.sampled_from(sorted(APIS)), st.booleans(), st.data())
-def test_garbage_never_raises_and_never_succeeds(body: bytes, path: str, events: bool, data: st.DataObject) -> None:
-    content_type = "text/event-stream" if events else "application/x-ndjson"
-    found = Transcript(pieces=_cut(body, data), status=200, content_type=content_type, complete=True, ended_ns=9)
-    assert read(APIS[path], found)[2].outcome in ("truncated", "protocol_error", "server_error")
-
-
-def _cut(body: bytes, data: st.DataObject) -> tuple[tuple[int, bytes], ...]:
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(body)), max_size=8)))
-    edges = [0, *cuts, len(body)]
-    return tuple((n, body[a:b]) for n, (a, b) in enumerate(itertools.pairwise(edges)) if b > a)
-
-
-def _texts(api: Any, content_type: str, pieces: tuple[tuple[int, bytes], ...]) -> list[str]:
-    found = Transcript(pieces=pieces, status=200, content_type=content_type, complete=True)
-    # Tags are another test's business: here the chunks as they come from the frames.
-    return [chunk.text for chunk in reading._frames(api, found)]
 
 
 # What it comes to

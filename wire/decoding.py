@@ -1,26 +1,45 @@
 """JSON that a server wrote: decoded without a traceback, however deep, broken or strange it is."""
 
 import json
-import re
 from typing import Any
 
 import orjson
 
-# Python's own reader takes these, which orjson refuses: half of an emoji as `\ud83d`, NaN, and numbers beyond 1e308.
-_LENIENT = re.compile(rb"\\u[dD][89a-fA-F]|NaN|Infinity|\d[eE]\+?\d{3}|\d{300}")
+# It takes raw control characters, half of an emoji as `\ud83d`, NaN, numbers beyond 1e308.
+_LENIENT = json.JSONDecoder(strict=False)
+_BETWEEN = "\ufeff\x1e \t\r\n"  # white space, a byte order mark, the record separator of application/json-seq
 
 
 def decoded(text: bytes) -> Any:
-    """What the JSON says, lone surrogates replaced. Raises ValueError, also on what is nested too deep."""
+    """What the JSON says, as a lenient reader has it. Raises ValueError, also on what is nested too deep."""
+    said = values(text)
+    if len(said) != 1:
+        raise ValueError(f"{len(said)} JSON values for one")
+    return said[0]
+
+
+def values(text: bytes) -> tuple[Any, ...]:
+    """The JSON values that a text holds, mostly one. Raises ValueError, also on what is nested too deep.
+
+    Half a character costs that character, as does half an emoji, which no file could hold; raw control characters are
+    taken as they are.
+    """
     try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        if not _LENIENT.search(text):
-            raise ValueError(str(error)) from None
-    try:
-        return json.loads(printable(json.dumps(json.loads(text), ensure_ascii=False)))
-    except RecursionError:
-        raise ValueError("nested too deep") from None
+        return (orjson.loads(text),)
+    except orjson.JSONDecodeError:
+        return _leniently(text.decode("utf-8", "replace").strip(_BETWEEN))
+
+
+def _leniently(rest: str) -> tuple[Any, ...]:
+    found: list[Any] = []
+    while rest:
+        try:
+            value, end = _LENIENT.raw_decode(rest)
+            found.append(json.loads(printable(json.dumps(value, ensure_ascii=False))))
+        except RecursionError:
+            raise ValueError("nested too deep") from None
+        rest = rest[end:].lstrip(_BETWEEN)
+    return tuple(found)
 
 
 def printable(text: str) -> str:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import orjson
+
 from wire import (
     framing,
     ollama_chat,
@@ -12,7 +14,7 @@ from wire import (
     openai_completions,
     openai_embeddings,
 )
-from wire.decoding import decoded, printable
+from wire.decoding import decoded, printable, values
 from wire.thinking import separate
 from wire.values import Api, Chunk, Embeddings, Transcript
 
@@ -57,44 +59,40 @@ def _frames(api: Api, transcript: Transcript) -> Iterator[Chunk]:
     if transcript.status != 200:
         yield Chunk(_end(transcript), error=error_text(b"".join(data for _, data in transcript.pieces)))
         return
-    streamed_events = "event-stream" in transcript.content_type
-    streamed_lines = "ndjson" in transcript.content_type
-    if streamed_events:
-        cut = framing.events(transcript.pieces)
-    elif streamed_lines:
-        cut = framing.lines(transcript.pieces)
-    else:
-        # One JSON object, pretty-printed or not: also what Ollama answers to a load request, streamed or not.
-        whole = b"".join(data for _, data in transcript.pieces)
-        cut = iter([(_end(transcript), whole, transcript.complete)] if whole.strip() else [])
+    whole = not transcript.streamed
     try:
-        for ns, frame, terminated in cut:
-            if not frame.strip():
-                continue
-            if streamed_events and frame.strip() == b"[DONE]":
-                yield Chunk(ns, done=True)
-                continue
-            chunk = _decode(api, ns, frame)
-            if chunk.broken and not terminated:
-                return  # cut in the middle of a frame: the missing end says so, not what is left of it
-            if not (streamed_events or streamed_lines) and api.done_by_sentinel and chunk.finish_reason:
-                chunk = chunk._replace(done=True)  # an answer in one piece has no [DONE]
-            yield chunk
-            if chunk.broken or chunk.error is not None:
-                return
+        for ns, frame, terminated, _event in framing.frames(transcript.pieces, transcript.content_type):
+            for chunk in _decode(api, ns, frame):
+                if chunk.broken and not (terminated and (transcript.complete or not whole)):
+                    return  # cut in the middle of a frame: the missing end says so, not what is left of it
+                if whole and api.done_by_sentinel and chunk.finish_reason:
+                    chunk = chunk._replace(done=True)  # an answer in one piece has no [DONE]
+                yield chunk
+                if chunk.broken or chunk.error is not None:
+                    return
     except framing.FrameTooLong as error:
         yield Chunk(error.ns, broken=str(error))
 
 
-def _decode(api: Api, ns: int, frame: bytes) -> Chunk:
+def _decode(api: Api, ns: int, frame: bytes) -> tuple[Chunk, ...]:
+    """The chunk of a frame; of one that holds several JSON values, one each."""
     try:
-        frame_said = decoded(frame)
+        return (_read(api, ns, orjson.loads(frame), frame),)
+    except orjson.JSONDecodeError:
+        pass
+    if api.done_by_sentinel and frame.strip() == b"[DONE]":
+        return (Chunk(ns, done=True),)
+    try:
+        return tuple(_read(api, ns, value, frame) for value in values(frame))
     except ValueError:
-        return Chunk(ns, broken=f"not JSON: {frame[:60]!r}")
-    if not isinstance(frame_said, dict):
+        return (Chunk(ns, broken=f"not JSON: {frame[:60]!r}"),)
+
+
+def _read(api: Api, ns: int, value: object, frame: bytes) -> Chunk:
+    if type(value) is not dict:
         return Chunk(ns, broken=f"not a JSON object: {frame[:60]!r}")
     try:
-        return api.read(ns, frame_said)
+        return api.read(ns, value)
     except _SHAPE_ERRORS as error:
         return Chunk(ns, broken=f"unexpected shape ({error}): {frame[:60]!r}")
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
 from payloads.prompt import Prompt
+from wire import framing
 
 FailureKind = Literal["refused", "timeout", "closed", "protocol", "cancelled"]
 
@@ -80,7 +81,7 @@ class Transcript:
     @property
     def streamed(self) -> bool:
         """Did the answer come in frames? (Load requests and errors come whole, also where a stream was asked for.)"""
-        return "ndjson" in self.content_type or "event-stream" in self.content_type
+        return framing.form(self.pieces, self.content_type) != "whole"
 
 
 class Usage(NamedTuple):
