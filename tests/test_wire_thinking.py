@@ -1,5 +1,8 @@
 """Think tags inside the text are told apart from it, wherever chunks cut them."""
 
+import time
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,6 +32,16 @@ def test_tags_are_found_wherever_the_chunks_cut_them(pieces: list[str]) -> None:
     whole = list(separate([Chunk(0, "".join(pieces))]))
     assert [c.ns for c in cut] == list(range(len(pieces)))  # none lost, none moved
     assert told(cut) == told(whole)
+
+
+@pytest.mark.parametrize("piece", ["<", "a<", "<think>", "<think></think>", "</think", "</think>", "x"])
+def test_a_chunk_of_a_million_characters_is_sorted_in_linear_time(piece: str) -> None:
+    """Ten seconds for what takes some milliseconds, or, by the square of its length, hours."""
+    text = "<" + piece * (1_000_000 // len(piece))
+    began_s = time.monotonic()
+    cut = [Chunk(1, text[at : at + 100]) for at in range(0, len(text), 100)]
+    assert told(list(separate(cut))) == told(list(separate([Chunk(1, text)])))
+    assert time.monotonic() - began_s < 10
 
 
 def test_a_lone_bracket_keeps_its_time_and_a_tag_is_no_output() -> None:

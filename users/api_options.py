@@ -37,6 +37,7 @@ MEASURED: dict[str, tuple[str, ...]] = {
     "--connect-timeout": ("connect_ms",),
     "--first-byte-timeout": ("first_byte_ms",),
     "--request-timeout": ("e2e_ms",),
+    "--max-answer-bytes": ("text_chars",),
     "--arrivals": ("lateness_ms", "response_ms"),
     "--max-in-flight": ("lateness_ms", "response_ms"),
     "--trace": ("lateness_ms", "response_ms", "prompt_tokens", "output_tokens"),

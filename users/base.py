@@ -34,6 +34,7 @@ from users.settings import Settings
 from users.transport import Transport
 from users.trials import Trials
 from wire import embeddings, reading
+from wire.thinking import PAUSE
 from wire.values import Answer, Api, Ask, Call, Chunk, Transcript
 
 
@@ -222,7 +223,7 @@ class LLMUser(User):
             arrival=self._arrival,
         )
         self._arrival = None
-        exchange, phase = Exchange(scheduled_ns), work.phase(self)
+        exchange, phase = Exchange(scheduled_ns, s.max_answer_bytes), work.phase(self)
         work.health.in_flight += 1
         try:
             try:
@@ -258,7 +259,7 @@ class LLMUser(User):
         try:
             for count, chunk in enumerate(reading.chunks(api, transcript)):
                 tally.add(chunk)
-                if yielding and count % 16 == 15:
+                if yielding and (count % 16 == 15 or chunk is PAUSE):
                     self.work.lane.breathe()
         except Exception as fault:  # noqa: BLE001 - whatever a server thinks of, its request keeps its row
             tally.failed = Chunk(0, broken=f"unreadable: {fault!r}")

@@ -2,7 +2,10 @@
 
 import socket
 import ssl
+import sys
 import time
+from fcntl import ioctl
+from termios import FIONREAD
 
 from gevent.hub import Waiter
 from gevent.monkey import get_original
@@ -12,6 +15,7 @@ from users.http1 import ANSWER_BYTES, Response
 from wire.values import Failure, FailureKind, Transcript
 
 READ_BYTES = 65536
+DRAINED_BYTES = 4 * 1024 * 1024
 # A read this long after the kernel's stamp may have merged chunks that came apart.
 LATE_NS = 1_000_000
 # The class beneath gevent's: its sockets would switch greenlets for every read.
@@ -144,11 +148,14 @@ class Receiving:
             self._finish(ns, "closed", f"TLS broke: {broken}")
 
     def drain(self) -> None:
-        """Take in all that the kernel holds already."""
+        """Take in what the kernel holds by now, and no more than that, however fast the server goes on sending."""
+        held = ioctl(self._sock.fileno(), FIONREAD, bytes(4))
+        left = min(int.from_bytes(held, sys.byteorder), DRAINED_BYTES)
         reads = -1
-        while self._exchange.ended_ns is None and reads != self._exchange.reads:
-            reads = self._exchange.reads
-            self.on_readable()
+        while left >= 0 and self._exchange.ended_ns is None and reads != self._exchange.reads:
+            reads, came = self._exchange.reads, self._exchange.response.came_bytes
+            self.on_readable()  # also the end of the stream, after the last byte
+            left -= max(1, self._exchange.response.came_bytes - came)
 
     def on_first_byte_timeout(self, limit_s: float) -> None:
         """Too long without any byte of the body."""

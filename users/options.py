@@ -28,7 +28,7 @@ def number(
         text = " ".join(text.split())
         try:
             value = convert(text)
-        except ValueError:
+        except (ValueError, OverflowError):
             raise ArgumentTypeError(f"▸{text}◂ is no number; give {what}") from None
         if not least <= value <= most:
             raise ArgumentTypeError(f"▸{text}◂ is too small or too large; give {what}")
@@ -46,6 +46,18 @@ seed = number(int, 0, "a whole number, 0 or more", float("inf"))
 pause = number(float, 0, "seconds, 0 or more")
 rounds = number(int, 0, "a whole number of rounds, 0 or more")
 requests = number(int, 0, "a whole number of requests, 0 or more")
+
+
+def _bytes(text: str) -> int:
+    number, unit = text, 1
+    for suffix, size in (("gb", 10**9), ("mb", 10**6), ("kb", 10**3), ("b", 1)):
+        if text.lower().endswith(suffix):
+            number, unit = text[: -len(suffix)], size
+            break
+    return round(float(number) * unit)
+
+
+answer_bytes = number(_bytes, 1000, "bytes, 1kB to 100GB, such as 64MB", 1e11)
 
 
 def expectation(text: str) -> str:
@@ -192,6 +204,7 @@ def add(parser: Any, **_: Any) -> None:
     option("--request-timeout", env_var="TOKENSWARM_REQUEST_TIMEOUT", type=seconds, default=300.0, help="Longest time from sending a request to the end of its answer, s")
     option("--first-byte-timeout", env_var="TOKENSWARM_FIRST_BYTE_TIMEOUT", type=seconds, default=300.0, help="Longest time from sending a request to the first byte of its answer, s")
     option("--connect-timeout", env_var="TOKENSWARM_CONNECT_TIMEOUT", type=seconds, default=10.0, help="Longest time to open a connection, s")
+    option("--max-answer-bytes", env_var="TOKENSWARM_MAX_ANSWER_BYTES", type=answer_bytes, default=64_000_000, help="Longest answer, bytes (also 500kB, 64MB, 1GB): what is longer is cut off there, protocol_error")
     option("--pause-after-error", env_var="TOKENSWARM_PAUSE_AFTER_ERROR", type=pause, default=1.0, help="How long a user waits after a failed request, s: a server that is down is not hammered")
     option("--new-connection", env_var="TOKENSWARM_NEW_CONNECTION", action="store_true", default=False, help="Open a new connection for every request")
     option("--insecure", env_var="TOKENSWARM_INSECURE", action="store_true", default=False, include_in_web_ui=False, help="Accept any TLS certificate")

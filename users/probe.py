@@ -20,7 +20,7 @@ from users.settings import settings
 # Those of a run's options that say where and whom to ask; the others keep their defaults.
 SHARED = {
     *("--model", "--think", "--options", "--api-key", "--api-key-file", "--header", "--insecure", "--ca-cert"),
-    *("--request-timeout", "--first-byte-timeout", "--connect-timeout"),
+    *("--request-timeout", "--first-byte-timeout", "--connect-timeout", "--max-answer-bytes"),
 }
 
 

@@ -42,6 +42,7 @@ class Settings:
     think_time: Distribution | None
     expect: tuple[Expected, ...]
     timeouts: Timeouts
+    max_answer_bytes: int
     headers: tuple[tuple[str, str], ...]
     unique_prompts: bool
     keep_text: bool
@@ -69,6 +70,7 @@ def settings(options: Any) -> Settings:
         think_time=parse(options.think_time, "s") if options.think_time.strip() else None,
         expect=_expect(options.expect, chosen.prompts),
         timeouts=Timeouts(options.connect_timeout, first_byte_s, options.request_timeout),
+        max_answer_bytes=options.max_answer_bytes,
         headers=headers(options),
         unique_prompts=options.unique_prompts,
         keep_text=options.keep_text,

@@ -4,36 +4,41 @@ Ollama separates thinking itself on some of its output paths, not on others (FAC
 that thinks anyway, /api/generate on a native template never separates), and most OpenAI servers leave it to the client.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 
 from wire.values import Chunk
 
 OPEN, CLOSE = "<think>", "</think>"
+PAUSE = Chunk(0)  # nothing came; but a reader that takes breaks should take one
+TAGS_A_PAUSE = 100
 
 
 class _Sorting:
-    """A chunk whose characters are being sorted into text and thinking."""
+    """A chunk whose text is being sorted into text and thinking."""
 
     __slots__ = ("chunk", "ends_thinking", "tagged", "text", "thinking")
 
     def __init__(self, chunk: Chunk) -> None:
-        self.chunk, self.text, self.thinking = chunk, "", chunk.thinking
+        self.chunk = chunk
+        self.text: list[str] = []
+        self.thinking: list[str] = [chunk.thinking]
         self.ends_thinking = self.tagged = False
 
-    def add(self, character: str, inside: bool) -> None:
-        if inside:
-            self.thinking += character
-        else:
-            self.text += character
+    def add(self, text: str, inside: bool) -> None:
+        (self.thinking if inside else self.text).append(text)
+
+    def all_was_thinking(self) -> None:
+        self.thinking += self.text
+        self.text = []
 
     def sorted(self) -> Chunk:
-        return self.chunk._replace(
-            text=self.text, thinking=self.thinking, ends_thinking=self.ends_thinking, tagged=self.tagged
-        )
+        text, thinking = "".join(self.text), "".join(self.thinking)
+        return self.chunk._replace(text=text, thinking=thinking, ends_thinking=self.ends_thinking, tagged=self.tagged)
 
 
 def separate(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
-    """The same chunks with tagged text moved to `thinking` and the tags taken out.
+    """The same chunks with tagged text moved to `thinking` and the tags taken out, in time linear in their length.
 
     A chunk that may end within a tag waits until the next ones tell, and then keeps its own arrival time: a lone `<`
     counts from when it came, and a chunk that was only tag carries no output. A tag that never ends is text. If the
@@ -42,38 +47,65 @@ def separate(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
     """
     inside, any_seen = False, False
     held: list[tuple[_Sorting, str]] = []  # what may be the beginning of the next tag
-    waiting: list[_Sorting] = []
+    waiting: deque[_Sorting] = deque()
     for chunk in chunks:
-        if not waiting and "<" not in chunk.text:
-            yield chunk._replace(text="", thinking=chunk.thinking + chunk.text) if inside and chunk.text else chunk
+        text = chunk.text
+        if not waiting and "<" not in text:
+            yield chunk._replace(text="", thinking=chunk.thinking + text) if inside and text else chunk
             continue
-        current = _Sorting(chunk)
+        current, at, tagged = _Sorting(chunk), 0, 0
         waiting.append(current)
-        for character in chunk.text:
-            beginning = "".join(early for _, early in held) + character
+        while at < len(text):
             tags = (CLOSE,) if inside else (OPEN,) if any_seen else (OPEN, CLOSE)
-            if any(tag.startswith(beginning) for tag in tags):
-                held.append((current, character))
-                if beginning in tags:
-                    current.tagged = True
-                    if beginning == CLOSE and not any_seen:
-                        # What has been given away already, its reader must move; what waits is moved here.
-                        waiting[0].ends_thinking = True
-                        for before in waiting:
-                            before.text, before.thinking = "", before.thinking + before.text
-                    held, inside, any_seen = [], beginning == OPEN, True
-                continue
-            for owner, early in held:
-                owner.add(early, inside)
-            held = []
-            # `<` stands only at the beginning of a tag, so this is the one way for a new match to begin here.
-            if character == "<":
-                held.append((current, character))
-            else:
-                current.add(character, inside)
+            begun = "".join(early for _, early in held)
+            start, tag = _tag(tags, begun, text, at)
+            if start > at or (begun and not tag):
+                for owner, early in held:
+                    owner.add(early, inside)
+                held = []
+            if begun and not tag:
+                continue  # no tag began there after all: but one may in this text
+            if start > at:
+                current.add(text[at:start], inside)
+            at = start + len(tag) - len(begun)
+            if at > len(text):  # it is cut off here
+                held.append((current, text[start:]))
+                break
+            if not tag:
+                break
+            current.tagged = True
+            if tag == CLOSE and not any_seen:
+                # What has been given away already, its reader must move; what waits is moved here.
+                waiting[0].ends_thinking = True
+                for before in waiting:
+                    before.all_was_thinking()
+            held, inside, any_seen, tagged = [], tag == OPEN, True, tagged + 1
+            if tagged % TAGS_A_PAUSE == 0:
+                yield PAUSE
         while waiting and not (held and waiting[0] is held[0][0]):
-            yield waiting.pop(0).sorted()
+            yield waiting.popleft().sorted()
     for owner, early in held:
         owner.add(early, inside)
     for left in waiting:
         yield left.sorted()
+
+
+def _tag(tags: Iterable[str], begun: str, text: str, at: int) -> tuple[int, str]:
+    """Where in the text the next tag begins or goes on (after `begun`), also one that the end cuts off, and which.
+
+    Its end and "" if there is none.
+    """
+    if begun:
+        for tag in tags:
+            rest = tag[len(begun) :]
+            if tag.startswith(begun) and (text.startswith(rest, at) or rest.startswith(text[at : at + len(rest)])):
+                return at, tag
+        return at, ""
+    found = [(start, tag) for tag in tags if (start := text.find(tag, at)) >= 0]
+    if found:
+        return min(found)
+    start = text.rfind("<", max(at, len(text) - len(CLOSE) + 1))
+    for tag in tags:
+        if start >= 0 and tag.startswith(text[start:]):
+            return start, tag
+    return len(text), ""
