@@ -1,16 +1,20 @@
 """Several models in one run: how they are written, and what a run of them asks."""
 
+import json
 from collections import Counter, defaultdict
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from locust_process import Run, folder, headless, processes
 from simulator_process import running
 
 from users.errors import UsageError
 from users.models import models, settled
 
-THERE = {"a", "b", "qwen3:8b", "qwen3", "llama3", "llama3:2", "registry:5000/ns/m", "x"}
+CHECKPOINT, BLANKS = "/models/epoch=9-step=1000", "Qwen 3 (8B, q4)"
+THERE = {"a", "b", "qwen3:8b", "qwen3", "llama3", "llama3:2", "registry:5000/ns/m", "x", CHECKPOINT, BLANKS}
 
 
 def check(name: str) -> str:
@@ -34,11 +38,18 @@ def check(name: str) -> str:
         ("llama3:2=5,a", "llama3:2=5,a=1"),
         ("llama3=2,a:1", "llama3=2,a=1"),
         ("a:3", "a"),
+        ("a=3", "a"),
+        (BLANKS, f'"{BLANKS}"'),
+        (f" {BLANKS} ", f'"{BLANKS}"'),
+        (CHECKPOINT, f'"{CHECKPOINT}"'),
+        (f"{CHECKPOINT}=3,{BLANKS}:2,a", f'"{CHECKPOINT}"=3,"{BLANKS}"=2,a=1'),
+        (f"b,{BLANKS}", f'b=1,"{BLANKS}"=1'),
+        (f'"{BLANKS}"=2, "a" , "qwen3":1', f'"{BLANKS}"=2,a=1,qwen3=1'),
     ],
 )
 def test_names_may_hold_colons(text: str, said: str) -> None:
-    assert settled(text, THERE.__contains__, check) == said
-    assert settled(said, THERE.__contains__, check) == said
+    assert settled(text, sorted(THERE), THERE.__contains__, check) == said
+    assert settled(said, sorted(THERE), THERE.__contains__, check) == said
 
 
 @pytest.mark.parametrize(
@@ -54,11 +65,15 @@ def test_names_may_hold_colons(text: str, said: str) -> None:
         ("a:3, c:1", "--model a:3, ▸c:1◂: no model 'c:1'"),
         ("c", "--model ▸c◂: no model 'c'"),
         ("c=x", "--model ▸c=x◂: no model 'c=x'"),
+        ("c=3", "--model ▸c=3◂: no model 'c=3'"),  # it weighs nothing to be alone
+        (f"{BLANKS}+,a", "--model ▸Qwen 3 (8B◂, q4)+,a: no model 'Qwen 3 (8B'"),
+        (f"a={'9' * 5000},b", f"--model a=▸{'9' * 5000}◂,b: {'9' * 5000} is no weight"),
+        ('"",a', '--model ▸""◂,a: "" names no model'),
     ],
 )  # fmt: skip
 def test_what_can_be_misread_must_be_said(text: str, line: str) -> None:
     with pytest.raises(UsageError) as error:
-        settled(text, THERE.__contains__, check)
+        settled(text, sorted(THERE), THERE.__contains__, check)
     assert str(error.value).startswith(line)
 
 
@@ -66,6 +81,25 @@ def test_each_as_often_as_its_weight() -> None:
     assert models("a=6,b=2") == ("a", "a", "a", "b")
     assert models("qwen3:8b") == ("qwen3:8b",)
     assert models("") == ()
+    assert models(f'"{CHECKPOINT}"=2,"{BLANKS}"=1') == (CHECKPOINT, CHECKPOINT, BLANKS)
+
+
+@given(st.lists(st.text(min_size=1).filter(str.strip), min_size=1, max_size=3, unique=True))
+def test_whatever_a_server_calls_its_models_the_workers_know_them_again(names: list[str]) -> None:
+    """One by itself, as a user copies it, and several in quotes."""
+    said = settled(names[0], names, names.__contains__, str)
+    assert models(said) == (names[0],)
+    listed = ",".join(json.dumps(name) for name in names)
+    assert models(settled(listed, names, names.__contains__, str)) == tuple(names)
+
+
+def test_where_no_list_tells_a_colon_and_a_number_is_a_weight_among_several_and_a_name_alone() -> None:
+    def nowhere(_: str) -> bool:
+        return False
+
+    assert settled("a:3,b:1", (), nowhere, str) == "a=3,b=1"
+    assert settled("llama3:2", (), nowhere, str) == "llama3:2"
+    assert models(settled("epoch=9", (), nowhere, str)) == ("epoch=9",)
 
 
 SIM = ("--models", "a,b,c", "--load-ms", "1", "--decode-tps", "400", "--parallel", "16", "--slowdown", "0")

@@ -78,7 +78,7 @@ class Preflight:
         """
         if not wanted or not server.models:
             return self._only(server)
-        return settled(wanted, lambda name: _there(server, name), lambda name: self.model(server, name))
+        return settled(wanted, server.models, lambda name: _there(server, name), lambda name: self.model(server, name))
 
     def model(self, server: Server, wanted: str) -> str:
         """One model, if the server has it; without a name the only one. Raises UsageError."""

@@ -89,7 +89,8 @@ def prepare(options: Any, classes: Sequence[Any], named: Sequence[str]) -> Prepa
             if checked.mix.makes_text:  # each counts tokens in its own way
                 scales[ask.model] = _counted(preflight, checked, ours[0], ask, findings)
         options.scale = json.dumps({model: astuple(scale) for model, scale in scales.items() if scale})
-    target = {"host": options.host, "model": options.model, **asdict(server)}
+    model = several[0] if len(several) == 1 else options.model
+    target = {"host": options.host, "model": model, **asdict(server)}
     payloads = likeness.asked(checked.mix.prompts, options.trace)
     return Prepared(tuple(chosen), target, warm_ups, scales, tuple(findings), probed, payloads)
 
