@@ -67,6 +67,7 @@ class Record:
     outcome: str
     error: str = ""
     status: int | None = None
+    retry_after_s: float | None = None
     finish_reason: str | None = None
     streamed: bool = True
     scheduled_ns: int | None = None

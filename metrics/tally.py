@@ -105,6 +105,7 @@ class Tally:
             outcome=outcome,
             error=error,
             status=transcript.status,
+            retry_after_s=transcript.retry_after_s,
             finish_reason=self.finish_reason,
             streamed=streamed,
             scheduled_ns=transcript.scheduled_ns,

@@ -32,7 +32,7 @@ INTEGERS = (
     "sent_unix_ns",
     "ended_unix_ns",
 )
-LATER = ("session", "turn", "turn_kind", "turns_left", "stage", "arrival", "phase", "load_state")
+LATER = ("retry_after_s", "session", "turn", "turn_kind", "turns_left", "stage", "arrival", "phase", "load_state")
 # Without these a file is not a requests.csv. Others may be missing: older runs did not have them yet.
 NEEDED = (
     *(name for name in IDENTITY if name not in LATER),
@@ -152,7 +152,7 @@ def _parse(path: Path, data: bytes) -> tuple[Any, list[str]]:
     beginning = (
         {"output_text": lambda cell: " ".join(text(cell)[:MOST_TEXT].split())} if "output_text" in header else {}
     )
-    dtypes = {name: "Int64" if name in INTEGERS else "str" for name in IDENTITY}
+    dtypes = {name: "Int64" if name in INTEGERS else "str" for name in IDENTITY} | {"retry_after_s": "float64"}
     dtypes |= {metric.name: _DTYPES[metric.kind] for metric in METRICS} | dict.fromkeys(JUDGED, "str")
     try:
         frame = pd.read_csv(
@@ -173,6 +173,6 @@ def _parse(path: Path, data: bytes) -> tuple[Any, list[str]]:
         frame[name] = frame[name].fillna("")
     frame["phase"] = frame["phase"].fillna("steady")
     for name in (*IDENTITY, *JUDGED):
-        if name not in INTEGERS and frame[name].str.startswith("'").any():
+        if dtypes[name] == "str" and frame[name].str.startswith("'").any():
             frame[name] = frame[name].map(text, na_action="ignore")
     return frame, missing

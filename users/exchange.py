@@ -69,14 +69,15 @@ class Exchange:
 
     def transcript(self) -> Transcript:
         """What was seen, as a value."""
-        response = self.response
+        response, status = self.response, self.response.status
+        refused = {} if status is None or status == 200 else response.refusal(time.time())
         return Transcript(
             pieces=list(zip(response.stamps, response.bodies, strict=True)),
             scheduled_ns=self.scheduled_ns,
             connect_ns=self.connect_ns,
             sent_ns=self.sent_ns,
             ended_ns=self.ended_ns,
-            status=response.status,
+            status=status,
             content_type=response.content_type,
             complete=response.complete,
             failure=self.failure,
@@ -86,6 +87,7 @@ class Exchange:
             resends=self.resends,
             read_lag_ns=self.read_lag_ns,
             late_stamps=frozenset(self.late_stamps),
+            **refused,
         )
 
 

@@ -1,5 +1,9 @@
 """HTTP/1.1 as far as a load test needs it: request heads out, responses through llhttp (`httptools`)."""
 
+from collections.abc import Iterable
+from email.utils import parsedate_to_datetime
+from typing import Any
+
 import httptools
 
 from users.target import Target
@@ -7,6 +11,7 @@ from wire.framing import MAX_FRAME_BYTES
 from wire.values import Call
 
 AGENT = "tokenswarm/0.1.0"
+MOST_WAIT_S = 1e9
 HEAD_BYTES = 64 * 1024
 ANSWER_BYTES = 64 * 1024 * 1024
 JOINED_BYTES = 4096
@@ -25,6 +30,23 @@ def request_bytes(call: Call, target: Target, headers: tuple[tuple[str, str], ..
     first = f"{call.method} {target.path(call.path)} HTTP/1.1"
     lines = [first, *(f"{name}: {value}" for name, value in merged.values())]
     return "\r\n".join(lines).encode("utf-8") + b"\r\n\r\n" + call.body
+
+
+def retry_after_s(headers: Iterable[tuple[bytes, bytes]], now_s: float) -> float | None:
+    """How long a server asks to be left alone: seconds, ms under a name of its own, or a date; None if it does not."""
+    said = {name.lower(): value.decode("latin-1").strip() for name, value in headers if b"etry" in name}
+    try:
+        if ms := said.get(b"retry-after-ms"):
+            wait_s = float(ms) / 1e3
+        elif not (after := said.get(b"retry-after", "")):
+            return None
+        elif after[:1].isdigit():
+            wait_s = float(after)
+        else:
+            wait_s = max(0.0, parsedate_to_datetime(after).timestamp() - now_s)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return round(wait_s, 3) if 0 <= wait_s <= MOST_WAIT_S else None
 
 
 class Response:
@@ -82,6 +104,11 @@ class Response:
         if self.status is not None and not self._framed:
             self.complete = True
         return self.complete
+
+    def refusal(self, now_s: float) -> dict[str, Any]:
+        """What the headers of a refusal say: `location`, `retry_after_s`."""
+        location = next((value for name, value in self.headers if name.lower() == b"location"), b"")
+        return {"location": location.decode("utf-8", "replace"), "retry_after_s": retry_after_s(self.headers, now_s)}
 
     # llhttp's callbacks
 

@@ -105,6 +105,7 @@ def verdict(api: Api, transcript: Transcript, done: bool, finish_reason: str | N
     """
     if transcript.status is not None and transcript.status != 200:
         text = (failed.error if failed else "") or ""
+        text = f"→ {transcript.location} {text}" if transcript.location else text
         return Verdict("http_error", f"HTTP {transcript.status} {text}"[:_MAX_ERROR_CHARACTERS].strip())
     if failed and failed.error is not None:
         return Verdict("server_error", failed.error[:_MAX_ERROR_CHARACTERS])

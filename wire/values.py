@@ -59,7 +59,8 @@ class Transcript:
     `clock_step_ns` is how far the wall clock ran off the monotonic one during the exchange; `resends` counts how often
     the request met an idle connection that the server was just closing, and was sent again; `read_lag_ns` is the
     longest time that bytes lay in the kernel before they were read, `late_stamps` are the arrivals of those that lay
-    there for so long that chunks may have been merged.
+    there for so long that chunks may have been merged. `retry_after_s` is how long a server that refuses asks to be
+    left alone, `location` where one that redirects sends.
     """
 
     pieces: Sequence[tuple[int, bytes]] = ()
@@ -77,6 +78,8 @@ class Transcript:
     resends: int = 0
     read_lag_ns: int | None = None
     late_stamps: frozenset[int] = frozenset()
+    retry_after_s: float | None = None
+    location: str = ""
 
     @property
     def streamed(self) -> bool:
