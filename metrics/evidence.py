@@ -11,6 +11,7 @@ from types import MappingProxyType
 from metrics.clock import Tracks, Window, onto_master
 from metrics.histogram import bucket, decode_all, middle_ms
 from metrics.offered import Offered
+from metrics.output import TokensPerChunk, count
 
 STEP_MS = 1.0
 # A chunk may hold a part of a character only, or a tag's rest: so many more chunks than tokens are no contradiction.
@@ -33,7 +34,10 @@ class Evidence:
     turnaround_sum_ms: float = 0.0
     e2e_sum_ms: float = 0.0
     chunks: int = 0
-    cut_chunks: int = 0
+    per_chunk: TokensPerChunk = field(default_factory=TokensPerChunk)
+    counted_tokens: int = 0
+    # By endpoint and model: chunks of requests that were cut, or failed in the middle, whose tokens nobody counted.
+    uncounted_chunks: Counter[tuple[str, str]] = field(default_factory=Counter)
     coalesced_chunks: int = 0
     late_chunks: int = 0
     reads: int = 0
@@ -81,6 +85,11 @@ class Evidence:
         return self.dimensions.total() - max(self.dimensions.values(), default=0)
 
     @property
+    def estimated_tokens(self) -> float:
+        """Those of requests that were cut or failed in the middle, by the run's tokens a chunk."""
+        return sum(chunks * (self.per_chunk.of(*whose) or 0.0) for whose, chunks in self.uncounted_chunks.items())
+
+    @property
     def merged_late(self) -> float:
         """Chunks that late reads merged: those in late reads, less what reads in time hold of chunks sent together."""
         in_time = self.reads - self.late_reads
@@ -108,7 +117,7 @@ class Evidence:
         self.answered[row["model"]] += outcome == "ok"
         if outcome == "cancelled":
             _count(self.cut_ms, row["e2e_ms"])
-            self.cut_chunks += int(row["output_chunks"] or 0)
+        self._add_output(row)
         if outcome != "ok":
             return
         for into, name in ((self.ttft_ms, "ttft_ms"), (self.tpot_ms, "tpot_ms"), (self.e2e_ms, "e2e_ms")):
@@ -124,6 +133,13 @@ class Evidence:
         self.late_chunks += int(row["late_chunks"] or 0)
         self.stepped += abs(float(row["clock_step_ms"] or 0)) > STEP_MS
         self._add_tokens(row)
+
+    def _add_output(self, row: dict[str, str]) -> None:
+        count(row, self.per_chunk)
+        if row["output_tokens"]:
+            self.counted_tokens += int(row["output_tokens"])
+        elif row["outcome"] != "ok":
+            self.uncounted_chunks[row["endpoint"], row["model"]] += int(row["output_chunks"] or 0)
 
     def _add_tokens(self, row: dict[str, str]) -> None:
         self.cold += row["load_state"] == "cold"

@@ -18,14 +18,19 @@ _SHORTEST = 1e-9
 _NOTHING = ("", None)
 
 
-def lasted(e2e: Number, streamed: Number, decoded: Number) -> Number:
-    """How long a request's output took, up to its end. Durations of one unit, ABSENT where unknown.
+def placed(e2e: Number, waited: Number, chunked: Number, decoded: Number) -> tuple[Number, Number]:
+    """Between which moments a request's output lies, since it was sent. Durations of one unit, ABSENT where unknown.
 
-    `streamed` is from the first output to the end; where nothing was streamed, or all of it came at once, it is what
-    the server says that it `decoded` for; else all the time since the request was sent.
+    From its first output, for which the client `waited`, to its end. Where nothing was streamed, or all of it came at
+    once, it lies in the time before the end that the server says it `decoded` for; else in all the time since the
+    request was sent. `chunked`, from the first chunk to the last, is that of a request that failed: what it stalled for
+    after that made nothing.
     """
-    known = _either(streamed * HELD_BACK < decoded, decoded, streamed)
-    return _either((known >= 0) & (known <= e2e), known, e2e)
+    cut = (waited >= 0) & (chunked >= 0) & (waited + chunked < e2e)
+    end = _either(cut, waited + chunked, e2e)
+    streamed = _either(waited >= 0, end - waited, ABSENT)
+    lasted = _either(streamed * HELD_BACK < decoded, decoded, streamed)
+    return end - _either((lasted >= 0) & (lasted <= end), lasted, end), end
 
 
 def passed(begin: Number, end: Number, at: Number) -> Number:
@@ -106,22 +111,16 @@ def output(row: Mapping[str, Any], ratios: TokensPerChunk) -> Output | None:
 
 
 def spread(row: Mapping[str, Any]) -> tuple[int, int] | None:
-    """Between which moments the output of a row of requests.csv lies, wall-clock ns; None where nothing was sent.
-
-    Of one that failed, to its last chunk: after that the server may have made nothing for long.
-    """
+    """Between which moments the output of a row of requests.csv lies, wall-clock ns; None where nothing was sent."""
     if row["sent_unix_ns"] in _NOTHING or row["ended_unix_ns"] in _NOTHING:
         return None
-    sent_ns, ended_ns = int(row["sent_unix_ns"]), int(row["ended_unix_ns"])
-    streamed_ns = decoded_ns = ABSENT
-    if row["ttft_ms"] not in _NOTHING:
-        first_ns = sent_ns + round(float(row["ttft_ms"]) * 1e6)
-        if row["outcome"] != "ok":
-            ended_ns = max(first_ns, min(ended_ns, first_ns + round(gaps_ms(row["itl_ms_hist"]) * 1e6)))
-        streamed_ns = ended_ns - first_ns
-    if row["eval_ms"] not in _NOTHING:
-        decoded_ns = float(row["eval_ms"]) * 1e6
-    return ended_ns - round(lasted(max(0, ended_ns - sent_ns), streamed_ns, decoded_ns)), ended_ns
+    sent_ns = int(row["sent_unix_ns"])
+    waited_ns, decoded_ns = (
+        ABSENT if row[name] in _NOTHING else float(row[name]) * 1e6 for name in ("ttft_ms", "eval_ms")
+    )
+    chunked_ns = ABSENT if row["outcome"] == "ok" or waited_ns < 0 else gaps_ms(row["itl_ms_hist"]) * 1e6
+    begin, end = placed(max(0, int(row["ended_unix_ns"]) - sent_ns), waited_ns, chunked_ns, decoded_ns)
+    return sent_ns + round(begin), sent_ns + round(end)
 
 
 def gaps_ms(histogram: str) -> float:

@@ -5,8 +5,8 @@ from typing import Any
 
 from reports.document import Cell, Code, Section, Table
 from reports.numbers import integer, number
+from reports.output import Window
 from reports.percentiles import RATE, describe
-from reports.tokens import Window
 
 MOST_SIZES = 10  # so many batch sizes have a line each, more are put together by powers of 2
 

@@ -14,6 +14,7 @@ from metrics.plain import text
 from metrics.rows import IDENTITY, JUDGED
 from reports.errors import ReportError
 from reports.memory import Look, looks
+from reports.output import add_output
 
 FORMAT = 1
 MOST_TEXT = 80  # characters
@@ -52,8 +53,8 @@ class Run:
     but for the beginning of the answer where it was kept.
 
     Columns are those of `metrics.rows`: `*_unix_ns` and counts are nullable Int64 (never float: a double cannot hold
-    a wall-clock nanosecond), by the master's clock; durations and rates float64 with NaN where absent. `notices` says
-    what was odd, `looks` what the server had in memory.
+    a wall-clock nanosecond), by the master's clock; durations and rates float64 with NaN where absent; and those of
+    `reports.output`. `notices` says what was odd, `looks` what the server had in memory.
     """
 
     folder: Path
@@ -70,6 +71,7 @@ def load(folder: Path) -> Run:
     info, notices = _read_info(folder / "run.json")
     frame, more = _read_requests(folder / "requests.csv")
     _onto_one_clock(frame, _workers(info))
+    add_output(frame)
     return Run(folder, info, frame, (*notices, *more), looks(folder / "server.csv"))
 
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from reports.numbers import many
-from reports.tokens import generating
+from reports.numbers import many, number
+from reports.tokens import estimated_percent, generating
 
 CLOCK_STEP_MS = 1.0
 
@@ -32,10 +32,17 @@ def limits(q: dict[str, int | float], tokens: dict[str, Any], clock_source: str)
             f"{many(int(n), 'request')} cut at the end of the run (cancelled). Their full times are not known, "
             "and long ones are cut more often: the upper percentiles are on the low side."
         )
-    if n := tokens["requests_without_count"]:
+    if n := tokens["requests_estimated"]:
+        said.append(
+            f"The output tokens of {many(n, 'request')}, cut or failed in the middle, are estimated, by the run's "
+            f"tokens a chunk: {tokens['output_tokens_estimated']:,}, {number(estimated_percent(tokens))} % of "
+            "all. They are a part of tokens/s and of no total."
+        )
+    if n := tokens["requests_without_count"] - tokens["requests_estimated"]:
         said.append(
             f"{many(n, 'request')} without a token count of the server ({q['requests_ok_without_count']:,} ok): those "
-            f"tokens are in no total. {many(tokens['output_chunks_uncounted'], 'chunk')} of output arrived there."
+            f"tokens are in no total and in no rate. {many(tokens['output_chunks_uncounted'], 'chunk')} of output "
+            "arrived there."
         )
     if n := q["coalesced_chunks"]:
         said.append(

@@ -6,12 +6,12 @@ from typing import Any
 from metrics.catalogue import METRICS
 from metrics.percentile import CONFIDENCE, minimum_n
 from metrics.slo import as_said
-from reports import capacity, embedding, loading, memory, open_loop, probed, stages, turns
+from reports import capacity, embedding, loading, memory, open_loop, probed, stages, tokens, turns
 from reports.check_section import check_section
 from reports.document import Cell, Code, Document, Line, Section, Table
 from reports.ledger import LABELS
 from reports.numbers import ABSENT, integer, many, number
-from reports.tokens import generates
+from reports.slices import group_name, named, slices
 
 KINDS = {metric.name.removesuffix("_hist"): metric.kind for metric in METRICS}
 # These say how well was measured, not how well was served: see the limits.
@@ -47,7 +47,7 @@ def document(summary: Summary, circumstances: Iterable[Section] = ()) -> Documen
             open_loop.section,
             probed.section,
             check_section,
-            _tokens,
+            tokens.section,
             _latencies,
             turns.section,
             embedding.section,
@@ -64,20 +64,8 @@ def document(summary: Summary, circumstances: Iterable[Section] = ()) -> Documen
     return Document(run["run"], validity, _facts(summary), summary["verdict"], _tiles(summary), shown)
 
 
-def group_name(group: Summary) -> Line:
-    """The name of a slice by endpoint and model."""
-    named = [Code(group[name]) for name in ("endpoint", "model") if group.get(name)]
-    return tuple(cell for pair in zip(named, (" ", ""), strict=False) for cell in pair if cell) or ("all requests",)
-
-
 def _any(section: Section) -> bool:
     return bool(section.lines or section.items or section.tables)
-
-
-def _slices(summary: Summary) -> list[Summary]:
-    """The groups, and all of them together where there is more than one."""
-    groups = list(summary["groups"])
-    return [*groups, {"endpoint": "", "model": "", **summary["overall"]}] if len(groups) > 1 else groups
 
 
 def _facts(summary: Summary) -> tuple[tuple[str, Cell], ...]:
@@ -109,7 +97,7 @@ def _tiles(summary: Summary) -> tuple[tuple[str, str], ...]:
     tiles = [("requests ok", f"{integer(requests['by_outcome'].get('ok', 0))} / {integer(requests['total'])}")]
     if vectors is not None:
         tiles.append(("vectors/s", number(vectors)))
-    if generates(summary["overall"]):
+    if tokens.generates(summary["overall"]):
         tiles.append(("output tokens/s", number(rate)))
         tiles.append(("TTFT p50 / p95, ms", f"{number(ttft['p50'])} / {number(ttft['p95'])}"))
         tiles.append(("ITL p50 / p99, ms", f"{number(itl['p50'])} / {number(itl['p99'])}"))
@@ -170,10 +158,10 @@ def _requests(summary: Summary) -> Section:
     outcomes = list(summary["overall"]["requests"]["by_outcome"])
     shown = outcomes if "ok" in outcomes else ["ok", *outcomes]
     rows = []
-    for group in _slices(summary):
+    for group in slices(summary):
         counts = group["requests"]["by_outcome"]
         rows.append(
-            (*_two(group), integer(group["requests"]["total"]), *(integer(counts.get(name, 0)) for name in shown))
+            (*named(group), integer(group["requests"]["total"]), *(integer(counts.get(name, 0)) for name in shown))
         )
     rate = summary["window"]["ok_requests_per_s"]
     lines: tuple[Line, ...] = ((f"{number(rate)} ok requests a second over the window.",),) if rate else ()
@@ -181,41 +169,9 @@ def _requests(summary: Summary) -> Section:
     return Section("requests", "Requests by outcome", lines=lines, tables=(table,))
 
 
-def _two(group: Summary) -> tuple[Cell, Cell]:
-    if not group["endpoint"] and not group["model"]:
-        return "all", ""
-    return Code(group["endpoint"]), Code(group["model"])
-
-
-def _tokens(summary: Summary) -> Section:
-    if not generates(summary["overall"]):
-        return Section("tokens", "Tokens")
-    columns = ("output, all", "output, ok", "prompt, all", "prompt, ok", "output tokens/s", "counted", "no count")
-    rows = []
-    for group in _slices(summary):
-        t = group["tokens"]
-        totals = ("output_tokens_all", "output_tokens_ok", "prompt_tokens_all", "prompt_tokens_ok")
-        counted = ("requests_with_count", "requests_without_count")
-        sums, requests = (tuple(integer(t[name]) for name in names) for names in (totals, counted))
-        rows.append((*_two(group), *sums, number(t["output_tokens_per_s"]), *requests))
-    sources = summary["overall"]["tokens"]["token_source"]
-    said = ", ".join(f"{name} ({many(n, 'request')})" for name, n in sources.items())
-    lines: list[Line] = [
-        (
-            "Exact sums of the server's own counts: over all requests that have one, and over the ok ones. "
-            "Tokens/s = output of all / window, and the window is that of the whole run "
-            f"({number(summary['window']['window_s'])} s, first sent to last ended, whatever the outcome).",
-        )
-    ]
-    if said:
-        lines.append(("Counted by: ", Code(said), "."))
-    table = Table(("endpoint", "model", *columns), tuple(rows), names=2)
-    return Section("tokens", "Tokens", lines=tuple(lines), tables=(table,))
-
-
 def _described(summary: Summary, kinds: tuple[str, ...], columns: tuple[str, ...], first: str) -> tuple[Table, ...]:
     tables = []
-    for group in _slices(summary):
+    for group in slices(summary):
         rows: tuple[tuple[Cell, ...], ...] = tuple(
             (Code(name), *(_shown(column, found[column]) for column in columns))
             for name, found in group["metrics"].items()
@@ -257,11 +213,11 @@ def _rates(summary: Summary) -> Section:
 def _ledger(summary: Summary) -> Section:
     rows: dict[tuple[str, ...], list[tuple[Cell, ...]]] = {}
     kinds: dict[tuple[str, ...], set[str]] = {}
-    for group in _slices(summary):
+    for group in slices(summary):
         for account in group["ledger"]:
             parts = account["parts_mean_ms"]
             cells = (*map(number, parts.values()), number(account["sum_mean_ms"]))
-            rows.setdefault(tuple(parts), []).append((*_two(group), integer(account["n"]), *cells))
+            rows.setdefault(tuple(parts), []).append((*named(group), integer(account["n"]), *cells))
             kinds.setdefault(tuple(parts), set()).add(account["kind"])
     tables = tuple(
         Table(

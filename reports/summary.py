@@ -11,16 +11,18 @@ from reports.load import Run
 from reports.loading import loading
 from reports.memory import memory
 from reports.open_loop import open_loop
+from reports.output import Window, window
 from reports.percentiles import describe
 from reports.pooled import describe_all
 from reports.quality import limits, quality
 from reports.stages import stages
-from reports.tokens import Window, tokens, window
+from reports.tokens import tokens
 from reports.turns import turns
 from reports.verdict import verdict
 
 FORMAT = 1
 TOP_ERRORS = 10
+_GROUPS = ["endpoint", "model"]
 PHASES = ("warm-up", "ramp-up", "steady", "drain")
 # ok first, then as the glossary has them; what is unknown here comes last.
 OUTCOMES = (
@@ -45,10 +47,11 @@ def summarise(run: Run) -> dict[str, Any]:
     info, frame = run.info, measured_rows(run.frame)
     span = window(frame)
     window_s = (span[1] - span[0]) / 1e9 if span else None
-    overall = _slice(frame, span)
+    overall = _slice(frame, span, run.frame)
+    every = dict(iter(run.frame.groupby(_GROUPS)))
     groups = [
-        {"endpoint": str(endpoint), "model": str(model), **_slice(rows, span)}
-        for (endpoint, model), rows in frame.groupby(["endpoint", "model"], sort=True)
+        {"endpoint": str(name[0]), "model": str(name[1]), **_slice(rows, span, every[name])}
+        for name, rows in frame.groupby(_GROUPS, sort=True)
     ]
     measured, embedded = quality(frame), embedding(frame, span)
     ok = overall["requests"]["by_outcome"].get("ok", 0)
@@ -78,7 +81,7 @@ def summarise(run: Run) -> dict[str, Any]:
         "errors": _errors(frame),
         "open_loop": open_loop(frame),
         "checks": checks(frame),
-        "stages": stages(frame, info),
+        "stages": stages(run.frame, info),
         "quality": measured,
         "limits": limits(measured, overall["tokens"], str(info.get("clock_source") or "")),
         "circumstances": {
@@ -128,11 +131,11 @@ def _phases(frame: Any) -> list[dict[str, Any]]:
     return found
 
 
-def _slice(frame: Any, run_window: Window | None) -> dict[str, Any]:
+def _slice(frame: Any, run_window: Window | None, everything: Any) -> dict[str, Any]:
     ok = frame[frame["outcome"] == "ok"]
     return {
         "requests": {"total": len(frame), "by_outcome": _by_outcome(frame)},
-        "tokens": tokens(frame, run_window),
+        "tokens": tokens(frame, run_window, everything),
         "metrics": describe_all(_asking(ok)),
         "ledger": ledger(ok),
     }

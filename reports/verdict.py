@@ -5,7 +5,7 @@ from typing import Any
 
 from metrics.percentile import minimum_n
 from reports.numbers import integer, number
-from reports.tokens import generates
+from reports.tokens import estimated_percent, generates
 
 NOTHING = "No request was made: there is nothing to measure."
 
@@ -35,7 +35,9 @@ def verdict(
     if rate is None:
         parts.append("output tokens/s not known, since the server counted none")
     else:
-        parts.append(f"{number(rate)} output tokens/s over {number(window_s)} s")
+        share = estimated_percent(overall["tokens"])
+        marked = f" ({number(share)} % of them estimated)" if share else ""
+        parts.append(f"{number(rate)} output tokens/s over {number(window_s)} s{marked}")
     metrics = overall["metrics"]
     if "ttft_ms" in metrics:
         ttft = metrics["ttft_ms"]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metrics.histogram import bucket, encode
-from metrics.output import ABSENT, TokensPerChunk, count, lasted, output, passed, spread, within
+from metrics.output import ABSENT, TokensPerChunk, count, output, passed, placed, spread, within
 
 MS = 1_000_000
 SENT = 1_795_433_493_123_456_789
@@ -112,11 +112,12 @@ def test_windows_side_by_side_lose_no_token(spans: list[tuple[float, float, floa
         assert min(parts) >= -1e-9
 
 
-@given(Spans, st.floats(-10, 200))
-def test_a_column_has_the_definition_of_a_row(spans: list[tuple[float, float, float]], at: float) -> None:
-    begin, length, decoded = map(np.array, zip(*spans, strict=True))
-    decoded = np.where(decoded > 400, ABSENT, decoded)
-    alone = [passed(*each, at) for each in zip(begin, begin + length, strict=True)]
-    assert passed(begin, begin + length, at).tolist() == pytest.approx(alone)
-    singly = [lasted(*each) for each in zip(length, begin, decoded, strict=True)]
-    assert lasted(length, begin, decoded).tolist() == pytest.approx(singly)
+@given(st.lists(st.tuples(*[st.one_of(st.just(ABSENT), st.floats(0, 1e6))] * 4), min_size=1, max_size=20))
+def test_a_column_has_the_definition_of_a_row(rows: list[tuple[float, float, float, float]]) -> None:
+    begin, end = placed(*map(np.array, zip(*[(abs(e2e), *rest) for e2e, *rest in rows], strict=True)))
+    alone = [placed(abs(e2e), *rest) for e2e, *rest in rows]
+    assert begin.tolist() == pytest.approx([since for since, _ in alone])
+    assert end.tolist() == pytest.approx([until for _, until in alone])
+    assert all(0 <= since <= until <= abs(row[0]) for row, (since, until) in zip(rows, alone, strict=True))
+    shares = passed(begin, end, 5e5).tolist()
+    assert shares == pytest.approx([passed(*each, 5e5) for each in alone])

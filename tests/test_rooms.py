@@ -31,6 +31,7 @@ ALLOWED = {
         "metrics.catalogue",
         "metrics.checks",
         "metrics.clock",
+        "metrics.output",
         "metrics.percentile",
         "metrics.plain",
         "metrics.rows",

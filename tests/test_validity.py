@@ -121,12 +121,20 @@ def test_a_kept_text_of_any_length_is_judged(tmp_path: Path) -> None:
     assert verdict(tmp_path, many(lambda r: replace(r, kept=kept), 100))["verdict"] == "VALID"
 
 
-def test_tokens_of_cut_requests_are_missing_from_the_rate(tmp_path: Path) -> None:
-    cut = [replace(ollama(1000 + i, outcome="cancelled", usage=Usage()), reads=12) for i in range(200)]
-    found = verdict(tmp_path, many() + cut)
-    assert "cut tokens" in rules(found, "invalid")
-    (finding,) = (f for f in found["findings"] if f["rule"] == "cut tokens")
-    assert finding["figure"] == pytest.approx(100 * 2200 / 7700)
+@pytest.mark.parametrize("outcome", ["cancelled", "truncated", "server_error", "timeout"])
+def test_tokens_that_nobody_counted_are_an_estimate_and_said_to_be(outcome: str, tmp_path: Path) -> None:
+    """Those that the run's end cut, and those of Ollama's guard against repetition, which ends without a count."""
+    cut = [replace(ollama(1000 + i, outcome=outcome, usage=Usage()), reads=12) for i in range(50)]
+    (found,) = (f for f in verdict(tmp_path, many() + cut)["findings"] if f["rule"] == "estimated tokens")
+    assert (found["level"], found["figure"]) == ("remark", pytest.approx(100 * 550 / 6050))
+
+
+def test_they_are_a_share_of_all_tokens_also_where_nothing_else_was_streamed(tmp_path: Path) -> None:
+    whole = many(lambda r: replace(r, streamed=False, first_output_ns=None, gaps={}))
+    streamed = [replace(ollama(900 + i), reads=12) for i in range(9)]
+    cut = [replace(ollama(1000 + i, outcome="cancelled", usage=Usage()), reads=12) for i in range(51)]
+    found = {f["rule"]: f for f in verdict(tmp_path, whole + streamed + cut)["findings"]}
+    assert found["estimated tokens"]["figure"] == pytest.approx(100 * 51 / 560)
 
 
 def test_without_kernel_stamps_the_loops_lag_is_the_error(tmp_path: Path) -> None:

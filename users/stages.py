@@ -2,6 +2,7 @@
 
 import re
 import signal
+import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -101,11 +102,18 @@ class Stages(LoadTestShape):
                     self._now = number
                     # After a ramp all users may be there already: Locust will have nothing to start, nor to tell of.
                     there = self.get_current_user_count() == stage.users
+                    self._note(number)
                     self._tell({"stage": number, "ramp": stage.ramp, "there": there})
                 users = stage.users_at(since_s)
                 return users, max(1.0, float(users), float(self._stages[max(0, number - 2)].users))
             since_s -= stage.span_s
         return None
+
+    def _note(self, number: int) -> None:
+        """When a stage began, into run.json; of the first one its first request tells, as the run begins after it."""
+        facts = getattr(self._environment.parsed_options, "run_facts", {}).get("stages", [])
+        if 1 < number <= len(facts):
+            facts[number - 1]["began_unix_s"] = time.time()
 
     def _tell(self, message: dict[str, Any]) -> None:
         if isinstance(self.runner, MasterRunner):

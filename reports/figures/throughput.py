@@ -20,17 +20,17 @@ def build(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
         return None
     rows = frame[frame["sent_unix_ns"].notna() & frame["ended_unix_ns"].notna()]
     sent, ended = seconds(rows["sent_unix_ns"], first_ns), seconds(rows["ended_unix_ns"], first_ns)
-    waited_s = rows["ttft_ms"].to_numpy(dtype="float64") / 1e3
-    first_output = np.where(np.isnan(waited_s), sent, sent + waited_s)
-    counts = rows["output_tokens"].to_numpy(dtype="float64", na_value=0.0)
+    begin, end = seconds(rows["made_from_ns"], first_ns), seconds(rows["made_to_ns"], first_ns)
+    counts = rows["made_tokens"].to_numpy(dtype="float64", na_value=0.0)
     unit, what = "output tokens/s", "tokens"
-    if not rows["output_tokens"].notna().any() and rows["vectors"].notna().any():
+    if not rows["made_tokens"].notna().any() and rows["vectors"].notna().any():
         counts = rows["vectors"].to_numpy(dtype="float64", na_value=0.0)
         unit, what = "vectors/s", "vectors"
-    streams = ~np.isnan(waited_s)
+    waited_s = rows["ttft_ms"].to_numpy(dtype="float64") / 1e3
+    streams, first_output = ~np.isnan(waited_s), sent + waited_s
     edges = bins(window_s)
     widths = np.diff(edges)
-    rate = np.diff(passed(edges, first_output, ended, counts)) / widths
+    rate = np.diff(passed(edges, begin, end, counts)) / widths
     in_flight = np.diff(passed(edges, sent, ended, ended - sent)) / widths
     streaming = np.diff(passed(edges, first_output[streams], ended[streams], (ended - first_output)[streams])) / widths
     made = figure(
@@ -50,7 +50,7 @@ def build(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
     made.add_scatter(x=edges, y=steps(rate), name=unit, fill="tozeroy", line=line, fillcolor=FILL)
     for model, colour in _models(rows):
         mine = (rows["model"] == model).to_numpy()
-        share = np.diff(passed(edges, first_output[mine], ended[mine], counts[mine])) / widths
+        share = np.diff(passed(edges, begin[mine], end[mine], counts[mine])) / widths
         made.add_scatter(x=edges, y=steps(share), name=label(f"{unit} of {model}"), line={"color": colour, "width": 1})
     made.add_scatter(x=edges, y=steps(in_flight), name="requests in flight", yaxis="y2", line={"color": ORANGE})
     if streams.any():
@@ -63,17 +63,18 @@ def build(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
         made.add_vline(x=change["since_s"], line={"color": GREY, "dash": "dash"}, annotation_text=mark)
     note = (
         f"Means over {number(float(widths[0]))} s. The {what} of a request are spread evenly from its first output to "
-        "its end (from sent to its end where it was not streamed), since a row keeps the gaps of a request but not "
-        "their order."
+        "its end (where it was not streamed: over the time it was decoded in, else from sent on), since a row keeps "
+        "the gaps of a request but not their order."
     )
     if streams.any():
         note += " In flight but not streaming is waiting for the first output."
     if changes:
         note += " Dashed: a worker joined the run or was lost."
-    if n := summary["overall"]["tokens"]["requests_without_count"]:
-        note += (
-            f" {many(n, 'request')} without a token count of the server, as those cut at the end, add no tokens here."
-        )
+    tokens = summary["overall"]["tokens"]
+    if n := tokens["requests_estimated"]:
+        note += f" Those of {many(n, 'request')} without a count, as those cut at the end, are estimated by the chunks."
+    if n := tokens["requests_without_count"] - tokens["requests_estimated"]:
+        note += f" {many(n, 'request')} without a count, and without chunks to estimate it by, add no tokens here."
     return Plot("throughput", "throughput", "Throughput over time", note, (made,))
 
 

@@ -1,0 +1,82 @@
+"""Where the output of a frame's requests lies in time, and how many tokens it has, as columns; rates made of them."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from metrics.output import ABSENT, TokensPerChunk, gaps_ms, placed, within
+
+Window = tuple[int, int]
+
+
+def window(frame: Any) -> Window | None:
+    """(first sent, last ended) of all rows in wall-clock ns, whatever their outcome; None where nothing was sent."""
+    sent, ended = frame["sent_unix_ns"].dropna(), frame["ended_unix_ns"].dropna()
+    if not len(sent) or not len(ended) or ended.max() <= sent.min():
+        return None
+    return int(sent.min()), int(ended.max())
+
+
+def add_output(frame: Any) -> None:
+    """Columns beside the others: `made_from_ns` to `made_to_ns` is when a request's output was made (Int64),
+    `made_tokens` how many tokens that is (float; NaN where nobody knows), `made_estimated` whether by its chunks."""
+    sent = frame["sent_unix_ns"]
+    known = sent.notna() & frame["ended_unix_ns"].notna()
+    e2e_ns = (frame["ended_unix_ns"] - sent).to_numpy("float64", na_value=0.0).clip(min=0)
+    waited_ms, decoded_ms = frame["ttft_ms"].to_numpy("float64"), frame["eval_ms"].to_numpy("float64")
+    chunked_ms = np.full(len(frame), np.nan)
+    failed = (frame["outcome"] != "ok").to_numpy() & ~np.isnan(waited_ms)
+    chunked_ms[failed] = [gaps_ms(text) for text in frame.loc[failed, "itl_ms_hist"].fillna("")]
+    durations = (np.nan_to_num(ms, nan=ABSENT / 1e6) * 1e6 for ms in (waited_ms, chunked_ms, decoded_ms))
+    for name, since_ns in zip(("made_from_ns", "made_to_ns"), placed(e2e_ns, *durations), strict=True):
+        frame[name] = (sent + pd.array(since_ns.round().astype("int64"), dtype="Int64")).where(known)
+    frame["made_estimated"], frame["made_tokens"] = _tokens(frame)
+
+
+def _tokens(frame: Any) -> tuple[Any, Any]:
+    tokens = frame["output_tokens"].to_numpy("float64", na_value=np.nan)
+    chunks = frame["output_chunks"].to_numpy("float64", na_value=0.0)
+    ok, counted, ratios = (frame["outcome"] == "ok").to_numpy(), ~np.isnan(tokens), TokensPerChunk()
+    names = ["endpoint", "model"]
+    for (endpoint, model), rows in frame.loc[ok & counted & (chunks > 0)].groupby(names):
+        ratios.add(endpoint, model, int(rows["output_tokens"].sum()), int(rows["output_chunks"].sum()))
+    estimated = ~ok & ~counted & (chunks > 0) & frame["made_from_ns"].notna().to_numpy()
+    for (endpoint, model), rows in frame.loc[estimated].groupby(names):
+        ratio = ratios.of(endpoint, model)
+        tokens[rows.index] = np.nan if ratio is None else chunks[rows.index] * ratio
+    return estimated & ~np.isnan(tokens), tokens
+
+
+def tokens_within(rows: Any, span: Window) -> float:
+    """The output tokens that lie in a window, of whatever rows of a frame."""
+    made = rows[rows["made_tokens"].notna() & rows["made_from_ns"].notna()]
+    return float((_shares(made, span) * made["made_tokens"].to_numpy("float64")).sum())
+
+
+def ok_per_s(rows: Any, span: Window | None) -> float | None:
+    """Requests with outcome ok a second in a window: of one that reaches beyond it the share of its output within.
+
+    One that the end of the run cut would have been one: it counts as its tokens do beside those of a mean answer.
+    """
+    if not span:
+        return None
+    ok, cut = rows[rows["outcome"] == "ok"], rows[(rows["outcome"] == "cancelled") & rows["made_estimated"]]
+    found = float(_shares(ok, span).sum())
+    if (mean := ok["made_tokens"].mean()) > 0:
+        found += float((_shares(cut, span) * (cut["made_tokens"].to_numpy("float64") / mean).clip(max=1)).sum())
+    return round(found / (span[1] - span[0]) * 1e9, 6)
+
+
+def tokens_per_s(rows: Any, span: Window | None) -> float | None:
+    """Output tokens a second in a window; None where no row's tokens are known."""
+    if not span or not rows["made_tokens"].notna().any():
+        return None
+    return round(tokens_within(rows, span) / (span[1] - span[0]) * 1e9, 6)
+
+
+def _shares(rows: Any, span: Window) -> Any:
+    there = rows[rows["made_from_ns"].notna()]
+    # Integers first: a double cannot hold a wall-clock nanosecond.
+    begin, end = ((there[name] - span[0]).to_numpy("float64") for name in ("made_from_ns", "made_to_ns"))
+    return within(begin, end, 0.0, float(span[1] - span[0]))

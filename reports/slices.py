@@ -1,0 +1,26 @@
+"""The slices of a summary by endpoint and model, and how they are named."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from reports.document import Cell, Code, Line
+
+Summary = Mapping[str, Any]
+
+
+def group_name(group: Summary) -> Line:
+    """The name of a slice by endpoint and model."""
+    named = [Code(group[name]) for name in ("endpoint", "model") if group.get(name)]
+    return tuple(cell for pair in zip(named, (" ", ""), strict=False) for cell in pair if cell) or ("all requests",)
+
+
+def slices(summary: Summary) -> list[Summary]:
+    """The groups, and all of them together where there is more than one."""
+    groups = list(summary["groups"])
+    return [*groups, {"endpoint": "", "model": "", **summary["overall"]}] if len(groups) > 1 else groups
+
+
+def named(group: Summary) -> tuple[Cell, Cell]:
+    if not group["endpoint"] and not group["model"]:
+        return "all", ""
+    return Code(group["endpoint"]), Code(group["model"])
