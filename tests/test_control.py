@@ -129,10 +129,8 @@ BAD: dict[str, tuple[bytes, str]] = {
     "a half body": (HEAD + b"Content-Length: 10\r\n\r\n{}", "closed"),
     "nothing": (b"", "closed"),
     "a switch": (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n", "protocol"),
-    "gzip that nobody asked for": (
-        whole(gzip.compress(b"{}" + b" " * 10_000_000), more="Content-Encoding: gzip\r\n"),
-        "shape",
-    ),
+    "a bomb": (whole(gzip.compress(b"{}" + b" " * 20_000_000), more="Content-Encoding: gzip\r\n"), "protocol"),
+    "brotli that nobody asked for": (whole(b"\x1b\x05", more="Content-Encoding: br\r\n"), "protocol"),
 }
 
 

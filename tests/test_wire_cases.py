@@ -45,8 +45,11 @@ FRAMES: dict[str, dict[str, Any]] = {
         "longest_gap_ns": 20 * MS,
     },
     "B4-lines-by-cr": {"outcome": "ok", "text": W, "output_chunks": 12, "ttft_ms": 30.0, "longest_gap_ns": 20 * MS},
+    "B5-gzip-stream": {"outcome": "ok", "text": W, "output_chunks": 12, "output_tokens": 12},
+    "B6-length-and-chunked": {"outcome": "ok", "text": W, "output_chunks": 12, "ttft_ms": 50.0},
     "B7-half-a-character": {"outcome": "ok", "text": W[:15] + "\ufffd\ufffd" + W[:15], "output_tokens": 12},
     "B7-raw-tab-in-json": {"outcome": "ok", "text": W[:15] + "a\tb" + W[:18], "output_tokens": 12},
+    "C4-content-type-in-trailer": {"outcome": "ok", "text": W, "output_chunks": 12, "ttft_ms": 30.0},
     "B9-pretty-error-in-stream": {"outcome": "server_error", "error": "model overloaded"},
 }
 RIGHT = {**TYPES, **FRAMES}

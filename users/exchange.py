@@ -87,6 +87,7 @@ class Exchange:
             resends=self.resends,
             read_lag_ns=self.read_lag_ns,
             late_stamps=frozenset(self.late_stamps),
+            habits=frozenset(response.habits),
             **refused,
         )
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import httptools
 
+from users.compressed import ENCODINGS, GZIP, Unpacking
 from users.target import Target
 from wire.framing import MAX_FRAME_BYTES
 from wire.values import Call
@@ -18,12 +19,22 @@ JOINED_BYTES = 4096
 TOO_MUCH_HEAD = f"a head of more than {HEAD_BYTES:,} bytes"
 LEAST_READ_BYTES = 32  # on the average: each read costs some 100 bytes more to keep
 
+# What RFC 9112 lets a recipient forgive: no load test is about it.
+_LENIENT = {
+    "lenient_headers": True,
+    "lenient_chunked_length": True,
+    "lenient_transfer_encoding": True,
+    "lenient_optional_cr_before_lf": True,
+    "lenient_spaces_after_chunk_size": True,
+}
+
 
 def request_bytes(call: Call, target: Target, headers: tuple[tuple[str, str], ...]) -> bytes:
     """The whole request. Later headers replace earlier ones of the same name, so that the user has the last word."""
     merged = {
         "host": ("Host", target.authority),
         "user-agent": ("User-Agent", AGENT),
+        "accept-encoding": ("Accept-Encoding", "identity"),  # what comes compressed cannot be timed chunk by chunk
         "content-length": ("Content-Length", str(len(call.body))),
     }
     merged.update({name.lower(): (name, value) for name, value in (*call.headers, *headers)})
@@ -67,13 +78,17 @@ class Response:
         self.content_type = ""
         self.complete = False
         self.keep_alive = False
+        self.habits: set[str] = set()
         self._framed = False
+        self._encoding = ""
+        self._unpacking: Unpacking | None = None
         self._most_bytes = most_bytes
         self._reads_left = most_bytes // LEAST_READ_BYTES
         self._head_bytes = 0
         self._line_bytes: int | None = None  # since the last line end; not looked for before it can be too long
         self._now_ns = 0
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
+        self._parser.set_dangerous_leniencies(**_LENIENT)
 
     def feed(self, ns: int, data: bytes) -> None:
         """Take in what one read gave. Raises ValueError on what is not HTTP, or too much."""
@@ -117,17 +132,21 @@ class Response:
         # after that nobody has asked for.
         if self.complete:
             raise ValueError("more than one response")
-        self._framed, self.content_type = False, ""
+        self._framed, self.content_type, self._encoding = False, "", ""
         self.headers.clear()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._head_bytes += len(name) + len(value) + 4
         if self._head_bytes > HEAD_BYTES:
             raise ValueError(TOO_MUCH_HEAD)
+        if self.status is not None:
+            return  # a trailer, which must not be taken for a header (RFC 9110, 6.5.1)
         self.headers.append((name, value))
         lower = name.lower()
         if lower == b"content-type":
             self.content_type = value.decode("latin-1").lower()
+        elif lower == b"content-encoding":
+            self._encoding = value.decode("latin-1").strip().lower()
         elif lower in (b"content-length", b"transfer-encoding"):
             self._framed = True
 
@@ -135,8 +154,23 @@ class Response:
         status = self._parser.get_status_code() if self._parser else 0
         self.status = status if status >= 200 else None
         self.keep_alive = bool(self._parser and self._parser.should_keep_alive())
+        if {b"content-length", b"transfer-encoding"} <= {name.lower() for name, _ in self.headers}:
+            self.keep_alive = False  # chunked wins, and the connection is done with (RFC 9112, 6.3)
+            self.habits.add("length_and_chunked")
+        if self._encoding in ENCODINGS:
+            self._unpacking = Unpacking(self._encoding)
+        elif self._encoding not in ("", "identity") and status == 200:
+            raise ValueError(f"the body is compressed ({self._encoding}), though identity was asked for")
 
     def on_body(self, body: bytes) -> None:
+        if not self.stamps and self._unpacking is None and body[:1] == GZIP[:1]:
+            self._unpacking = Unpacking("gzip")  # without a word
+        if self._unpacking is not None:
+            body = self._unpacking.feed(body, self._most_bytes - self.body_bytes)
+            if not body:
+                return
+            if not self._unpacking.plain:
+                self.habits.add("compressed")
         self.body_bytes += len(body)
         if self.body_bytes > self._most_bytes:
             raise ValueError(self._too_much())

@@ -60,7 +60,8 @@ class Transcript:
     the request met an idle connection that the server was just closing, and was sent again; `read_lag_ns` is the
     longest time that bytes lay in the kernel before they were read, `late_stamps` are the arrivals of those that lay
     there for so long that chunks may have been merged. `retry_after_s` is how long a server that refuses asks to be
-    left alone, `location` where one that redirects sends.
+    left alone, `location` where one that redirects sends; `habits` are what the server did otherwise than its API says,
+    by their names in `wire.habits`.
     """
 
     pieces: Sequence[tuple[int, bytes]] = ()
@@ -80,6 +81,7 @@ class Transcript:
     late_stamps: frozenset[int] = frozenset()
     retry_after_s: float | None = None
     location: str = ""
+    habits: frozenset[str] = frozenset()
 
     @property
     def streamed(self) -> bool:
