@@ -1,6 +1,7 @@
 """JSON that a server wrote: decoded without a traceback, however deep, broken or strange it is."""
 
 import json
+import re
 from typing import Any
 
 import orjson
@@ -8,6 +9,9 @@ import orjson
 # It takes raw control characters, half of an emoji as `\ud83d`, NaN, numbers beyond 1e308.
 _LENIENT = json.JSONDecoder(strict=False)
 _BETWEEN = "\ufeff\x1e \t\r\n"  # white space, a byte order mark, the record separator of application/json-seq
+_GAP = re.compile(f"[{_BETWEEN}]*")
+# A lenient reader takes its time, and each value some: what is so long, or so many, is a fault.
+_MOST_CHARACTERS, _MOST_VALUES = 4 * 1024 * 1024, 10_000
 
 
 def decoded(text: bytes) -> Any:
@@ -30,15 +34,19 @@ def values(text: bytes) -> tuple[Any, ...]:
         return _leniently(text.decode("utf-8", "replace").strip(_BETWEEN))
 
 
-def _leniently(rest: str) -> tuple[Any, ...]:
+def _leniently(text: str) -> tuple[Any, ...]:
     found: list[Any] = []
-    while rest:
+    at, end = 0, len(text) if len(text) <= _MOST_CHARACTERS else 0
+    while at < end and len(found) < _MOST_VALUES:
         try:
-            value, end = _LENIENT.raw_decode(rest)
+            value, at = _LENIENT.raw_decode(text, at)
             found.append(json.loads(printable(json.dumps(value, ensure_ascii=False))))
         except RecursionError:
             raise ValueError("nested too deep") from None
-        rest = rest[end:].lstrip(_BETWEEN)
+        gap = _GAP.match(text, at)
+        at = gap.end() if gap else at
+    if at < len(text):
+        raise ValueError("too long, or too many values")
     return tuple(found)
 
 

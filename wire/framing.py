@@ -1,6 +1,5 @@
 """Frames out of pieces: NDJSON lines, SSE events or one JSON object, by what the body is and wherever reads cut it."""
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
@@ -8,6 +7,9 @@ import orjson
 
 # Ollama's final line holds the whole context (33 kB for 4,086 tokens); a line beyond this is no answer but a fault.
 MAX_FRAME_BYTES = 16 * 1024 * 1024
+MAX_LINES = 1_000_000
+LINES_A_PAUSE = 1000
+MOST_TRIES = 100  # to find out whether lines so far are whole JSON: each reads them all
 
 Pieces = Iterable[tuple[int, bytes]]
 # Arrival ns of its last byte, the frame, was it ended?, and the event's name ("" where it has none).
@@ -18,14 +20,13 @@ _FIELDS = (b"data:", b"event:", b"error:", b"id:", b"retry:", b":")
 _MARK = b"\xef\xbb\xbf"  # a byte order mark, which may stand before all others
 # Before the first frame: a byte order mark, white space, the record separator of application/json-seq.
 _BEFORE = b"\xef\xbb\xbf \t\r\n\x1e"
-_LINE_END = re.compile(rb"\r?\n|\r(?=[^\n])")
 
 
-class FrameTooLong(ValueError):
-    """A line of more than MAX_FRAME_BYTES; `ns` is when it grew too long."""
+class TooMuch(ValueError):
+    """A line of more than MAX_FRAME_BYTES, or more than MAX_LINES; `ns` is when it grew too much."""
 
-    def __init__(self, ns: int) -> None:
-        super().__init__(f"a line of more than {MAX_FRAME_BYTES} bytes")
+    def __init__(self, ns: int, what: str) -> None:
+        super().__init__(what)
         self.ns = ns
 
 
@@ -48,7 +49,7 @@ def form(pieces: Sequence[tuple[int, bytes]], label: str) -> Form:
 
 
 def frames(pieces: Sequence[tuple[int, bytes]], label: str) -> Iterator[Frame]:
-    """The frames of a body of whatever form. Raises FrameTooLong."""
+    """The frames of a body of whatever form. Raises TooMuch."""
     found = form(pieces, label)
     if found == "events":
         yield from events(pieces)
@@ -63,18 +64,21 @@ def lines(pieces: Pieces, *, cr: bool = False) -> Iterator[tuple[int, bytes, boo
     """`(arrival ns of the last byte, line, terminated)`, cut at `\\n`, with `cr` also at `\\r` and `\\r\\n`.
 
     Not `splitlines`: it cuts at U+0085 and U+2028, which stand unescaped inside JSON strings. What follows the last
-    `\\n` comes as a line that is not terminated. Raises FrameTooLong.
+    `\\n` comes as a line that is not terminated. Raises TooMuch.
     """
     held: list[bytes] = []
-    held_bytes = 0
+    held_bytes, lines_left = 0, MAX_LINES
     ns = 0
     after_cr = False
     for ns, data in pieces:
         if cr and (after_cr or b"\r" in data):
             data, after_cr = _with_newlines(data, after_cr)
         first, *rest = data.split(b"\n")
+        lines_left -= len(rest)
+        if lines_left < 0:
+            raise TooMuch(ns, f"more than {MAX_LINES:,} lines")
         if held_bytes + len(first) > MAX_FRAME_BYTES:
-            raise FrameTooLong(ns)
+            raise TooMuch(ns, f"a line of more than {MAX_FRAME_BYTES:,} bytes")
         if not rest:
             held.append(first)
             held_bytes += len(first)
@@ -99,27 +103,31 @@ def events(pieces: Pieces) -> Iterator[Frame]:
     a `data:` line that is whole JSON is an event of its own where another one follows at once: some servers part them
     by one newline. An event that the end of the body cut off is given too (not terminated), so that a reader can say
     what it was. Others write a line `error: {…}`, given like data of an event of that name, or a JSON object
-    without any field name, on one line or on several.
+    without any field name, on one line or on several. An empty event now and then gives a break to a reader for whom
+    nothing has come for long.
     """
     data: list[bytes] = []
     bare: list[bytes] = []  # JSON without a field name, so far
     name = ""
-    data_ns = 0
-    for ns, line, terminated in lines(pieces, cr=True):
+    data_ns = tries = 0
+    for number, (ns, line, terminated) in enumerate(lines(pieces, cr=True)):
+        if number % LINES_A_PAUSE == LINES_A_PAUSE - 1:
+            yield ns, b"", True, ""
         if not line:
             if data or bare:
                 yield ns, b"\n".join(data or bare), True, name
                 data, bare = [], []
-            name = ""
+            name, tries = "", 0
             continue
         if line.startswith(b"data: ") and not data and not bare:  # as nearly all are
             data, data_ns = [line[6:]], ns
             continue
         line = line.removeprefix(_MARK)
         if line.startswith(_FIELDS):
-            if bare or (data and not line.startswith(b":") and _whole(b"\n".join(data))):
+            tries += 1
+            if bare or (data and tries < MOST_TRIES and not line.startswith(b":") and _whole(b"\n".join(data))):
                 yield data_ns, b"\n".join(bare or data), True, name
-                data, bare, name = [], [], ""
+                data, bare, name, tries = [], [], "", 0
             field, _, value = line.partition(b":")
             if field == b"event":
                 name = value.strip().decode("utf-8", "replace").lower()
@@ -129,23 +137,39 @@ def events(pieces: Pieces) -> Iterator[Frame]:
         elif bare or line.lstrip().startswith((b"{", b"[")):
             bare.append(line)
             data_ns = ns
-            if (len(bare) == 1 or line.startswith((b"}", b"]"))) and _whole(b"\n".join(bare)):
+            tries += len(bare) == 1 or line.startswith((b"}", b"]"))
+            if (len(bare) == 1 or line.startswith((b"}", b"]"))) and tries < MOST_TRIES and _whole(b"\n".join(bare)):
                 yield ns, b"\n".join(bare), terminated, name
-                bare = []
+                bare, tries = [], 0
     if data or bare:
         yield data_ns, b"\n".join(data or bare), False, name
 
 
 def _first_line(pieces: Pieces) -> tuple[bytes, bytes, bool]:
     """The first line with anything on it, stripped; its end (b"" where it has none); does anything follow?"""
-    held = b""
+    held: list[bytes] = []
     rest = iter(pieces)
-    for _, data in rest:
-        held = (held + data).lstrip(_BEFORE)
-        if end := _LINE_END.search(held):
-            more = bool(held[end.end() :].strip()) or any(data.strip() for _, data in rest)
-            return held[: end.start()].strip(), end[0], more
-    return held.strip(), b"", False
+    for _, piece in rest:
+        data = held.pop() + piece if held and held[-1].endswith(b"\r") else piece  # is this pair a line end?
+        data = data if held else data.lstrip(_BEFORE)
+        at, end = _line_end(data)
+        if end:
+            more = bool(data[at + len(end) :].strip()) or any(data.strip() for _, data in rest)
+            return b"".join((*held, data[:at])).strip(), end, more
+        if data:
+            held.append(data)
+    return b"".join(held).strip(), b"", False
+
+
+def _line_end(data: bytes) -> tuple[int, bytes]:
+    """Where the first line ends and by what; b"" if that does not tell yet."""
+    newline = data.find(b"\n")
+    cr = data.find(b"\r", 0, len(data) - 1 if newline < 0 else newline)
+    if cr >= 0 and cr + 1 != newline:
+        return cr, b"\r"
+    if newline < 0:
+        return 0, b""
+    return (newline, b"\n") if cr < 0 else (cr, b"\r\n")
 
 
 def _with_newlines(data: bytes, after_cr: bool) -> tuple[bytes, bool]:

@@ -12,6 +12,7 @@ from wire.numbers import count
 from wire.values import ToolCall
 
 _MOST_LABEL = 100  # characters of a label such as a finish reason
+_MOST_PIECES = 10_000  # in one frame
 _DEEPEST = 20  # lists in lists of pieces; no server nests them more than three deep
 _LABELS = ("type", "reason", "finish_reason", "name", "value", "code", "message")
 _TEXTS = ("text", "content", "output_text", "refusal", "value", "parts")
@@ -55,7 +56,9 @@ def said(value: object) -> tuple[str, str]:
     """(text, thinking) of content that is no text: a list of pieces such as {"type": "thinking", …}, or of texts."""
     text: list[str] = []
     thinking: list[str] = []
-    for piece, thought in _pieces(value, False, _DEEPEST):
+    for number, (piece, thought) in enumerate(_pieces(value, False, _DEEPEST)):
+        if number == _MOST_PIECES:
+            raise ValueError(f"more than {_MOST_PIECES:,} pieces of text")
         (thinking if thought else text).append(piece)
     return "".join(text), "".join(thinking)
 
@@ -80,6 +83,8 @@ def _pieces(value: object, thought: bool, levels: int) -> Iterator[tuple[str, bo
 def tool_calls(value: object) -> tuple[ToolCall, ...]:
     """The tool calls, or pieces of them, of one frame; `place` is None where a lone one does not say it."""
     pieces = value if isinstance(value, list) else [value]
+    if len(pieces) > _MOST_PIECES:
+        raise ValueError(f"more than {_MOST_PIECES:,} tool calls")
     positions = range(len(pieces)) if len(pieces) > 1 else (None,)
     found = (_tool_call(piece, position) for piece, position in zip(pieces, positions, strict=False))
     return tuple(call for call in found if call)

@@ -15,7 +15,7 @@ from wire import (
     openai_embeddings,
 )
 from wire.decoding import decoded, printable, values
-from wire.thinking import separate
+from wire.thinking import PAUSE, separate
 from wire.values import Api, Chunk, Embeddings, Transcript
 
 GENERATING: tuple[Api, ...] = (ollama_chat, ollama_generate, openai_chat, openai_completions)
@@ -36,6 +36,9 @@ OUTCOMES = (
 
 _SHAPE_ERRORS = (TypeError, KeyError, ValueError, AttributeError, IndexError, ArithmeticError, RecursionError)
 _MAX_ERROR_CHARACTERS = 300
+_MAX_ERROR_BYTES = 64 * 1024
+MOST_FRAMES = 262_144
+FRAMES_A_PAUSE = 16
 
 
 class Verdict(NamedTuple):
@@ -61,8 +64,14 @@ def _frames(api: Api, transcript: Transcript) -> Iterator[Chunk]:
         return
     whole = not transcript.streamed
     try:
-        for ns, frame, terminated, _event in framing.frames(transcript.pieces, transcript.content_type):
-            for chunk in _decode(api, ns, frame):
+        cut = framing.frames(transcript.pieces, transcript.content_type)
+        for number, (ns, frame, terminated, _event) in enumerate(cut, 1):
+            if number > MOST_FRAMES:
+                raise framing.TooMuch(ns, f"more than {MOST_FRAMES:,} frames")
+            said = () if not frame or frame.isspace() else _decode(api, ns, frame)
+            if not said and number % FRAMES_A_PAUSE == 0:
+                yield PAUSE
+            for chunk in said:
                 if chunk.broken and not (terminated and (transcript.complete or not whole)):
                     return  # cut in the middle of a frame: the missing end says so, not what is left of it
                 if whole and api.done_by_sentinel and chunk.finish_reason:
@@ -70,7 +79,7 @@ def _frames(api: Api, transcript: Transcript) -> Iterator[Chunk]:
                 yield chunk
                 if chunk.broken or chunk.error is not None:
                     return
-    except framing.FrameTooLong as error:
+    except framing.TooMuch as error:
         yield Chunk(error.ns, broken=str(error))
 
 
@@ -136,7 +145,7 @@ def vectors_for_all(judged: Verdict, seen: Embeddings | None, asked: int) -> Ver
 
 def error_text(body: bytes) -> str:
     """The message in an error body: a string, an object (/v1), JSON nested in a string, plain text, or nothing."""
-    text = body.decode("utf-8", "replace").strip()
+    text = body[:_MAX_ERROR_BYTES].decode("utf-8", "replace").strip()
     for _ in range(3):
         try:
             said = decoded(text.encode())
