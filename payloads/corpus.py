@@ -69,6 +69,12 @@ def load(names: str) -> tuple[Prompt, ...]:
     return tuple(prompts)
 
 
+def names(text: str) -> list[str]:
+    """The names in such a list, without their weights: what `load` would look for."""
+    items = filter(None, map(str.strip, text.split(",")))
+    return [item if "=" not in item or _find(item) else item.rpartition("=")[0].strip() for item in items]
+
+
 def _source(item: str) -> tuple[str | Path, float]:
     """Where one item of the list is, and its weight; what exists as it stands is taken so, as file names may hold =."""
     found = _find(item)

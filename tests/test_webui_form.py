@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from locust_process import folder
-from scripted import request, serving, whole
-from simulator_process import running
+from locust_process import folder, processes
+from scripted import Script, request, serving, whole
+from simulator_process import Simulator, running
 from test_webui import web
 
 KEY = "sk-very-secret-9012"
@@ -60,50 +60,75 @@ def test_an_empty_form_keeps_the_key_and_finds_the_model_and_a_second_run_has_it
         assert KEY not in json.dumps(run)
 
 
-def test_the_key_goes_only_where_it_was_meant_for(tmp_path: Path) -> None:
-    """A form can name any host; the key of the command line is not for it."""
-    heard = []
-
-    def stranger(sock: socket.socket) -> None:
-        while said := request(sock):
-            heard.append(said)
-            sock.sendall(whole(b'{"data":[{"id":"m"}]}', "200 OK", "Content-Type: application/json\r\n"))
-
-    with (
-        running("--api-key", KEY) as simulator,
-        serving(stranger) as port,
-        web(simulator, tmp_path / "runs", "--api-key", KEY, OPENAI_API_KEY=KEY, TOKENSWARM_WEB_PASSWORD="pw") as url,
-    ):
-        # Without a login nothing happens at all, with or without our checks.
-        there = {"host": f"http://127.0.0.1:{port}"}
-        answer = requests.post(f"{url}/swarm", data=there, timeout=10, allow_redirects=False)
+def test_without_a_login_nothing_of_the_form_is_looked_at(tmp_path: Path) -> None:
+    with running() as simulator, web(simulator, tmp_path / "runs", TOKENSWARM_WEB_PASSWORD="pw") as url:
+        answer = requests.post(f"{url}/swarm", data={"host": "http://127.0.0.1:9"}, timeout=10, allow_redirects=False)
+        assert answer.status_code == 302
         assert "success" not in answer.text
-        assert heard == []
-    with (
-        running("--api-key", KEY) as simulator,
-        serving(stranger) as port,
-        web(simulator, tmp_path / "more", "--api-key", KEY, "--no-report") as url,
-    ):
-        start(url, host=f"http://127.0.0.1:{port}", model="m")
-        time.sleep(1)
-    assert heard
-    assert not any(KEY.encode() in said for said in heard)
+
+
+def test_what_was_given_for_one_server_goes_to_no_other(tmp_path: Path) -> None:
+    """A form can name any host; the key and the headers of the command line are not for it."""
+    heard: dict[str, list[bytes]] = {"stranger": [], "own": []}
+
+    def server(who: str) -> Script:
+        def answer(sock: socket.socket) -> None:
+            while said := request(sock):
+                heard[who].append(said)
+                sock.sendall(_one_model(said))
+
+        return answer
+
+    gateway, typed = "gw-value-of-the-gateway-4711", "sk-typed-for-the-stranger"
+    given = ("--header", f"X-Gateway: {gateway}", "--header", f"Cookie: session={gateway}", "--no-report")
+    runs = tmp_path / "runs"
+    with serving(server("own")) as own, serving(server("stranger")) as port:
+        simulator, there = Simulator(None, f"http://127.0.0.1:{own}"), f"http://127.0.0.1:{port}"
+        with web(simulator, runs, *given, *processes(2), OPENAI_API_KEY=KEY) as url:
+            for number, fields in enumerate(({"host": there}, {"host": there, "api_key": typed}, {}), start=1):
+                assert start(url, **fields)["success"]
+                if number == 1:  # a run that goes on keeps its server, also for workers that join it
+                    time.sleep(1)
+                    assert start(url, host=simulator.url)["host"] == there
+                wait_for_runs(runs, number)
+                time.sleep(0.5)
+            for field in ("header", "run_dir", "ca_cert", "expect", "api_key_file", "insecure"):
+                said = start(url, **{field: "x"})
+                assert (said["success"], f"the form has no field {field};" in said["message"]) == (False, True)
+            sent = {"data": json.dumps({"user_class_name": "OpenAIChatUser", "api": 1}), "timeout": 10}
+            assert requests.post(f"{url}/user", **sent).status_code == 400
+    strangers, ours = b"".join(heard["stranger"]), b"".join(heard["own"])
+    assert strangers.count(b"POST /v1/chat/completions") > 2
+    assert ours.count(b"POST /v1/chat/completions") > 2
+    assert KEY.encode() not in strangers
+    assert gateway.encode() not in strangers
+    assert typed.encode() in strangers
+    assert typed.encode() not in ours
+    for said in heard["own"]:
+        assert KEY.encode() in said
+        assert said.count(gateway.encode()) == 2
+    told = [json.loads((path / "run.json").read_text()) for path in sorted(runs.glob("2*"))]
+    found = [{each["rule"] for each in run["validity"]["findings"]} for run in told]
+    assert ["other host" in rules for rules in found] == [True, True, False]
+
+
+def _one_model(asked: bytes) -> bytes:
+    event = b'data: {"choices":[{"index":0,"delta":{"content":"hi"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
+    whole_answer = b'{"choices":[{"index":0,"message":{"content":"hi"},"finish_reason":"stop"}]}'
+    if asked.startswith(b"GET /v1/models"):
+        return whole(b'{"data":[{"id":"the-one"}]}', "200 OK", "Content-Type: application/json\r\n")
+    if asked.startswith(b"GET"):
+        return whole(b"", "404 Not Found")
+    if b'"stream":true' in asked:
+        assert b'"model":"the-one"' in asked
+        return whole(event, "200 OK", "Content-Type: text/event-stream\r\n")
+    return whole(whole_answer, "200 OK", "Content-Type: application/json\r\n")
 
 
 def test_a_form_without_a_model_takes_the_only_one(tmp_path: Path) -> None:
     def one_model(sock: socket.socket) -> None:
-        event = b'data: {"choices":[{"index":0,"delta":{"content":"hi"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
-        whole_answer = b'{"choices":[{"index":0,"message":{"content":"hi"},"finish_reason":"stop"}]}'
         while said := request(sock):
-            if said.startswith(b"GET /v1/models"):
-                sock.sendall(whole(b'{"data":[{"id":"the-one"}]}', "200 OK", "Content-Type: application/json\r\n"))
-            elif said.startswith(b"GET"):
-                sock.sendall(whole(b"", "404 Not Found"))
-            elif b'"stream":true' in said:
-                assert b'"model":"the-one"' in said
-                sock.sendall(whole(event, "200 OK", "Content-Type: text/event-stream\r\n"))
-            else:
-                sock.sendall(whole(whole_answer, "200 OK", "Content-Type: application/json\r\n"))
+            sock.sendall(_one_model(said))
 
     with running() as simulator, serving(one_model) as port, web(simulator, tmp_path / "runs", "--no-report") as url:
         assert start(url, host=f"http://127.0.0.1:{port}/v1")["success"]

@@ -22,7 +22,7 @@ WRONG = {
     "stages": ("2x3s, 4y2s", "--stages: 2x3s,▸ 4y2s◂: is no stage"),
     "arrivals": ("poisson 5", "--arrivals: poisson ▸5◂: is no rate"),
     "slo": ("outcome ok > 9%; ttft_ms p95 << 3", "--slo: ttft_ms p95 ▸<<◂ 3: << is no comparison"),
-    "trace": ("nowhere.csv", "--trace nowhere.csv: cannot be read: No such file"),
+    "trace": ("nowhere.csv", "--trace ▸nowhere.csv◂: in this form it can be what Locust was started with"),
     "speed": ("fast", "--speed: ▸fast◂ is no number"),
     "trace_window": ("1m..2m", "--trace-window is for a trace"),
 }
@@ -31,7 +31,7 @@ WRONG = {
 def test_each_shape_of_load_from_the_form(simulator: Simulator, tmp_path: Path) -> None:
     runs, trace = tmp_path / "runs", tmp_path / "trace.csv"
     trace.write_text("at_s,prompt_tokens,output_tokens\n" + "".join(f"{n / 10},20,4\n" for n in range(20)))
-    with web(simulator, runs, "--no-report", *processes(2)) as url:
+    with web(simulator, runs, "--no-report", "--files", str(tmp_path), *processes(2)) as url:
         for name, (value, words) in WRONG.items():
             assert words in start(url, model="sim", **{name: value})["message"]
         assert "--run-time and --stages" in start(url, model="sim", stages="2x3s")["message"]

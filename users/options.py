@@ -2,6 +2,7 @@
 
 from argparse import ArgumentTypeError, _AppendAction
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from locust.util.timespan import parse_timespan
@@ -119,6 +120,13 @@ def listening(text: str) -> str:
     return text
 
 
+def folder(text: str) -> str:
+    """A folder that is there."""
+    if text and not Path(text).is_dir():
+        raise ArgumentTypeError(f"▸{text}◂ is no folder; name one that is there")
+    return text
+
+
 def _one_of(choices: Sequence[str]) -> Callable[[str], str]:
     def check(text: str) -> str:
         if text not in choices:
@@ -156,6 +164,7 @@ def add(parser: Any, **_: Any) -> None:
 
     option("--model", env_var="TOKENSWARM_MODEL", default="", help="Model to load, or several with weights, a:3,b:1 or a=3,b=1; may be left out if the server has just one (or has one in memory)")
     option("--weights", env_var="TOKENSWARM_WEIGHTS", default="", help="Weights of User classes: OllamaChatUser=3,OllamaGenerateUser=1; a class that is not named keeps its own")
+    option("--files", env_var="TOKENSWARM_FILES", type=folder, default="", include_in_web_ui=False, help="Folder of payload files and traces that the web form may name, beside those that the command line names")
     option("--payloads", env_var="TOKENSWARM_PAYLOADS", default="chat", help=f"Prompts: built-in corpora ({', '.join(BUILT_IN)}) or files (JSON, CSV, text), comma-separated, with weights: chat=3,my.jsonl=1")
     option("--stages", env_var="TOKENSWARM_STAGES", default="", help="Closed loop in stages: users and time, 1x60s, 2x60s, 4x60s, or a ramp, 1..16x5m; the run ends after the last one; in the web form leave the run time empty")
     option("--arrivals", env_var="TOKENSWARM_ARRIVALS", default="", help='Open loop: "poisson 5/s", "constant 5/s", "gamma 5/s cv=2", "ramp 1/s..20/s over 5m", "steps 1,2,4,8/s every 60s", "sine 2/s..10/s period 10m": requests are due at times of their own, whatever the server does')

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import ssl
-from argparse import ArgumentTypeError
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,6 @@ from payloads.mix import Mix
 from payloads.overrides import read_overrides
 from payloads.prompt import Prompt
 from users import judging
-from users import options as checks
 from users.errors import UsageError
 from users.mixing import mix
 from users.models import models
@@ -120,23 +118,6 @@ def _warmup_s(options: Any) -> float:
             f"--warmup {options.warmup} leaves nothing of --run-time {run_time_s}s; shorten it, or run longer"
         )
     return float(warmup_s)
-
-
-def check_form(form: Any) -> dict[str, str]:
-    """Check the web form before Locust converts it, which would answer with a bare 500. Raises UsageError.
-
-    Gives the numbers in it as plain ones, which Locust can read: 2 for a speed of 2x.
-    """
-    numbers = {}
-    for name, check in checks.CHECKED.items():
-        if name in form:
-            try:
-                value = check(form[name])
-            except ArgumentTypeError as error:
-                raise UsageError(f"--{name.replace('_', '-')}: {error}") from None
-            if isinstance(value, (int, float)):
-                numbers[name] = str(value)
-    return numbers
 
 
 def headers(options: Any) -> tuple[tuple[str, str], ...]:

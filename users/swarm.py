@@ -3,9 +3,11 @@
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
+import gevent
 import psutil
 from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner, WorkerRunner
 
@@ -15,7 +17,8 @@ from metrics.lines import cells
 from metrics.publish import ACKNOWLEDGE, ROWS, Publisher
 from metrics.recorder import Recorder
 from metrics.rows import COLUMNS
-from users import likeness, searching, secret, stamps
+from metrics.validity import finding
+from users import form, likeness, searching, secret, stamps
 from users.base import Work
 from users.clocks import Clocks
 from users.ending import FINISH, Ending
@@ -24,7 +27,7 @@ from users.exchange import plain_socket
 from users.health import Health, spare_the_loop
 from users.options import OURS, OWN
 from users.preparation import Prepared, prepare
-from users.settings import Settings, check_form, settings
+from users.settings import Settings, settings
 from users.slos import Gate
 from users.spooling import Spooling
 from users.stages import resume, shape, told
@@ -32,6 +35,7 @@ from users.target import target
 from users.trust import check_key
 from users.weights import weigh
 
+CHOSEN = ("host", "layout", "model", "api_key", "header", "scale")
 LOCUSTS = ("num_users", "spawn_rate", "run_time", "stop_timeout", "processes")  # its options that a run is known by
 SECRET = {"api_key", "header", "layout"}  # a header may hold a key, so may a query
 
@@ -58,7 +62,7 @@ class Swarm:
         self._given = {name: getattr(self.options, name) for name in OURS}
         self.spooling = Spooling(environment, self.publisher, OWN.get("run_dir", self.options.run_dir))
         self._chosen: dict[str, str | None] = {}
-        self.ending = False
+        self.ending = self._beginning = False
         self._prepared: Prepared | None = None
         self.gate: Gate | None = None
         self.watch: Callable[[list[dict[str, str]]], None] | None = None  # of a capacity search: rows as they come
@@ -101,9 +105,7 @@ class Swarm:
     def prepare(self, classes_named: list[str] | None = None) -> None:
         """Check the options, ask the server, choose the classes. Raises UsageError; no load was sent then."""
         options = self.options
-        if not options.api_key and _origin(options.host) == _origin(self._own_target):
-            # Only where the key was meant for: a form can name any host.
-            options.api_key = self._own_key
+        withheld = self._keep_secrets_at_home()
         check_key(self.environment)
         self._prepared = prepared = prepare(options, self._classes, classes_named or options.user_classes or [])
         self.environment.user_classes = list(prepared.classes)
@@ -111,33 +113,67 @@ class Swarm:
         weigh(prepared.classes, options.weights, self._own_weights)
         self.environment.host = options.host
         # What the options become here must reach the workers, whatever a form puts over them.
-        self._chosen = {name: getattr(options, name) for name in ("host", "layout", "model", "api_key", "scale")}
+        self._chosen = {name: getattr(options, name) for name in CHOSEN}
         if options.stages:
             self._chosen["num_users"] = None
-        self.findings = list(prepared.findings)
+        self.findings = [*prepared.findings, *withheld]
 
-    def prepare_from_form(self, form: Any) -> dict[str, str]:
-        """The same for a run that begins in the web form; what Locust is to change in it. Raises UsageError."""
-        numbers = check_form(form)
-        if self.environment.runner.state in (STATE_RUNNING, STATE_SPAWNING):
-            return numbers
+    def _keep_secrets_at_home(self) -> list[dict[str, Any]]:
+        """What the command line gave for its host goes to that origin only: a form can name any. A remark, if so."""
+        options, where, own = self.options, _origin(self.options.host), None
+        with suppress(UsageError):  # no address, which the form has mended
+            own = _origin(self._own_target)
+        if where == own:
+            options.api_key, options.header = options.api_key or self._own_key, self._given["header"]
+            return []
+        options.header = []
+        if not self._given["header"] and (options.api_key or not self._own_key):
+            return []
+        what = f"the API key and --header that Locust was started with are not for {where[0]}://{where[1]}:{where[2]}"
+        print(f"tokenswarm: warning: {what}; they stay here", file=sys.stderr)
+        return [finding("other host", "remark", what, "start Locust with that --host, or type its key into the form")]
+
+    @property
+    def running(self) -> bool:
+        """Does a run go on?"""
+        return self.environment.runner.state in (STATE_RUNNING, STATE_SPAWNING)
+
+    @contextmanager
+    def beginning(self) -> Iterator[None]:
+        """While one run begins no other may: its key would come to the other's host. Raises UsageError."""
         if self.ending:
             raise UsageError("the last run is still being written down; start again in a few seconds")
-        self.options.run_time = form.get("run_time") or None
-        vars(self.options).update(self._given)  # what the form leaves out is not that of the run before
-        self.options.num_users, self.options.max_in_flight = None, 0  # the form's own number goes to Locust
-        for name, value in (dict(form.items()) | numbers).items():
-            if name in OURS or name == "host":
-                current = getattr(self.options, name)
-                kind = str if current is None else type(current)
-                setattr(self.options, name, value == "true" if kind is bool else kind(value))
-        begins = searching.of_form(self.options, form)
-        picked = form.getlist("user_classes")
+        if self._beginning or (self.recorder and not self.running):
+            raise UsageError("another run is just beginning; try again in a few seconds")
+        self._beginning = True
+        try:
+            yield
+            gevent.sleep(0)  # in which Locust begins it
+        finally:
+            self._beginning = False
+
+    def prepare_from_form(self, sent: Any, shown: Collection[str]) -> dict[str, str]:
+        """The same for a run that begins in the web form; what Locust is to change in it. Raises UsageError.
+
+        `shown` are the options that the form has.
+        """
+        numbers = form.check(sent, shown)
+        if self.running:
+            return numbers
+        options, fields = self.options, dict(sent.items()) | numbers
+        # What the form leaves out is not that of the run before; nor is a key that was given for another host.
+        vars(options).update({**self._given, "host": self._own_target, "api_key": ""})
+        options.run_time = fields.get("run_time") or None
+        options.num_users, options.max_in_flight = None, 0  # the form's own number goes to Locust
+        form.fill(options, fields)
+        form.check_files(options, self._given)
+        begins = searching.of_form(options, sent)
+        picked = sent.getlist("user_classes")
         # The class picker begins with all of them ticked, which names none.
         self.prepare(picked if len(picked) < len(self._classes) else None)
         # The clients of an open loop are there at once, as with the command line.
-        open_loop = self.options.arrivals or self.options.trace
-        return numbers | ({"spawn_rate": form.get("user_count") or "1"} if open_loop else begins)
+        open_loop = options.arrivals or options.trace
+        return numbers | ({"spawn_rate": fields.get("user_count") or "1"} if open_loop else begins)
 
     def end_processes(self) -> None:
         """End the workers that `--processes` forked: left to Locust, they wait a minute for a heartbeat."""

@@ -6,7 +6,7 @@ from typing import Any
 from flask import Response, abort, jsonify, request, send_from_directory
 from locust.runners import STATE_RUNNING
 
-from users import doors, login
+from users import doors, form, login
 from users.errors import UsageError
 from users.exporter import CONTENT_TYPE, Exporter
 from users.secret import PASSWORD, web_password
@@ -44,16 +44,29 @@ def attach(web_ui: Any, swarm: Swarm, exporter: Exporter) -> None:
 
     def checked() -> Any:
         try:
-            changes = swarm.prepare_from_form(request.form)
+            with swarm.beginning():
+                edited = swarm.running
+                changes = swarm.prepare_from_form(request.form, web_ui.template_args["extra_options"])
+                fields: Any = request.form.copy()
+                for name, value in changes.items():
+                    fields[name] = value
+                request.form = fields
+                return _edit(web_ui, fields, swarm_view) if edited else swarm_view()
         except UsageError as error:
             return jsonify({"success": False, "message": str(error), "host": options.host})
-        form: Any = request.form.copy()
-        for name, value in changes.items():
-            form[name] = value
-        request.form = form
-        return swarm_view()
 
     web_ui.app.view_functions["locust.swarm"] = checked
+    update_class = web_ui.app.view_functions["locust.update_user"]
+
+    def checked_class() -> Any:
+        known = web_ui.environment.available_user_classes if web_ui.userclass_picker_is_active else ()
+        try:
+            form.check_class(request.get_json(force=True, silent=True), known or ())
+        except UsageError as error:
+            return Response(f"{error}\n", 400, content_type="text/plain; charset=utf-8")
+        return update_class()
+
+    web_ui.app.view_functions["locust.update_user"] = checked_class
     _choose_ourselves(web_ui)
 
     _add_tab(web_ui, swarm)
@@ -71,6 +84,18 @@ def attach(web_ui: Any, swarm: Swarm, exporter: Exporter) -> None:
     @web_ui.app.route(f"{_base(web_ui)}/metrics", endpoint=login.METRICS)
     def metrics() -> Any:
         return Response(exporter.text(), content_type=CONTENT_TYPE)
+
+
+def _edit(web_ui: Any, fields: Any, swarm_view: Any) -> Any:
+    """Change the number of users of a run that goes on; what else it has is settled, also for workers that join it."""
+    for name in set(fields) - form.EDITED:
+        del fields[name]
+    # Which Locust would cancel: the form for this has no run time.
+    timer, web_ui._run_time_greenlet = web_ui._run_time_greenlet, None
+    try:
+        return swarm_view()
+    finally:
+        web_ui._run_time_greenlet = timer
 
 
 def _choose_ourselves(web_ui: Any) -> None:
