@@ -35,7 +35,10 @@ class Asked:
 
 @dataclass(frozen=True)
 class Case:
-    """One answer to be judged; `clean` says that the HTTP message ended as its framing promised."""
+    """One answer to be judged; `clean` says that the HTTP message ended as its framing promised.
+
+    `doubt` says what of the server's durations cannot be, "" if nothing; None where it gave none.
+    """
 
     asked: Asked
     answer: Answer
@@ -43,6 +46,7 @@ class Case:
     finish_reason: str | None
     usage: Usage
     clean: bool = True
+    doubt: str | None = None
 
     @cached_property
     def parsed(self) -> tuple[object, str]:

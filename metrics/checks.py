@@ -207,6 +207,10 @@ def unexpected(case: Case) -> str | None:
     return ""
 
 
+def durations_impossible(case: Case) -> str | None:
+    return case.doubt
+
+
 CHECKS: tuple[Check, ...] = (
     Check("json_invalid", "JSON was asked for (format), and the text is none", json_invalid),
     Check("schema_invalid", "JSON that does not fit the schema that was asked for", schema_invalid),
@@ -221,5 +225,6 @@ CHECKS: tuple[Check, ...] = (
     Check("prompt_truncated", "prompt_tokens below the fewest that the prompt can have (0.7 a word, one for 4 characters of scripts without spaces), a tenth below the turn's before, or num_ctx below those fewest; a prompt cut by less is not seen", prompt_truncated),
     Check("tool_call_invalid", "a tool call whose arguments are no JSON object, or do not fit the tool's parameters", tool_call_invalid),
     Check("tool_unknown", "a tool call that names a tool that was not offered", tool_unknown),
+    Check("durations_impossible", "the server's durations cannot be: longer than e2e, less than the parts they are the sum of, shorter than the client's own time from the first to the last chunk, under 10 µs a token; they, and rates of them, are left out", durations_impossible),
     Check("unexpected", "not what --expect, or the prompt's expect, says", unexpected),
 )  # fmt: skip

@@ -9,13 +9,12 @@ from pathlib import Path
 from types import MappingProxyType
 
 from metrics.clock import Tracks, Window, onto_master
+from metrics.durations import SPARE_CHUNKS
 from metrics.histogram import bucket, decode_all, middle_ms
 from metrics.offered import Offered
 from metrics.output import TokensPerChunk, count
 
 STEP_MS = 1.0
-# A chunk may hold a part of a character only, or a tag's rest: so many more chunks than tokens are no contradiction.
-SPARE_CHUNKS = 2
 
 
 @dataclass(slots=True)
@@ -49,6 +48,7 @@ class Evidence:
     over_counted: int = 0
     uncounted: int = 0
     prompt_tokens: int = 0
+    doubted: int = 0
     cold: int = 0
     answered: Counter[str] = field(default_factory=Counter)  # by model: ok requests
     vectors: int = 0
@@ -143,6 +143,7 @@ class Evidence:
 
     def _add_tokens(self, row: dict[str, str]) -> None:
         self.cold += row["load_state"] == "cold"
+        self.doubted += row.get("durations_impossible") == "1"
         if row["vectors"]:
             self.vectors += int(row["vectors"])
             self.bad_vectors += int(row["bad_vectors"] or 0)

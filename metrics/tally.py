@@ -1,6 +1,7 @@
 """Folding the chunks of one answer into its Record."""
 
 from metrics.case import UNJUDGED, Judged
+from metrics.durations import SPARE_CHUNKS, without_doubtful
 from metrics.histogram import bucket
 from metrics.record import Identity, Kept, Phase, Record
 from metrics.tool_calls import joined
@@ -29,6 +30,7 @@ class Tally:
         self._last_output_ns: int | None = None
         self._output_chunks = self._coalesced = self._late = 0
         self.usage = Usage()
+        self.doubt: str | None = None  # what of the server's durations cannot be: see metrics.durations
         self.done = False
         self.finish_reason: str | None = None
         self.failed: Chunk | None = None
@@ -81,6 +83,18 @@ class Tally:
                 self._late += ns in self._late_stamps
         self._last_output_ns = ns
 
+    def end(self, transcript: Transcript) -> None:
+        """All chunks are in: durations that cannot be are taken out of `usage`, and `doubt` says why."""
+        if self.doubt:
+            return
+        counted = self.usage.output_tokens or 0
+        # Of an answer that Ollama made in two runs (thinking, then a format), count and duration are of the second.
+        all_counted = counted + SPARE_CHUNKS >= self._output_chunks
+        first_ns = self._first_output_ns if all_counted else self._first_answer_ns
+        last_ns = self._last_output_ns
+        span_ns = None if first_ns is None or last_ns is None or not self._streamed else last_ns - first_ns
+        self.usage, self.doubt = without_doubtful(self.usage, transcript, span_ns)
+
     def answer(self) -> Answer:
         """What was said, whole; the pieces of a tool call's arguments joined."""
         text, thinking = "".join(self._text), "".join(self._thinking)
@@ -99,6 +113,7 @@ class Tally:
         judged: Judged = UNJUDGED,
     ) -> Record:
         """The Record of the request that this answer belongs to; the texts are kept where the prompt's is given."""
+        self.end(transcript)
         streamed, answer = self._streamed, self.answer()
         return Record(
             identity=identity,

@@ -19,7 +19,7 @@ _COMMON: tuple[str, ...] = (
     "think_leaked",
     "cut_by_limit",
 )
-_COMMON += ("limit_ignored", "prompt_truncated")
+_COMMON += ("limit_ignored", "prompt_truncated", "durations_impossible")
 _FAULTS = frozenset(check.name for check in CHECKS if check.shown)
 _WHEN = (("alone", "while nothing else was under way"), ("together", "while other requests were under way"))
 Entry = Mapping[str, Any]

@@ -56,6 +56,22 @@ def transcript(exchange: dict[str, Any], cuts: list[int] | None = None) -> Trans
     )
 
 
+def timed(exchange: dict[str, Any]) -> Transcript:
+    """An exchange as it was: each read at its time, counted from when the request was sent."""
+    response, raw, at = Response(), exchange["response_latin1"].encode("latin-1"), 0
+    for ms, size in exchange["reads"]:
+        response.feed(round(ms * 1e6), raw[at : at + size])
+        at += size
+    return Transcript(
+        pieces=list(zip(response.stamps, response.bodies, strict=True)),
+        sent_ns=0,
+        ended_ns=response.stamps[-1] if response.stamps else None,
+        status=response.status,
+        content_type=response.content_type,
+        complete=response.complete,
+    )
+
+
 def read(api: Api, seen: Transcript) -> tuple[list[Chunk], Tally, reading.Verdict]:
     """Chunks, what they come to, and the verdict."""
     tally = Tally(streamed=seen.streamed)

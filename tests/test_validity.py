@@ -13,6 +13,7 @@ from locust_process import ROOT, command, environment, headless
 from locust_process import folder as run_folder
 from simulator_process import running
 
+from metrics.case import Judged
 from metrics.evidence import gather, with_the_cut
 from metrics.histogram import bucket
 from metrics.record import Kept, Record
@@ -69,6 +70,13 @@ def test_each_rule_finds_its_fault_and_nothing_else(rule: str, tmp_path: Path) -
     assert finding["figure"] > finding["limit"]
     assert finding["what"]
     assert finding["do"]
+
+
+def test_durations_that_cannot_be_are_a_remark(tmp_path: Path) -> None:
+    doubted = Judged({"durations_impossible": 1})
+    found = verdict(tmp_path, many(lambda r: replace(r, judged=doubted)))
+    assert (found["verdict"], rules(found)) == ("VALID", {"durations"})
+    assert found["findings"][0]["figure"] == 100
 
 
 def test_opening_connections_is_not_the_clients_own_lateness(tmp_path: Path) -> None:

@@ -18,6 +18,13 @@ COUNTED = {"outcome": "ok", "error": "", "prompt_tokens": 60, "output_tokens": 1
 CALLED = {**COUNTED, "calls": [("get_weather", '{"city": "Paris"}'), ("get_weather", '{"city": "Rome"}')]}
 TYPES: dict[str, dict[str, Any]] = {
     "A3-finish-reason-object": {**COUNTED, "finish_reason": "length", "text": W},
+    "A4-ollama-made-up-durations": {
+        **COUNTED,
+        "total_ns": None,
+        "load_ns": None,
+        "prompt_eval_ns": None,
+        "eval_ns": None,
+    },
     "A5-tool-calls-no-index": CALLED,
     "A5-tool-calls-same-index": CALLED,
     "B10-ollama-float-durations": {**COUNTED, "total_ns": 300 * MS, "eval_ns": 220 * MS, "load_ns": 2 * MS},

@@ -125,6 +125,7 @@ def read(api: Api, transcript: Transcript) -> Seen:
         tally.add(chunk)
         if chunk.output:
             first_ns, last_ns, chunks = first_ns or chunk.ns, chunk.ns, chunks + 1
+    tally.end(transcript)
     outcome, error = reading.verdict(api, transcript, tally.done, tally.finish_reason, tally.failed)
     ended_ns = transcript.ended_ns or 0
     return Seen(

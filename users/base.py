@@ -270,7 +270,8 @@ class LLMUser(User):
         said = embeddings.texts(prompt) if identity.batch_size else [message.content for message in prompt.messages]
         asked = Sent(prompt, self._ask, self._call, identity, "\n\n".join(said))
         clean = transcript.complete and transcript.failure is None
-        seen = Seen(self.answer, verdict.outcome, tally.finish_reason, tally.usage, clean)
+        tally.end(transcript)
+        seen = Seen(self.answer, verdict.outcome, tally.finish_reason, tally.usage, clean, tally.doubt)
         record = tally.record(
             identity,
             transcript,

@@ -24,13 +24,14 @@ class Sent(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """How an answer was seen to end; `clean` says that the HTTP message ended as its framing promised."""
+    """How an answer was seen to end; `clean` and `doubt` are those of `Case`."""
 
     answer: Answer
     outcome: str
     finish_reason: str | None
     usage: Usage
     clean: bool
+    doubt: str | None = None
 
 
 class Judge:
