@@ -14,8 +14,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent
 SERVERS = {
-    "simulator": (["-m", "simulator", "--port", "0"], ["--parallel", "4", "--output-tokens", "32"]),
-    "llama": (["-m", "simulator.llama"], ["--parallel", "4"]),
+    "simulator": (["-m", "tokenswarm.simulator", "--port", "0"], ["--parallel", "4", "--output-tokens", "32"]),
+    "llama": (["-m", "tokenswarm.simulator.llama"], ["--parallel", "4"]),
 }
 MODELS = {"simulator": "sim", "llama": "gemma3-270m"}
 

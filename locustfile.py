@@ -11,18 +11,21 @@ from locust import events
 from locust.event import EventHook
 from locust.runners import STATE_SPAWNING, WorkerRunner
 
-from users import options, stages, trust, webui
-from users.capacity import Capacity
-from users.coldstart import OllamaColdStartUser, OllamaSwapUser
-from users.errors import UsageError
-from users.exporter import Exporter
-from users.following import Following
-from users.lifecycle import OllamaLifecycleUser
-from users.ollama import OllamaChatUser, OllamaEmbedUser, OllamaGenerateUser
-from users.open_loop import OpenLoop
-from users.openai import OpenAIChatUser, OpenAICompletionsUser, OpenAIEmbeddingsUser
-from users.sampler import Sampler
-from users.swarm import Swarm
+from tokenswarm.capacity.controller import Capacity
+from tokenswarm.run import stages
+from tokenswarm.run import worker_token as trust
+from tokenswarm.run.lifecycle import Swarm
+from tokenswarm.run.memory_sampler import Sampler
+from tokenswarm.run.open_loop import OpenLoop
+from tokenswarm.run.rebalance import Following
+from tokenswarm.settings import options
+from tokenswarm.settings.errors import UsageError
+from tokenswarm.users.cold_start import OllamaColdStartUser, OllamaSwapUser
+from tokenswarm.users.lifecycle import OllamaLifecycleUser
+from tokenswarm.users.ollama import OllamaChatUser, OllamaEmbedUser, OllamaGenerateUser
+from tokenswarm.users.openai import OpenAIChatUser, OpenAICompletionsUser, OpenAIEmbeddingsUser
+from tokenswarm.web import ui as webui
+from tokenswarm.web.exporter import Exporter
 
 __all__ = [
     "OllamaChatUser",

@@ -15,7 +15,7 @@ from bench.markdown import number, table
 from bench.noise import Stalls
 from bench.percentiles import Spread, spread
 from bench.simulated import publish, run, serving
-from users.arrivals import parse
+from tokenswarm.load.arrivals import parse
 
 N = 2000
 # An answer takes 3 ms: what is measured is the sending.

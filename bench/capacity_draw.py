@@ -8,7 +8,7 @@ from statistics import linear_regression, quantiles
 from typing import Any
 
 from bench.virtual import Asks, World
-from simulator.settings import NS_PER_S, Settings
+from tokenswarm.simulator.settings import NS_PER_S, Settings
 
 CLOSED_REQUESTS, OPEN_REQUESTS, WARM_SHARE = 6_000, 24_000, 0.1
 PERCENTS = {"ttft_ms": (90, 95), "tpot_ms": (90, 95), "e2e_ms": (90, 95), "response_ms": (90, 95)}

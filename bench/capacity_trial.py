@@ -34,7 +34,7 @@ STARVED = ("--users", "--max-in-flight", "CPU")
 @contextmanager
 def serving(case: Case) -> Iterator[str]:
     """Its URL while it runs."""
-    command = [sys.executable, "-m", "simulator", "--port", "0", "--load-ms", "0", *case.options()]
+    command = [sys.executable, "-m", "tokenswarm.simulator", "--port", "0", "--load-ms", "0", *case.options()]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout is not None
         try:

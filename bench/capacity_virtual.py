@@ -12,16 +12,16 @@ from bench import results
 from bench.capacity_draw import Case
 from bench.capacity_trial import START_PER_S, TRIAL_S, error, is_hit, known_truth, summary
 from bench.virtual import World
-from metrics.slo import parse
-from metrics.trial import Trial
-from simulator.settings import NS_PER_S
-from users.capacity import FIRST_S, LEAST_SETTLING_S, LOOK_S, SETTLING_SHARE, TIMES_E2E
-from users.search import Answer, Field, Tried, Try, next_step
-from users.verdict import Ended, drained, ended, judged
+from tokenswarm.capacity.controller import FIRST_S, LEAST_SETTLING_S, LOOK_S, SETTLING_SHARE, TIMES_E2E
+from tokenswarm.capacity.search import Answer, Field, Tried, Try, next_step
+from tokenswarm.capacity.stopping import Ended, drained, ended, judged
+from tokenswarm.capacity.trial import Trial
+from tokenswarm.metrics.slo.language import parse
+from tokenswarm.simulator.settings import NS_PER_S
 
 
 class Search:
-    """One search: what `users.capacity` does, in virtual time."""
+    """One search: what `capacity.controller` does, in virtual time."""
 
     def __init__(self, case: Case, seed: int) -> None:
         self._case, self._limit_s = case, float(TRIAL_S[case.open].removesuffix("s"))

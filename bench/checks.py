@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
 
-from metrics.case import Asked, Case
-from metrics.checks import judge
-from metrics.tally import Tally
-from wire import ollama_chat, reading
-from wire.values import Answer, Transcript, Usage
+from tokenswarm.metrics.checks.case import Asked, Case
+from tokenswarm.metrics.checks.table import judge
+from tokenswarm.metrics.record_builder import Tally
+from tokenswarm.wire import ollama_chat, reading
+from tokenswarm.wire.values import Answer, Transcript, Usage
 
 ROUNDS, REPEATS = 15, 20
 WORDS = ("the", "sea", "is", "wide", "and", "old", "nobody", "knows", "how", "deep", "it", "may", "be", "below")

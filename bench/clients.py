@@ -25,10 +25,10 @@ from locust import User, events, task
 from locust.runners import MasterRunner, WorkerRunner
 
 import locustfile
-from metrics.record import Record
-from users.ollama import OllamaChatUser
-from wire import ollama_chat, reading
-from wire.values import Transcript
+from tokenswarm.metrics.record import Record
+from tokenswarm.users.ollama import OllamaChatUser
+from tokenswarm.wire import ollama_chat, reading
+from tokenswarm.wire.values import Transcript
 
 __all__ = ["OursUser", "PlainRequestsUser"]
 

@@ -29,13 +29,14 @@ from locust.rpc import Message, rpc  # noqa: E402
 from locust.stats import RequestStats, setup_distributed_stats_event_listeners  # noqa: E402
 
 from bench.percentiles import spread  # noqa: E402
-from metrics.catalogue import METRICS  # noqa: E402
-from metrics.publish import ACKNOWLEDGE, Publisher  # noqa: E402
-from metrics.spool import Outbox  # noqa: E402
-from users import sealed, secret  # noqa: E402
-from users.clocks import ANSWER, ASK  # noqa: E402
-from users.ending import FINISH  # noqa: E402
-from users.spooling import SEND_EVERY_S  # noqa: E402
+from tokenswarm.folder.spool import Outbox  # noqa: E402
+from tokenswarm.metrics.catalogue import METRICS  # noqa: E402
+from tokenswarm.run import curve as sealed
+from tokenswarm.run.clock_sync import ANSWER, ASK  # noqa: E402
+from tokenswarm.run.closing import FINISH  # noqa: E402
+from tokenswarm.run.handover import SEND_EVERY_S  # noqa: E402
+from tokenswarm.run.publisher import ACKNOWLEDGE, Publisher  # noqa: E402
+from tokenswarm.settings import secrets as secret
 
 REPORT_EVERY_S, MAKE_EVERY_S, JOIN_AGAIN_S = 3.0, 0.05, 5.0
 HEALTH = {

@@ -27,7 +27,7 @@ from bench.measure import clean_environment, free_port
 from bench.noise import Stalls
 from bench.percentiles import spread
 from bench.truth import ROOT, serving
-from users.secret import TOKEN
+from tokenswarm.settings.secrets import TOKEN
 
 OUT = results.FOLDER / "master.jsonl"
 PAGE = ROOT / "docs" / "distributed.md"

@@ -1,4 +1,4 @@
-"""`python -m bench.probe_trial`: does `users.probe` find what a server is? The simulator with settings drawn at random.
+"""`python -m bench.probe_trial`: does `probe` find what a server is? The simulator with settings drawn at random.
 
 Drawn by a seed: 1 to 16 slots, a queue of 0 to 64, decode and prefill rates over two orders of magnitude each, how much
 a step slows per busy slot, prompt cache or none, the time to load. Every fifth server is OpenAI-compatible, and its
@@ -83,7 +83,7 @@ def draw(seed: int, place: int) -> Server:
 @contextmanager
 def serving(server: Server) -> Iterator[str]:
     """Its URL while it runs."""
-    command = [sys.executable, "-m", "simulator", "--port", "0", *server.options()]
+    command = [sys.executable, "-m", "tokenswarm.simulator", "--port", "0", *server.options()]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -115,7 +115,7 @@ def errors(server: Server, figures: Mapping[str, Mapping[str, Any]]) -> dict[str
 def run(server: Server) -> dict[str, Any]:
     """One probe in a process of its own, as a user runs it."""
     with serving(server) as url:
-        command = [sys.executable, "-m", "users.probe", "--host", url, "--model", "sim:latest", "--json"]
+        command = [sys.executable, "-m", "tokenswarm.probe", "--host", url, "--model", "sim:latest", "--json"]
         began_s = time.monotonic()
         done = subprocess.run([*command, "--intrusive", "--max-burst", "256"], capture_output=True, text=True)
         took_s = round(time.monotonic() - began_s, 3)

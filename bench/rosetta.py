@@ -25,10 +25,10 @@ from bench.believed import Moments, true_moments
 from bench.measure import clean_environment
 from bench.others import FOLDER, ROOT, Load, Missing, python_of
 from bench.truth import serving, take
-from reports.answers import Answers, answers
-from reports.dialects import DIALECTS
-from reports.load import load as load_run
-from reports.summary import measured_rows
+from tokenswarm.reports.dialects.definitions import DIALECTS
+from tokenswarm.reports.dialects.requests import Answers, answers
+from tokenswarm.reports.load import load as load_run
+from tokenswarm.reports.summary import measured_rows
 
 STREAMS, STEP_MS, REQUESTS, TOKENS = 4, 50, 24, 64
 Figures = Mapping[str, Mapping[str, float]]
@@ -46,7 +46,7 @@ Run = Callable[[Load, Path], Theirs]
 
 
 def as_answers(moments: Iterable[Moments]) -> Answers:
-    """Time stamps as `reports.dialects` takes them; a tool's clock starts where its own definition says."""
+    """Time stamps as `reports.dialects.definitions` takes them; a tool's clock starts where its own definition says."""
     rows = list(moments)
 
     def column(name: str) -> np.ndarray:

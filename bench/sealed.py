@@ -1,4 +1,4 @@
-"""`python -m bench.sealed`: what it costs to seal what master and workers say to each other (users/sealed.py).
+"""`python -m bench.sealed`: what it costs to seal what master and workers say to each other (tokenswarm/run/curve.py).
 
 Both ends of Locust's own sockets in this process, so its CPU time is that of both, ZeroMQ's threads included. Sealed
 and plain take turns; the figure is the median of the rounds.
@@ -12,7 +12,7 @@ import gevent
 from locust.rpc import Message, zmqrpc
 
 from bench.markdown import table
-from users import sealed
+from tokenswarm.run import curve as sealed
 
 ROUNDS = 7
 # Name: (bytes of rows in a message, messages a round). A row of requests.csv has some 500 bytes.

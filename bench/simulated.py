@@ -38,7 +38,7 @@ class Server:
 @contextmanager
 def serving(*options: str) -> Iterator[Server]:
     """A simulator."""
-    command = [sys.executable, "-m", "simulator", "--port", "0", *options]
+    command = [sys.executable, "-m", "tokenswarm.simulator", "--port", "0", *options]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:

@@ -1,6 +1,6 @@
 """The simulator's engine in virtual time: what a server of known settings does at a load, computed.
 
-Pure arithmetic on the engine of simulator/engine.py: no sockets, no sleeping, thousands of requests a second.
+Pure arithmetic on the engine of tokenswarm/simulator/engine/schedule.py: no sockets, no sleeping, thousands of requests a second.
 """
 
 import heapq
@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from simulator.engine import Engine, Job, Timing
-from simulator.models import named
-from simulator.settings import NS_PER_S, Settings
-from simulator.tokens import natural_length_tokens
+from tokenswarm.simulator.engine.schedule import Engine, Job, Timing
+from tokenswarm.simulator.model.models import named
+from tokenswarm.simulator.model.tokens import natural_length_tokens
+from tokenswarm.simulator.settings import NS_PER_S, Settings
 
 MODEL = named("sim:latest")
 

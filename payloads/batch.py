@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from payloads.chance import fraction
-from payloads.distribution import Distribution
-from payloads.mix import Mix
-from payloads.prompt import Prompt
+from tokenswarm.payloads.distribution import Distribution
+from tokenswarm.payloads.mix import Mix
+from tokenswarm.payloads.prompt import Prompt
+from tokenswarm.payloads.seeded import fraction
 
 MOST = 2048  # texts in one request: OpenAI's own limit
 

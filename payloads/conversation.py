@@ -6,7 +6,7 @@ from typing import Literal
 
 import orjson
 
-from payloads.prompt import Message, Prompt
+from tokenswarm.payloads.prompt import Message, Prompt
 
 TurnKind = Literal["user", "tool"]
 NO_SUCH_TOOL = '{"error":"no such tool"}'

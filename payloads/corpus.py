@@ -5,11 +5,11 @@ from codecs import BOM_UTF8
 from dataclasses import replace
 from pathlib import Path
 
-from payloads.formats import narrowed, read
-from payloads.line import MAX_WEIGHT, decoded
-from payloads.prompt import Prompt
-from payloads.records import TABLES, Record, records
-from payloads.wording import nearest
+from tokenswarm.payloads.formats.detect import narrowed, read
+from tokenswarm.payloads.formats.own import MAX_WEIGHT, decoded
+from tokenswarm.payloads.formats.records import TABLES, Record, records
+from tokenswarm.payloads.prompt import Prompt
+from tokenswarm.payloads.wording import nearest
 
 BUILT_IN = ("chat", "long", "code", "json", "reasoning", "sessions", "tools")
 DEFAULT = "chat"
@@ -21,7 +21,7 @@ class PayloadError(ValueError):
 
 
 def read_corpus(path: str | Path) -> tuple[Prompt, ...]:
-    """The prompts of a file in any of the formats of `payloads.formats`, UTF-8.
+    """The prompts of a file in any of the formats of `payloads.formats.detect`, UTF-8.
 
     JSON lines (blank ones and those that start with # are skipped), a JSON array, CSV with a header, or .txt with a
     prompt a line. A prompt without an id gets `STEM:LINE`. Raises PayloadError.

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import accumulate
 
-from payloads.chance import digest, fraction
-from payloads.making import Making, made
-from payloads.prompt import Prompt
+from tokenswarm.payloads.made_up import Making, made
+from tokenswarm.payloads.prompt import Prompt
+from tokenswarm.payloads.seeded import digest, fraction
 
 
 def nonce(seed: int, worker: int, sequence: int, run: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import NamedTuple
 
-from payloads.recipe import Recipe
+from tokenswarm.payloads.recipe import Recipe
 
 ROLES = ("system", "user", "assistant", "tool")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import shake_128
 from itertools import chain, pairwise
 
-from payloads.distribution import Distribution
+from tokenswarm.payloads.distribution import Distribution
 
 _ENGLISH = """
 able acid aged also area army away baby back ball band bank base bath bear beat been bell belt best bill bird blow blue

@@ -6,16 +6,18 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from metrics.judge import judge_file
-from metrics.junit import junit, say
-from metrics.plain import plain
-from metrics.slo import SloError, several
-from reports import console, dialect_report, locust_csv_report, merge
-from reports.dialects import DIALECTS
-from reports.errors import ReportError
-from reports.glossary import glossary
-from reports.load import workers
-from reports.write import report, write
+from tokenswarm.metrics.slo.judge import judge_file
+from tokenswarm.metrics.slo.junit import junit, say
+from tokenswarm.metrics.slo.language import SloError, several
+from tokenswarm.metrics.text import plain
+from tokenswarm.reports import locust_csv_report, merge
+from tokenswarm.reports.dialects import table as dialect_report
+from tokenswarm.reports.dialects.definitions import DIALECTS
+from tokenswarm.reports.errors import ReportError
+from tokenswarm.reports.glossary import glossary
+from tokenswarm.reports.load import workers
+from tokenswarm.reports.render import console
+from tokenswarm.reports.write import report, write
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,6 +1,6 @@
 """The glossary: what each metric means, from METRICS itself."""
 
-from metrics.catalogue import METRICS
+from tokenswarm.metrics.catalogue import METRICS
 
 
 def glossary() -> str:

@@ -8,13 +8,13 @@ from typing import Any
 
 import pandas as pd
 
-from metrics.catalogue import METRICS
-from metrics.clock import TIMES, ahead_ns, tracks
-from metrics.plain import text
-from metrics.rows import IDENTITY, JUDGED
-from reports.errors import ReportError
-from reports.memory import Look, looks
-from reports.output import add_output
+from tokenswarm.folder.row import IDENTITY, JUDGED
+from tokenswarm.metrics.catalogue import METRICS
+from tokenswarm.metrics.clock import TIMES, ahead_ns, tracks
+from tokenswarm.metrics.text import text
+from tokenswarm.reports.errors import ReportError
+from tokenswarm.reports.output import add_output
+from tokenswarm.reports.parts.server_memory import Look, looks
 
 FORMAT = 1
 MOST_TEXT = 80  # characters
@@ -52,7 +52,7 @@ class Run:
     """A run folder: `info` is run.json ({} without one), `frame` has one row a request, texts left out
     but for the beginning of the answer where it was kept.
 
-    Columns are those of `metrics.rows`: `*_unix_ns` and counts are nullable Int64 (never float: a double cannot hold
+    Columns are those of `folder.row`: `*_unix_ns` and counts are nullable Int64 (never float: a double cannot hold
     a wall-clock nanosecond), by the master's clock; durations and rates float64 with NaN where absent; and those of
     `reports.output`. `notices` says what was odd, `looks` what the server had in memory.
     """

@@ -6,10 +6,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from metrics.catalogue import METRICS
-from metrics.percentile import supported
-from reports.errors import ReportError
-from reports.percentiles import LATENCY, Described, key
+from tokenswarm.metrics.catalogue import METRICS
+from tokenswarm.metrics.percentile import supported
+from tokenswarm.reports.errors import ReportError
+from tokenswarm.reports.percentiles import LATENCY, Described, key
 
 KINDS = {metric.name: metric.kind for metric in METRICS}
 UNKNOWN = (

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from reports import render_html, render_md
-from reports.document import Cell, Code, Document, Line, Section, Table
-from reports.figures.style import BLUE, FILL, Plot, figure
-from reports.locust_csv import KINDS, summarise
-from reports.numbers import integer, number, plain
-from reports.write import as_json, write
+from tokenswarm.reports.locust_csv import KINDS, summarise
+from tokenswarm.reports.render import html as render_html
+from tokenswarm.reports.render import markdown as render_md
+from tokenswarm.reports.render.document import Cell, Code, Document, Line, Section, Table
+from tokenswarm.reports.render.numbers import integer, number, plain
+from tokenswarm.reports.render.plots import BLUE, FILL, Plot, figure
+from tokenswarm.reports.write import as_json, write
 
 Summary = Mapping[str, Any]
 

@@ -11,16 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from metrics import appraisal, attendance
-from metrics.appended import in_use
-from metrics.judge import as_json
-from metrics.junit import junit
-from metrics.spool import FACTS, FOLDER, ROWS
-from metrics.validity import RULES
-from reports.errors import ReportError
-from reports.union import Union, union
-from reports.write import as_json as text_of
-from reports.write import report, write
+from tokenswarm.folder import verdict as appraisal
+from tokenswarm.folder.append import in_use
+from tokenswarm.folder.spool import FACTS, FOLDER, ROWS
+from tokenswarm.metrics.slo.judge import as_json
+from tokenswarm.metrics.slo.junit import junit
+from tokenswarm.metrics.validity import workers as attendance
+from tokenswarm.metrics.validity.rules import RULES
+from tokenswarm.reports.errors import ReportError
+from tokenswarm.reports.union import Union, union
+from tokenswarm.reports.write import as_json as text_of
+from tokenswarm.reports.write import report, write
 
 MADE_HERE = ("state", "ended_unix_s", "rows", "workers", "clock_source", "slos", "validity")
 USAGE = "usage: python -m reports merge RUN_FOLDER [WORKER_RUN_DIR …]"

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from metrics.output import ABSENT, TokensPerChunk, gaps_ms, placed, within
+from tokenswarm.metrics.output import ABSENT, TokensPerChunk, gaps_ms, placed, within
 
 Window = tuple[int, int]
 

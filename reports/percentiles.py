@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from metrics.histogram import middle_ms
-from metrics.percentile import rank, supported
+from tokenswarm.metrics.histogram import middle_ms
+from tokenswarm.metrics.percentile import rank, supported
 
 LATENCY = (50.0, 90.0, 95.0, 99.0)
 RATE = (10.0, 50.0, 90.0)  # of a rate the low end is the bad one

@@ -3,15 +3,19 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from metrics.catalogue import METRICS
-from metrics.percentile import CONFIDENCE, minimum_n
-from metrics.slo import as_said
-from reports import capacity, embedding, loading, memory, open_loop, probed, stages, tokens, turns
-from reports.check_section import check_section
-from reports.document import Cell, Code, Document, Line, Section, Table
-from reports.ledger import LABELS
-from reports.numbers import ABSENT, integer, many, number
-from reports.slices import group_name, named, slices
+from tokenswarm.metrics.catalogue import METRICS
+from tokenswarm.metrics.percentile import CONFIDENCE, minimum_n
+from tokenswarm.metrics.slo.language import as_said
+from tokenswarm.reports.parts import capacity, open_loop, stages, tokens, turns
+from tokenswarm.reports.parts import cold_loads as loading
+from tokenswarm.reports.parts import embeddings as embedding
+from tokenswarm.reports.parts import probe as probed
+from tokenswarm.reports.parts import server_memory as memory
+from tokenswarm.reports.parts.check_section import check_section
+from tokenswarm.reports.parts.time_spent import LABELS
+from tokenswarm.reports.render.document import Cell, Code, Document, Line, Section, Table
+from tokenswarm.reports.render.numbers import ABSENT, integer, many, number
+from tokenswarm.reports.slices import group_name, named, slices
 
 KINDS = {metric.name.removesuffix("_hist"): metric.kind for metric in METRICS}
 # These say how well was measured, not how well was served: see the limits.
@@ -118,7 +122,7 @@ def _slos(summary: Summary) -> Section:
 def _findings(summary: Summary) -> Section:
     items: list[Line] = [(f"note: {notice}",) for notice in summary["notices"]]
     found = [(finding_line(one),) for one in summary["validity"]["findings"]]
-    # As metrics/appraisal.py chooses the rows.
+    # As tokenswarm/folder/verdict.py chooses the rows.
     met = any(trial.get("verdict") == "met" for trial in summary.get("capacity", {}).get("trials", ()))
     lines: tuple[Line, ...] = (("Of the trials that were met: the others overload the server on purpose.",),)
     return Section("findings", "Findings", lines if found and met else (), items=(*items, *found))

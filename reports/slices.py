@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from reports.document import Cell, Code, Line
+from tokenswarm.reports.render.document import Cell, Code, Line
 
 Summary = Mapping[str, Any]
 

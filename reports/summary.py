@@ -2,23 +2,23 @@
 
 from typing import Any
 
-from reports.attendance import attendance
-from reports.capacity import capacity, sentences
-from reports.checks import checks
-from reports.embedding import embedding, vectors_per_s
-from reports.ledger import ledger
-from reports.load import Run
-from reports.loading import loading
-from reports.memory import memory
-from reports.open_loop import open_loop
-from reports.output import Window, window
-from reports.percentiles import describe
-from reports.pooled import describe_all
-from reports.quality import limits, quality
-from reports.stages import stages
-from reports.tokens import tokens
-from reports.turns import turns
-from reports.verdict import verdict
+from tokenswarm.reports.describe import describe_all
+from tokenswarm.reports.load import Run
+from tokenswarm.reports.output import Window, window
+from tokenswarm.reports.parts.capacity import capacity, sentences
+from tokenswarm.reports.parts.checks import checks
+from tokenswarm.reports.parts.cold_loads import loading
+from tokenswarm.reports.parts.embeddings import embedding, vectors_per_s
+from tokenswarm.reports.parts.limits import limits, quality
+from tokenswarm.reports.parts.open_loop import open_loop
+from tokenswarm.reports.parts.server_memory import memory
+from tokenswarm.reports.parts.stages import stages
+from tokenswarm.reports.parts.time_spent import ledger
+from tokenswarm.reports.parts.tokens import tokens
+from tokenswarm.reports.parts.turns import turns
+from tokenswarm.reports.parts.verdict import verdict
+from tokenswarm.reports.parts.workers import attendance
+from tokenswarm.reports.percentiles import describe
 
 FORMAT = 1
 TOP_ERRORS = 10

@@ -6,9 +6,9 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from metrics.lines import cells, line, records
-from metrics.rows import COLUMNS
-from reports.errors import ReportError
+from tokenswarm.folder.lines import cells, line, records
+from tokenswarm.folder.row import COLUMNS
+from tokenswarm.reports.errors import ReportError
 
 _WORKER, _SEQUENCE = COLUMNS.index("worker"), COLUMNS.index("sequence")
 _BEGAN = tuple(COLUMNS.index(f"{name}_unix_ns") for name in ("sent", "scheduled", "ended"))

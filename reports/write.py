@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from reports import circumstances, render_html, render_md, sections
-from reports.errors import ReportError
-from reports.figures.registry import build_all
-from reports.load import load
-from reports.summary import measured_rows, summarise
+from tokenswarm.reports import sections
+from tokenswarm.reports.errors import ReportError
+from tokenswarm.reports.load import load
+from tokenswarm.reports.parts import circumstances
+from tokenswarm.reports.parts.figures import build_all
+from tokenswarm.reports.render import html as render_html
+from tokenswarm.reports.render import markdown as render_md
+from tokenswarm.reports.summary import measured_rows, summarise
 
 
 def report(folder: Path) -> dict[str, Any]:

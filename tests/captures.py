@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from metrics.tally import Tally
-from users.http1 import Response
-from wire import reading
-from wire.values import Api, Chunk, Failure, Transcript
+from tokenswarm.metrics.record_builder import Tally
+from tokenswarm.transport.http1 import Response
+from tokenswarm.wire import reading
+from tokenswarm.wire.values import Api, Chunk, Failure, Transcript
 
 FOLDER = Path(__file__).parents[2] / "shared" / "captures"
 APIS: dict[str, Api] = {api.PATH: api for api in reading.APIS}

@@ -7,8 +7,8 @@ from typing import Any
 from locust_process import folder, headless
 from tape import taped
 
-from payloads.fields import Field, example
-from users.api_table import CLASSES, NO_KEY, OWN_KEY, Row
+from docs.generate.api_table import CLASSES, NO_KEY, OWN_KEY, Row
+from tokenswarm.payloads.request_fields import Field, example
 
 ABILITIES = ("suffix", "images", "tools")  # what not every model can do
 

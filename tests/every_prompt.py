@@ -6,9 +6,9 @@ from typing import Any
 from locust import events
 
 from locustfile import *  # noqa: F403 - as a user's own locustfile does
-from metrics.record import Record
-from payloads.mix import Mix
-from payloads.prompt import Prompt
+from tokenswarm.metrics.record import Record
+from tokenswarm.payloads.mix import Mix
+from tokenswarm.payloads.prompt import Prompt
 
 answered: set[str] = set()
 turn = itertools.count()

@@ -5,8 +5,8 @@ from typing import Any
 
 from captures import APIS
 
-from metrics.record import Identity
-from wire.values import Transcript
+from tokenswarm.metrics.record import Identity
+from tokenswarm.wire.values import Transcript
 
 MS = 1_000_000
 CHAT, GENERATE = APIS["/api/chat"], APIS["/api/generate"]

@@ -4,7 +4,7 @@ from typing import Any
 
 from locust.argument_parser import get_empty_argument_parser
 
-from users import options as ours
+from tokenswarm.settings import options as ours
 
 
 def parsed(*arguments: str) -> Any:

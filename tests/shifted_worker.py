@@ -21,7 +21,8 @@ if __name__ == "__main__":
 
     from locust.main import main
 
-    from users import clocks, stamps
+    from tokenswarm.run import clock_sync as clocks
+    from tokenswarm.transport import kernel_stamps as stamps
 
     of_the_kernel = stamps.stamp_ns
     stamps.stamp_ns = lambda found: None if (ns := of_the_kernel(found)) is None else ns + round(shift_s() * 1e9)

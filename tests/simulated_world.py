@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from simulator.engine import Engine, Job, Timing
-from simulator.models import Model
-from simulator.settings import NS_PER_MS as MS
-from simulator.settings import Settings
+from tokenswarm.simulator.engine.schedule import Engine, Job, Timing
+from tokenswarm.simulator.model.models import Model
+from tokenswarm.simulator.settings import NS_PER_MS as MS
+from tokenswarm.simulator.settings import Settings
 
 PLAIN = Settings(parallel=1, slowdown=0, prefill_tps=1000, decode_tps=50, load_ms=0, keep_alive_ns=10_000 * MS)
 

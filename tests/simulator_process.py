@@ -135,7 +135,7 @@ def receive(sock: socket.socket) -> Answer:
 
 
 def command(*options: str) -> list[str]:
-    return [sys.executable, "-W", "error", "-m", "simulator", "--port", "0", *options]
+    return [sys.executable, "-W", "error", "-m", "tokenswarm.simulator", "--port", "0", *options]
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import pytest
 from locust_process import folder, headless
 from simulator_process import Simulator, running
 
-from users.api_calls import CALLS, LIFE, CallRow
+from docs.generate.api_calls import CALLS, LIFE, CallRow
 
 
 @pytest.fixture(scope="module")

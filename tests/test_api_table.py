@@ -11,12 +11,12 @@ from locust_process import ROOT
 from options import parsed
 from simulator_process import Simulator, running
 
-from metrics.catalogue import METRICS
-from payloads.fields import PATHS, example
-from users.api_options import option_rows
-from users.api_table import CLASSES, Row, document, rows
-from users.errors import UsageError
-from users.preparation import prepare
+from docs.generate.api_options import option_rows
+from docs.generate.api_table import CLASSES, Row, document, rows
+from tokenswarm.metrics.catalogue import METRICS
+from tokenswarm.payloads.request_fields import PATHS, example
+from tokenswarm.preflight.prepare import prepare
+from tokenswarm.settings.errors import UsageError
 
 MODELS = ("sim-think-vision-insert-tools:latest", "sim-embed:latest")
 
@@ -39,7 +39,7 @@ def other() -> Iterator[Simulator]:
 
 def test_the_document_is_the_tables() -> None:
     assert (ROOT / "docs" / "api.md").read_text(encoding="utf-8") == document(), (
-        "run python -m users.api_table > docs/api.md"
+        "run python -m docs.generate.api_table > docs/api.md"
     )
 
 

@@ -12,8 +12,8 @@ from locust_process import ROOT, Run, folder, headless, processes
 from options import parsed
 from simulator_process import running
 
-from users.arrivals import ArrivalsError, parse
-from users.open_loop import check
+from tokenswarm.load.arrivals import ArrivalsError, parse
+from tokenswarm.run.open_loop import check
 
 
 def first(text: str, n: int = 2000, seed: int = 1) -> list[float]:
@@ -186,7 +186,7 @@ def test_far_more_than_can_be_handed_out_still_lets_the_run_end(tmp_path: Path) 
 OWN = """
 from locustfile import *
 from locust import constant, task
-from payloads.prompt import Prompt
+from tokenswarm.payloads.prompt import Prompt
 
 class Mine(OllamaChatUser):
     wait_time = constant(60)

@@ -12,13 +12,13 @@ from options import parsed
 from simulator_process import running
 from tape import taped
 
-from payloads.prompt import Message, Prompt
-from users.asking import ask_of, check
-from users.errors import UsageError
-from users.ollama import OllamaChatUser, OllamaGenerateUser
-from users.openai import OpenAIChatUser, OpenAICompletionsUser, OpenAIEmbeddingsUser
-from users.settings import Settings, settings
-from wire.values import Ask
+from tokenswarm.payloads.prompt import Message, Prompt
+from tokenswarm.settings.errors import UsageError
+from tokenswarm.settings.settings import Settings, settings
+from tokenswarm.users.ollama import OllamaChatUser, OllamaGenerateUser
+from tokenswarm.users.openai import OpenAIChatUser, OpenAICompletionsUser, OpenAIEmbeddingsUser
+from tokenswarm.users.request_fields import ask_of, check
+from tokenswarm.wire.values import Ask
 
 HI = Prompt("hi", (Message("user", "Hi"),))
 FOUR = (OllamaChatUser, OllamaGenerateUser, OpenAIChatUser, OpenAICompletionsUser)

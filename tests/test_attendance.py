@@ -4,7 +4,7 @@ from pathlib import Path
 
 from golden.make import RUN, ZERO_NS, folder, ollama
 
-from reports.write import report
+from tokenswarm.reports.write import report
 
 
 def test_a_worker_that_came_or_went_in_the_middle_is_marked(tmp_path: Path) -> None:

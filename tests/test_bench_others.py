@@ -12,7 +12,7 @@ from bench.believed import Believed, Moments, errors, true_moments
 from bench.others import Load
 from bench.spent import spend
 from bench.truth import Answered, Truth
-from reports.dialects import DIALECTS
+from tokenswarm.reports.dialects.definitions import DIALECTS
 
 MS = 1_000_000
 # Arrived at 1 s; tokens at 20, 40 and 70 ms, the end at 71 ms.

@@ -12,9 +12,9 @@ import pytest
 from simulator_process import ROOT, Simulator
 
 from bench.truth import serving, take
-from users.http1 import Response
-from wire import ollama_chat, openai_chat, reading
-from wire.values import Api, Chunk, Transcript
+from tokenswarm.transport.http1 import Response
+from tokenswarm.wire import ollama_chat, openai_chat, reading
+from tokenswarm.wire.values import Api, Chunk, Transcript
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,11 @@ import gevent
 import pytest
 from scripted import CHUNKED, chunk, request, serving
 
-from users.exchange import Exchange
-from users.http1 import request_bytes
-from users.target import Target
-from users.transport import Timeouts, Transport
-from wire.values import Call
+from tokenswarm.settings.target import Target
+from tokenswarm.transport.connection import Timeouts, Transport
+from tokenswarm.transport.exchange import Exchange
+from tokenswarm.transport.http1 import request_bytes
+from tokenswarm.wire.values import Call
 
 REQUEST = request_bytes(Call("POST", "/api/chat", (), b"{}"), Target("http", "here", 80), ())
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from users.found import found
-from users.pooled import Point, estimate
-from users.search import MOST_FIRM, Answer, Field, Tried, Try, next_step, points
+from tokenswarm.capacity.answer import found
+from tokenswarm.capacity.estimate import Point, estimate
+from tokenswarm.capacity.search import MOST_FIRM, Answer, Field, Tried, Try, next_step, points
 
 RATES = Field(True, 1.0, 0.1, 1e6, pooled=True)
 ALLOWED = 0.05

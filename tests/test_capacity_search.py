@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_capacity_verdict import SLO, USERS, row
 
-from metrics.load_curve import figures, gave_way, knee
-from users.found import found, said
-from users.search import Answer, Field, Tried, Try, best, next_step
+from tokenswarm.capacity.answer import found, said
+from tokenswarm.capacity.load_curve import figures, gave_way, knee
+from tokenswarm.capacity.search import Answer, Field, Tried, Try, best, next_step
 
 RATES = Field(True, 1.0, 0.1, 1e6)
 

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from metrics.histogram import bucket, encode
-from metrics.slo import parse
-from metrics.trial import Trial, inflation, wrong
-from users.search import Field, Tried, Try, next_step
-from users.verdict import Ended, drained, ended, judged, unjudged
+from tokenswarm.capacity.search import Field, Tried, Try, next_step
+from tokenswarm.capacity.stopping import Ended, drained, ended, judged, unjudged
+from tokenswarm.capacity.trial import Trial, inflation, wrong
+from tokenswarm.metrics.histogram import bucket, encode
+from tokenswarm.metrics.slo.language import parse
 
 SLO = parse("ttft_ms p95 < 500")
 USERS = Field(False, 1.0, 1.0, 1000.0)

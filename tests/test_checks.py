@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from metrics.case import UNJUDGED, Asked, Case, Judged
-from metrics.checks import CHECKS, WHITESPACE_RUN, judge
-from wire.values import Answer, ToolCall, Usage
+from tokenswarm.metrics.checks.case import UNJUDGED, Asked, Case, Judged
+from tokenswarm.metrics.checks.table import CHECKS, WHITESPACE_RUN, judge
+from tokenswarm.wire.values import Answer, ToolCall, Usage
 
 SCHEMA = {"type": "object", "properties": {"name": {"type": "string"}, "age": {"type": "integer"}}, "required": ["age"]}
 WEATHER: dict[str, Any] = {

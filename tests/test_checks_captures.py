@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from captures import APIS, load, read, transcript
 
-from metrics.case import Asked, Case
-from metrics.checks import judge
+from tokenswarm.metrics.checks.case import Asked, Case
+from tokenswarm.metrics.checks.table import judge
 
 
 def asked(exchange: dict[str, Any]) -> Asked | None:

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrics import expect
-from metrics.case import Asked, Case
-from metrics.checks import WHITESPACE_RUN, judge
-from metrics.repetition import TAILS, repeated_tail
-from metrics.schema import standard, validator
-from payloads.expect import from_option, pairs
-from wire.values import Answer, Usage
+from tokenswarm.metrics.checks import expect
+from tokenswarm.metrics.checks.case import Asked, Case
+from tokenswarm.metrics.checks.json_schema import standard, validator
+from tokenswarm.metrics.checks.repetition import TAILS, repeated_tail
+from tokenswarm.metrics.checks.table import WHITESPACE_RUN, judge
+from tokenswarm.payloads.expect import from_option, pairs
+from tokenswarm.wire.values import Answer, Usage
 
 LETTERS = st.text("ab \n你", max_size=12)
 

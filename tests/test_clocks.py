@@ -18,14 +18,14 @@ from simulator_process import running
 from test_arrivals import FAST
 from test_validity import many, verdict
 
-from metrics import clock
-from metrics.clock import Point, Reading, ahead_ns, best, extended, reading, tracks, with_new
-from metrics.evidence import gather
-from metrics.judge import judge_file
-from metrics.slo import parse
-from reports import load
-from reports.figures import throughput
-from reports.summary import summarise
+from tokenswarm.metrics import clock
+from tokenswarm.metrics.clock import Point, Reading, ahead_ns, best, extended, reading, tracks, with_new
+from tokenswarm.metrics.slo.judge import judge_file
+from tokenswarm.metrics.slo.language import parse
+from tokenswarm.metrics.validity.evidence import gather
+from tokenswarm.reports import load
+from tokenswarm.reports.parts import throughput
+from tokenswarm.reports.summary import summarise
 
 S = 1_000_000_000
 delays = st.integers(1_000, 500 * MS)

@@ -13,10 +13,10 @@ import gevent
 import pytest
 from scripted import Script, chunk, request, serving, whole
 
-from users.control import CONTROL_BYTES, ControlClient, Unanswered, count_in, objects, question, text_in
-from users.settings import Settings
-from users.target import Target
-from users.transport import Timeouts
+from tokenswarm.settings.settings import Settings
+from tokenswarm.settings.target import Target
+from tokenswarm.transport.connection import Timeouts
+from tokenswarm.transport.control import CONTROL_BYTES, ControlClient, Unanswered, count_in, objects, question, text_in
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 TOTAL_S = 0.5

@@ -6,8 +6,8 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from payloads.conversation import NO_SUCH_TOOL, Conduct, fed, next_turn, opened, results
-from payloads.prompt import Message, Prompt, Turn, unique
+from tokenswarm.payloads.conversation import NO_SUCH_TOOL, Conduct, fed, next_turn, opened, results
+from tokenswarm.payloads.prompt import Message, Prompt, Turn, unique
 
 texts = st.text("ab\n字", max_size=3)
 limits = st.none() | st.integers(1, 99)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from payloads.corpus import BUILT_IN, DEFAULT, FOLDER, load
+from tokenswarm.payloads.corpus import BUILT_IN, DEFAULT, FOLDER, load
 
 
 def test_built_in_corpora_load_alone_and_together() -> None:

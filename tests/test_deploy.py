@@ -13,9 +13,9 @@ import pytest
 import yaml
 from locust_process import ROOT
 
-from metrics.catalogue import METRICS
-from metrics.exposition import LABELS, Sum, _samples
-from users.doors import Door
+from tokenswarm.metrics.catalogue import METRICS
+from tokenswarm.web.doors import Door
+from tokenswarm.web.exposition import LABELS, Sum, _samples
 
 KUBERNETES = "1.34"
 MANIFESTS = sorted((ROOT / "deploy/kubernetes").glob("*.yaml"))
@@ -189,7 +189,7 @@ def test_the_dashboard_shows_what_there_is() -> None:
     for metric in METRICS:
         name, samples = _samples(metric, [(("e", "m", "ok")[: len(LABELS)], Sum(count=1))])
         there |= {name + suffix for suffix, _, _ in samples}
-    health = (ROOT / "users/health.py").read_text()
+    health = (ROOT / "tokenswarm/transport/health.py").read_text()
     there |= {f"worker_{name}" for name in re.findall(r'^            "(\w+)":', health, re.MULTILINE)}
     assert len(shown) > 12
     assert shown <= there, shown - there

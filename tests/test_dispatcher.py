@@ -8,9 +8,9 @@ from typing import Any
 import gevent
 import pytest
 
-from payloads.prompt import Message, Prompt
-from users.alarm import Alarm
-from users.dispatcher import Dispatcher, Due
+from tokenswarm.load.dispatcher import Dispatcher, Due
+from tokenswarm.load.timer import Alarm
+from tokenswarm.payloads.prompt import Message, Prompt
 
 
 class First:
@@ -124,7 +124,7 @@ def test_an_alarm_wakes_at_its_time_never_before_and_many_times() -> None:
 
 
 def test_without_a_timer_of_the_kernels_the_loops_own_has_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("users.alarm.SUPPORTED", False)
+    monkeypatch.setattr("tokenswarm.load.timer.SUPPORTED", False)
     alarm = Alarm()
     due_ns = time.time_ns() + 1_000_000
     alarm.sleep_until(due_ns)

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from payloads.chance import fraction
-from payloads.distribution import Distribution, parse
+from tokenswarm.payloads.distribution import Distribution, parse
+from tokenswarm.payloads.seeded import fraction
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from users import doors
-from users.doors import Door, allowed_hosts
-from users.errors import UsageError
+from tokenswarm.settings.errors import UsageError
+from tokenswarm.web import doors
+from tokenswarm.web.doors import Door, allowed_hosts
 
 HOST = "127.0.0.1:8089"
 NAVIGATE = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}

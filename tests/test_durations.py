@@ -8,13 +8,13 @@ from captures import APIS, load, read, timed
 from test_checks import case
 from test_wire_readers import MS, delta, event, line, ndjson, sse
 
-from metrics.catalogue import METRICS
-from metrics.checks import judge
-from metrics.durations import without_doubtful
-from metrics.record import Identity
-from metrics.tally import Tally
-from wire import reading
-from wire.values import Answer, Transcript, Usage
+from tokenswarm.metrics.catalogue import METRICS
+from tokenswarm.metrics.checks.table import judge
+from tokenswarm.metrics.durations import without_doubtful
+from tokenswarm.metrics.record import Identity
+from tokenswarm.metrics.record_builder import Tally
+from tokenswarm.wire import reading
+from tokenswarm.wire.values import Answer, Transcript, Usage
 
 TRUE = Usage(60, 12, total_ns=300 * MS, load_ns=2 * MS, prompt_eval_ns=20 * MS, eval_ns=220 * MS, source="eval_count")
 SEEN = Transcript(sent_ns=0, ended_ns=310 * MS)

@@ -10,12 +10,12 @@ import pytest
 import scripted
 from locust_process import folder, headless
 
-from users.errors import UsageError
-from users.lifecycle import OllamaLifecycleUser
-from users.ollama import OllamaChatUser, OllamaEmbedUser
-from users.openai import OpenAIChatUser, OpenAIEmbeddingsUser
-from users.preflight import Server
-from users.preparation import choose
+from tokenswarm.preflight.prepare import choose
+from tokenswarm.preflight.server import Server
+from tokenswarm.settings.errors import UsageError
+from tokenswarm.users.lifecycle import OllamaLifecycleUser
+from tokenswarm.users.ollama import OllamaChatUser, OllamaEmbedUser
+from tokenswarm.users.openai import OpenAIChatUser, OpenAIEmbeddingsUser
 
 LOAD = ("--users", "2", "--spawn-rate", "2", "--run-time", "2s", "--model", "minilm", "--stop-timeout", "3")
 Embed = Callable[[list[str]], tuple[str, dict[str, Any]]]

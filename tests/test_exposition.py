@@ -8,16 +8,16 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from metrics import exposition
-from metrics.case import Judged
-from metrics.catalogue import METRICS, Metric
-from metrics.exposition import BOUNDS_NS, Totals, family
-from metrics.folder import RunFolder
-from metrics.histogram import bucket
-from metrics.lines import line
-from metrics.record import Identity, Record
-from metrics.rows import row
-from wire.values import Usage
+from tokenswarm.folder.lines import line
+from tokenswarm.folder.row import row
+from tokenswarm.folder.run_folder import RunFolder
+from tokenswarm.metrics.catalogue import METRICS, Metric
+from tokenswarm.metrics.checks.case import Judged
+from tokenswarm.metrics.histogram import bucket
+from tokenswarm.metrics.record import Identity, Record
+from tokenswarm.web import exposition
+from tokenswarm.web.exposition import BOUNDS_NS, Totals, family
+from tokenswarm.wire.values import Usage
 
 WHO = Identity(0, 0, "OllamaChatUser", "/api/chat", 'a "strange"\\\nmodel', "p", 64)
 START_NS = 1_000_000_000

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from test_readme import Parser
 
-from users import form, options
-from users.errors import UsageError
+from tokenswarm.settings import options
+from tokenswarm.settings.errors import UsageError
+from tokenswarm.web import form
 
 options.add(Parser())
 SHOWN = {"model", "payloads", "trace", "options", "max_tokens", "speed"}

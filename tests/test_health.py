@@ -3,8 +3,8 @@
 import gevent
 import pytest
 
-from users import health
-from users.health import Health
+from tokenswarm.transport import health
+from tokenswarm.transport.health import Health
 
 
 def test_lags_since_a_mark_are_all_there_though_older_ones_are_thinned_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,9 +5,9 @@ import zlib
 
 import pytest
 
-from users.http1 import Response, request_bytes
-from users.target import target
-from wire.values import Call
+from tokenswarm.settings.target import target
+from tokenswarm.transport.http1 import Response, request_bytes
+from tokenswarm.wire.values import Call
 
 BODY = b'data: {"choices":[{"delta":{"content":"hi"}}]}\n\n' * 40
 EVENTS = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"

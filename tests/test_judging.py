@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from metrics.case import Judged
-from metrics.record import Identity
-from payloads.prompt import Message, Prompt
-from users.errors import UsageError
-from users.judging import Judge, Seen, Sent, check
-from wire import ollama_chat
-from wire.values import Answer, Ask, Usage
+from tokenswarm.metrics.checks.case import Judged
+from tokenswarm.metrics.record import Identity
+from tokenswarm.payloads.prompt import Message, Prompt
+from tokenswarm.settings.errors import UsageError
+from tokenswarm.users.answer_checks import Judge, Seen, Sent, check
+from tokenswarm.wire import ollama_chat
+from tokenswarm.wire.values import Answer, Ask, Usage
 
 SCHEMA = {"type": "object", "required": ["a"]}
 HI = (Message("user", "Hi"),)

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
-from payloads.corpus import load
-from users.likeness import asked, code, unlike
+from tokenswarm.payloads.corpus import load
+from tokenswarm.settings.fingerprint import asked, code, unlike
 
 
 def test_a_worker_with_other_code_or_prompts_is_named() -> None:

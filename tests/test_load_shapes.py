@@ -9,8 +9,8 @@ from locust_process import ROOT
 from options import parsed
 from simulator_process import running
 
-from users.ollama import OllamaChatUser, OllamaGenerateUser
-from users.preparation import prepare
+from tokenswarm.preflight.prepare import prepare
+from tokenswarm.users.ollama import OllamaChatUser, OllamaGenerateUser
 
 CLASSES = (OllamaChatUser, OllamaGenerateUser)
 

@@ -12,18 +12,18 @@ import pytest
 from captures import FOLDER
 from golden.make import MS, failed, folder, identity, ollama
 
-from metrics.evidence import gather
-from metrics.loading import load_state
-from metrics.record import Record
-from metrics.validity import Facts, judge
-from reports.load import load
-from reports.memory import looks, memory
-from reports.summary import summarise
-from reports.write import report
-from users.http1 import Response
-from users.lifecycle import Answer, OllamaLifecycleUser, read
-from users.listing import full_name
-from users.sampler import COLUMNS, Seen
+from tokenswarm.metrics.load_state import load_state
+from tokenswarm.metrics.record import Record
+from tokenswarm.metrics.validity.evidence import gather
+from tokenswarm.metrics.validity.rules import Facts, judge
+from tokenswarm.reports.load import load
+from tokenswarm.reports.parts.server_memory import looks, memory
+from tokenswarm.reports.summary import summarise
+from tokenswarm.reports.write import report
+from tokenswarm.run.memory_sampler import COLUMNS, Seen
+from tokenswarm.transport.http1 import Response
+from tokenswarm.transport.listing import full_name
+from tokenswarm.users.lifecycle import Answer, OllamaLifecycleUser, read
 
 
 @pytest.mark.parametrize(

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metrics.appended import Appended
-from metrics.attendance import findings
-from metrics.lines import line
-from metrics.rows import COLUMNS, Cell
-from reports.__main__ import main
-from reports.errors import ReportError
-from reports.merge import merge
-from reports.union import union
+from tokenswarm.folder.append import Appended
+from tokenswarm.folder.lines import line
+from tokenswarm.folder.row import COLUMNS, Cell
+from tokenswarm.metrics.validity.workers import findings
+from tokenswarm.reports.__main__ import main
+from tokenswarm.reports.errors import ReportError
+from tokenswarm.reports.merge import merge
+from tokenswarm.reports.union import union
 
 
 def row(worker: int, sequence: int, began: int | None, error: str = "") -> bytes:

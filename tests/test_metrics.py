@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrics import histogram
-from metrics.catalogue import METRICS
-from metrics.folder import RunFolder, new_path, run_name
-from metrics.lines import line
-from metrics.record import Identity, Record
-from metrics.rows import COLUMNS, row
-from wire.values import Usage
+from tokenswarm.folder.lines import line
+from tokenswarm.folder.row import COLUMNS, row
+from tokenswarm.folder.run_folder import RunFolder, new_path, run_name
+from tokenswarm.metrics import histogram
+from tokenswarm.metrics.catalogue import METRICS
+from tokenswarm.metrics.record import Identity, Record
+from tokenswarm.wire.values import Usage
 
 MS = 1_000_000
 WHO = Identity(1, 7, "OllamaChatUser", "/api/chat", "m", "p-1", 64)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from locust_process import Run, folder, headless, processes
 from simulator_process import running
 
-from users.errors import UsageError
-from users.models import models, settled
+from tokenswarm.settings.errors import UsageError
+from tokenswarm.settings.models import models, settled
 
 CHECKPOINT, BLANKS = "/models/epoch=9-step=1000", "Qwen 3 (8B, q4)"
 THERE = {"a", "b", "qwen3:8b", "qwen3", "llama3", "llama3:2", "registry:5000/ns/m", "x", CHECKPOINT, BLANKS}

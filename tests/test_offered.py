@@ -1,6 +1,6 @@
 """Which arrivals of an open loop have no row."""
 
-from metrics.offered import Offered
+from tokenswarm.metrics.validity.unsent import Offered
 
 MS = 1_000_000
 

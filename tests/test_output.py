@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrics.histogram import bucket, encode
-from metrics.output import ABSENT, TokensPerChunk, count, output, passed, placed, spread, within
+from tokenswarm.metrics.histogram import bucket, encode
+from tokenswarm.metrics.output import ABSENT, TokensPerChunk, count, output, passed, placed, spread, within
 
 MS = 1_000_000
 SENT = 1_795_433_493_123_456_789

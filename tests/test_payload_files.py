@@ -7,10 +7,10 @@ from pathlib import Path
 import orjson
 import pytest
 
-from payloads.corpus import PayloadError, load, read_corpus
-from payloads.lengths import OUTPUT, TRACE_INPUT
-from payloads.line import FIELDS
-from payloads.prompt import Prompt
+from tokenswarm.payloads.corpus import PayloadError, load, read_corpus
+from tokenswarm.payloads.formats.lengths import OUTPUT, TRACE_INPUT
+from tokenswarm.payloads.formats.own import FIELDS
+from tokenswarm.payloads.prompt import Prompt
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 

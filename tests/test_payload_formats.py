@@ -6,8 +6,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from payloads.corpus import read_corpus
-from payloads.prompt import Message, Prompt, Turn
+from tokenswarm.payloads.corpus import read_corpus
+from tokenswarm.payloads.prompt import Message, Prompt, Turn
 
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

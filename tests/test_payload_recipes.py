@@ -8,12 +8,12 @@ import pytest
 from locust_process import folder, headless, processes
 from simulator_process import running
 
-from payloads.corpus import PayloadError, load, read_corpus
-from payloads.distribution import parse
-from payloads.making import Making, ruler, scale
-from payloads.mix import Mix
-from payloads.prompt import Message, Prompt
-from payloads.recipe import LANGUAGES, Recipe, Scale, made_up
+from tokenswarm.payloads.corpus import PayloadError, load, read_corpus
+from tokenswarm.payloads.distribution import parse
+from tokenswarm.payloads.made_up import Making, ruler, scale
+from tokenswarm.payloads.mix import Mix
+from tokenswarm.payloads.prompt import Message, Prompt
+from tokenswarm.payloads.recipe import LANGUAGES, Recipe, Scale, made_up
 
 TRACES = Path(__file__).parents[2] / "shared" / "data" / "traces"
 

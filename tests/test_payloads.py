@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from payloads.corpus import BUILT_IN, FOLDER, PayloadError, load, read_corpus
-from payloads.formats import KNOWN, read
-from payloads.line import NOT_OPTIONS, decoded
-from payloads.prompt import ROLES, Message, Prompt
+from tokenswarm.payloads.corpus import BUILT_IN, FOLDER, PayloadError, load, read_corpus
+from tokenswarm.payloads.formats.detect import KNOWN, read
+from tokenswarm.payloads.formats.own import NOT_OPTIONS, decoded
+from tokenswarm.payloads.prompt import ROLES, Message, Prompt
 
 CORPORA = ", ".join(BUILT_IN)
 

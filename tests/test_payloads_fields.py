@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from payloads.fields import FIELDS, PATHS, fields
-from payloads.fitting import ignored, misfit, prompt_misfit
-from payloads.kinds import KINDS
-from payloads.overrides import read_overrides
-from payloads.prompt import Message, Prompt, Turn
+from tokenswarm.payloads.field_check import ignored, misfit, prompt_misfit
+from tokenswarm.payloads.field_kinds import KINDS
+from tokenswarm.payloads.prompt import Message, Prompt, Turn
+from tokenswarm.payloads.request_fields import FIELDS, PATHS, fields
+from tokenswarm.settings.overrides import read_overrides
 
 CHAT, GENERATE, V1 = "/api/chat", "/api/generate", "/v1/chat/completions"
 TOOL = {"type": "function", "function": {"name": "now"}}

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from payloads.mix import Mix, nonce
-from payloads.prompt import ROLES, Message, Prompt, unique
+from tokenswarm.payloads.mix import Mix, nonce
+from tokenswarm.payloads.prompt import ROLES, Message, Prompt, unique
 
 
 def named(**weights: float) -> tuple[Prompt, ...]:
@@ -106,7 +106,7 @@ def test_the_room_imports_nothing_but_the_standard_library_and_orjson() -> None:
 
 
 def test_loading_a_corpus_loads_no_other_room() -> None:
-    script = "import sys, payloads.mix, payloads.corpus as c; c.load('chat'); print(*sys.modules)"
+    script = "import sys, tokenswarm.payloads.mix, tokenswarm.payloads.corpus as c; c.load('chat'); print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=Path(__file__).parent.parent, capture_output=True, text=True, check=True
     )

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_metrics import WHO
 
-from metrics.folder import RunFolder
-from metrics.lines import line
-from metrics.plain import cell, text
-from metrics.record import Record
-from metrics.rows import COLUMNS, row
-from reports.load import load
+from tokenswarm.folder.lines import line
+from tokenswarm.folder.row import COLUMNS, row
+from tokenswarm.folder.run_folder import RunFolder
+from tokenswarm.metrics.record import Record
+from tokenswarm.metrics.text import cell, text
+from tokenswarm.reports.load import load
 
 FORMULAS = ('=cmd|\' /C calc\'!A0', "+1+1", "-2+3", "@SUM(1)", "\t=1", "＝1")  # fmt: skip
 

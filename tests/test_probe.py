@@ -1,4 +1,4 @@
-"""`python -m users.probe` on simulators whose settings are known, and what it says where it cannot work."""
+"""`python -m tokenswarm.probe` on simulators whose settings are known, and what it says where it cannot work."""
 
 import json
 import re
@@ -13,12 +13,12 @@ from locust_process import ROOT, environment
 from scripted import request, serving, whole
 from simulator_process import Simulator, running
 
-from users.figure import LABELS
-from users.probe import store
+from tokenswarm.probe.__main__ import store
+from tokenswarm.probe.result import LABELS
 
 
 def probe(url: str, *options: str) -> subprocess.CompletedProcess[str]:
-    full = [sys.executable, "-m", "users.probe", "--host", url, *options]
+    full = [sys.executable, "-m", "tokenswarm.probe", "--host", url, *options]
     return subprocess.run(full, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60, check=False)
 
 

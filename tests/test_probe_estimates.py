@@ -2,7 +2,7 @@
 
 import pytest
 
-from users.estimates import (
+from tokenswarm.probe.estimates import (
     Seen,
     before_the_load,
     decode_per_s,
@@ -13,7 +13,7 @@ from users.estimates import (
     spread_percent,
     waiting_limit,
 )
-from wire.values import Usage
+from tokenswarm.wire.values import Usage
 
 MS = 1_000_000
 

@@ -10,10 +10,11 @@ from locust_process import folder as run_folder
 from locust_process import headless
 from simulator_process import running
 
-from reports import console, probed
-from reports.load import load
-from reports.summary import summarise
-from reports.write import report
+from tokenswarm.reports.load import load
+from tokenswarm.reports.parts import probe as probed
+from tokenswarm.reports.render import console
+from tokenswarm.reports.summary import summarise
+from tokenswarm.reports.write import report
 
 
 def figure(value: Any, unit: str = "requests", **more: Any) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from metrics import publish
-from metrics.publish import Publisher
+from tokenswarm.run import publisher as publish
+from tokenswarm.run.publisher import Publisher
 
 
 class Disk:

@@ -10,11 +10,11 @@ import pytest
 from locust_process import ROOT, command, environment, folder
 from simulator_process import running
 
-from metrics.catalogue import METRICS
-from metrics.slo import parse
-from reports.glossary import glossary
-from users import options
-from wire.reading import OUTCOMES
+from tokenswarm.metrics.catalogue import METRICS
+from tokenswarm.metrics.slo.language import parse
+from tokenswarm.reports.glossary import glossary
+from tokenswarm.settings import options
+from tokenswarm.wire.reading import OUTCOMES
 
 READMES = ("README.md", "README.zh-CN.md")
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("README*.md"), *ROOT.glob("docs/*.md")))

@@ -7,12 +7,12 @@ from urllib.parse import quote
 import pytest
 from test_metrics import WHO
 
-from metrics.case import Judged
-from metrics.plain import plain
-from metrics.record import Kept, Record
-from users import redaction
-from users.errors import UsageError
-from users.redaction import cleaned, learn_query, redacted, shown
+from tokenswarm.metrics.checks.case import Judged
+from tokenswarm.metrics.record import Kept, Record
+from tokenswarm.metrics.text import plain
+from tokenswarm.settings import redaction
+from tokenswarm.settings.errors import UsageError
+from tokenswarm.settings.redaction import cleaned, learn_query, redacted, shown
 
 KEY = "sk-proj-4fJ/q+Zr8=wLmNop"
 

@@ -3,15 +3,15 @@
 import pytest
 from scripted import request, serving, whole
 
-from metrics.record import Identity
-from metrics.rows import COLUMNS, row
-from metrics.tally import Tally
-from users.exchange import Exchange
-from users.http1 import request_bytes, retry_after_s
-from users.target import Target
-from users.transport import Timeouts, Transport
-from wire import openai_chat, reading
-from wire.values import Call, Transcript
+from tokenswarm.folder.row import COLUMNS, row
+from tokenswarm.metrics.record import Identity
+from tokenswarm.metrics.record_builder import Tally
+from tokenswarm.settings.target import Target
+from tokenswarm.transport.connection import Timeouts, Transport
+from tokenswarm.transport.exchange import Exchange
+from tokenswarm.transport.http1 import request_bytes, retry_after_s
+from tokenswarm.wire import openai_chat, reading
+from tokenswarm.wire.values import Call, Transcript
 
 NOW_S = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
 

@@ -7,13 +7,13 @@ from typing import Any
 
 from golden.make import RUN, folder, identity, ollama
 
-from metrics.slo import parse
-from reports.figures.capacity import build
-from reports.load import load
-from reports.summary import summarise
-from reports.write import report
-from users.found import found
-from users.search import Answer, Field
+from tokenswarm.capacity.answer import found
+from tokenswarm.capacity.search import Answer, Field
+from tokenswarm.metrics.slo.language import parse
+from tokenswarm.reports.load import load
+from tokenswarm.reports.parts.capacity_plot import build
+from tokenswarm.reports.summary import summarise
+from tokenswarm.reports.write import report
 
 SLO = parse("ttft_ms p95 < 500")
 SENTENCE = "2 users at most keep to ttft_ms p95 < 500; 3 users do not."

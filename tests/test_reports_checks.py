@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from golden.make import folder, ollama, openai
 
-from metrics.case import Judged
-from metrics.record import Kept, Record
-from reports import console
-from reports.wilson import interval
-from reports.write import report
+from tokenswarm.metrics.checks.case import Judged
+from tokenswarm.metrics.record import Kept, Record
+from tokenswarm.reports.render import console
+from tokenswarm.reports.wilson import interval
+from tokenswarm.reports.write import report
 
 PASSED = {"repetition": 0, "cut_by_limit": 0}
 

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 from golden.make import MS, RUN, ZERO_NS, failed, folder, ollama, openai
 
-from metrics.histogram import bucket, middle_ms
-from metrics.record import Record
-from reports import dialect_report
-from reports.__main__ import main
-from reports.answers import Answers, answers
-from reports.dialects import DIALECTS
-from reports.load import load
-from reports.spread import spread_linear, spread_weighted
-from reports.summary import measured_rows
-from wire.values import Usage
+from tokenswarm.metrics.histogram import bucket, middle_ms
+from tokenswarm.metrics.record import Record
+from tokenswarm.reports.__main__ import main
+from tokenswarm.reports.dialects import table as dialect_report
+from tokenswarm.reports.dialects.definitions import DIALECTS
+from tokenswarm.reports.dialects.requests import Answers, answers
+from tokenswarm.reports.dialects.statistics import spread_linear, spread_weighted
+from tokenswarm.reports.load import load
+from tokenswarm.reports.summary import measured_rows
+from tokenswarm.wire.values import Usage
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "metrics.md"
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from golden.make import failed, folder, golden_records, identity, ollama
 
-from reports.document import Document
-from reports.figures.style import Plot, figure
-from reports.render_html import render
-from reports.write import report
+from tokenswarm.reports.render.document import Document
+from tokenswarm.reports.render.html import render
+from tokenswarm.reports.render.plots import Plot, figure
+from tokenswarm.reports.write import report
 
 HOSTILE = "</script><script>document.title='taken'</script><img src=x onerror=alert(1)>"
 FIGURES = ("throughput-0", "requests-0", "distributions-0", "distributions-1", "distributions-2", "ledger-0")

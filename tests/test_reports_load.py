@@ -7,10 +7,10 @@ from golden.make import RUN, ZERO_NS, failed, folder, ollama, openai
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrics.rows import COLUMNS
-from reports.__main__ import main
-from reports.load import load, whole_rows
-from reports.summary import summarise
+from tokenswarm.folder.row import COLUMNS
+from tokenswarm.reports.__main__ import main
+from tokenswarm.reports.load import load, whole_rows
+from tokenswarm.reports.summary import summarise
 
 
 def test_a_moment_is_never_a_float(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from reports.__main__ import main
-from reports.locust_csv import throughput
+from tokenswarm.reports.__main__ import main
+from tokenswarm.reports.locust_csv import throughput
 
 # Sixty ok requests at least and one that failed, tokens 3, 4, 5, ...; then it waits until Locust has written.
 LOCUSTFILE = """

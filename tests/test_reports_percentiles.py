@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrics.histogram import bucket, encode, merge, percentile_ms
-from metrics.percentile import minimum_n, rank
-from reports.errors import ReportError
-from reports.percentiles import describe, describe_histogram
-from reports.pooled import pool
+from tokenswarm.metrics.histogram import bucket, encode, merge, percentile_ms
+from tokenswarm.metrics.percentile import minimum_n, rank
+from tokenswarm.reports.describe import pool
+from tokenswarm.reports.errors import ReportError
+from tokenswarm.reports.percentiles import describe, describe_histogram
 
 
 @pytest.mark.parametrize(("percent", "n"), [(50, 1), (90, 44), (95, 90), (99, 459), (99.9, 4603), (10, 44), (1, 459)])

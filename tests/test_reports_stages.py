@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from golden.make import MS, RUN, ZERO_NS, folder, identity, ollama
 
-from metrics.histogram import bucket
-from metrics.record import Record
-from reports.load import load
-from reports.summary import summarise
-from wire.values import Usage
+from tokenswarm.metrics.histogram import bucket
+from tokenswarm.metrics.record import Record
+from tokenswarm.reports.load import load
+from tokenswarm.reports.summary import summarise
+from tokenswarm.wire.values import Usage
 
 STAGES = [
     {"text": text, "from_users": users, "users": users, "span_s": 4} for text, users in (("1x4s", 1), ("2x4s", 2))

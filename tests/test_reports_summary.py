@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 from golden.make import HERE, MS, REPORT, ZERO_NS, failed, folder, golden_records, ollama, openai
 
-from metrics.catalogue import METRICS
-from metrics.record import Record
-from reports import console
-from reports.__main__ import main
-from reports.figures.throughput import bins, passed
-from reports.glossary import glossary
-from reports.load import load
-from reports.summary import summarise
-from reports.write import report
-from wire.values import Usage
+from tokenswarm.metrics.catalogue import METRICS
+from tokenswarm.metrics.record import Record
+from tokenswarm.reports.__main__ import main
+from tokenswarm.reports.glossary import glossary
+from tokenswarm.reports.load import load
+from tokenswarm.reports.parts.throughput import bins, passed
+from tokenswarm.reports.render import console
+from tokenswarm.reports.summary import summarise
+from tokenswarm.reports.write import report
+from tokenswarm.wire.values import Usage
 
 
 def summary_of(path: Path, records: Iterable[Record]) -> dict[str, Any]:

@@ -7,12 +7,12 @@ from typing import Any
 import pandas as pd
 from golden.make import MS, failed, folder, ollama
 
-from metrics.record import Record
-from reports.figures import turns as turns_figure
-from reports.load import load
-from reports.summary import summarise
-from reports.write import report
-from wire.values import Usage
+from tokenswarm.metrics.record import Record
+from tokenswarm.reports.load import load
+from tokenswarm.reports.parts import turns_plot as turns_figure
+from tokenswarm.reports.summary import summarise
+from tokenswarm.reports.write import report
+from tokenswarm.wire.values import Usage
 
 
 def turn(sequence: int, number: int, left: int, session: int, kind: str = "user", **changes: Any) -> Record:

@@ -10,17 +10,17 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ROOMS = ("payloads", "wire", "users", "metrics", "reports", "simulator")
 STANDARD = sys.stdlib_module_names
-SLOS = ("metrics.slo", "metrics.judge", "metrics.junit")
-PUBLISHING = ("metrics/publish.py", "metrics/recorder.py")
+SLOS = ("tokenswarm.metrics.slo.language", "tokenswarm.metrics.slo.judge", "tokenswarm.metrics.slo.junit")
+PUBLISHING = ("tokenswarm/run/publisher.py", "tokenswarm/run/recorder.py")
 
 # Room: what it may import beside the standard library and itself. A dotted name allows that module only.
 ALLOWED = {
     "payloads": {"orjson"},
-    "wire": {"orjson", "payloads.prompt"},
-    # fastjsonschema: whether an answer fits its schema (metrics/schema.py); pure Python without dependencies.
+    "wire": {"orjson", "tokenswarm.payloads.prompt"},
+    # fastjsonschema: whether an answer fits its schema (tokenswarm/metrics/checks/json_schema.py); pure Python without dependencies.
     # orjson: the JSON of an answer may be long, and is read while others' chunks come in.
-    "metrics": {"wire.values", "fastjsonschema", "orjson"},
-    "metrics publishing": {"locust", "gevent", "wire.values"},
+    "metrics": {"tokenswarm.wire.values", "fastjsonschema", "orjson"},
+    "metrics publishing": {"locust", "gevent", "tokenswarm.wire.values"},
     # flask_login: Locust's own way to a login of its web UI.
     "users": {"locust", "gevent", "requests", "httptools", "psutil", "flask", "flask_login"}
     | {"zmq", "wire", "payloads", "metrics"},
@@ -28,20 +28,20 @@ ALLOWED = {
         "pandas",
         "numpy",
         "plotly",
-        "metrics.catalogue",
-        "metrics.checks",
-        "metrics.clock",
-        "metrics.output",
-        "metrics.percentile",
-        "metrics.plain",
-        "metrics.rows",
-        "metrics.lines",
-        "metrics.spool",
-        "metrics.appended",
-        "metrics.appraisal",
-        "metrics.attendance",
-        "metrics.validity",
-        "metrics.histogram",
+        "tokenswarm.metrics.catalogue",
+        "tokenswarm.metrics.checks.table",
+        "tokenswarm.metrics.clock",
+        "tokenswarm.metrics.output",
+        "tokenswarm.metrics.percentile",
+        "tokenswarm.metrics.text",
+        "tokenswarm.folder.row",
+        "tokenswarm.folder.lines",
+        "tokenswarm.folder.spool",
+        "tokenswarm.folder.append",
+        "tokenswarm.folder.verdict",
+        "tokenswarm.metrics.validity.workers",
+        "tokenswarm.metrics.validity.rules",
+        "tokenswarm.metrics.histogram",
         *SLOS,
     },
     "simulator": {"uvicorn"},
@@ -96,7 +96,7 @@ def test_what_a_room_imports(room: str) -> None:
 @pytest.mark.parametrize("room", ROOMS)
 def test_what_a_room_loads(room: str) -> None:
     modules = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in files(room)]
-    entry = {*PUBLISHING, f"{room}/__main__.py", "simulator/llama.py"}
+    entry = {*PUBLISHING, f"{room}/__main__.py", "tokenswarm/simulator/llama.py"}
     modules = [m.removesuffix(".__init__") for m in modules if f"{m.replace('.', '/')}.py" not in entry]
     code = f"import sys, importlib\nfor m in {modules!r}: importlib.import_module(m)\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -7,7 +7,7 @@ import pytest
 from locust_process import ROOT, Run, command, environment, folder
 from simulator_process import running
 
-from metrics.checks import CHECKS
+from tokenswarm.metrics.checks.table import CHECKS
 
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"], "additionalProperties": False}
 WEATHER = {"name": "get_weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}
@@ -45,7 +45,7 @@ CASES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
 LOCUSTFILE = """
 from dataclasses import replace
 from locustfile import *
-from payloads.prompt import Prompt
+from tokenswarm.payloads.prompt import Prompt
 
 def user(name, model, line):
     class One(OllamaChatUser):

@@ -17,7 +17,7 @@ from locust.user.task import LOCUST_STATE_RUNNING
 from locust_process import ROOT, Run, command, environment, folder, headless, processes
 from simulator_process import running
 
-from users.ollama import OllamaChatUser
+from tokenswarm.users.ollama import OllamaChatUser
 
 
 @contextmanager

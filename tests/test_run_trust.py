@@ -14,8 +14,8 @@ from locust.rpc.protocol import Message
 from locust_process import ROOT, command, environment, folder, free_port
 from simulator_process import Simulator, running
 
-from users import likeness
-from users.sealed import Keys, keys
+from tokenswarm.run.curve import Keys, keys
+from tokenswarm.settings import fingerprint as likeness
 
 TOKEN, OTHER = "the run's own token, 0123456789", "some other token, 0123456789"
 KEY = "sk-the-key-of-this-run"

@@ -23,8 +23,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from simulator_process import Simulator, running
 from test_webui import web
 
-from metrics.histogram import decode
-from users import secret
+from tokenswarm.metrics.histogram import decode
+from tokenswarm.settings import secrets as secret
 
 PASSWORD, USER = "correct horse battery", "tokenswarm"
 FORM = {"user_count": "6", "spawn_rate": "6", "run_time": "4s", "model": "sim"}

@@ -14,16 +14,16 @@ from locust.env import Environment
 from locust.event import EventHook
 from scripted import request, serving
 
-from metrics.record import Record
-from payloads.conversation import NO_SUCH_TOOL
-from payloads.mix import Mix
-from payloads.prompt import Message, Prompt, Turn
-from users import options
-from users.base import LLMUser, Work
-from users.health import Health
-from users.ollama import OllamaChatUser, OllamaGenerateUser
-from users.openai import OpenAIChatUser, OpenAICompletionsUser
-from users.settings import settings
+from tokenswarm.metrics.record import Record
+from tokenswarm.payloads.conversation import NO_SUCH_TOOL
+from tokenswarm.payloads.mix import Mix
+from tokenswarm.payloads.prompt import Message, Prompt, Turn
+from tokenswarm.settings import options
+from tokenswarm.settings.settings import settings
+from tokenswarm.transport.health import Health
+from tokenswarm.users.base import LLMUser, Work
+from tokenswarm.users.ollama import OllamaChatUser, OllamaGenerateUser
+from tokenswarm.users.openai import OpenAIChatUser, OpenAICompletionsUser
 
 MESSAGE = {"role": "assistant", "content": ""}
 DONE = {"done": True, "done_reason": "stop", "eval_count": 2, "prompt_eval_count": 9}

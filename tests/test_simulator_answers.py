@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from simulator import models
-from simulator.ask import Ask, Refused
-from simulator.faults import FAULTS
-from simulator.models import Model
-from simulator.plan import make_plan
-from simulator.readers import read
-from simulator.script import Task
-from simulator.settings import Settings
+from tokenswarm.simulator.api.readers import read
+from tokenswarm.simulator.api.request import Ask, Refused
+from tokenswarm.simulator.faults import FAULTS
+from tokenswarm.simulator.model import models
+from tokenswarm.simulator.model.models import Model
+from tokenswarm.simulator.model.plan import make_plan
+from tokenswarm.simulator.model.script import Task
+from tokenswarm.simulator.settings import Settings
 
 
 def ask(api: Any, body: dict[str, Any], model: str = "sim", **more: Any) -> Ask:

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from simulated_world import PLAIN, World, warm
 
-from simulator.engine import Timing
-from simulator.loader import Busy
-from simulator.settings import NS_PER_MS as MS
+from tokenswarm.simulator.engine.loader import Busy
+from tokenswarm.simulator.engine.schedule import Timing
+from tokenswarm.simulator.settings import NS_PER_MS as MS
 
 
 def test_one_request_alone() -> None:

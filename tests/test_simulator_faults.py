@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from simulator_process import Simulator, command, generation, receive, running
 
-from simulator.faults import BUSY, DIED
-from simulator.tools import NO_JSON
+from tokenswarm.simulator.faults import BUSY, DIED
+from tokenswarm.simulator.model.tools import NO_JSON
 
 CHAT = "/v1/chat/completions"
 

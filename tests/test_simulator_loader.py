@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 from simulated_world import PLAIN, World
 
-from simulator.loader import Busy, TooBig
-from simulator.models import Model
-from simulator.prefixes import Prefixes
-from simulator.settings import NS_PER_MS as MS
+from tokenswarm.simulator.engine.loader import Busy, TooBig
+from tokenswarm.simulator.engine.prefixes import Prefixes
+from tokenswarm.simulator.model.models import Model
+from tokenswarm.simulator.settings import NS_PER_MS as MS
 
 SLOW = replace(PLAIN, load_ms=500)
 ONE = replace(SLOW, max_loaded_models=1)

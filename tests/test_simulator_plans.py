@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator import gojson, listing, models, tokens
-from simulator.faults import FAULTS
-from simulator.plan import Plan, Style, make_plan
-from simulator.settings import NS_PER_S, from_args, go_duration_ns
-from simulator.truth import Lateness
+from tokenswarm.simulator.api import gojson, listing
+from tokenswarm.simulator.faults import FAULTS
+from tokenswarm.simulator.model import models, tokens
+from tokenswarm.simulator.model.plan import Plan, Style, make_plan
+from tokenswarm.simulator.settings import NS_PER_S, from_args, go_duration_ns
+from tokenswarm.simulator.truth import Lateness
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator import json_text, models
-from simulator.ask import Ask
-from simulator.faults import FAULTS, Fault
-from simulator.plan import Plan, Style, make_plan
-from simulator.readers import read
-from simulator.script import Task
-from simulator.settings import Settings
-from simulator.tools import CUT, NO_JSON
+from tokenswarm.simulator.api.readers import read
+from tokenswarm.simulator.api.request import Ask
+from tokenswarm.simulator.faults import FAULTS, Fault
+from tokenswarm.simulator.model import json_text, models
+from tokenswarm.simulator.model.plan import Plan, Style, make_plan
+from tokenswarm.simulator.model.script import Task
+from tokenswarm.simulator.model.tools import CUT, NO_JSON
+from tokenswarm.simulator.settings import Settings
 
 WEATHER = {
     "name": "get_weather",

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from simulator_process import generation, receive, running, stop
 
-from simulator.protocol import HoldingTransport
+from tokenswarm.simulator.transport import HoldingTransport
 
 
 def test_asyncio_hands_over_within_write() -> None:

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from locust_process import ROOT, folder, headless, processes
 from simulator_process import running
 
-from metrics.judge import Judge
-from metrics.junit import say
-from metrics.percentile import needed
-from metrics.sequential import surely_above, surely_below
-from metrics.slo import OUTCOMES, SUBJECTS, SloError, parse
+from tokenswarm.metrics.percentile import needed
+from tokenswarm.metrics.slo.judge import Judge
+from tokenswarm.metrics.slo.junit import say
+from tokenswarm.metrics.slo.language import OUTCOMES, SUBJECTS, SloError, parse
+from tokenswarm.metrics.slo.sequential import surely_above, surely_below
 
 
 def row(outcome: str = "ok", at_s: float = 0.0, **values: float) -> dict[str, object]:

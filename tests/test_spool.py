@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrics.appended import Appended
-from metrics.lines import cells, line, records
-from metrics.rows import COLUMNS
-from metrics.spool import Inbox, Outbox, spool_path
+from tokenswarm.folder.append import Appended
+from tokenswarm.folder.lines import cells, line, records
+from tokenswarm.folder.row import COLUMNS
+from tokenswarm.folder.spool import Inbox, Outbox, spool_path
 
 TEXTS = st.lists(st.text(st.sampled_from('a",\n é'), max_size=6), min_size=2, max_size=2)
 

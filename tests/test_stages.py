@@ -9,8 +9,8 @@ from locust.event import Events
 from locust_process import folder, headless, processes
 from simulator_process import running
 
-from users.errors import UsageError
-from users.stages import enter, follow, parse, resume
+from tokenswarm.run.stages import enter, follow, parse, resume
+from tokenswarm.settings.errors import UsageError
 
 
 def test_the_language() -> None:

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from users import options
-from users.errors import UsageError
-from users.http1 import request_bytes
-from users.settings import settings
-from users.target import Target, at, readings, target
-from users.transport import Timeouts
-from wire.values import Call
+from tokenswarm.settings import options
+from tokenswarm.settings.errors import UsageError
+from tokenswarm.settings.settings import settings
+from tokenswarm.settings.target import Target, at, readings, target
+from tokenswarm.transport.connection import Timeouts
+from tokenswarm.transport.http1 import request_bytes
+from tokenswarm.wire.values import Call
 
 
 @pytest.mark.parametrize(

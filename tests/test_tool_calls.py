@@ -7,8 +7,8 @@ import pytest
 from captures import APIS, read
 from test_wire_readers import DONE, FINISH, SENTINEL, USAGE, delta, event, line, ndjson, sse
 
-from metrics.tool_calls import joined
-from wire.values import ToolCall
+from tokenswarm.metrics.tool_calls import joined
+from tokenswarm.wire.values import ToolCall
 
 CHAT, V1_CHAT = APIS["/api/chat"], APIS["/v1/chat/completions"]
 

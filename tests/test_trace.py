@@ -12,13 +12,13 @@ from simulator_process import running
 
 from bench.traced import read as read_again
 from bench.traced import sharing
-from payloads.making import Making, made
-from payloads.recipe import Scale
-from payloads.trace import TraceError, arrivals
-from simulator.prefixes import Prefixes
-from simulator.tokens import count_tokens
-from users.errors import UsageError
-from users.open_loop import window
+from tokenswarm.load.trace import TraceError, arrivals
+from tokenswarm.payloads.made_up import Making, made
+from tokenswarm.payloads.recipe import Scale
+from tokenswarm.run.open_loop import window
+from tokenswarm.settings.errors import UsageError
+from tokenswarm.simulator.engine.prefixes import Prefixes
+from tokenswarm.simulator.model.tokens import count_tokens
 
 AZURE = (
     "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:17:03.9799600,374,44\n2023-11-16 18:17:04.4799600,40,9\n"

@@ -18,12 +18,12 @@ import pytest
 from captures import load, transcript
 from scripted import CHUNKED, Script, chunk, request, serving, whole
 
-from users import stamps
-from users.exchange import Exchange, plain_socket
-from users.http1 import request_bytes
-from users.target import Target
-from users.transport import Timeouts, Transport
-from wire.values import Call
+from tokenswarm.settings.target import Target
+from tokenswarm.transport import kernel_stamps as stamps
+from tokenswarm.transport.connection import Timeouts, Transport
+from tokenswarm.transport.exchange import Exchange, plain_socket
+from tokenswarm.transport.http1 import request_bytes
+from tokenswarm.wire.values import Call
 
 HERE = Target("http", "here", 80)
 REQUEST = request_bytes(Call("POST", "/api/chat", (("Content-Type", "application/json"),), b"{}"), HERE, ())

@@ -11,8 +11,9 @@ import zmq.green as zmq
 from locust.env import Environment
 from locust.event import Events
 
-from users import sealed, trust
-from users.errors import UsageError
+from tokenswarm.run import curve as sealed
+from tokenswarm.run import worker_token as trust
+from tokenswarm.settings.errors import UsageError
 
 TOKEN = "0123456789abcdef"
 

@@ -2,9 +2,9 @@
 
 from options import parsed
 
-from users.lifecycle import OllamaLifecycleUser
-from users.ollama import OllamaChatUser, OllamaEmbedUser, OllamaGenerateUser
-from users.unused import unused
+from tokenswarm.preflight.unused import unused
+from tokenswarm.users.lifecycle import OllamaLifecycleUser
+from tokenswarm.users.ollama import OllamaChatUser, OllamaEmbedUser, OllamaGenerateUser
 
 
 def said(classes: list[type], *arguments: str) -> list[str]:

@@ -13,12 +13,12 @@ from locust_process import ROOT, command, environment, headless
 from locust_process import folder as run_folder
 from simulator_process import running
 
-from metrics.case import Judged
-from metrics.evidence import gather, with_the_cut
-from metrics.histogram import bucket
-from metrics.record import Kept, Record
-from metrics.validity import RULES, Facts, judge
-from wire.values import Usage
+from tokenswarm.metrics.checks.case import Judged
+from tokenswarm.metrics.histogram import bucket
+from tokenswarm.metrics.record import Kept, Record
+from tokenswarm.metrics.validity.evidence import gather, with_the_cut
+from tokenswarm.metrics.validity.rules import RULES, Facts, judge
+from tokenswarm.wire.values import Usage
 
 Change = Callable[[Record], Record]
 HEALTHY = {"loop_lag_ms_p99": 0.5, "cpu_percent_mean": 10.0}

@@ -7,7 +7,7 @@ from locust_process import ROOT, command, environment, folder, free_port
 from simulator_process import running
 
 OTHER = """
-from users import likeness
+from tokenswarm.settings import fingerprint as likeness
 likeness.columns = lambda: "of another version"
 from locustfile import *
 """

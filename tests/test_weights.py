@@ -8,9 +8,9 @@ import pytest
 from locust_process import Run, folder, headless, processes
 from simulator_process import running
 
-from users.errors import UsageError
-from users.ollama import OllamaChatUser, OllamaGenerateUser
-from users.weights import check, check_classes, weigh
+from tokenswarm.settings.errors import UsageError
+from tokenswarm.settings.weights import check, check_classes, weigh
+from tokenswarm.users.ollama import OllamaChatUser, OllamaGenerateUser
 
 TWO = (OllamaChatUser, OllamaGenerateUser)
 

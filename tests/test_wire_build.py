@@ -8,11 +8,11 @@ import pytest
 from captures import APIS, load
 from simulator_process import running
 
-from payloads.bodies import body as payload
-from payloads.fields import PATHS, fields
-from payloads.kinds import KINDS
-from payloads.prompt import Message, Prompt
-from wire.values import Ask
+from tokenswarm.payloads.field_kinds import KINDS
+from tokenswarm.payloads.formats.bodies import body as payload
+from tokenswarm.payloads.prompt import Message, Prompt
+from tokenswarm.payloads.request_fields import PATHS, fields
+from tokenswarm.wire.values import Ask
 
 CHAT, GENERATE, V1_CHAT, V1_COMPLETIONS = (
     APIS[p] for p in ("/api/chat", "/api/generate", "/v1/chat/completions", "/v1/completions")

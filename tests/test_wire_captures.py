@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from captures import APIS, load, read, transcript
 
-from wire import framing, reading
+from tokenswarm.wire import framing, reading
 
 EXPECTED = {
     # name: (outcome, finish reason, prompt tokens, output tokens)

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrics.tally import Tally
-from payloads.batch import MOST, batch
-from payloads.distribution import parse
-from payloads.mix import Mix
-from payloads.prompt import Message, Prompt
-from wire import ollama_embed, openai_embeddings, reading
-from wire.values import Api, Ask, Embeddings, Transcript
+from tokenswarm.metrics.record_builder import Tally
+from tokenswarm.payloads.batch import MOST, batch
+from tokenswarm.payloads.distribution import parse
+from tokenswarm.payloads.mix import Mix
+from tokenswarm.payloads.prompt import Message, Prompt
+from tokenswarm.wire import ollama_embed, openai_embeddings, reading
+from tokenswarm.wire.values import Api, Ask, Embeddings, Transcript
 
 ASK = Ask("minilm", options={"num_ctx": 256}, fields={"keep_alive": "10m"})
 PROMPT = Prompt("p", (Message("system", "s"), Message("user", "one")))

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from literals import DONE, FINISH, GENERATE, MS, SENTINEL, V1_CHAT, delta, event, ndjson, seen, sse
 
-from wire import reading
-from wire.values import Transcript
+from tokenswarm.wire import reading
+from tokenswarm.wire.values import Transcript
 
 texts = st.text(st.characters(codec="utf-8"), max_size=12)
 

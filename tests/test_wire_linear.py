@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import pytest
 
-from metrics.tally import Tally
-from wire import ollama_chat, openai_chat, reading
-from wire.values import Api, Chunk, Transcript
+from tokenswarm.metrics.record_builder import Tally
+from tokenswarm.wire import ollama_chat, openai_chat, reading
+from tokenswarm.wire.values import Api, Chunk, Transcript
 
 MB = 1_000_000
 NDJSON, EVENTS, JSON = "application/x-ndjson", "text/event-stream", "application/json"

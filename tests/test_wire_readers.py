@@ -24,10 +24,10 @@ from literals import (
     sse,
 )
 
-from metrics.record import Record
-from metrics.tally import Tally
-from wire import framing, reading
-from wire.values import Failure, Transcript
+from tokenswarm.metrics.record import Record
+from tokenswarm.metrics.record_builder import Tally
+from tokenswarm.wire import framing, reading
+from tokenswarm.wire.values import Failure, Transcript
 
 
 def test_text_and_numbers_on_the_final_line() -> None:

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrics.record import Identity
-from metrics.tally import Tally
-from wire.thinking import separate
-from wire.values import Chunk, Transcript
+from tokenswarm.metrics.record import Identity
+from tokenswarm.metrics.record_builder import Tally
+from tokenswarm.wire.thinking import separate
+from tokenswarm.wire.values import Chunk, Transcript
 
 
 def told(chunks: list[Chunk]) -> tuple[str, str]:

@@ -8,10 +8,10 @@ from captures import APIS, read
 from test_wire_embeddings import answered
 from test_wire_readers import DONE, FINISH, MS, SENTINEL, USAGE, delta, event, line, ndjson, sse
 
-from wire import ollama_embed, openai_embeddings
-from wire.lenient import label, said, yes
-from wire.numbers import count, duration_ns
-from wire.values import Embeddings
+from tokenswarm.wire import ollama_embed, openai_embeddings
+from tokenswarm.wire.lenient import label, said, yes
+from tokenswarm.wire.numbers import count, duration_ns
+from tokenswarm.wire.values import Embeddings
 
 CHAT, V1_CHAT = APIS["/api/chat"], APIS["/v1/chat/completions"]
 

@@ -9,7 +9,7 @@ from typing import Any
 from locust.env import Environment
 from locust.event import Events
 
-from users import webui
+from tokenswarm.web import ui as webui
 
 
 @contextmanager

@@ -21,11 +21,11 @@ from captures import APIS
 from locust_process import Run, folder, headless
 from scripted import request, serving, whole
 
-from metrics.record import Identity, Record
-from metrics.tally import Tally
-from users.http1 import Response
-from wire import reading
-from wire.values import Answer, Api, Failure, Transcript
+from tokenswarm.metrics.record import Identity, Record
+from tokenswarm.metrics.record_builder import Tally
+from tokenswarm.transport.http1 import Response
+from tokenswarm.wire import reading
+from tokenswarm.wire.values import Answer, Api, Failure, Transcript
 
 FOLDER = Path(__file__).parent / "wire_cases"
 MS = 1_000_000

@@ -12,30 +12,30 @@ from locust import User, task
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
-from metrics.loading import Memory
-from metrics.record import Identity, Phase, Record
-from metrics.tally import Tally
-from payloads.batch import batch
-from payloads.chance import fraction
-from payloads.conversation import TurnKind
-from payloads.making import made
-from payloads.mix import nonce
-from payloads.prompt import Prompt, unique
-from users import asking
-from users.dispatcher import Dispatcher, Due
-from users.exchange import Exchange
-from users.health import Health
-from users.http1 import request_bytes
-from users.judging import Judge, Seen, Sent
-from users.lane import Lane
-from users.redaction import cleaned
-from users.session import hold
-from users.settings import Settings
-from users.transport import Transport
-from users.trials import Trials
-from wire import embeddings, reading
-from wire.thinking import PAUSE
-from wire.values import Answer, Api, Ask, Call, Chunk, Transcript
+from tokenswarm.capacity.gate import Trials
+from tokenswarm.load.dispatcher import Dispatcher, Due
+from tokenswarm.metrics.load_state import Memory
+from tokenswarm.metrics.record import Identity, Phase, Record
+from tokenswarm.metrics.record_builder import Tally
+from tokenswarm.payloads.batch import batch
+from tokenswarm.payloads.conversation import TurnKind
+from tokenswarm.payloads.made_up import made
+from tokenswarm.payloads.mix import nonce
+from tokenswarm.payloads.prompt import Prompt, unique
+from tokenswarm.payloads.seeded import fraction
+from tokenswarm.settings.redaction import cleaned
+from tokenswarm.settings.settings import Settings
+from tokenswarm.transport.connection import Transport
+from tokenswarm.transport.exchange import Exchange
+from tokenswarm.transport.health import Health
+from tokenswarm.transport.http1 import request_bytes
+from tokenswarm.transport.time_slices import Lane
+from tokenswarm.users import request_fields as asking
+from tokenswarm.users.answer_checks import Judge, Seen, Sent
+from tokenswarm.users.conversation import hold
+from tokenswarm.wire import embeddings, reading
+from tokenswarm.wire.thinking import PAUSE
+from tokenswarm.wire.values import Answer, Api, Ask, Call, Chunk, Transcript
 
 
 class Work:
@@ -144,7 +144,7 @@ class LLMUser(User):
             gevent.sleep(self.work.settings.pause_after_error_s)
 
     def converse(self, prompt: Prompt | None = None, scheduled_ns: int | None = None) -> Record:
-        """Hold a whole conversation, all the prompt's turns (see `users.session`); give the last request's Record."""
+        """Hold a whole conversation, all the prompt's turns (see `users.conversation`); give the last request's Record."""
         return hold(self, prompt or self.work.pick(self.own_model), scheduled_ns)
 
     def _next_due(self, dispatcher: Dispatcher) -> Due:

@@ -10,13 +10,13 @@ from typing import Any
 import gevent
 from locust import User, constant, task
 
-from metrics.record import Identity, Record
-from users.base import Work
-from users.control import ControlClient, Unanswered, objects, question, text_in
-from users.listing import full_name
-from users.redaction import cleaned
-from wire import reading
-from wire.decoding import decoded
+from tokenswarm.metrics.record import Identity, Record
+from tokenswarm.settings.redaction import cleaned
+from tokenswarm.transport.control import ControlClient, Unanswered, objects, question, text_in
+from tokenswarm.transport.listing import full_name
+from tokenswarm.users.base import Work
+from tokenswarm.wire import reading
+from tokenswarm.wire.decoding import decoded
 
 OUTCOMES = {"refused": "refused", "tls": "refused", "timeout": "timeout", "closed": "truncated"} | {
     "protocol": "protocol_error"

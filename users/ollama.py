@@ -1,8 +1,8 @@
 """Users of Ollama's native API."""
 
-from users.base import LLMUser
-from users.embedding import EmbeddingUser
-from wire import ollama_chat, ollama_embed, ollama_generate
+from tokenswarm.users.base import LLMUser
+from tokenswarm.users.embeddings import EmbeddingUser
+from tokenswarm.wire import ollama_chat, ollama_embed, ollama_generate
 
 
 class OllamaChatUser(LLMUser):

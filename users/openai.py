@@ -1,8 +1,8 @@
 """Users of OpenAI-compatible servers."""
 
-from users.base import LLMUser
-from users.embedding import EmbeddingUser
-from wire import openai_chat, openai_completions, openai_embeddings
+from tokenswarm.users.base import LLMUser
+from tokenswarm.users.embeddings import EmbeddingUser
+from tokenswarm.wire import openai_chat, openai_completions, openai_embeddings
 
 
 class OpenAIChatUser(LLMUser):

@@ -58,7 +58,17 @@ class Cast:
 
     def start_target(self) -> None:
         """The simulator; it is there when this returns. Raises RuntimeError if it does not come."""
-        words = ("-m", "simulator", "--host", "0.0.0.0", "--port", str(PORT), "--truth", str(self.truth), *TARGET)
+        words = (
+            "-m",
+            "tokenswarm.simulator",
+            "--host",
+            "0.0.0.0",
+            "--port",
+            str(PORT),
+            "--truth",
+            str(self.truth),
+            *TARGET,
+        )
         self.target = self._start("target", "target", words, {})
         log = self.folder / "target.log"
         for _ in range(200):

@@ -16,8 +16,8 @@ from bench.hosts.account import LATEST_S, Books, Key, Life, answers, balance, wi
 from bench.hosts.mishaps import Fate, Mishap, Story
 from bench.hosts.network import ROOT, network
 from bench.hosts.processes import Cast, Worker
-from reports import merge as merging
-from reports.errors import ReportError
+from tokenswarm.reports import merge as merging
+from tokenswarm.reports.errors import ReportError
 
 WORKERS = ("w1", "w2", "w3")
 USERS = 12

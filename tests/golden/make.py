@@ -12,11 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from metrics.histogram import bucket
-from metrics.record import Identity, Record
-from metrics.rows import COLUMNS, row
-from reports.write import report
-from wire.values import Usage
+from tokenswarm.folder.row import COLUMNS, row
+from tokenswarm.metrics.histogram import bucket
+from tokenswarm.metrics.record import Identity, Record
+from tokenswarm.reports.write import report
+from tokenswarm.wire.values import Usage
 
 HERE = Path(__file__).parent
 REPORT = HERE / "report.md"

@@ -70,7 +70,7 @@ def test_every_requests_counts_are_the_servers_own(streams: int, llama: str, tmp
 
 
 def test_the_probe_finds_its_slots_and_context(llama: str) -> None:
-    probe = [sys.executable, "-m", "users.probe", "--host", llama, "--json"]
+    probe = [sys.executable, "-m", "tokenswarm.probe", "--host", llama, "--json"]
     done = run(probe, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     found = {name: figure["value"] for name, figure in json.loads(done.stdout)["figures"].items()}

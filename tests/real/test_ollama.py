@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from locust_process import folder, headless
 from tape import Tape, taped
 
-from users.target import target
+from tokenswarm.settings.target import target
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from driving import drive
 
-from payloads.fields import PATHS
-from users.api_table import rows
-from users.target import target
+from docs.generate.api_table import rows
+from tokenswarm.payloads.request_fields import PATHS
+from tokenswarm.settings.target import target
 
 # These load the model anew, in ways that not every machine bears.
 NOT_HERE = ("num_gpu", "main_gpu", "num_thread", "use_mmap")

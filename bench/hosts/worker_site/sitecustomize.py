@@ -55,7 +55,11 @@ def _set_timeout(runners: Any) -> None:
     runners.MASTER_HEARTBEAT_TIMEOUT = float(os.environ["HOSTS_MASTER_TIMEOUT_S"])
 
 
-CHANGES = {"users.stamps": _shift_stamps, "metrics.publish": _bear_witness, "locust.runners": _set_timeout}
+CHANGES = {
+    "tokenswarm.transport.kernel_stamps": _shift_stamps,
+    "tokenswarm.run.publisher": _bear_witness,
+    "locust.runners": _set_timeout,
+}
 
 
 class _Changed(Loader):

@@ -1,0 +1,1 @@
+"""Makes docs/api.md and docs/options.md from the code."""

@@ -1,0 +1,1 @@
+"""The same run by other tools' definitions."""

@@ -1,0 +1,119 @@
+"""Cold and warm: how long requests waited for their model, and who overtook them where models compete."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tokenswarm.reports.percentiles import describe
+from tokenswarm.reports.render.document import Cell, Code, Section, Table
+from tokenswarm.reports.render.numbers import integer, number
+
+STATES = ("cold", "warm")
+PERCENTS = (50.0, 90.0, 95.0)
+
+
+def loading(frame: Any) -> dict[str, Any] | None:
+    """`states`: load_ms and TTFT of ok requests, by model and state; `waits`: the longest wait of each model.
+
+    None where no request was cold and no model kept another one's requests waiting.
+    """
+    ok = frame[frame["outcome"] == "ok"]
+    waits = _waits(frame) if frame.loc[frame["load_state"].notna(), "model"].nunique() else []
+    if not (ok["load_state"] == "cold").any() and not any(wait["overtaken"] for wait in waits):
+        return None
+    states = []
+    for model in sorted(ok["model"].unique()):
+        for state in STATES:
+            rows = ok[(ok["model"] == model) & (ok["load_state"] == state)]
+            if len(rows):
+                described = {name: describe(rows[name].to_numpy(dtype="float64"), PERCENTS) for name in _SHOWN}
+                longest = rows["load_ms"].max()
+                states.append(
+                    {
+                        "model": str(model),
+                        "state": state,
+                        "n": len(rows),
+                        **described,
+                        "load_ms_max": None if longest != longest else float(longest),
+                    }
+                )
+    return {"states": states, "waits": waits}
+
+
+_SHOWN = ("load_ms", "ttft_ms", "e2e_ms")
+
+
+def _waits(frame: Any) -> list[dict[str, Any]]:
+    """By model, where there are several: the request that waited longest, until its model was there or it was cut.
+
+    `overtaken` counts the ok requests of other models that were sent after it and ended while it waited.
+    """
+    rows = frame[frame["sent_unix_ns"].notna() & frame["max_tokens"].notna() & (frame["model"] != "")]
+    if rows["model"].nunique() < 2:
+        return []
+    rows = rows.assign(wait_ms=rows["load_ms"].fillna(rows["ttft_ms"]).fillna(rows["e2e_ms"]))
+    found = []
+    for model, own in rows.groupby("model", sort=True):
+        known = own[own["wait_ms"].notna()]
+        if not len(known):
+            continue
+        longest = known.loc[known["wait_ms"].idxmax()]
+        until = int(longest["sent_unix_ns"]) + int(longest["wait_ms"] * 1e6)
+        others = rows[(rows["model"] != model) & (rows["outcome"] == "ok")]
+        passed = others[(others["sent_unix_ns"] > longest["sent_unix_ns"]) & (others["ended_unix_ns"] <= until)]
+        found.append(
+            {
+                "model": str(model),
+                "requests": len(own),
+                "ok": int((own["outcome"] == "ok").sum()),
+                "cold": int((own["load_state"] == "cold").sum()),
+                "load_ms": describe(own["load_ms"].to_numpy(dtype="float64"), (50.0, 95.0)),
+                "longest_wait_ms": float(longest["wait_ms"]),
+                "longest_wait_outcome": str(longest["outcome"]),
+                "overtaken": len(passed),
+            }
+        )
+    return found
+
+
+def section(summary: Mapping[str, Any]) -> Section:
+    """The section of the report; empty where nothing was loaded."""
+    found = summary["loading"]
+    if found is None:
+        return Section("loading", "Loading: cold and warm")
+    line = (
+        "Cold: load_ms of 200 ms or more (the wait behind other loads and other models' requests included), or nothing "
+        "was in memory just before. Warm load_ms are a few ms, up to 110 where models share a file. Requests with "
+        "outcome ok.",
+    )
+    columns = ("n", "load p50, ms", "p90", "p95", "max", "TTFT p50, ms", "E2E p50, ms")
+    rows = tuple((Code(s["model"]), s["state"], integer(s["n"]), *_times(s)) for s in found["states"])
+    tables = [Table(("model", "", *columns), rows, names=2)]
+    if any(wait["overtaken"] or not wait["ok"] for wait in found["waits"]):
+        caption = ("Models that compete for the memory: requests for the loaded one overtake those that wait",)
+        shown = (
+            "model",
+            "requests",
+            "ok",
+            "cold",
+            "load p50, ms",
+            "p95",
+            "longest wait, ms",
+            "it ended as",
+            "overtaken",
+        )
+        tables.append(Table(shown, tuple(map(_wait_cells, found["waits"])), caption=caption))
+    return Section("loading", "Loading: cold and warm", lines=(line,), tables=tuple(tables))
+
+
+def _times(state: Mapping[str, Any]) -> tuple[Cell, ...]:
+    load = state["load_ms"]
+    shown = (load["p50"], load["p90"], load["p95"], state["load_ms_max"])
+    return tuple(number(value) for value in (*shown, state["ttft_ms"]["p50"], state["e2e_ms"]["p50"]))
+
+
+def _wait_cells(wait: Mapping[str, Any]) -> tuple[Cell, ...]:
+    counts = (integer(wait[name]) for name in ("requests", "ok", "cold"))
+    load, longest = wait["load_ms"], number(wait["longest_wait_ms"])
+    by = f"by {integer(wait['overtaken'])}"
+    loads = (number(load["p50"]), number(load["p95"]))
+    return (Code(wait["model"]), *counts, *loads, longest, wait["longest_wait_outcome"], by)

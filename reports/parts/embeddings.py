@@ -1,0 +1,96 @@
+"""Embedding requests: vectors a second, and what a batch costs by its size."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tokenswarm.reports.output import Window
+from tokenswarm.reports.percentiles import RATE, describe
+from tokenswarm.reports.render.document import Cell, Code, Section, Table
+from tokenswarm.reports.render.numbers import integer, number
+
+MOST_SIZES = 10  # so many batch sizes have a line each, more are put together by powers of 2
+
+
+def embedding(frame: Any, run_window: Window | None) -> list[dict[str, Any]]:
+    """By endpoint and model: vectors and prompt tokens of ok requests a second of the run, batch sizes, E2E by size."""
+    rows = frame[frame["batch_size"].notna()]
+    window_s = (run_window[1] - run_window[0]) / 1e9 if run_window else None
+    found = []
+    for (endpoint, model), some in rows.groupby(["endpoint", "model"], sort=True):
+        ok = some[some["outcome"] == "ok"]
+        vectors, tokens = int(ok["vectors"].sum()), int(ok["prompt_tokens"].sum())
+        sizes = ok["dimension"].dropna().astype(int).value_counts(sort=False)
+        found.append(
+            {
+                "endpoint": str(endpoint),
+                "model": str(model),
+                "requests": len(some),
+                "ok": len(ok),
+                "vectors": vectors,
+                "bad_vectors": int(ok["bad_vectors"].sum()),
+                "dimensions": {str(size): int(n) for size, n in sorted(sizes.items())},
+                "vectors_per_s": round(vectors / window_s, 6) if window_s else None,
+                "prompt_tokens_per_s": round(tokens / window_s, 6) if window_s else None,
+                "batch_size": describe(some["batch_size"].to_numpy(dtype="float64"), RATE),
+                "by_batch_size": [_of_size(part, least, most) for least, most, part in _by_size(ok)],
+            }
+        )
+    return found
+
+
+def _by_size(ok: Any) -> Iterator[tuple[int, int, Any]]:
+    sizes = sorted({int(size) for size in ok["batch_size"]})
+    if len(sizes) <= MOST_SIZES:
+        edges = [(size, size) for size in sizes]
+    else:
+        powers = sorted({size.bit_length() - 1 for size in sizes})
+        edges = [(max(2**n, sizes[0]), min(2 ** (n + 1) - 1, sizes[-1])) for n in powers]
+    for least, most in edges:
+        yield least, most, ok[(ok["batch_size"] >= least) & (ok["batch_size"] <= most)]
+
+
+def _of_size(rows: Any, least: int, most: int) -> dict[str, Any]:
+    names = ("e2e_ms", "vectors_per_s", "embed_tokens_per_s")
+    described = {name: describe(rows[name].to_numpy(dtype="float64"), (50.0, 95.0)) for name in names}
+    return {"from": least, "to": most, "n": len(rows), **described}
+
+
+def vectors_per_s(found: list[dict[str, Any]]) -> float | None:
+    """Of the whole run; None where nothing was embedded."""
+    rates = [group["vectors_per_s"] for group in found if group["vectors_per_s"] is not None]
+    return sum(rates) if rates else None
+
+
+def section(summary: Mapping[str, Any]) -> Section:
+    """The section of the report; empty where nothing was embedded."""
+    groups = summary["embedding"]
+    if not groups:
+        return Section("embeddings", "Embeddings")
+    line = (
+        "Vectors/s and prompt tokens/s of the run: those of ok requests / the window of the whole run; of a request: "
+        "its vectors / its E2E. A bad vector is not finite, all zeros, or of another dimension than the first.",
+    )
+    columns = ("vectors/s", "prompt tokens/s", "requests", "ok", "vectors", "bad", "dimension")
+    sizes = ("batch mean", "p10", "p50", "p90")
+    rows = tuple((Code(g["endpoint"]), Code(g["model"]), *_totals(g)) for g in groups)
+    tables = [Table(("endpoint", "model", *columns, *sizes), rows, names=2)]
+    by_size = ("batch size", "n", "E2E p50, ms", "p95", "a request's vectors/s p50", "its prompt tokens/s p50")
+    for group in groups:
+        caption = (Code(group["endpoint"]), " ", Code(group["model"]), " by batch size")
+        lines = tuple(map(_size_cells, group["by_batch_size"]))
+        if lines:
+            tables.append(Table(by_size, lines, caption=caption))
+    return Section("embeddings", "Embeddings", lines=(line,), tables=tuple(tables))
+
+
+def _totals(group: Mapping[str, Any]) -> tuple[Cell, ...]:
+    rates = (number(group["vectors_per_s"]), number(group["prompt_tokens_per_s"]))
+    counts = tuple(integer(group[name]) for name in ("requests", "ok", "vectors", "bad_vectors"))
+    batch = tuple(number(group["batch_size"][name]) for name in ("mean", "p10", "p50", "p90"))
+    return (*rates, *counts, ", ".join(group["dimensions"]), *batch)
+
+
+def _size_cells(part: Mapping[str, Any]) -> tuple[Cell, ...]:
+    named = str(part["from"]) if part["from"] == part["to"] else f"{part['from']}–{part['to']}"
+    rates = (number(part[name]["p50"]) for name in ("vectors_per_s", "embed_tokens_per_s"))
+    return (named, integer(part["n"]), number(part["e2e_ms"]["p50"]), number(part["e2e_ms"]["p95"]), *rates)

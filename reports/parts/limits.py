@@ -1,0 +1,68 @@
+"""How far the figures can be trusted: counts of what blurs them, and the same in words."""
+
+from typing import Any
+
+from tokenswarm.reports.parts.tokens import estimated_percent, generating
+from tokenswarm.reports.render.numbers import many, number
+
+CLOCK_STEP_MS = 1.0
+
+
+def quality(frame: Any) -> dict[str, int | float]:
+    """Counts over all rows, of whatever outcome."""
+    chunks, coalesced = int(frame["output_chunks"].sum()), int(frame["coalesced_chunks"].sum())
+    return {
+        "requests_cancelled": int((frame["outcome"] == "cancelled").sum()),
+        "requests_ok_without_count": int(
+            ((frame["outcome"] == "ok") & frame["output_tokens"].isna() & generating(frame)).sum()
+        ),
+        "output_chunks": chunks,
+        "coalesced_chunks": coalesced,
+        "coalesced_share_percent": round(100 * coalesced / chunks, 3) if chunks else 0.0,
+        "clock_stamps": int(frame["clock_stamps"].sum()),
+        "requests_with_clock_step_over_1_ms": int((frame["clock_step_ms"].abs() > CLOCK_STEP_MS).sum()),
+    }
+
+
+def limits(q: dict[str, int | float], tokens: dict[str, Any], clock_source: str) -> list[str]:
+    """What this run cannot tell, a sentence each."""
+    said = []
+    if n := q["requests_cancelled"]:
+        said.append(
+            f"{many(int(n), 'request')} cut at the end of the run (cancelled). Their full times are not known, "
+            "and long ones are cut more often: the upper percentiles are on the low side."
+        )
+    if n := tokens["requests_estimated"]:
+        said.append(
+            f"The output tokens of {many(n, 'request')}, cut or failed in the middle, are estimated, by the run's "
+            f"tokens a chunk: {tokens['output_tokens_estimated']:,}, {number(estimated_percent(tokens))} % of "
+            "all. They are a part of tokens/s and of no total."
+        )
+    if n := tokens["requests_without_count"] - tokens["requests_estimated"]:
+        said.append(
+            f"{many(n, 'request')} without a token count of the server ({q['requests_ok_without_count']:,} ok): those "
+            f"tokens are in no total and in no rate. {many(tokens['output_chunks_uncounted'], 'chunk')} of output "
+            "arrived there."
+        )
+    if n := q["coalesced_chunks"]:
+        said.append(
+            f"{n:,} of {q['output_chunks']:,} output chunks ({q['coalesced_share_percent']:.2g} %) came in one read "
+            "with the chunk before: their gaps show as 0, and the gap before is that much longer."
+        )
+    if n := q["clock_stamps"]:
+        process = (
+            "The clock source was the process's clock" if clock_source == "clock" else "All others bear the kernel's"
+        )
+        said.append(
+            f"{many(int(n), 'read')} with the time of the process, not the kernel's: late by however long Python was "
+            f"busy. {process}."
+        )
+    if n := q["requests_with_clock_step_over_1_ms"]:
+        said.append(
+            f"During {many(int(n), 'request')} the wall clock was set by more than {CLOCK_STEP_MS:g} ms: times are off."
+        )
+    said.append(
+        "A gap (ITL) is one between chunks, not between tokens, and the gaps of one request resemble each other: "
+        "n gaps support a percentile less well than n independent ones would."
+    )
+    return said

@@ -1,0 +1,58 @@
+"""The open loop of a run: what was due, what was sent, and how late."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tokenswarm.reports.percentiles import describe
+from tokenswarm.reports.render.document import Line, Section, Table
+from tokenswarm.reports.render.numbers import integer, number
+
+
+def open_loop(frame: Any) -> dict[str, Any] | None:
+    """Arrivals due, sent and dropped, rates a second, lateness and response times in ms; None of a closed loop.
+
+    `offered_per_s` is what was due over the time from the first arrival to the last. Lateness is without the time that
+    opening a connection took.
+    """
+    due = frame[frame["scheduled_unix_ns"].notna()]
+    if not len(due):
+        return None
+    first_ns, last_ns = due["scheduled_unix_ns"].min(), due["scheduled_unix_ns"].max()
+    span_s = float(last_ns - first_ns) / 1e9
+    ok = due[due["outcome"] == "ok"]
+    return {
+        "due": len(due),
+        "sent": int(due["sent_unix_ns"].notna().sum()),
+        "dropped": int((due["outcome"] == "dropped").sum()),
+        "span_s": round(span_s, 6),
+        "offered_per_s": round((len(due) - 1) / span_s, 6) if span_s else None,
+        "ok_per_s": round(len(ok) / span_s, 6) if span_s else None,
+        "lateness_ms": describe((due["lateness_ms"] - due["connect_ms"].fillna(0)).to_numpy(dtype=float)),
+        "response_ms": describe(ok["response_ms"].to_numpy(dtype=float)),
+        "e2e_ms": describe(ok["e2e_ms"].to_numpy(dtype=float)),
+    }
+
+
+def section(summary: Mapping[str, Any]) -> Section:
+    """Its part of the report."""
+    found = summary["open_loop"]
+    if not found:
+        return Section("open-loop", "Open loop")
+    dropped = found["dropped"]
+    rate = "in all trials" if "capacity" in summary else f"{number(found['offered_per_s'])} a second"
+    answered = "" if "capacity" in summary else f"; {number(found['ok_per_s'])} a second were answered ok"
+    lines: list[Line] = [
+        (
+            f"{integer(found['due'])} requests were due, {rate}; "
+            f"{integer(found['sent'])} were sent and {integer(dropped)} dropped, as no client was free in time"
+            f"{answered}.",
+        ),
+        ("Response times count from when a request was due, E2E from when it was sent.",),
+    ]
+    names = {"lateness_ms": "lateness, ms", "response_ms": "response, ms", "e2e_ms": "E2E, ms"}
+    columns = ("", "n", "mean", "p50", "p90", "p95", "p99")
+    rows = tuple(
+        (title, integer(found[name]["n"]), *(number(found[name][column]) for column in columns[2:]))
+        for name, title in names.items()
+    )
+    return Section("open-loop", "Open loop", tuple(lines), tables=(Table(columns, rows),))

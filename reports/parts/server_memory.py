@@ -1,0 +1,119 @@
+"""The server's memory: which models were in it during the run, as the looks in server.csv have it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tokenswarm.metrics.text import text
+from tokenswarm.reports.percentiles import describe
+from tokenswarm.reports.render.document import Cell, Code, Section, Table
+from tokenswarm.reports.render.numbers import integer, many, number
+
+MB = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look: `models` in memory as (name, bytes, bytes of these in VRAM, context length); None: no answer."""
+
+    unix_s: float
+    took_ms: float
+    version: str
+    models: tuple[tuple[str, float, float, int], ...] | None
+
+
+def looks(path: Path) -> tuple[Look, ...]:
+    """The looks in a server.csv; none where there is no such file, or nothing that can be read."""
+    if not path.exists():
+        return ()
+    try:
+        frame = pd.read_csv(path, keep_default_na=False, dtype=str, encoding_errors="replace", on_bad_lines="skip")
+        for name in ("unix_s", "took_ms", "size_bytes", "size_vram_bytes", "context_length"):
+            frame[name] = pd.to_numeric(frame[name], errors="coerce").fillna(0)
+        return tuple(_look(unix_s, rows) for unix_s, rows in frame.groupby("unix_s", sort=True))
+    except (OSError, ValueError, KeyError):
+        return ()
+
+
+def _look(unix_s: float, rows: Any) -> Look:
+    first = rows.iloc[0]
+    models = tuple(
+        (text(str(row.model)), float(row.size_bytes), float(row.size_vram_bytes), int(row.context_length))
+        for row in rows.itertuples()
+        if row.model
+    )
+    return Look(float(unix_s), float(first["took_ms"]), text(str(first["version"])), None if first["error"] else models)
+
+
+def memory(found: tuple[Look, ...]) -> dict[str, Any] | None:
+    """How often each model was seen, came and went; `changes` are the looks that differ from the one before."""
+    answered = [look for look in found if look.models is not None]
+    if not found:
+        return None
+    changes: list[dict[str, Any]] = []
+    came: dict[str, int] = {}
+    went: dict[str, int] = {}
+    before: dict[str, float] | None = None
+    for look in answered:
+        sizes = {name: size for name, size, _, _ in look.models or ()}
+        if before is not None:
+            for name in sizes.keys() - before.keys():
+                came[name] = came.get(name, 0) + 1
+            for name in before.keys() - sizes.keys():
+                went[name] = went.get(name, 0) + 1
+        if sizes != before:
+            changes.append({"unix_s": look.unix_s, "size_bytes": sizes})
+        before = sizes
+    models = sorted({name for look in answered for name, _, _, _ in look.models or ()})
+    took = pd.Series([look.took_ms for look in answered], dtype="float64").to_numpy()
+    return {
+        "looks": len(found),
+        "unanswered": len(found) - len(answered),
+        "took_ms": describe(took, (50.0, 95.0)),
+        "versions": list(dict.fromkeys(look.version for look in answered if look.version)),
+        "first_unix_s": found[0].unix_s,
+        "last_unix_s": found[-1].unix_s,
+        "models": [{**_model(name, answered), "came": came.get(name, 0), "went": went.get(name, 0)} for name in models],
+        "changes": changes,
+    }
+
+
+def _model(name: str, answered: list[Look]) -> dict[str, Any]:
+    seen = [one for look in answered for one in look.models or () if one[0] == name]
+    return {
+        "model": name,
+        "looks": len(seen),
+        "size_bytes": max(one[1] for one in seen),
+        "vram_bytes": max(one[2] for one in seen),
+        "context_lengths": sorted({one[3] for one in seen if one[3]}),
+    }
+
+
+def section(summary: Mapping[str, Any]) -> Section:
+    """The section of the report; empty where nobody looked, folded where each look saw the same."""
+    found = summary["memory"]
+    if found is None:
+        return Section("memory", "Models in memory")
+    took = found["took_ms"]
+    said = f"{many(found['looks'], 'look')} at /api/ps, p50 {number(took['p50'])} ms"
+    if found["unanswered"]:
+        said += f"; {integer(found['unanswered'])} had no answer"
+    if found["versions"]:
+        said += f"; version {' → '.join(found['versions'])}"
+    said += ". What came and went between two looks is not seen; a model that is being loaded is not listed."
+    columns = ("model", "in memory, % of the looks", "came", "went", "size, MB", "in VRAM, MB", "context, tokens")
+    answered = found["looks"] - found["unanswered"]
+    rows = tuple(_cells(model, answered) for model in found["models"])
+    tables = (Table(columns, rows),) if rows else ()
+    still = answered == found["looks"] and len(found["changes"]) == 1 and len(found["versions"]) == 1
+    return Section("memory", "Models in memory", lines=((said,),), tables=tables, folded=still)
+
+
+def _cells(model: Mapping[str, Any], answered: int) -> tuple[Cell, ...]:
+    sizes = (number(model["size_bytes"] / MB), number(model["vram_bytes"] / MB))
+    contexts = ", ".join(map(integer, model["context_lengths"]))
+    share = number(100 * model["looks"] / answered)
+    return (Code(model["model"]), share, integer(model["came"]), integer(model["went"]), *sizes, contexts)

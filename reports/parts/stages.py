@@ -1,0 +1,85 @@
+"""Stages: what the server gave at each number of users."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tokenswarm.reports.output import Window, ok_per_s, tokens_per_s, window
+from tokenswarm.reports.percentiles import describe
+from tokenswarm.reports.render.document import Section, Table
+from tokenswarm.reports.render.numbers import integer, number
+
+SHOWN = ("ttft_ms", "tpot_ms", "e2e_ms")
+
+
+def stages(frame: Any, info: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """One entry a stage, of the requests that were sent in it while its users were all there (a ramp: all of them).
+
+    `users` as text, latencies in ms. `ok_per_s` and `output_tokens_per_s` are what the server gave in the window
+    `from_unix_ns` to `to_unix_ns`, to whomever: of a request that reaches beyond it, its output's part within.
+    """
+    asked = info.get("stages")
+    asked = [stage for stage in asked if isinstance(stage, dict)] if isinstance(asked, list) else []
+    measured = frame[frame["phase"] != "warm-up"]
+    found = []
+    for at, stage in enumerate(asked, start=1):
+        rows = measured[measured["stage"] == at]
+        ramp = stage.get("from_users") != stage.get("users")
+        held = rows if ramp else rows[rows["phase"] != "ramp-up"]
+        ok = held[held["outcome"] == "ok"]
+        span = _window(
+            held, measured[measured["stage"] > at], asked[at].get("began_unix_s") if at < len(asked) else None
+        )
+        found.append(
+            {
+                "stage": at,
+                "text": str(stage.get("text")),
+                "users": f"{stage.get('from_users')}–{stage.get('users')}" if ramp else str(stage.get("users")),
+                "requests": len(rows),
+                "held": len(held),
+                "ok": len(ok),
+                "failed": int((~held["outcome"].isin(("ok", "cancelled"))).sum()),
+                "from_unix_ns": span[0] if span else None,
+                "to_unix_ns": span[1] if span else None,
+                "ok_per_s": ok_per_s(frame, span),
+                "output_tokens_per_s": tokens_per_s(frame, span),
+                **{name: describe(ok[name].to_numpy(dtype=float), (50.0, 95.0)) for name in SHOWN},
+            }
+        )
+    return found
+
+
+def _window(held: Any, later: Any, next_began_s: Any) -> Window | None:
+    """From a stage's first request, all its users there, until the next stage begins, or the first request ends that
+    was under way when the run was stopped: as long as all of them ask."""
+    if not (span := window(held)):
+        return None
+    ends = [span[1]]
+    if isinstance(next_began_s, (int, float)):
+        ends.append(round(next_began_s * 1e9))
+    elif len(after := later["sent_unix_ns"].dropna()):
+        ends.append(int(after.min()))
+    ends += held.loc[held["phase"] == "drain", "ended_unix_ns"].dropna().map(int).tolist()
+    return (span[0], min(ends)) if min(ends) > span[0] else None
+
+
+def section(summary: Mapping[str, Any]) -> Section:
+    """Its part of the report."""
+    rows = tuple(
+        (
+            str(stage["stage"]),
+            stage["users"],
+            integer(stage["ok"]),
+            integer(stage["held"]),
+            *(number(stage[name]) for name in ("ok_per_s", "output_tokens_per_s")),
+            *(number(stage[name][column]) for name in SHOWN for column in ("p50", "p95")),
+        )
+        for stage in summary["stages"]
+    )
+    heads = ("TTFT p50", "p95", "TPOT p50", "p95", "E2E p50", "p95")
+    table = Table(("stage", "users", "ok", "of", "ok/s", "output tokens/s", *heads), rows, names=2)
+    said = (
+        "Requests sent in each stage once all its users were there; of a ramp all of them. Times in ms. Rates are over "
+        "the time from the first of them to the stage's end: requests and tokens lie between first output and end, and "
+        "of what reaches beyond that time they hold the part within."
+    )
+    return Section("stages", "Stages", ((said,),) if rows else (), tables=(table,) if rows else ())

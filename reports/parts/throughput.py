@@ -1,0 +1,118 @@
+"""Output tokens a second and requests in flight, over time."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from tokenswarm.reports.render.numbers import many, number
+from tokenswarm.reports.render.plots import BLUE, FILL, GREEN, GREY, ORANGE, PALETTE, Plot, figure, label
+
+BINS = 240
+_NICE_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
+_SHORTEST_S = 1e-6
+
+
+def build(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
+    """None where nothing was sent."""
+    first_ns, window_s = summary["window"]["first_sent_unix_ns"], summary["window"]["window_s"]
+    if first_ns is None:
+        return None
+    rows = frame[frame["sent_unix_ns"].notna() & frame["ended_unix_ns"].notna()]
+    sent, ended = seconds(rows["sent_unix_ns"], first_ns), seconds(rows["ended_unix_ns"], first_ns)
+    begin, end = seconds(rows["made_from_ns"], first_ns), seconds(rows["made_to_ns"], first_ns)
+    counts = rows["made_tokens"].to_numpy(dtype="float64", na_value=0.0)
+    unit, what = "output tokens/s", "tokens"
+    if not rows["made_tokens"].notna().any() and rows["vectors"].notna().any():
+        counts = rows["vectors"].to_numpy(dtype="float64", na_value=0.0)
+        unit, what = "vectors/s", "vectors"
+    waited_s = rows["ttft_ms"].to_numpy(dtype="float64") / 1e3
+    streams, first_output = ~np.isnan(waited_s), sent + waited_s
+    edges = bins(window_s)
+    widths = np.diff(edges)
+    rate = np.diff(passed(edges, begin, end, counts)) / widths
+    in_flight = np.diff(passed(edges, sent, ended, ended - sent)) / widths
+    streaming = np.diff(passed(edges, first_output[streams], ended[streams], (ended - first_output)[streams])) / widths
+    made = figure(
+        height=380,
+        xaxis={"title": {"text": "s since the first request was sent"}, "range": [0, 1.01 * window_s]},
+        yaxis={"title": {"text": unit}, "rangemode": "tozero"},
+        yaxis2={
+            "title": {"text": "requests"},
+            "overlaying": "y",
+            "side": "right",
+            "range": [0, 1.15 * float(in_flight.max(initial=0.0)) or 1],
+            "tickmode": "auto",  # else plotly 7 puts ticks where the other axis has them
+            "showgrid": False,
+        },
+    )
+    line = {"color": BLUE, "width": 1.5}
+    made.add_scatter(x=edges, y=steps(rate), name=unit, fill="tozeroy", line=line, fillcolor=FILL)
+    for model, colour in _models(rows):
+        mine = (rows["model"] == model).to_numpy()
+        share = np.diff(passed(edges, begin[mine], end[mine], counts[mine])) / widths
+        made.add_scatter(x=edges, y=steps(share), name=label(f"{unit} of {model}"), line={"color": colour, "width": 1})
+    made.add_scatter(x=edges, y=steps(in_flight), name="requests in flight", yaxis="y2", line={"color": ORANGE})
+    if streams.any():
+        line = {"color": GREEN, "dash": "dot"}
+        made.add_scatter(x=edges, y=steps(streaming), name="of these, streaming", yaxis="y2", line=line)
+    made.update_traces(mode="lines", line_shape="hv")
+    changes = [change for change in summary["circumstances"]["attendance"] if 0 <= change["since_s"] <= window_s]
+    for change in changes:
+        mark = f"worker {change['worker']} {change['what']}"
+        made.add_vline(x=change["since_s"], line={"color": GREY, "dash": "dash"}, annotation_text=mark)
+    note = (
+        f"Means over {number(float(widths[0]))} s. The {what} of a request are spread evenly from its first output to "
+        "its end (where it was not streamed: over the time it was decoded in, else from sent on), since a row keeps "
+        "the gaps of a request but not their order."
+    )
+    if streams.any():
+        note += " In flight but not streaming is waiting for the first output."
+    if changes:
+        note += " Dashed: a worker joined the run or was lost."
+    tokens = summary["overall"]["tokens"]
+    if n := tokens["requests_estimated"]:
+        note += f" Those of {many(n, 'request')} without a count, as those cut at the end, are estimated by the chunks."
+    if n := tokens["requests_without_count"] - tokens["requests_estimated"]:
+        note += f" {many(n, 'request')} without a count, and without chunks to estimate it by, add no tokens here."
+    return Plot("throughput", "throughput", "Throughput over time", note, (made,))
+
+
+def _models(rows: Any) -> list[tuple[str, str]]:
+    """Where several models were asked, each with a colour of its own."""
+    models = sorted(set(rows.loc[rows["max_tokens"].notna() | rows["vectors"].notna(), "model"]) - {""})
+    spare = [colour for colour in PALETTE if colour not in (BLUE, ORANGE, GREEN)]
+    return [(model, spare[at % len(spare)]) for at, model in enumerate(models)] if len(models) > 1 else []
+
+
+def seconds(moments: Any, zero_ns: int) -> Any:
+    """Wall-clock ns (Int64) as float seconds since a moment; subtracted as integers, so nothing is lost."""
+    return (moments - zero_ns).to_numpy(dtype="float64", na_value=float("nan")) / 1e9
+
+
+def bins(window_s: float, most: int = BINS) -> Any:
+    """Edges of time bins in s, of a round width, the last one cut at the end of the window."""
+    width_s = next((nice for nice in _NICE_S if window_s / nice <= most), window_s / most)
+    inner = np.arange(0.0, window_s, width_s)
+    if len(inner) > 1 and window_s - inner[-1] < width_s / 2:
+        inner = inner[:-1]  # a sliver of a bin would jump
+    return np.append(inner, window_s)
+
+
+def steps(values: Any) -> Any:
+    """One value a bin as one an edge: the last one holds until the last edge."""
+    return np.append(values, values[-1]).round(3)
+
+
+def passed(edges: Any, start: Any, end: Any, amounts: Any) -> Any:
+    """How much of all amounts, each spread evenly over its [start, end], lies before each edge. O(n log n)."""
+    slopes = amounts / np.maximum(end - start, _SHORTEST_S)
+    return _ramps(edges, start, slopes) - _ramps(edges, np.maximum(end, start + _SHORTEST_S), slopes)
+
+
+def _ramps(edges: Any, start: Any, slopes: Any) -> Any:
+    order = np.argsort(start)
+    begun = np.searchsorted(start[order], edges, side="right")
+    slope = np.concatenate(([0.0], np.cumsum(slopes[order])))[begun]
+    offset = np.concatenate(([0.0], np.cumsum(slopes[order] * start[order])))[begun]
+    return edges * slope - offset

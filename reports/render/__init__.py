@@ -1,0 +1,1 @@
+"""A document as html, Markdown and terminal text; numbers and plots."""

@@ -1,0 +1,1 @@
+"""Load tests for LLM servers on Locust; importing this alone imports nothing, and patches nothing."""

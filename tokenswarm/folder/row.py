@@ -1,0 +1,85 @@
+"""A Record as a row of requests.csv: identity, METRICS, what the checks noted, and texts if they are kept."""
+
+from tokenswarm.metrics import text as plain
+from tokenswarm.metrics.catalogue import METRICS
+from tokenswarm.metrics.load_state import load_state
+from tokenswarm.metrics.record import Record
+
+Cell = str | int | float | None
+
+IDENTITY = (
+    "worker",
+    "sequence",
+    "user_class",
+    "endpoint",
+    "model",
+    "prompt_id",
+    "session",
+    "turn",
+    "turn_kind",
+    "turns_left",
+    "stage",
+    "arrival",
+    "streamed",
+    "phase",
+    "load_state",
+    "outcome",
+    "status",
+    "retry_after_s",
+    "finish_reason",
+    "error",
+    "max_tokens",
+    "token_source",
+    "scheduled_unix_ns",
+    "sent_unix_ns",
+    "ended_unix_ns",
+)
+JUDGED = ("check_notes", "text_digest", "request_digest")
+TEXTS = ("prompt_text", "output_text", "thinking_text")
+COLUMNS = (*IDENTITY, *(metric.name for metric in METRICS), *JUDGED, *TEXTS)
+
+
+def row(record: Record) -> list[Cell]:
+    """The cells of a record in the order of COLUMNS; None is an empty cell. ms and rates are rounded to 1e-6."""
+    who, kept = record.identity, record.kept
+    cells: list[Cell] = [
+        who.worker,
+        who.sequence,
+        who.user_class,
+        who.endpoint,
+        who.model,
+        who.prompt_id,
+        who.sequence if who.session is None else who.session,
+        who.turn,
+        who.turn_kind,
+        who.turns_left,
+        who.stage,
+        who.arrival,
+        int(record.streamed),
+        record.phase,
+        load_state(None if (load := record.usage.load_ns) is None else load / 1e6, who.memory),
+        record.outcome,
+        record.status,
+        record.retry_after_s,
+        _printable(record.finish_reason or "") or None,
+        _printable(record.error) or None,
+        who.max_tokens,
+        record.usage.source,
+        record.scheduled_ns,
+        record.sent_ns,
+        record.ended_ns,
+    ]
+    for metric in METRICS:
+        value = metric.of(record)
+        cells.append(round(value, 6) if isinstance(value, float) else value)
+    judged = record.judged
+    cells += [_printable(judged.notes) or None, judged.text_digest, judged.request_digest]
+    texts = (kept.prompt, kept.output, kept.thinking) if kept else (None, None, None)
+    cells.extend(text if text is None else _printable(text) for text in texts)
+    return [plain.cell(cell) if type(cell) is str else cell for cell in cells]
+
+
+def _printable(text: str) -> str:
+    # A lone surrogate can be put neither into a file nor into a message to the master.
+    # Nor is a bare carriage return quoted in a file with "\n" line ends: readers would take it for one.
+    return text.replace("\r\n", "\n").replace("\r", "\n").encode("utf-8", "replace").decode()

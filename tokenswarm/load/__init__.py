@@ -1,0 +1,1 @@
+"""When it is asked: arrivals, traces, the dispatcher of an open loop."""

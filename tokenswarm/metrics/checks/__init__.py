@@ -1,0 +1,1 @@
+"""Checks of answers: JSON, schemas, repetition, what was expected."""

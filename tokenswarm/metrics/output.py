@@ -1,0 +1,128 @@
+"""Where the output tokens of a request lie in time, and how many there are: what every tokens/s is made of. Pure.
+
+They lie evenly between its first output and its end. The functions of numbers take numpy arrays of them alike, so that
+one row and a column of a million have the same definition.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from tokenswarm.metrics.histogram import decode, middle_ms
+
+Number = Any  # a number, or a numpy array of numbers
+ABSENT = -1.0
+HELD_BACK = (
+    10  # a stream that took less than this part of the time it was decoded in came through something that held it
+)
+_SHORTEST = 1e-9
+_NOTHING = ("", None)
+
+
+def placed(e2e: Number, waited: Number, chunked: Number, decoded: Number) -> tuple[Number, Number]:
+    """Between which moments a request's output lies, since it was sent. Durations of one unit, ABSENT where unknown.
+
+    From its first output, for which the client `waited`, to its end. Where nothing was streamed, or all of it came at
+    once, it lies in the time before the end that the server says it `decoded` for; else in all the time since the
+    request was sent. `chunked`, from the first chunk to the last, is that of a request that failed: what it stalled for
+    after that made nothing.
+    """
+    cut = (waited >= 0) & (chunked >= 0) & (waited + chunked < e2e)
+    end = _either(cut, waited + chunked, e2e)
+    streamed = _either(waited >= 0, end - waited, ABSENT)
+    lasted = _either(streamed * HELD_BACK < decoded, decoded, streamed)
+    return end - _either((lasted >= 0) & (lasted <= end), lasted, end), end
+
+
+def passed(begin: Number, end: Number, at: Number) -> Number:
+    """The share of begin to end that lies before a moment."""
+    span = _either(end - begin > _SHORTEST, end - begin, _SHORTEST)
+    share = (at - begin) / span
+    return _either(share > 0, _either(share < 1, share, 1.0), 0.0)
+
+
+def within(begin: Number, end: Number, since: Number, until: Number) -> Number:
+    """The share of begin to end that lies in a window."""
+    return passed(begin, end, until) - passed(begin, end, since)
+
+
+def _either(which: Number, one: Number, other: Number) -> Number:
+    return which * one + (1 - which) * other
+
+
+class TokensPerChunk:
+    """A run's tokens a chunk, by endpoint and model, by which the tokens of a request without a count are estimated."""
+
+    def __init__(self) -> None:
+        self._sums: dict[tuple[str, str], tuple[int, int]] = {}
+
+    def add(self, endpoint: str, model: str, tokens: int, chunks: int) -> None:
+        """Take in requests that have a count, and chunks."""
+        had_tokens, had_chunks = self._sums.get((endpoint, model), (0, 0))
+        self._sums[endpoint, model] = had_tokens + tokens, had_chunks + chunks
+
+    def of(self, endpoint: str, model: str) -> float | None:
+        """Of this endpoint and model, else of the model, else of all; None where the server counted nothing."""
+        own = self._sums.get((endpoint, model), (0, 0))
+        alike = (sums for (_, name), sums in self._sums.items() if name == model)
+        for tokens, chunks in (own, _total(alike), _total(self._sums.values())):
+            if chunks:
+                return tokens / chunks
+        return None
+
+
+def _total(sums: Iterable[tuple[int, int]]) -> tuple[int, int]:
+    found = list(sums)
+    return sum(tokens for tokens, _ in found), sum(chunks for _, chunks in found)
+
+
+class Output(NamedTuple):
+    """A request's output: wall-clock ns from when to when, how many tokens, whether by an estimate."""
+
+    begin_ns: int
+    end_ns: int
+    tokens: float
+    estimated: bool
+
+    def within(self, since_ns: int, until_ns: int) -> float:
+        """The tokens that lie in a window."""
+        begin, end, until = self.begin_ns - since_ns, self.end_ns - since_ns, until_ns - since_ns
+        return float(self.tokens * within(begin, end, 0, until))
+
+
+def count(row: Mapping[str, Any], ratios: TokensPerChunk) -> None:
+    """Take a row of requests.csv into a run's tokens a chunk."""
+    if row["outcome"] == "ok" and row["output_tokens"] and row["output_chunks"]:
+        ratios.add(row["endpoint"], row["model"], int(row["output_tokens"]), int(row["output_chunks"]))
+
+
+def output(row: Mapping[str, Any], ratios: TokensPerChunk) -> Output | None:
+    """The output of a row of requests.csv; None where there is none, or nobody knows how many tokens it has.
+
+    Of a request that was cut, or failed in the middle, they are estimated by its chunks.
+    """
+    if not (span := spread(row)):
+        return None
+    if row["output_tokens"] not in _NOTHING:
+        return Output(*span, float(row["output_tokens"]), False)
+    ratio = ratios.of(row["endpoint"], row["model"])
+    if row["outcome"] == "ok" or row["output_chunks"] in _NOTHING or ratio is None:
+        return None
+    return Output(*span, ratio * int(row["output_chunks"]), True)
+
+
+def spread(row: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Between which moments the output of a row of requests.csv lies, wall-clock ns; None where nothing was sent."""
+    if row["sent_unix_ns"] in _NOTHING or row["ended_unix_ns"] in _NOTHING:
+        return None
+    sent_ns = int(row["sent_unix_ns"])
+    waited_ns, decoded_ns = (
+        ABSENT if row[name] in _NOTHING else float(row[name]) * 1e6 for name in ("ttft_ms", "eval_ms")
+    )
+    chunked_ns = ABSENT if row["outcome"] == "ok" or waited_ns < 0 else gaps_ms(row["itl_ms_hist"]) * 1e6
+    begin, end = placed(max(0, int(row["ended_unix_ns"]) - sent_ns), waited_ns, chunked_ns, decoded_ns)
+    return sent_ns + round(begin), sent_ns + round(end)
+
+
+def gaps_ms(histogram: str) -> float:
+    """The time from a request's first chunk to its last, exact to 1 %: the sum of its gaps."""
+    return sum(middle_ms(bucket) * times for bucket, times in decode(histogram or "").items())

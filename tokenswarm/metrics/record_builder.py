@@ -1,0 +1,159 @@
+"""Folding the chunks of one answer into its Record."""
+
+from tokenswarm.metrics.checks.case import UNJUDGED, Judged
+from tokenswarm.metrics.durations import SPARE_CHUNKS, without_doubtful
+from tokenswarm.metrics.histogram import bucket
+from tokenswarm.metrics.record import Identity, Kept, Phase, Record
+from tokenswarm.metrics.tool_calls import joined
+from tokenswarm.wire.values import Answer, Chunk, Embeddings, ToolCall, Transcript, Usage
+
+
+class Tally:
+    """Counts chunks as they are read; `record` gives what they come to.
+
+    An answer that is not streamed has no first output: it arrives whole, so its TTFT and gaps are absent.
+    """
+
+    def __init__(self, *, streamed: bool, late_stamps: frozenset[int] = frozenset()) -> None:
+        self._streamed = streamed
+        self._late_stamps = late_stamps
+        self._text: list[str] = []
+        self._thinking: list[str] = []
+        self._pieces: list[ToolCall] = []
+        self._context: tuple[int, ...] | None = None
+        self.embeddings: Embeddings | None = None
+        self._tagged = False
+        self._gaps: dict[int, int] = {}
+        self._longest_gap_ns: int | None = None
+        self._first_output_ns: int | None = None
+        self._first_answer_ns: int | None = None
+        self._last_output_ns: int | None = None
+        self._output_chunks = self._coalesced = self._late = 0
+        self.usage = Usage()
+        self.doubt: str | None = None  # what of the server's durations cannot be: see metrics.durations
+        self.done = False
+        self.finish_reason: str | None = None
+        self.failed: Chunk | None = None
+
+    def add(self, chunk: Chunk) -> None:
+        """Take in the next chunk, in order of arrival."""
+        ns, text, thinking, calls, finish_reason, usage, done, error, broken, ends, context, embeddings, tagged = chunk
+        if tagged:
+            self._tagged = True
+        if ends:
+            self._all_was_thinking()
+        if text or thinking or calls:
+            self._add_output(ns, answer=bool(text or calls))
+            self._text.append(text)
+            self._thinking.append(thinking)
+            self._pieces.extend(calls)
+        if finish_reason:
+            self.finish_reason = finish_reason
+        if usage:
+            self.usage = _later(self.usage, usage)
+        if done:
+            self.done = True
+        if context is not None:
+            self._context = context
+        if embeddings is not None:
+            self.embeddings = embeddings
+        if error is not None or broken is not None:
+            self.failed = chunk
+
+    def _all_was_thinking(self) -> None:
+        self._first_answer_ns = None
+        self._thinking.extend(self._text)
+        self._text.clear()
+
+    def _add_output(self, ns: int, *, answer: bool) -> None:
+        self._output_chunks += 1
+        if answer and self._first_answer_ns is None:
+            self._first_answer_ns = ns
+        last = self._last_output_ns
+        if last is None:
+            self._first_output_ns = ns
+        elif self._streamed:
+            gap = ns - last
+            number = bucket(gap)
+            self._gaps[number] = self._gaps.get(number, 0) + 1
+            if self._longest_gap_ns is None or gap > self._longest_gap_ns:
+                self._longest_gap_ns = gap
+            if gap == 0:
+                self._coalesced += 1
+                self._late += ns in self._late_stamps
+        self._last_output_ns = ns
+
+    def end(self, transcript: Transcript) -> None:
+        """All chunks are in: durations that cannot be are taken out of `usage`, and `doubt` says why."""
+        if self.doubt:
+            return
+        counted = self.usage.output_tokens or 0
+        # Of an answer that Ollama made in two runs (thinking, then a format), count and duration are of the second.
+        all_counted = counted + SPARE_CHUNKS >= self._output_chunks
+        first_ns = self._first_output_ns if all_counted else self._first_answer_ns
+        last_ns = self._last_output_ns
+        span_ns = None if first_ns is None or last_ns is None or not self._streamed else last_ns - first_ns
+        self.usage, self.doubt = without_doubtful(self.usage, transcript, span_ns)
+
+    def answer(self) -> Answer:
+        """What was said, whole; the pieces of a tool call's arguments joined."""
+        text, thinking = "".join(self._text), "".join(self._thinking)
+        return Answer(text, thinking, joined(self._pieces), self._context, self._tagged)
+
+    def record(
+        self,
+        identity: Identity,
+        transcript: Transcript,
+        outcome: str,
+        error: str,
+        *,
+        prompt_text: str | None = None,
+        phase: Phase = "steady",
+        interpreted_ns: int | None = None,
+        judged: Judged = UNJUDGED,
+    ) -> Record:
+        """The Record of the request that this answer belongs to; the texts are kept where the prompt's is given."""
+        self.end(transcript)
+        streamed, answer = self._streamed, self.answer()
+        return Record(
+            identity=identity,
+            outcome=outcome,
+            error=error,
+            status=transcript.status,
+            retry_after_s=transcript.retry_after_s,
+            finish_reason=self.finish_reason,
+            streamed=streamed,
+            scheduled_ns=transcript.scheduled_ns,
+            connect_ns=transcript.connect_ns,
+            sent_ns=transcript.sent_ns,
+            first_byte_ns=transcript.pieces[0][0] if transcript.pieces else None,
+            first_output_ns=self._first_output_ns if streamed else None,
+            first_answer_ns=self._first_answer_ns if streamed else None,
+            last_output_ns=self._last_output_ns if streamed else None,
+            ended_ns=transcript.ended_ns,
+            interpreted_ns=interpreted_ns,
+            output_chunks=self._output_chunks,
+            coalesced_chunks=self._coalesced,
+            late_chunks=self._late,
+            text_chars=len(answer.text),
+            thinking_chars=len(answer.thinking),
+            tool_calls=len(answer.tool_calls),
+            gaps=self._gaps,
+            longest_gap_ns=self._longest_gap_ns,
+            usage=self.usage,
+            reads=transcript.kernel_stamps + transcript.clock_stamps,
+            late_reads=len(transcript.late_stamps),
+            read_lag_ns=transcript.read_lag_ns,
+            clock_stamps=transcript.clock_stamps,
+            clock_step_ns=transcript.clock_step_ns,
+            resends=transcript.resends,
+            embeddings=self.embeddings,
+            phase=phase,
+            judged=judged,
+            kept=None if prompt_text is None else Kept(prompt_text, answer.text, answer.thinking),
+        )
+
+
+def _later(before: Usage, usage: Usage) -> Usage:
+    """The later numbers, but where they are absent, or a 0 after a true one: some servers end with a usage of zeros."""
+    return Usage._make(new or old or new for new, old in zip(usage, before, strict=True))

@@ -1,0 +1,1 @@
+"""Service level objectives: their language, their judge, JUnit."""

@@ -1,0 +1,209 @@
+"""What a run's rows say for or against it: sums over requests.csv, of all phases but the warm-up."""
+
+import csv
+import sys
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+from tokenswarm.metrics.clock import Tracks, Window, onto_master
+from tokenswarm.metrics.durations import SPARE_CHUNKS
+from tokenswarm.metrics.histogram import bucket, decode_all, middle_ms
+from tokenswarm.metrics.output import TokensPerChunk, count
+from tokenswarm.metrics.validity.unsent import Offered
+
+STEP_MS = 1.0
+
+
+@dataclass(slots=True)
+class Evidence:
+    """Counts of rows, but for `*_ms` (histograms in the buckets of `metrics.histogram`, or sums) and `*_tokens`."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    window: Window = field(default_factory=Window)
+    offered: Offered = field(default_factory=Offered)
+    ttft_ms: Counter[int] = field(default_factory=Counter)
+    tpot_ms: Counter[int] = field(default_factory=Counter)
+    e2e_ms: Counter[int] = field(default_factory=Counter)
+    cut_ms: Counter[int] = field(default_factory=Counter)
+    late_ms: Counter[int] = field(default_factory=Counter)
+    gap_items: Counter[str] = field(default_factory=Counter)  # of the rows' histograms, to be decoded at last
+    turnaround_sum_ms: float = 0.0
+    e2e_sum_ms: float = 0.0
+    chunks: int = 0
+    per_chunk: TokensPerChunk = field(default_factory=TokensPerChunk)
+    counted_tokens: int = 0
+    # By endpoint and model: chunks of requests that were cut, or failed in the middle, whose tokens nobody counted.
+    uncounted_chunks: Counter[tuple[str, str]] = field(default_factory=Counter)
+    coalesced_chunks: int = 0
+    late_chunks: int = 0
+    reads: int = 0
+    late_reads: int = 0
+    clock_stamps: int = 0
+    stepped: int = 0
+    limited: int = 0
+    over_limit: int = 0
+    over_counted: int = 0
+    uncounted: int = 0
+    prompt_tokens: int = 0
+    doubted: int = 0
+    cold: int = 0
+    answered: Counter[str] = field(default_factory=Counter)  # by model: ok requests
+    vectors: int = 0
+    bad_vectors: int = 0
+    dimensions: Counter[str] = field(default_factory=Counter)
+    # By endpoint and model: rows, their cached tokens, the fewest of a row.
+    cached: dict[tuple[str, str], tuple[int, int, int]] = field(default_factory=dict)
+
+    @property
+    def gap_ms(self) -> dict[int, int]:
+        return decode_all(self.gap_items)
+
+    @property
+    def total(self) -> int:
+        return self.outcomes.total()
+
+    @property
+    def ok(self) -> int:
+        return self.outcomes["ok"]
+
+    @property
+    def answers(self) -> int:
+        """The ok requests that the run's times are of: all but management calls, unless there was nothing else."""
+        return self.answered.total() if self.answered else self.ok
+
+    @property
+    def starved(self) -> int:
+        """Models that were asked and gave no answer at all, where others did."""
+        return sum(not n for n in self.answered.values()) if any(self.answered.values()) else 0
+
+    @property
+    def other_dimension(self) -> int:
+        """Answers with vectors of another dimension than most of the run's."""
+        return self.dimensions.total() - max(self.dimensions.values(), default=0)
+
+    @property
+    def estimated_tokens(self) -> float:
+        """Those of requests that were cut or failed in the middle, by the run's tokens a chunk."""
+        return sum(chunks * (self.per_chunk.of(*whose) or 0.0) for whose, chunks in self.uncounted_chunks.items())
+
+    @property
+    def merged_late(self) -> float:
+        """Chunks that late reads merged: those in late reads, less what reads in time hold of chunks sent together."""
+        in_time = self.reads - self.late_reads
+        together = (self.coalesced_chunks - self.late_chunks) / in_time if in_time > 0 else 0.0
+        return max(0.0, self.late_chunks - together * self.late_reads)
+
+    @property
+    def cached_tokens(self) -> int:
+        """Prompt tokens of first turns from the server's cache, without what all of a model share: its template."""
+        return sum(total - rows * least for rows, total, least in self.cached.values())
+
+    def add(self, row: dict[str, str]) -> None:
+        """Take in one row of requests.csv."""
+        self.offered.add(row)
+        if row["phase"] == "warm-up":
+            return
+        outcome = row["outcome"]
+        self.outcomes[outcome] += 1
+        self.window.add(row)
+        self.reads += int(row["reads"] or 0)
+        self.late_reads += int(row["late_reads"] or 0)
+        self.clock_stamps += int(row["clock_stamps"] or 0)
+        if not row["max_tokens"] and not row["batch_size"]:
+            return  # a management call: its times say nothing of generations
+        self.answered[row["model"]] += outcome == "ok"
+        if outcome == "cancelled":
+            _count(self.cut_ms, row["e2e_ms"])
+        self._add_output(row)
+        if outcome != "ok":
+            return
+        for into, name in ((self.ttft_ms, "ttft_ms"), (self.tpot_ms, "tpot_ms"), (self.e2e_ms, "e2e_ms")):
+            _count(into, row[name])
+        if row["lateness_ms"]:  # less what opening the connection took, which is not this client's
+            late_ms = float(row["lateness_ms"]) - float(row["connect_ms"] or 0)
+            self.late_ms[bucket(max(0, int(late_ms * 1e6)))] += 1
+        self.gap_items.update(row["itl_ms_hist"].split())
+        self.e2e_sum_ms += float(row["e2e_ms"] or 0)
+        self.turnaround_sum_ms += float(row["turnaround_ms"] or 0)
+        self.chunks += int(row["output_chunks"] or 0)
+        self.coalesced_chunks += int(row["coalesced_chunks"] or 0)
+        self.late_chunks += int(row["late_chunks"] or 0)
+        self.stepped += abs(float(row["clock_step_ms"] or 0)) > STEP_MS
+        self._add_tokens(row)
+
+    def _add_output(self, row: dict[str, str]) -> None:
+        count(row, self.per_chunk)
+        if row["output_tokens"]:
+            self.counted_tokens += int(row["output_tokens"])
+        elif row["outcome"] != "ok":
+            self.uncounted_chunks[row["endpoint"], row["model"]] += int(row["output_chunks"] or 0)
+
+    def _add_tokens(self, row: dict[str, str]) -> None:
+        self.cold += row["load_state"] == "cold"
+        self.doubted += row.get("durations_impossible") == "1"
+        if row["vectors"]:
+            self.vectors += int(row["vectors"])
+            self.bad_vectors += int(row["bad_vectors"] or 0)
+            self.dimensions[row["dimension"]] += 1
+        if not row["output_tokens"]:
+            self.uncounted += bool(row["max_tokens"])  # what generates nothing has nothing to count
+            return
+        tokens = int(row["output_tokens"])
+        if int(row["max_tokens"] or 0):
+            self.limited += 1
+            self.over_limit += tokens > int(row["max_tokens"])
+        self.over_counted += int(row["output_chunks"] or 0) > tokens + SPARE_CHUNKS
+        if row.get("turn") not in (None, "", "1"):
+            return  # what a session's own earlier turns left in the cache is no fault of the prompts
+        self.prompt_tokens += int(row["prompt_tokens"] or 0)
+        cached, where = int(row["cached_tokens"] or 0), (row["endpoint"], row["model"])
+        rows, total, least = self.cached.get(where, (0, 0, cached))
+        self.cached[where] = (rows + 1, total + cached, min(least, cached))
+
+
+def gather(
+    path: Path,
+    pause: Callable[[], None] = lambda: None,
+    counts: Callable[[dict[str, str]], bool] = lambda _: True,
+    clocks: Tracks = MappingProxyType({}),
+) -> Evidence:
+    """The evidence of those rows of a requests.csv that count; `pause` is called every thousand rows, some 20 ms.
+
+    Raises OSError.
+    """
+    csv.field_size_limit(sys.maxsize)  # a cell may hold a kept prompt of any length
+    found = Evidence()
+    with path.open(newline="", encoding="utf-8", errors="replace") as file:
+        lines = csv.reader(file)
+        header = next(lines, [])
+        for number, cells in enumerate(filter(None, lines)):
+            cells += [""] * (len(header) - len(cells))  # the last line may have been cut
+            row = dict(zip(header, cells, strict=False))
+            if counts(row):
+                onto_master(row, clocks)
+                found.add(row)
+            if number % 1000 == 999:
+                pause()
+    return found
+
+
+def with_the_cut(done: Counter[int], cut: Counter[int], percent: float) -> float | None:
+    """A percentile in ms of durations of which some are only known to be longer than their cut; None if beyond all.
+
+    The product-limit estimate (Kaplan and Meier, 1958), over the buckets of `metrics.histogram`.
+    """
+    at_risk, beyond = done.total() + cut.total(), 1.0
+    for number in sorted({*done, *cut}):
+        beyond *= 1 - done[number] / at_risk
+        if 1 - beyond >= percent / 100 - 1e-12:
+            return middle_ms(number)
+        at_risk -= done[number] + cut[number]
+    return None
+
+
+def _count(into: Counter[int], cell: str) -> None:
+    if cell:
+        into[bucket(int(float(cell) * 1e6))] += 1

@@ -1,0 +1,1 @@
+"""Before any load: is the server there, what is it, how does it count?"""

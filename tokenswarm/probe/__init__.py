@@ -1,0 +1,1 @@
+"""What the server is: slots, rates, context, by questions of its own."""

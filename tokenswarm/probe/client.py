@@ -1,0 +1,142 @@
+"""The asker: sends requests to one server, one or many at once, over our own transport, and reads what came."""
+
+import itertools
+import random
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import gevent
+
+from tokenswarm.metrics.record_builder import Tally
+from tokenswarm.payloads.mix import nonce
+from tokenswarm.payloads.prompt import Message, Prompt, unique
+from tokenswarm.probe.estimates import Seen
+from tokenswarm.settings.settings import Settings
+from tokenswarm.transport.connection import Transport
+from tokenswarm.transport.control import ControlClient, Unanswered, question
+from tokenswarm.transport.exchange import Exchange
+from tokenswarm.transport.http1 import request_bytes
+from tokenswarm.wire import reading
+from tokenswarm.wire.values import Api, Ask, Call, Transcript, Usage
+
+# Words of three letters: with the blank four characters, and a token each in every vocabulary we know of.
+WORDS = "the and you are not but his out was one day get has him how man new now old see two way who boy did its let"
+LOOK_S, QUIET_S, PATIENCE_S = 0.02, 0.3, 20.0
+
+
+class Asker:
+    """Asks one model at one server by one API. Counts what it costs: `requests`, `prompt_tokens`, `output_tokens`."""
+
+    def __init__(self, settings: Settings, api: Api, ask: Ask) -> None:
+        self.api, self.model = api, ask.model
+        self.load = {"model": ask.model, "options": dict(ask.options)}  # what a request says that only loads
+        self._settings, self._ask = settings, ask
+        self._transports: list[Transport] = []
+        self._client = ControlClient(settings, settings.timeouts.total_s)
+        self._run, self._numbers = secrets.token_hex(4), itertools.count()
+        self.requests = self.prompt_tokens = self.output_tokens = 0
+
+    def close(self) -> None:
+        """Drop all connections."""
+        for transport in self._transports:
+            transport.close()
+        self._client.close()
+
+    def prompt(self, tokens: int = 1) -> Prompt:
+        """A prompt that was never asked before, of about so many tokens and those of its mark."""
+        number = next(self._numbers)
+        chosen = random.Random(f"{self._run} {number}").choices(WORDS.split(), k=tokens)
+        prompt = Prompt(f"probe-{number}", (Message("user", " ".join(chosen)),))
+        return unique(prompt, nonce(0, 0, number, self._run))
+
+    def one(self, prompt: Prompt, max_tokens: int) -> Seen:
+        """One generation."""
+        return self.generate([prompt], max_tokens)[0]
+
+    def generate(self, prompts: Sequence[Prompt], max_tokens: int, *, hang_up: bool = False) -> list[Seen]:
+        """Generations that are sent together."""
+        ask = replace(self._ask, max_tokens=max_tokens)
+        return self.burst([self.api.build(prompt, ask) for prompt in prompts], hang_up=hang_up)
+
+    def told(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """What an endpoint that is no generation says; {} if that is no JSON object, or it says no."""
+        try:
+            return self._client.ask(question(method, path, body))
+        except Unanswered:
+            return {}
+
+    def connect(self, number: int) -> None:
+        """Open so many connections, so that what is sent over them next leaves and arrives together."""
+        path = "/api/version" if self.api.PATH.startswith("/api/") else "/v1/models"
+        for first in range(0, number, 64):
+            places = range(first, min(number, first + 64))
+            gevent.joinall([gevent.spawn(self._send, at, Exchange(), question("GET", path)) for at in places])
+
+    def burst(self, calls: Sequence[Call], *, hang_up: bool = False) -> list[Seen]:
+        """Send all at once, each over a connection of its own, and wait for all their ends.
+
+        With `hang_up` only until the server has had time to refuse what it refuses: the others are cut then.
+        """
+        exchanges = [Exchange(most_bytes=self._settings.max_answer_bytes) for _ in calls]
+        jobs = [gevent.spawn(self._send, at, *pair) for at, pair in enumerate(zip(exchanges, calls, strict=True))]
+        try:
+            if hang_up:
+                _settle(exchanges)
+            else:
+                gevent.joinall(jobs)
+        finally:
+            gevent.killall(jobs)
+        seen = [read(self.api, exchange.transcript()) for exchange in exchanges]
+        self.requests += len(seen)
+        self.prompt_tokens += sum(one.usage.prompt_tokens or 0 for one in seen)
+        self.output_tokens += sum(one.usage.output_tokens or one.chunks for one in seen)
+        return seen
+
+    def _send(self, at: int, exchange: Exchange, call: Call) -> None:
+        s = self._settings
+        while len(self._transports) <= at:
+            self._transports.append(Transport(s.target.host, s.target.port, s.timeouts, s.tls))
+        request = request_bytes(call, s.target, s.headers)
+        self._transports[at].run(exchange, request)
+
+
+def _settle(exchanges: Sequence[Exchange]) -> None:
+    """Wait until all has been sent and nothing was refused for as long as all the refusals took, 0.3 s at least."""
+    began_s = changed_s = time.monotonic()
+    refused = 0
+    while (now_s := time.monotonic()) - began_s < PATIENCE_S:
+        ended = [exchange for exchange in exchanges if exchange.ended_ns is not None]
+        count = sum(exchange.response.status != 200 for exchange in ended)
+        if count != refused or any(exchange.sent_ns is None and exchange.ended_ns is None for exchange in exchanges):
+            refused, changed_s = count, now_s
+        elif len(ended) == len(exchanges) or now_s - changed_s > max(QUIET_S, changed_s - began_s):
+            return
+        gevent.sleep(LOOK_S)
+
+
+def read(api: Api, transcript: Transcript) -> Seen:
+    """Interpret an answer."""
+    tally, chunks = Tally(streamed=True), 0
+    first_ns = last_ns = None
+    for chunk in reading.chunks(api, transcript):
+        tally.add(chunk)
+        if chunk.output:
+            first_ns, last_ns, chunks = first_ns or chunk.ns, chunk.ns, chunks + 1
+    tally.end(transcript)
+    outcome, error = reading.verdict(api, transcript, tally.done, tally.finish_reason, tally.failed)
+    ended_ns = transcript.ended_ns or 0
+    return Seen(
+        sent_ns=transcript.sent_ns or ended_ns,
+        ended_ns=ended_ns,
+        first_ns=first_ns,
+        last_ns=last_ns,
+        status=transcript.status,
+        outcome=outcome,
+        error=error,
+        finish_reason=tally.finish_reason,
+        chunks=chunks,
+        usage=tally.usage or Usage(),
+    )

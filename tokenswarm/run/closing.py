@@ -1,0 +1,155 @@
+"""The end of a run in each process: workers hand their rows over, the master waits for them, the folder is closed."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gevent
+from locust.runners import STATE_MISSING
+
+from tokenswarm.metrics.validity import workers as attendance
+from tokenswarm.run.curve import strangers
+from tokenswarm.run.publisher import AGAIN_S
+from tokenswarm.run.recorder import Recorder
+
+if TYPE_CHECKING:
+    from tokenswarm.run.lifecycle import Swarm
+
+FINISH = "tokenswarm_finish"
+ROOT = Path(__file__).parent.parent
+WAIT_FOR_WORKERS_S, WAIT_FOR_LOST_S = 30.0, 5.0
+
+
+class Ending:
+    """How the runs of one process end; the run itself is its `Swarm`'s."""
+
+    def __init__(self, swarm: "Swarm") -> None:
+        self._swarm = swarm
+        self._closing: gevent.Greenlet | None = None
+
+    def on_finish(self, environment: Any, msg: Any, **_: Any) -> None:
+        """The master ends the run (Locust's own quit message would come only after it has closed the folder)."""
+        if self._swarm.publisher.run_id == msg.data["run"]:
+            environment.runner.stop()
+        else:  # had no part in it
+            if self._swarm.health:  # but in one whose end it missed
+                environment.runner.stop()
+            self._swarm.publisher.reset(msg.data["run"])
+        self._swarm.publisher.send_final()
+
+    def on_test_stop(self, **_: Any) -> None:
+        """The run ends in this process: hand over all rows, or wait for all and close the folder.
+
+        In a greenlet of its own, since Locust may call this where one must not wait: in a user's greenlet that is about
+        to be killed (its task called `runner.quit`, which must go on), or in the very one that takes in the workers'
+        messages (when the last of them has quit, as on Ctrl-C, which they get too). Then `on_quitting` waits.
+        """
+        swarm = self._swarm
+        if swarm.is_worker:
+            self._closing = gevent.spawn(self._hand_over)
+        elif swarm.recorder:
+            swarm.ending = True
+            self._closing = gevent.spawn(
+                self._close_on_master if swarm.is_master else self._close_alone, swarm.recorder
+            )
+        here, runner = gevent.getcurrent(), swarm.environment.runner
+        listening = swarm.is_master and here in runner.greenlet and here is not runner.shape_greenlet
+        if self._closing and here not in runner.user_greenlets and not listening:
+            self._closing.join()
+
+    def _hand_over(self) -> None:
+        try:
+            self._wait_for_the_cut()
+            self._swarm.publisher.send_final()
+        finally:
+            self._stop_health()
+
+    def _close_alone(self, recorder: Recorder) -> None:
+        self._wait_for_the_cut()
+        publisher = self._swarm.publisher
+        if publisher.outbox.made > recorder.folder.rows:
+            gevent.sleep(AGAIN_S)
+            publisher.write_own()
+        made = {"requests": recorder.folder.rows, "made": publisher.outbox.made}
+        seen = {**self._swarm.snapshot(), **made, "ended": True}
+        self._swarm.findings += attendance.findings([seen])
+        self._stop_health()
+        self._end_folder(recorder, [seen])
+
+    def _wait_for_the_cut(self) -> None:
+        """Requests that are being cut leave their rows in turn, a millisecond at a time."""
+        waited_until_s = time.monotonic() + WAIT_FOR_WORKERS_S
+        while self._swarm.health and self._swarm.health.in_flight and time.monotonic() < waited_until_s:
+            gevent.sleep(0.01)
+
+    def _stop_health(self) -> None:
+        if self._swarm.health:
+            self._swarm.health.stop()
+            self._swarm.health = None
+
+    def on_quitting(self, **_: Any) -> None:
+        """The process ends, but first a worker hands over its rows, and the master closes its folder.
+
+        Listeners of this event are called last one first, so this comes before Locust says goodbye to the master, which
+        takes no more messages after the last worker's goodbye.
+        """
+        if self._swarm.is_worker and self._swarm.health:
+            self._swarm.environment.runner.stop()
+        if self._closing:
+            self._closing.join()
+        if self._swarm.is_worker:
+            self._swarm.spooling.end()
+
+    def _close_on_master(self, recorder: Recorder) -> None:
+        workers = self._swarm.publisher.attended(self._wait_for_workers(recorder))
+        self._swarm.findings += attendance.findings(workers) + strangers() + self._swarm.unlike()
+        self._end_folder(recorder, workers)
+
+    def _wait_for_workers(self, recorder: Recorder) -> set[str]:
+        """Wait until all rows are here; give the workers of which they are not."""
+        runner, publisher = self._swarm.environment.runner, self._swarm.publisher
+        # Who joins from now on has no part in the run.
+        joined = {one["client"] for one in recorder.circumstances.get("attendance", ())} | _connected(runner)
+        runner.send_message(FINISH, {"run": publisher.run_id})
+        began_s = time.monotonic()
+        while True:
+            connected = _connected(runner)
+            missing = (joined | set(publisher.workers)) - publisher.finished
+            # One that has said goodbye may have its last rows on the way; one that was killed has not.
+            patience_s = WAIT_FOR_WORKERS_S + (self._swarm.environment.stop_timeout or 0)
+            if not missing or time.monotonic() - began_s > (patience_s if missing & connected else WAIT_FOR_LOST_S):
+                return missing
+            gevent.sleep(0.05)
+
+    def _end_folder(self, recorder: Recorder, workers: list[dict[str, Any]]) -> None:
+        swarm = self._swarm
+        swarm.recorder, swarm.publisher.sink, swarm.publisher.keep = None, None, None
+        try:
+            validity = recorder.end(workers, swarm.findings)
+            path, why = recorder.folder.path, [f["what"] for f in validity["findings"] if f["level"] == "invalid"]
+            swarm.verdicts[path.name] = ": ".join([validity["verdict"], *(["; ".join(why)] if why else [])])
+            rows = recorder.folder.rows
+            print(f"tokenswarm: {rows} request{'' if rows == 1 else 's'} in {path}", file=sys.stderr)
+            print(f"tokenswarm: {swarm.verdicts[path.name]}", file=sys.stderr)
+            if swarm.gate:
+                slos = [f"{each.slo}: {each.state}" for each in swarm.gate.close()]
+                swarm.verdicts[path.name] = "; ".join([swarm.verdicts[path.name], *slos])
+            if found := recorder.circumstances.get("capacity"):
+                swarm.verdicts[path.name] = f"{found['sentence']} {swarm.verdicts[path.name]}"
+            if not swarm.options.no_report:
+                # In a process of its own: pandas stays out of the one that measures, and an error in it harms no run.
+                environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+                subprocess.run([sys.executable, "-m", "reports", str(path)], env=environment, check=False)
+        except OSError as error:
+            what = f"{recorder.folder.path} could not be closed: {error}; {recorder.folder.rows} rows are in it"
+            print(f"tokenswarm: error: {what}", file=sys.stderr)
+            swarm.environment.process_exit_code = 2
+        finally:
+            swarm.ending = False
+
+
+def _connected(runner: Any) -> set[str]:
+    return {client.id for client in runner.clients.all if client.state != STATE_MISSING}

@@ -1,0 +1,272 @@
+"""The open loop of a run (`--arrivals`, `--trace`): shared out over the workers, begun when all users are there."""
+
+import math
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from itertools import chain, dropwhile, islice, takewhile
+from typing import Any, NamedTuple, TypeVar
+
+import gevent
+from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner, WorkerRunner
+from locust.util.timespan import parse_timespan
+
+from tokenswarm.load import trace
+from tokenswarm.load.arrivals import ArrivalsError, parse
+from tokenswarm.load.dispatcher import NOTICE_NS, TOO_LATE_NS, Dispatcher, Due
+from tokenswarm.metrics.record import Identity, Record
+from tokenswarm.payloads.prompt import Prompt
+from tokenswarm.run.clock_sync import Clocks
+from tokenswarm.settings.errors import UsageError
+from tokenswarm.users.base import LLMUser, Work
+
+SHARE, PATIENCE = "tokenswarm_share", "tokenswarm_patience"
+MAX_IN_FLIGHT = 1000
+LOOK_S = 0.25
+# Locust counts a worker's heart down from 3, once a second, and misses it below 0: by then its share has run out.
+HEARD_OF, HOLDS_NS = 2, 2_500_000_000
+T = TypeVar("T")
+
+
+class Offer(NamedTuple):
+    """What an open loop offers: arrivals (s since its beginning, a trace's prompt), and when the last one is due."""
+
+    arrivals: Iterator[tuple[float, Prompt | None]]
+    last_s: float | None = None
+
+
+def offer(options: Any, *, whole: bool = True) -> Offer | None:
+    """The arrivals of `--arrivals` or `--trace`, None for a closed loop; a `whole` trace's end. Raises UsageError."""
+    if options.trace:
+        return Offer(_traced(options), _last_s(options) if whole else None)
+    try:
+        process = parse(options.arrivals) if options.arrivals else None
+    except ArrivalsError as error:
+        raise UsageError(f"--arrivals: {error}") from None
+    return Offer(_breathing((at_s, None) for at_s in process.times_s(options.seed))) if process else None
+
+
+def check(options: Any) -> None:
+    """Do the options of an open loop go together? Users are then clients, so many as may be in flight, all at once.
+
+    Raises UsageError, also on whatever is wrong anywhere in a trace.
+    """
+    if options.arrivals and options.trace:
+        raise UsageError("--arrivals and --trace: both say when requests are due; give one of them")
+    for name, given in (
+        ("--speed", options.speed != 1),
+        ("--trace-window", options.trace_window),
+        ("--trace-scale-tokens", options.trace_scale_tokens != 1),
+    ):
+        if given and not options.trace:
+            raise UsageError(f"{name} is for a trace; give --trace, or leave it out")
+    if not offer(options):
+        if options.max_in_flight:
+            raise UsageError("--max-in-flight is for an open loop; give --arrivals too")
+        return
+    if options.max_in_flight and options.num_users and options.max_in_flight != options.num_users:
+        raise UsageError(f"--max-in-flight {options.max_in_flight} and --users {options.num_users}: give one of them")
+    if not options.num_users:
+        options.num_users = options.max_in_flight or MAX_IN_FLIGHT
+    # Nothing is due before the last client is there: a slow start would only be a silence.
+    options.spawn_rate = options.num_users
+
+
+def _traced(options: Any) -> Iterator[tuple[float, Prompt]]:
+    """The part of the trace that `--trace-window` names, its beginning at 0, faster by `--speed`."""
+    from_s, to_s = window(options.trace_window)
+    rows = _breathing(trace.arrivals(options.trace, seed=options.seed, scale=options.trace_scale_tokens))
+    inside = takewhile(lambda row: row.at_s < to_s, dropwhile(lambda row: row.at_s < from_s, rows))
+    return (((row.at_s - from_s) / options.speed, row.prompt) for row in inside)
+
+
+def _breathing(due: Iterator[T]) -> Iterator[T]:
+    """Let the loop have its turn now and then, whose heart must beat every second.
+
+    A million rows of a trace take a minute; and a worker that joins late walks through all that was due before.
+    """
+    for number, one in enumerate(due, start=1):
+        if number % 200 == 0:
+            gevent.sleep(0)
+        yield one
+
+
+def _last_s(options: Any) -> float:
+    """When the trace's last request is due, having read it all."""
+    try:
+        last = deque(_traced(options), maxlen=1)
+    except trace.TraceError as error:
+        raise UsageError(f"--trace {error}") from None
+    if not last:
+        raise UsageError(
+            f"--trace-window {options.trace_window}: the trace has no request in it; choose another window"
+        )
+    return last[0][0]
+
+
+def window(text: str) -> tuple[float, float]:
+    """Beginning and end of `10m..20m`, s. Raises UsageError."""
+    if not text:
+        return 0.0, math.inf
+    first, dots, last = text.partition("..")
+    try:
+        from_s = float(parse_timespan(first.strip() or "0s"))
+        to_s = float(parse_timespan(last.strip())) if last.strip() else math.inf
+    except ValueError:
+        dots = ""
+    if not dots or to_s <= from_s:
+        raise UsageError(f"--trace-window ▸{text}◂ is no window; write it like 10m..20m, ..5m or 30m..")
+    return from_s, to_s
+
+
+def check_classes(options: Any, classes: Sequence[Any]) -> None:
+    """Do all classes take arrivals? Raises UsageError: of any other there would be as many users as of clients."""
+    own = ", ".join(c.__name__ for c in classes if not issubclass(c, LLMUser) and not c.fixed_count)
+    if own and (options.arrivals or options.trace):
+        option = "--arrivals" if options.arrivals else "--trace"
+        raise UsageError(f"{option}: {own} has its own pace; name other classes, or give it a fixed_count")
+
+
+def _with_users(client: Any) -> tuple[str, ...]:
+    """The classes of which a worker has users, as it said last."""
+    return tuple(sorted(name for name, users in client.user_classes_count.items() if users))
+
+
+def places(worker: str, there: Sequence[tuple[str, tuple[str, ...]]]) -> dict[str, tuple[int, int]]:
+    """Of each class that any worker has users of: which one of how many a worker is (-1: it has none).
+
+    Locust gives few users to many workers as it comes: not each has one of every class.
+    """
+    found = {}
+    for name in {name for _, classes in there for name in classes}:
+        able = [one for one, classes in there if name in classes]
+        found[name] = (able.index(worker) if worker in able else -1, len(able))
+    return found
+
+
+class OpenLoop:
+    """One process's part in it, from Locust's events; `Swarm` must have heard of them first."""
+
+    def __init__(self, environment: Any, clocks: Clocks) -> None:
+        self._environment, self._clocks = environment, clocks
+        self._is_worker = isinstance(environment.runner, WorkerRunner)
+        self._is_master = isinstance(environment.runner, MasterRunner)
+        self._dispatcher: Dispatcher | None = None
+        self._sharing: gevent.Greenlet | None = None
+        self._offer: Offer | None = None
+        self._searches = False
+        self._ender: gevent.Greenlet | None = None
+        self._stop_timeout = environment.stop_timeout
+
+    def listen(self) -> None:
+        """Connect to Locust's events."""
+        events = self._environment.events
+        events.test_start.add_listener(self._on_test_start)
+        events.spawning_complete.add_listener(self._on_spawning_complete)
+        events.test_stopping.add_listener(self._on_end)
+        if self._is_worker:
+            self._environment.runner.register_message(SHARE, self._on_share)
+            self._environment.runner.register_message(PATIENCE, self._on_patience)
+            events.test_stop.add_listener(self._on_stopped)
+
+    def _on_test_start(self, **_: Any) -> None:
+        options = self._environment.parsed_options
+        if not self._is_worker:
+            self._environment.stop_timeout = self._stop_timeout  # the end of a trace has changed it
+        self._offer, self._dispatcher = offer(options, whole=not self._is_worker), None
+        self._searches = options.find_capacity
+        if self._offer and not self._is_master:
+            work: Work = self._environment.tokenswarm
+            classes = [c for c in self._environment.user_classes if issubclass(c, LLMUser)]
+            # The way to where the trace's window begins may be long: it is gone before any user is there.
+            arrivals = chain(list(islice(self._offer.arrivals, 1)), self._offer.arrivals)
+            self._dispatcher = work.dispatcher = Dispatcher(
+                arrivals, options.seed, classes, self._drop, lambda: self._clocks.ahead_ns, work.made
+            )
+
+    def _on_spawning_complete(self, **_: Any) -> None:
+        if not self._offer or self._sharing or self._is_worker or self._searches:
+            return  # a capacity search begins and ends its trials itself
+        started_ns = time.time_ns() + NOTICE_NS
+        if self._offer.last_s is not None:
+            # What has not been sent by then is dropped, whose rows are to be there.
+            over_s = (NOTICE_NS + TOO_LATE_NS) / 1e9 + self._offer.last_s + LOOK_S
+            self._ender = gevent.spawn_later(over_s, self._end_of_trace)
+        if self._is_master:
+            self._sharing = gevent.spawn(self._share_out, started_ns)
+        elif self._dispatcher:
+            self._sharing = self._dispatcher
+            self._dispatcher.share(started_ns, started_ns, 0, 1)
+
+    def _on_end(self, **_: Any) -> None:
+        if self._sharing and self._is_master:
+            self._sharing.kill(block=False)
+        if self._dispatcher:
+            self._dispatcher.stop()
+        if self._ender and gevent.getcurrent() is not self._ender:
+            self._ender.kill(block=False)
+        self._sharing = self._ender = None
+
+    def _on_stopped(self, **_: Any) -> None:
+        """A worker tells that it is ready only after the stop timeout: that of a trace's end must not delay it."""
+        self._environment.stop_timeout = self._stop_timeout
+
+    def _end_of_trace(self) -> None:
+        """The last request has been sent: the run ends when the last answers have come."""
+        options = self._environment.parsed_options
+        self._environment.stop_timeout = self._stop_timeout or options.request_timeout
+        if self._is_master:
+            self._environment.runner.send_message(PATIENCE, self._environment.stop_timeout)
+        (self._environment.runner.quit if options.headless else self._environment.runner.stop)()
+
+    def _share_out(self, started_ns: int) -> None:
+        """Tell each worker which arrivals are its own: for the next seconds, again and again while it is heard of.
+
+        So one that is cut off, or stands still, does not send what others have been given meanwhile.
+        """
+        runner, from_ns = self._environment.runner, started_ns
+        known: tuple[tuple[str, tuple[str, ...]], ...] = ()
+        until_ns: dict[str, int] = {}
+        while True:
+            up = {c.id: c for c in runner.clients.all if c.state in (STATE_RUNNING, STATE_SPAWNING)}
+            there = tuple(sorted((name, _with_users(c)) for name, c in up.items()))
+            heard = {name for name, c in up.items() if c.heartbeat >= HEARD_OF}
+            now_ns = time.time_ns()
+            if there and there != known:
+                # Who may not hear of the change goes on for as long as it was told.
+                deaf_ns = [until_ns.get(name, 0) for name, _ in known if name not in heard]
+                from_ns = max(started_ns, now_ns + NOTICE_NS, *deaf_ns) if known else started_ns
+                known = there
+            for index, (name, _) in enumerate(known):
+                if name in heard:
+                    until_ns[name] = max(started_ns, now_ns) + HOLDS_NS
+                    share: dict[str, Any] = {"from_ns": from_ns, "index": index, "of": len(known)}
+                    share |= {"started_ns": started_ns, "until_ns": until_ns[name], "places": places(name, known)}
+                    runner.send_message(SHARE, share, name)
+            gevent.sleep(LOOK_S)
+
+    def _on_share(self, environment: Any, msg: Any, **_: Any) -> None:
+        if self._dispatcher:
+            self._dispatcher.share(**msg.data)
+
+    def _on_patience(self, environment: Any, msg: Any, **_: Any) -> None:
+        environment.stop_timeout = msg.data
+
+    def _drop(self, user_class: Any, due: Due, why: str) -> None:
+        """An arrival that is not sent is counted, with when it was due."""
+        work: Work = self._environment.tokenswarm
+        asked = work.settings.ask
+        who = Identity(
+            work.worker,
+            work.next_sequence(),
+            user_class.__name__,
+            user_class.api.PATH,
+            work.model("arrival", due.number) or asked.model,
+            "",
+            asked.max_tokens or 0,
+            stage=work.stage,
+            arrival=due.number,
+        )
+        error = f"{why}: {work.health.in_flight} in flight on this worker"
+        record = Record(who, "dropped", error, scheduled_ns=due.ns, streamed=False, phase=work.phase())
+        self._environment.events.generation.fire(record=record, response_bytes=0)

@@ -1,0 +1,89 @@
+"""The recording side of a run, in the one process that has the run folder: rows, Locust's CSVs, circumstances."""
+
+import contextlib
+import platform
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import gevent
+from locust.stats import CSV_STATS_INTERVAL_SEC, PERCENTILES_TO_REPORT, StatsCSVFileWriter
+
+from tokenswarm.folder.lines import cells
+from tokenswarm.folder.row import COLUMNS
+from tokenswarm.folder.run_folder import RunFolder
+from tokenswarm.folder.verdict import validity
+from tokenswarm.metrics.clock import tracks
+from tokenswarm.metrics.slo.judge import Judge, as_json
+from tokenswarm.metrics.slo.junit import junit
+
+SOFTWARE = ("locust", "gevent", "requests", "httptools", "orjson", "pandas")
+
+
+class Recorder:
+    """From the first row to the closed folder."""
+
+    def __init__(
+        self, environment: Any, path: Path, circumstances: dict[str, Any], locust_csv: bool, judge: Judge
+    ) -> None:
+        self.folder = RunFolder(path)
+        self._judge = judge
+        self.circumstances = {
+            "run": path.name,
+            "state": "running",
+            "started_unix_s": time.time(),
+            "ended_unix_s": None,
+            **circumstances,
+            "software": {"python": platform.python_version(), "platform": platform.platform(), **software()},
+        }
+        self.folder.write_run(self.circumstances)
+        self._csv = None
+        if locust_csv:
+            # Without the history of each row: percentiles of all our rows every second took 14 % of the CPU at 600
+            # streams, 100 ms at a time, in which no socket was read.
+            self._csv = StatsCSVFileWriter(environment, PERCENTILES_TO_REPORT, str(path / "locust"), full_history=False)
+            self._csv_greenlet = gevent.spawn(self._csv.stats_writer)
+
+    def tell(self, **facts: Any) -> None:
+        """More of the run's circumstances, in run.json at once (if the disk is full, at the end)."""
+        self.circumstances.update(facts)
+        with contextlib.suppress(OSError):
+            self.folder.write_run(self.circumstances)
+
+    def see(self, rows: bytes) -> None:
+        """Rows were written: judge them."""
+        if self._judge.slos:
+            for row in cells(rows):
+                self._judge.add(dict(zip(COLUMNS, row, strict=True)))
+
+    def end(self, workers: list[dict[str, Any]], known: list[dict[str, Any]]) -> dict[str, Any]:
+        """Close the folder and judge the run; give the verdict (see `metrics.validity.rules`)."""
+        if self._csv:
+            # Its writer looks at the statistics once a second; this is its look at the last of them.
+            gevent.sleep(CSV_STATS_INTERVAL_SEC + 0.1)
+            self._csv_greenlet.kill()
+            with contextlib.suppress(OSError):
+                self._csv.close_files()
+        self.folder.close()
+        ended = {"state": "complete", "ended_unix_s": time.time(), "rows": self.folder.rows}
+        stamped = (
+            {"clock_source": ", ".join(sorted({str(w["clock_source"]) for w in workers if "clock_source" in w}))}
+            if workers
+            else {}
+        )
+        run = {**self.circumstances, **ended, **stamped, "workers": workers}
+        if self._judge.slos:
+            self._judge.clocks = tracks(workers)
+            judged = self._judge.judged()
+            run["slos"] = as_json(judged)
+            (self.folder.path / "slo-junit.xml").write_text(junit(self.folder.path.name, judged), encoding="utf-8")
+        self.folder.write_run(run)  # as it is, before anything else can go wrong
+        verdict = validity(self.folder.path, run, known, lambda: gevent.sleep(0.001))
+        self.folder.write_run({**run, "validity": verdict})
+        return verdict
+
+
+def software() -> dict[str, str]:
+    """The versions that matter for the figures."""
+    return {name: version(name) for name in SOFTWARE}

@@ -1,0 +1,47 @@
+"""SLOs of a run: read before any load, watched while it goes on, and its exit code at the end."""
+
+import sys
+from typing import Any
+
+import gevent
+
+from tokenswarm.metrics.slo.judge import Judge, Judged
+from tokenswarm.metrics.slo.junit import say
+from tokenswarm.metrics.slo.language import Slo, SloError, several
+from tokenswarm.settings.errors import UsageError
+
+CROSSED = 99  # k6's exit code for a crossed threshold
+
+
+def slos(text: str) -> tuple[Slo, ...]:
+    """The SLOs of `--slo`, parted by semicolons or lines. Raises UsageError."""
+    try:
+        return several(text)
+    except SloError as error:
+        raise UsageError(f"--slo: {error}") from None
+
+
+class Gate:
+    """Watches the rows of one run; with `abort` it ends the run once an SLO is as good as crossed."""
+
+    def __init__(self, environment: Any, text: str, abort: bool) -> None:
+        self._environment, self._abort = environment, abort
+        self.judge = Judge(slos(text))
+
+    def look(self) -> None:
+        """Rows came: is there still any hope?"""
+        if self._abort and (crossed := self.judge.surely_crossed()):
+            self._abort = False
+            print(f"tokenswarm: ending the run: {'; '.join(crossed)}", file=sys.stderr)
+            headless = self._environment.parsed_options.headless
+            # In a greenlet of its own: this one may be a user's, which that would kill in the middle.
+            gevent.spawn(self._environment.runner.quit if headless else self._environment.runner.stop)
+
+    def close(self) -> list[Judged]:
+        """The run is over: say how it went; a run that does not meet its SLOs ends with exit code 99."""
+        judged = self.judge.judged()
+        for each in judged:
+            print(f"tokenswarm: {say(each)}", file=sys.stderr)
+        if any(each.state != "met" for each in judged):
+            self._environment.process_exit_code = CROSSED
+        return judged

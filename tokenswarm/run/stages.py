@@ -1,0 +1,161 @@
+"""Stages of a closed loop: how many users, for how long, one stage after the other."""
+
+import re
+import signal
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import gevent
+from locust import LoadTestShape
+from locust.runners import MasterRunner, WorkerRunner
+
+from tokenswarm.settings.errors import UsageError
+from tokenswarm.users.base import Work
+
+STAGE = "tokenswarm_stage"
+NO_STAGE = (None, False, False)
+USAGE = "write stages as 1x60s, 2x60s, or 1..16x5m for a ramp"
+_STAGE = re.compile(r"(\d+)(?:\s*\.\.\s*(\d+))?\s*[x×*]\s*(\d+(?:\.\d+)?)(s|m|h)")
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """`users` of them over `span_s`; a ramp grows (or shrinks) to that from `from_users`, evenly."""
+
+    text: str
+    from_users: int
+    users: int
+    span_s: float
+
+    @property
+    def ramp(self) -> bool:
+        """Does the number of users change within the stage?"""
+        return self.from_users != self.users
+
+    def users_at(self, since_s: float) -> int:
+        """So many of them that long after its beginning."""
+        share = min(1.0, since_s / self.span_s)
+        return round(self.from_users + (self.users - self.from_users) * share)
+
+
+def parse(text: str) -> tuple[Stage, ...]:
+    """Read `--stages`. Raises UsageError, with the offending place between ▸ and ◂."""
+    stages, at = [], 0
+    for part in text.split(","):
+        found = _STAGE.fullmatch(part.strip())
+        if not found or not float(found[3]) or not max(int(found[1]), int(found[2] or 0)):
+            marked = f"{text[:at]}▸{part}◂{text[at + len(part) :]}"
+            raise UsageError(f"--stages: {' '.join(marked.split())}: is no stage; {USAGE}")
+        first = int(found[1])
+        last = int(found[2]) if found[2] else first
+        stages.append(Stage("".join(part.split()), first, last, float(found[3]) * _SECONDS[found[4]]))
+        at += len(part) + 1
+    return tuple(stages)
+
+
+def check(options: Any) -> None:
+    """Do the stages go with the other options? Raises UsageError."""
+    if not options.stages:
+        return
+    parse(options.stages)
+    others = (("--arrivals", options.arrivals), ("--trace", options.trace))
+    for name, given in (*others, ("--users", options.num_users), ("--run-time", options.run_time)):
+        if given:
+            raise UsageError(f"{name} and --stages, which say how many users there are, how long; give one of the two")
+
+
+class Stages(LoadTestShape):
+    """Locust's shape of the stages; tells all processes in which one they are."""
+
+    abstract = False
+    use_common_options = True  # else the form that comes after a run could not be filled in for one without stages
+
+    def __init__(self, environment: Any, stages: tuple[Stage, ...]) -> None:
+        super().__init__()
+        self.runner = environment.runner
+        self._stages, self._now, self._ended = stages, 0, False
+        self._environment = environment
+        if environment.parsed_options.headless:
+            # Locust then waits for a shape before it listens to SIGTERM, which would leave no run behind, and its
+            # workers alive.
+            gevent.signal_handler(signal.SIGTERM, self.end)
+
+    def end(self) -> None:
+        """No further stage, and the run is over within a second."""
+        self._ended = True
+
+    def reset_time(self) -> None:
+        """A run begins."""
+        super().reset_time()
+        self._now = 0
+
+    def tick(self) -> tuple[int, float] | None:
+        """Users and spawn rate now; None when the last stage is over. Holds are reached within a second."""
+        if self._ended:
+            return None
+        since_s = self.get_run_time()
+        for number, stage in enumerate(self._stages, start=1):
+            if since_s < stage.span_s:
+                if number != self._now:
+                    self._now = number
+                    # After a ramp all users may be there already: Locust will have nothing to start, nor to tell of.
+                    there = self.get_current_user_count() == stage.users
+                    self._note(number)
+                    self._tell({"stage": number, "ramp": stage.ramp, "there": there})
+                users = stage.users_at(since_s)
+                return users, max(1.0, float(users), float(self._stages[max(0, number - 2)].users))
+            since_s -= stage.span_s
+        return None
+
+    def _note(self, number: int) -> None:
+        """When a stage began, into run.json; of the first one its first request tells, as the run begins after it."""
+        facts = getattr(self._environment.parsed_options, "run_facts", {}).get("stages", [])
+        if 1 < number <= len(facts):
+            facts[number - 1]["began_unix_s"] = time.time()
+
+    def _tell(self, message: dict[str, Any]) -> None:
+        if isinstance(self.runner, MasterRunner):
+            self.runner.send_message(STAGE, message)
+        enter(self._environment, **message)
+
+
+def enter(environment: Any, stage: int, ramp: bool, there: bool) -> None:
+    """A stage begins in this process: until all its users are there, and all through a ramp, it is not steady."""
+    # Among the options: the order to spawn brings it to a worker that joins in the middle of it.
+    environment.parsed_options.stage_now = stage, ramp, there
+    resume(environment)
+
+
+def _all_there(environment: Any) -> None:
+    stage, ramp, _ = getattr(environment.parsed_options, "stage_now", NO_STAGE)
+    environment.parsed_options.stage_now = stage, ramp, not ramp
+
+
+def resume(environment: Any) -> None:
+    """A run begins in this process, and its first stage may have begun just before."""
+    work: Work | None = getattr(environment, "tokenswarm", None)
+    stage, ramp, there = getattr(environment.parsed_options, "stage_now", NO_STAGE)
+    if work and stage:
+        work.stage, work.ramping, work.all_started = stage, ramp, there and not ramp
+
+
+def shape(environment: Any, own: LoadTestShape | None) -> LoadTestShape | None:
+    """The shape that Locust is to follow: that of `--stages`, else the locustfile's own. Raises UsageError."""
+    stages = environment.parsed_options.stages
+    return Stages(environment, parse(stages)) if stages else own
+
+
+def follow(environment: Any) -> None:
+    """Have a worker hear of the stages, and each process forget them when the run is over."""
+    options = environment.parsed_options
+    environment.events.spawning_complete.add_listener(lambda **_: _all_there(environment))
+    environment.events.test_stop.add_listener(lambda **_: setattr(options, "stage_now", NO_STAGE))
+    if isinstance(environment.runner, WorkerRunner):
+        environment.runner.register_message(STAGE, lambda environment, msg, **_: enter(environment, **msg.data))
+
+
+def told(options: Any) -> dict[str, Any]:
+    """The stages as run.json has them."""
+    return {"stages": [asdict(stage) for stage in parse(options.stages)] if options.stages else []}

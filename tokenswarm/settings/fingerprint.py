@@ -1,0 +1,52 @@
+"""Do all processes of a run have the same code and the same prompts? Each worker tells the master a digest of both."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from tokenswarm.folder.row import COLUMNS
+from tokenswarm.metrics.validity.rules import finding
+
+ROOT = Path(__file__).parent.parent
+ROOMS = ("payloads", "wire", "users", "metrics")
+
+
+@lru_cache
+def code() -> str:
+    """Of the rooms that workers use, and of the locustfile."""
+    files = [ROOT / "locustfile.py", *(path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py")))]
+    return _digest(path.read_bytes() for path in files)
+
+
+def asked(prompts: Sequence[Any], trace: str) -> str:
+    """Of the prompts that a process chooses from, and of the trace that it replays."""
+    files = [Path(trace).read_bytes()] if trace and Path(trace).is_file() else []
+    return _digest([*(repr(prompt).encode("utf-8", "replace") for prompt in prompts), *files])
+
+
+def columns() -> str:
+    """Of the columns of a row: who has others cannot take part, for its rows would be read as something else."""
+    return _digest(name.encode() for name in COLUMNS)
+
+
+def unlike(workers: Iterable[Mapping[str, Any]], payloads: str) -> list[dict[str, Any]]:
+    """Findings: workers whose code or prompts are not the master's."""
+    found, known = [], list(workers)
+    for key, own, what, do in (
+        ("code", code(), "other code than", "bring all machines to one commit"),
+        ("payloads", payloads, "other prompts than", "bring the same payload files to all machines"),
+    ):
+        others = sorted({f"{one['worker']} ({one.get('host', '?')})" for one in known if one.get(key, own) != own})
+        if others:
+            said = f"these workers have {what} the master: {', '.join(others)}"
+            found.append(finding(f"other {key}", "remark", said, do, len(others), 0, "workers"))
+    return found
+
+
+def _digest(parts: Iterable[bytes]) -> str:
+    whole = hashlib.sha256()
+    for part in parts:
+        whole.update(hashlib.sha256(part).digest())
+    return whole.hexdigest()[:12]

@@ -1,0 +1,65 @@
+"""The mix of a run's prompts, out of the options: which there are, and what of them is made up."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tokenswarm.payloads.corpus import DEFAULT, PayloadError, load
+from tokenswarm.payloads.distribution import Distribution, parse
+from tokenswarm.payloads.formats.lengths import prompt_tokens
+from tokenswarm.payloads.made_up import NOT_MADE, Making
+from tokenswarm.payloads.mix import Mix
+from tokenswarm.payloads.prompt import Message, Prompt
+from tokenswarm.payloads.recipe import Recipe, Scale
+from tokenswarm.settings.errors import UsageError
+
+
+def mix(options: Any) -> Mix:
+    """The mix that the options ask for. Raises UsageError."""
+    counted = scales(options.scale)
+    making = Making(
+        run=options.run_id,
+        language=options.prompt_language,
+        scale=next(iter(counted.values()), Scale()),
+        scales=counted,
+        output_tokens=_amount(options.output_tokens),
+        prefix_tokens=options.shared_prefix_tokens,
+        prefixes=options.prefix_pool,
+    )
+    return Mix(_prompts(options), options.seed, making)
+
+
+def scales(text: str) -> dict[str, Scale]:
+    """By model what the preflight has found, as `--scale` hands it to the workers: template tokens, word tokens."""
+    return {model: Scale(*two) for model, two in json.loads(text or "{}").items()}
+
+
+def _prompts(options: Any) -> tuple[Prompt, ...]:
+    if options.trace:
+        _check_trace(options)
+        return (Prompt("made-up", (Message("user", NOT_MADE),), recipe=Recipe(prompt_tokens("256"))),)
+    if options.prompt_tokens.strip():
+        if options.payloads != DEFAULT:
+            raise UsageError("--prompt-tokens makes the prompts up, so there is no use for --payloads; leave one out")
+        recipe = Recipe(prompt_tokens(options.prompt_tokens))
+        return (Prompt("made-up", (Message("user", NOT_MADE),), recipe=recipe),)
+    try:
+        return load(options.payloads)
+    except PayloadError as error:
+        raise UsageError(f"--payloads: {error}") from error
+
+
+def _check_trace(options: Any) -> None:
+    payloads, tokens = options.payloads != DEFAULT, options.prompt_tokens.strip()
+    if payloads or tokens:
+        name = "--payloads" if payloads else "--prompt-tokens"
+        raise UsageError(f"--trace says how long prompts are, so there is no use for {name}; leave one out")
+    try:
+        Path(options.trace).open("rb").close()
+    except OSError as error:
+        why = f"cannot be read: {error.strerror}; each worker needs the file, in the same place"
+        raise UsageError(f"--trace {options.trace}: {why}") from None
+
+
+def _amount(text: str) -> Distribution | None:
+    return parse(text, least=1) if text.strip() else None

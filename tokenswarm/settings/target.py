@@ -1,0 +1,140 @@
+"""Where the load goes: `--host`, else OLLAMA_HOST as Ollama itself reads it, else http://127.0.0.1:11434.
+
+People paste what their server's page shows: an address, one with a prefix, or the whole URL of an endpoint. What a path
+in it stands for may only show when the server is asked (see `preflight.server`): `readings` are what it can mean.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from urllib.parse import quote, urlsplit
+
+from tokenswarm.payloads.request_fields import PATHS, V1_CHAT
+from tokenswarm.settings.errors import UsageError
+
+DEFAULT = "http://127.0.0.1:11434"
+PORTS = {"http": 80, "https": 443}
+V1 = "/v1"
+# Whole endpoints, of which the address stands before, and OpenAI's without a /v1 of their own.
+_ENDPOINTS = (*PATHS, "/api/tags", "/api/ps", "/api/show", "/api/version", "/api/embeddings", "/v1/models")
+_ENDS = ("/chat/completions", "/completions", "/embeddings", "/models")
+# What stands in the place of /v1: another version, OpenAI's API under its name, a deployment.
+_ROOT = re.compile(r"/(v\d\w*|openai|deployments/[^/]+)$")
+_EXACT = re.compile(r"/(invocations|predict)$")
+_SAFE = "/%:@!$&'()*+,;=~"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A server's address.
+
+    `base_path` is what stands before /api and /v1 (behind a proxy), no slash at its end. `moved` are the paths of an
+    API, or the root "/v1" of all of OpenAI's, that stand elsewhere, by the whole path that they have there. `query`
+    follows every path.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    base_path: str = ""
+    moved: Mapping[str, str] = field(default_factory=dict)
+    query: str = ""
+
+    @property
+    def authority(self) -> str:
+        """Host and port as the Host header has them."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """The address without a slash at its end."""
+        return f"{self.scheme}://{self.authority}{self.base_path}"
+
+    def path(self, path: str) -> str:
+        """Where a path of an API stands on this server, as a request line has it."""
+        where = self.moved.get(path)
+        if where is None and V1 in self.moved and path.startswith("/v1/"):
+            where = self.moved[V1] + path.removeprefix(V1)
+        where = self.base_path + path if where is None else where
+        return f"{where}?{self.query}" if self.query and "?" not in where else where
+
+    def told(self) -> str:
+        """All that `url` does not say, as `--layout` hands it to the workers."""
+        return json.dumps({"moved": dict(self.moved), "query": self.query})
+
+
+def target(host_option: str | None, environment: Mapping[str, str], layout: str = "") -> Target:
+    """The server to load, as it was found out (`layout`), else by the likeliest reading. Raises UsageError."""
+    return readings(host_option, environment, layout)[0]
+
+
+def readings(host_option: str | None, environment: Mapping[str, str], layout: str = "") -> tuple[Target, ...]:
+    """What the address can mean, the likeliest first. Raises UsageError on what is none.
+
+    Without a scheme it is http and Ollama's port, 11434; with one the port is the scheme's (envconfig.Host in Ollama).
+    A path that ends in /v1, as OpenAI's clients want it, is the same server.
+    """
+    name = "--host" if host_option else "OLLAMA_HOST"
+    given = (host_option or environment.get("OLLAMA_HOST", "")).strip().strip("\"'").strip() or DEFAULT
+    scheme, separator, rest = given.partition("://")
+    given = re.sub(r"[^/]*@", "…@", given)  # a password has no place in what is printed
+    if not separator:
+        scheme, rest = "http", given
+    scheme = scheme.lower()
+    if scheme not in PORTS:
+        raise UsageError(f"{name} {given!r}: {scheme!r} is no scheme for an LLM server; use http:// or https://")
+    try:
+        parts = urlsplit(f"//{rest}")
+        port = parts.port
+    except ValueError as error:
+        raise UsageError(f"{name} {given!r} is no address ({error}); write it like {DEFAULT}") from error
+    if parts.username or any(c.isspace() for c in rest):
+        raise UsageError(f"{name} {given!r}: give only scheme, host, port and path; keys go to --api-key or --header")
+    if port is None:
+        port = PORTS[scheme] if separator else 11434
+    where = Target(scheme, parts.hostname or "127.0.0.1", port, query=quote(parts.query, _SAFE + "?"))
+    path = re.sub("/+", "/", quote(parts.path, _SAFE)).rstrip("/")
+    if layout:
+        return (replace(where, base_path=path, **json.loads(layout)),)
+    return tuple(replace(where, base_path=base, moved=moved) for base, moved in _readings(path))
+
+
+def at(where: Target, api_path: str, path_option: str) -> Target:
+    """The target with `--path` for the path of one API. Raises UsageError."""
+    if "://" in path_option or any(c.isspace() for c in path_option):
+        raise UsageError(f"--path {path_option!r} is no path; write it like /openai/chat, and the rest into --host")
+    path = quote(path_option if path_option.startswith("/") else f"/{path_option}", _SAFE + "?")
+    return replace(where, moved={**where.moved, api_path: path})
+
+
+Reading = tuple[str, dict[str, str]]
+
+
+def _readings(path: str) -> Iterator[Reading]:
+    for endpoint in (*_ENDPOINTS, V1):
+        if path.endswith(endpoint):
+            yield path.removesuffix(endpoint), {}
+            return
+    for end in _ENDS:
+        if path.endswith(end):
+            yield _root(path.removesuffix(end))
+            return
+    before: Reading = (path, {})
+    exact: Reading = (path, {V1_CHAT: path})
+    if not path:
+        yield from (before, _root(path))
+    elif path.endswith("/api"):  # Ollama's own, or what stands before /v1, or in its place
+        yield from ((path.removesuffix("/api"), {}), before, _root(path))
+    elif _EXACT.search(path):
+        yield from (exact, before, _root(path))
+    elif _ROOT.search(path):
+        yield from (_root(path), before, exact)
+    else:
+        yield from (before, _root(path), exact)
+
+
+def _root(path: str) -> Reading:
+    """OpenAI's API, its /v1 being this path."""
+    return (path.removesuffix(V1), {}) if path.endswith(V1) else (path, {V1: path})

@@ -1,0 +1,1 @@
+"""What the simulator speaks: one dialect a file, request readers, replies, management."""

@@ -1,0 +1,31 @@
+"""POST and HEAD /api/blobs/DIGEST: files for /api/create. Only their digests are kept."""
+
+import asyncio
+import re
+from hashlib import sha256
+
+from tokenswarm.simulator.api.answer import Answer, Request, failed
+from tokenswarm.simulator.server import Server
+
+_PIECE_BYTES = 1 << 19  # hashed in under a millisecond: running streams must not wait for an upload
+
+
+async def blobs(server: Server, request: Request) -> Answer:
+    """Take a blob, or say whether it is there."""
+    name = request.last()
+    if re.fullmatch(r"sha256[:-][0-9a-fA-F]{64}", name) is None:
+        return failed(400, "invalid digest format")
+    name = name.replace("-", ":")
+    if request.method == "HEAD":
+        return Answer(200, bare=True) if name in server.blobs else failed(404, f'blob "{name}" not found')
+    if name in server.blobs:
+        return Answer(200)
+    hashed = sha256()
+    for start in range(0, len(request.body), _PIECE_BYTES):
+        hashed.update(memoryview(request.body)[start : start + _PIECE_BYTES])
+        await asyncio.sleep(0)
+    found = f"sha256:{hashed.hexdigest()}"
+    if found != name:
+        return failed(400, f'digest mismatch, expected "{name}", got "{found}"')
+    server.blobs.add(name)
+    return Answer(201)

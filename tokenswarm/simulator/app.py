@@ -1,0 +1,142 @@
+"""The ASGI application: it reads a request, lets the router or an endpoint answer, and writes what they say."""
+
+import asyncio
+from collections.abc import Awaitable, Mapping
+from typing import Any
+
+from tokenswarm.simulator.api import generation, ollama, openai
+from tokenswarm.simulator.api.answer import JSON, Answer, Request, failed
+from tokenswarm.simulator.api.reply import Exchange, run_now
+from tokenswarm.simulator.api.request import Refused
+from tokenswarm.simulator.routes import ENDPOINTS, methods, route
+from tokenswarm.simulator.server import Server
+from tokenswarm.simulator.settings import Settings
+from tokenswarm.simulator.strangers import strange_host, strange_origin
+from tokenswarm.simulator.transport import HoldingTransport
+
+_PLAIN = b"text/plain"
+_BUFFER_BYTES = 2048  # Go tells the length of what fits its buffer, and sends the rest in chunks
+
+
+class App:
+    """One simulated server; it must run on asyncio's own loop (see `protocol`)."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Set up; OSError if the truth log cannot be written."""
+        self.settings = settings
+        self.server = Server(settings)
+        self.close, self.stats = self.server.close, self.server.stats
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one HTTP exchange."""
+        body = await _body(receive)
+        if body is None:
+            return
+        transport: HoldingTransport = scope["extensions"]["simulator"]["transport"]
+        path, method = scope["path"], scope["method"]
+        row = route(path)
+        exchange = Exchange(row or "other", send, transport, self.server.ledger)
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        refused = self._refusal(row, path, method, headers)
+        if refused is not None:
+            await _send(exchange, refused)
+        elif row in generation.PATHS:
+            await generation.generate(self.server, exchange, headers, body, receive)
+        else:
+            answer = await self._answer(row, Request(method, path, headers, body), receive)
+            if answer is not None:
+                await _send(exchange, answer)
+
+    async def _answer(self, row: str, request: Request, receive: Any) -> Answer | None:
+        """What an endpoint says; `None` if the client has gone."""
+        try:
+            answer = ENDPOINTS[row][1](self.server, request)
+            return answer if isinstance(answer, Answer) else await _unless_gone(receive, answer)
+        except ValueError as error:
+            return failed(400, str(error))
+        except Refused as refused:
+            return failed(refused.status, str(refused))
+
+    def _refusal(self, row: str, path: str, method: str, headers: Mapping[bytes, str]) -> Answer | None:
+        """What the router says to who asks amiss, or is a stranger."""
+        only_v1 = self.settings.openai_only
+        host, origin = headers.get(b"host", ""), headers.get(b"origin", "")
+        if not only_v1 and (strange_host(host, self.settings.host) or (origin and strange_origin(origin, host))):
+            return Answer(403)
+        if method == "OPTIONS" and origin:
+            return Answer(204, headers=_cors(origin), bare=True)
+        if not row or (only_v1 and not row.startswith(("/v1/", "/sim/"))):
+            if only_v1:
+                return Answer(404, b'{"detail":"Not Found"}', b"application/json")
+            return Answer(404, b"404 page not found", _PLAIN)
+        if method not in methods(row):
+            allow = (b"allow", ", ".join(methods(row)).encode())
+            if only_v1:
+                return Answer(405, b'{"detail":"Method Not Allowed"}', b"application/json", (allow,))
+            return Answer(405, b"405 method not allowed", _PLAIN, (allow,))
+        return self._unauthorized(path, method, headers)
+
+    def _unauthorized(self, path: str, method: str, headers: Mapping[bytes, str]) -> Answer | None:
+        key = self.settings.api_key
+        guarded = key is not None and (method in ("POST", "DELETE") or path.startswith("/v1/"))
+        if not guarded or headers.get(b"authorization") == f"Bearer {key}":
+            return None
+        if path.startswith("/v1/"):
+            error = openai.error_body(401, "Incorrect API key provided", kind="authentication_error")
+            return Answer(401, error, JSON)
+        return Answer(401, ollama.error_body("unauthorized"), JSON)
+
+
+async def _body(receive: Any) -> bytes | None:
+    """All of a request's body; `None` if the client left before its end."""
+    pieces: list[bytes] = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        pieces.append(message["body"])
+        if not message["more_body"]:
+            return b"".join(pieces)
+
+
+async def _unless_gone(receive: Any, answering: Awaitable[Answer]) -> Answer | None:
+    """Wait for an answer as long as the client does."""
+    task = asyncio.ensure_future(answering)
+    leaving = asyncio.ensure_future(receive())
+    try:
+        await asyncio.wait({task, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        return task.result() if task.done() else None
+    finally:
+        for one in (task, leaving):
+            one.cancel()
+        await asyncio.gather(task, leaving, return_exceptions=True)
+
+
+async def _send(exchange: Exchange, answer: Answer) -> None:
+    """Write an answer as Go's server does: with its length if it is short, else in chunks."""
+    if answer.lines is not None:
+        exchange.start(answer.status, answer.content_type, *answer.headers)
+        async for line in answer.lines:
+            if exchange.transport.is_closing():
+                return
+            exchange.body(line, last=False)
+        exchange.body(b"", last=True)
+    elif answer.bare:
+        run_now(exchange.send({"type": "http.response.start", "status": answer.status, "headers": [*answer.headers]}))
+        exchange.body(b"", last=True)
+    elif answer.chunked or len(answer.body) > _BUFFER_BYTES:
+        exchange.transport.hold()
+        exchange.start(answer.status, answer.content_type, *answer.headers)
+        exchange.body(answer.body, last=True)
+        exchange.transport.release()
+    else:
+        exchange.whole(answer.status, answer.content_type, answer.body, *answer.headers)
+
+
+def _cors(origin: str) -> tuple[tuple[bytes, bytes], ...]:
+    """What a browser's page from this very machine may do."""
+    return (
+        (b"access-control-allow-origin", origin.encode("latin-1")),
+        (b"access-control-allow-methods", b"GET,POST,PUT,PATCH,DELETE,HEAD,OPTIONS"),
+        (b"access-control-allow-headers", b"Authorization,Content-Type,User-Agent,Accept,X-Requested-With"),
+    )

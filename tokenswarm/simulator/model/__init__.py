@@ -1,0 +1,1 @@
+"""What the simulated model says: plans, tokens, tools, vectors."""

@@ -1,0 +1,39 @@
+"""What all endpoints share: one simulated server's settings, models, engine and ledger."""
+
+import time
+from typing import Any
+
+from tokenswarm.simulator.api.reply import Reply
+from tokenswarm.simulator.engine.pacer import Pacer
+from tokenswarm.simulator.engine.schedule import Engine
+from tokenswarm.simulator.model import models
+from tokenswarm.simulator.settings import Settings
+from tokenswarm.simulator.truth import Ledger, Record
+
+
+class Server:
+    """The state of one server. Its clock is the monotonic one."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Set up; OSError if the truth log cannot be written."""
+        self.settings = settings
+        self.ledger = Ledger(settings.truth)
+        self.engine = Engine(settings, time.monotonic_ns, self.ledger.ticks.add)
+        self.models = models.catalogue(settings.models, settings.context_tokens)
+        self.pacer = Pacer(self.engine, self.ledger)
+        self.blobs: set[str] = set()
+        self.live: dict[Reply, Record] = {}
+
+    def close(self) -> None:
+        """Break off all streams as a server that is killed does, and close the truth log."""
+        for reply, record in list(self.live.items()):
+            reply.break_off()
+            self.ledger.close_record(record)
+        self.live.clear()
+        self.ledger.close()
+
+    def stats(self) -> dict[str, Any]:
+        """Totals since the start."""
+        waiting = self.engine.accepted - len(self.engine.slots)
+        told = self.ledger.stats(len(self.engine.slots), waiting, self.engine.slips)
+        return told | {"cached_prompt_tokens": self.engine.cached_tokens}

@@ -1,0 +1,1 @@
+"""Bytes and their times: connections, kernel stamps, slices of the event loop."""

@@ -1,0 +1,144 @@
+"""The control client: small questions beside the load (what is there, what is in memory), each bounded in all it takes.
+
+It asks over the load's own transport: what one question may cost is `CONTROL_BYTES` and its time-out, whatever the
+server does. All its failures are one kind of error.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from gevent import Timeout
+
+from tokenswarm.metrics.text import plain
+from tokenswarm.settings.settings import Settings
+from tokenswarm.transport.connection import Timeouts, Transport
+from tokenswarm.transport.exchange import Exchange
+from tokenswarm.transport.http1 import request_bytes
+from tokenswarm.wire.decoding import decoded
+from tokenswarm.wire.reading import error_text
+from tokenswarm.wire.values import Call
+
+HEADERS = (("Accept", "application/json"),)
+CONTROL_BYTES = 16 * 1024 * 1024
+SHOWN_CHARACTERS = 200
+NAME_CHARACTERS = 1000
+MOST = 1 << 60
+
+# No connection, or none with TLS; not in time; cut in the middle; no HTTP, or too much; not 200; not the JSON we want.
+Reason = Literal["refused", "tls", "timeout", "closed", "protocol", "status", "shape"]
+
+
+class Unanswered(Exception):
+    """The server gave no proper answer; the text says why in a few words, `status` is what came with it, if any."""
+
+    def __init__(self, reason: Reason, text: str, status: int | None = None) -> None:
+        super().__init__(text)
+        self.reason, self.status = reason, status
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole answer: headers by their names in lower case, the body as it came, seconds from asking to its end."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    took_s: float
+
+    @property
+    def content_type(self) -> str:
+        """In lower case; "" where there is none."""
+        return self.headers.get("content-type", "").lower()
+
+    def object(self) -> dict[str, Any]:
+        """The JSON object that the body is. Raises Unanswered, also where the status is not 200."""
+        if self.status != 200:
+            raise Unanswered("status", self.said(), self.status)
+        try:
+            said = decoded(self.body)
+        except ValueError:
+            raise Unanswered("shape", "not JSON", self.status) from None
+        if not isinstance(said, dict):
+            raise Unanswered("shape", "not a JSON object", self.status)
+        return said
+
+    def said(self) -> str:
+        """The status and what an error body says, short."""
+        return f"HTTP {self.status} {error_text(self.body)}".strip()[:SHOWN_CHARACTERS]
+
+
+class ControlClient:
+    """Asks one server, one question after the other, on a kept connection.
+
+    `total_s` bounds each question from the connection to the last byte. `headers` stand beside the run's own.
+    """
+
+    def __init__(self, settings: Settings, total_s: float, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        self._settings, self._total_s, self._headers = settings, total_s, headers
+        timeouts = Timeouts(min(total_s, settings.timeouts.connect_s), total_s, total_s)
+        self._transport = Transport(settings.target.host, settings.target.port, timeouts, settings.tls)
+
+    def get(self, path: str) -> dict[str, Any]:
+        """The JSON object at a path. Raises Unanswered."""
+        return self.ask(question("GET", path))
+
+    def ask(self, call: Call) -> dict[str, Any]:
+        """The JSON object that answers a call. Raises Unanswered."""
+        return self.send(call).object()
+
+    def send(self, call: Call) -> Reply:
+        """The answer to a call, whatever its status. Raises Unanswered if none came whole."""
+        s, exchange, began_s = self._settings, Exchange(most_bytes=CONTROL_BYTES), time.monotonic()
+        request = request_bytes(call, s.target, self._headers + s.headers)
+        limit = Timeout(self._total_s)  # connecting and a second try included
+        try:
+            with limit:
+                self._transport.run(exchange, request)
+        except Timeout as expired:
+            if expired is not limit:
+                raise
+            raise Unanswered("timeout", f"no whole answer within {self._total_s:g} s") from None
+        failure, response = exchange.failure, exchange.response
+        if failure:
+            reason: Reason = "tls" if exchange.tls_failed else _reason(failure.kind)
+            raise Unanswered(reason, failure.text, response.status)
+        assert response.status is not None
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
+        return Reply(response.status, headers, b"".join(response.bodies), time.monotonic() - began_s)
+
+    def close(self) -> None:
+        """Drop the connection."""
+        self._transport.close()
+
+
+def _reason(kind: str) -> Reason:
+    known: dict[str, Reason] = {"refused": "refused", "timeout": "timeout", "closed": "closed"}
+    return known.get(kind, "protocol")
+
+
+def question(method: str, path: str, body: Mapping[str, object] | None = None) -> Call:
+    """A call with a JSON body of our own, or none."""
+    headers = HEADERS if body is None else (*HEADERS, ("Content-Type", "application/json"))
+    return Call(method, path, headers, b"" if body is None else json.dumps(body).encode())
+
+
+def objects(said: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+    """The JSON objects in a list of an answer; what is anything else is left out."""
+    found = said.get(key)
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
+def text_in(said: Mapping[str, Any], key: str) -> str | None:
+    """A name, an id, a version: a text of one line, 1 to 1,000 characters long; None for anything else."""
+    found = said.get(key)
+    fits = isinstance(found, str) and found.strip() and len(found) <= NAME_CHARACTERS and plain(found) == found
+    return found if fits else None
+
+
+def count_in(said: Mapping[str, Any], key: str) -> int | None:
+    """A size or a number of things: a whole number from 0 to 2^60; None for anything else."""
+    found = said.get(key)
+    return found if type(found) is int and 0 <= found <= MOST else None

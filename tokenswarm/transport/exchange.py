@@ -1,0 +1,196 @@
+"""One request under way: what is seen of it, and the callback that sees it."""
+
+import socket
+import ssl
+import sys
+import time
+from fcntl import ioctl
+from termios import FIONREAD
+
+from gevent.hub import Waiter
+from gevent.monkey import get_original
+
+from tokenswarm.transport import kernel_stamps as stamps
+from tokenswarm.transport.http1 import ANSWER_BYTES, Response
+from tokenswarm.wire.values import Failure, FailureKind, Transcript
+
+READ_BYTES = 65536
+DRAINED_BYTES = 4 * 1024 * 1024
+# A read this long after the kernel's stamp may have merged chunks that came apart.
+LATE_NS = 1_000_000
+# The class beneath gevent's: its sockets would switch greenlets for every read.
+plain_socket: type[socket.socket] = get_original("socket", "socket")
+
+
+class Exchange:
+    """One request under way, and all that was seen of it, also when it is cut in the middle."""
+
+    def __init__(self, scheduled_ns: int | None = None, most_bytes: int = ANSWER_BYTES) -> None:
+        self.response, self._most_bytes = Response(most_bytes), most_bytes
+        self.scheduled_ns = scheduled_ns
+        self.connect_ns: int | None = None
+        self.sent_ns: int | None = None
+        self.ended_ns: int | None = None
+        self.failure: Failure | None = None
+        self.tls_failed = False  # or was it the connection beneath?
+        self.kernel_stamps = self.clock_stamps = self.resends = 0
+        self.read_lag_ns: int | None = None
+        self.late_stamps: set[int] = set()
+        self._sent_monotonic_ns = 0
+        self._clock_step_ns = 0
+
+    def begin(self) -> None:
+        """The request is being sent now; of one that must be sent again, the first time counts."""
+        if self.sent_ns is None:
+            self.sent_ns, self._sent_monotonic_ns = time.time_ns(), time.monotonic_ns()
+
+    def again(self) -> None:
+        """It will be sent a second time: forget how the first went."""
+        self.failure = self.ended_ns = None
+        self.response.release()
+        self.response = Response(self._most_bytes)
+        self.resends += 1
+
+    def end(self, ended_ns: int, kind: FailureKind | None = None, text: str = "") -> None:
+        """The exchange is over, whole or not; only the first end counts."""
+        if self.ended_ns is not None:
+            return
+        self.ended_ns = ended_ns
+        if kind is not None:
+            self.failure = Failure(kind, text)
+        if self.sent_ns is not None:
+            wall_ns, monotonic_ns = time.time_ns(), time.monotonic_ns()
+            self._clock_step_ns = (wall_ns - self.sent_ns) - (monotonic_ns - self._sent_monotonic_ns)
+
+    @property
+    def reads(self) -> int:
+        """Reads that gave bytes."""
+        return self.kernel_stamps + self.clock_stamps
+
+    def transcript(self) -> Transcript:
+        """What was seen, as a value."""
+        response, status = self.response, self.response.status
+        refused = {} if status is None or status == 200 else response.refusal(time.time())
+        return Transcript(
+            pieces=list(zip(response.stamps, response.bodies, strict=True)),
+            scheduled_ns=self.scheduled_ns,
+            connect_ns=self.connect_ns,
+            sent_ns=self.sent_ns,
+            ended_ns=self.ended_ns,
+            status=status,
+            content_type=response.content_type,
+            complete=response.complete,
+            failure=self.failure,
+            kernel_stamps=self.kernel_stamps,
+            clock_stamps=self.clock_stamps,
+            clock_step_ns=self._clock_step_ns,
+            resends=self.resends,
+            read_lag_ns=self.read_lag_ns,
+            late_stamps=frozenset(self.late_stamps),
+            habits=frozenset(response.habits),
+            **refused,
+        )
+
+
+class Receiving:
+    """The reads of one exchange. Its methods run in gevent's hub, as callbacks of the event loop: they must not wait.
+
+    Per read there is one `recvmsg`, one pass of llhttp and one append; `waiter` wakes the user's greenlet at the end.
+    """
+
+    __slots__ = ("_exchange", "_incoming", "_sock", "_tls", "waiter")
+
+    def __init__(
+        self, sock: socket.socket, exchange: Exchange, tls: ssl.SSLObject | None, incoming: ssl.MemoryBIO
+    ) -> None:
+        self._sock, self._exchange, self._tls, self._incoming = sock, exchange, tls, incoming
+        self.waiter = Waiter()
+
+    def on_readable(self) -> None:
+        """Bytes, the end of the stream, or an error: take them in with the time they came."""
+        exchange = self._exchange
+        if exchange.ended_ns is not None:
+            return
+        try:
+            data, ancillary, _, _ = self._sock.recvmsg(READ_BYTES, stamps.ANCILLARY_BYTES)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._finish(time.time_ns(), "closed", f"the connection broke: {error}")
+            return
+        if not data:
+            self._on_end_of_stream()
+            return
+        ns = stamps.stamp_ns(ancillary)
+        if ns is None:
+            ns = time.time_ns()
+            exchange.clock_stamps += 1
+        else:
+            exchange.kernel_stamps += 1
+            lag_ns = time.time_ns() - ns
+            if exchange.read_lag_ns is None or lag_ns > exchange.read_lag_ns:
+                exchange.read_lag_ns = lag_ns
+            if lag_ns > LATE_NS:
+                exchange.late_stamps.add(ns)
+        response = exchange.response
+        broken: ssl.SSLError | None = None
+        if self._tls is not None:
+            data, broken = self._decrypted(self._tls, data)
+        try:
+            response.feed(ns, data)
+        except ValueError as error:
+            # After the end of the answer, garbage takes nothing away; but the connection is not used again.
+            response.keep_alive = False
+            self._finish(ns, *(() if response.complete else ("protocol", str(error))))
+            return
+        if response.complete:
+            self._finish(ns)
+        elif isinstance(broken, ssl.SSLZeroReturnError):
+            self._on_end_of_stream()
+        elif broken:
+            self._finish(ns, "closed", f"TLS broke: {broken}")
+
+    def drain(self) -> None:
+        """Take in what the kernel holds by now, and no more than that, however fast the server goes on sending."""
+        held = ioctl(self._sock.fileno(), FIONREAD, bytes(4))
+        left = min(int.from_bytes(held, sys.byteorder), DRAINED_BYTES)
+        reads = -1
+        while left >= 0 and self._exchange.ended_ns is None and reads != self._exchange.reads:
+            reads, came = self._exchange.reads, self._exchange.response.came_bytes
+            self.on_readable()  # also the end of the stream, after the last byte
+            left -= max(1, self._exchange.response.came_bytes - came)
+
+    def on_first_byte_timeout(self, limit_s: float) -> None:
+        """Too long without any byte of the body."""
+        if not self._exchange.response.bodies:
+            self._finish(time.time_ns(), "timeout", f"no first byte within {limit_s:g} s")
+
+    def on_timeout(self, limit_s: float) -> None:
+        """Too long altogether."""
+        self._finish(time.time_ns(), "timeout", f"no end within {limit_s:g} s")
+
+    def _on_end_of_stream(self) -> None:
+        if self._exchange.response.end_of_stream():
+            self._finish(time.time_ns())
+        elif self._exchange.response.status is None:
+            self._finish(time.time_ns(), "closed", "the server closed the connection without an answer")
+        else:
+            self._finish(time.time_ns(), "closed", "the server closed the connection in the middle of the answer")
+
+    def _decrypted(self, tls: ssl.SSLObject, data: bytes) -> tuple[bytes, ssl.SSLError | None]:
+        """What the records hold, and what came after them: nothing yet, the end of the stream, or an error."""
+        self._incoming.write(data)
+        clear = []
+        try:
+            while part := tls.read(READ_BYTES):
+                clear.append(part)
+        except ssl.SSLWantReadError:
+            return b"".join(clear), None
+        except ssl.SSLError as error:
+            return b"".join(clear), error
+        return b"".join(clear), ssl.SSLZeroReturnError()
+
+    def _finish(self, ended_ns: int, kind: FailureKind | None = None, text: str = "") -> None:
+        if self._exchange.ended_ns is None:
+            self._exchange.end(ended_ns, kind, text)
+            self.waiter.switch(None)

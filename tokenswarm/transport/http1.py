@@ -1,0 +1,202 @@
+"""HTTP/1.1 as far as a load test needs it: request heads out, responses through llhttp (`httptools`)."""
+
+from collections.abc import Iterable
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httptools
+
+from tokenswarm.settings.target import Target
+from tokenswarm.transport.compressed import ENCODINGS, GZIP, Unpacking
+from tokenswarm.wire.framing import MAX_FRAME_BYTES
+from tokenswarm.wire.values import Call
+
+AGENT = "tokenswarm/0.1.0"
+MOST_WAIT_S = 1e9
+HEAD_BYTES = 64 * 1024
+ANSWER_BYTES = 64 * 1024 * 1024
+JOINED_BYTES = 4096
+TOO_MUCH_HEAD = f"a head of more than {HEAD_BYTES:,} bytes"
+LEAST_READ_BYTES = 32  # on the average: each read costs some 100 bytes more to keep
+
+# What RFC 9112 lets a recipient forgive: no load test is about it.
+_LENIENT = {
+    "lenient_headers": True,
+    "lenient_chunked_length": True,
+    "lenient_transfer_encoding": True,
+    "lenient_optional_cr_before_lf": True,
+    "lenient_spaces_after_chunk_size": True,
+}
+
+
+def request_bytes(call: Call, target: Target, headers: tuple[tuple[str, str], ...]) -> bytes:
+    """The whole request. Later headers replace earlier ones of the same name, so that the user has the last word."""
+    merged = {
+        "host": ("Host", target.authority),
+        "user-agent": ("User-Agent", AGENT),
+        "accept-encoding": ("Accept-Encoding", "identity"),  # what comes compressed cannot be timed chunk by chunk
+        "content-length": ("Content-Length", str(len(call.body))),
+    }
+    merged.update({name.lower(): (name, value) for name, value in (*call.headers, *headers)})
+    first = f"{call.method} {target.path(call.path)} HTTP/1.1"
+    lines = [first, *(f"{name}: {value}" for name, value in merged.values())]
+    return "\r\n".join(lines).encode("utf-8") + b"\r\n\r\n" + call.body
+
+
+def retry_after_s(headers: Iterable[tuple[bytes, bytes]], now_s: float) -> float | None:
+    """How long a server asks to be left alone: seconds, ms under a name of its own, or a date; None if it does not."""
+    said = {name.lower(): value.decode("latin-1").strip() for name, value in headers if b"etry" in name}
+    try:
+        if ms := said.get(b"retry-after-ms"):
+            wait_s = float(ms) / 1e3
+        elif not (after := said.get(b"retry-after", "")):
+            return None
+        elif after[:1].isdigit():
+            wait_s = float(after)
+        else:
+            wait_s = max(0.0, parsedate_to_datetime(after).timestamp() - now_s)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return round(wait_s, 3) if 0 <= wait_s <= MOST_WAIT_S else None
+
+
+class Response:
+    """Collects one response from the bytes that arrive; llhttp does the parsing and calls back.
+
+    `bodies` are pieces of the body, one or more a read, `stamps` when each of them came; two lists and not one of
+    pairs, since a pair a token is one more object for the garbage collector to walk through. `complete` when the
+    message has ended as its framing promised. Nothing grows without end: neither the head (64 kB, also of several that
+    are only informational), nor a line of a stream (16 MB), nor the body (`most_bytes`, and as much for its framing).
+    """
+
+    def __init__(self, most_bytes: int = ANSWER_BYTES) -> None:
+        self.stamps: list[int] = []
+        self.bodies: list[bytes] = []
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.came_bytes = self.body_bytes = 0
+        self.status: int | None = None
+        self.content_type = ""
+        self.complete = False
+        self.keep_alive = False
+        self.habits: set[str] = set()
+        self._framed = False
+        self._encoding = ""
+        self._unpacking: Unpacking | None = None
+        self._most_bytes = most_bytes
+        self._reads_left = most_bytes // LEAST_READ_BYTES
+        self._head_bytes = 0
+        self._line_bytes: int | None = None  # since the last line end; not looked for before it can be too long
+        self._now_ns = 0
+        self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
+        self._parser.set_dangerous_leniencies(**_LENIENT)
+
+    def feed(self, ns: int, data: bytes) -> None:
+        """Take in what one read gave. Raises ValueError on what is not HTTP, or too much."""
+        self._now_ns = ns
+        self.came_bytes += len(data)
+        self._reads_left -= 1
+        if self.came_bytes > 2 * self._most_bytes + HEAD_BYTES:  # of framing and trailers alone
+            raise ValueError(self._too_much())
+        if self._reads_left < 0:
+            raise ValueError(f"an answer in more than {self._most_bytes // LEAST_READ_BYTES:,} pieces")
+        try:
+            if self._parser is not None:
+                self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as error:
+            raise ValueError("the server switched protocols") from error
+        except httptools.HttpParserError as error:
+            ours = error.__context__  # what one of the callbacks raised
+            raise ValueError(str(ours) if isinstance(ours, ValueError) else f"not HTTP: {error}") from error
+        if self.status is None and self.came_bytes > HEAD_BYTES:
+            raise ValueError(TOO_MUCH_HEAD)
+
+    def release(self) -> None:
+        """Let go of the parser, which refers back to this: without cyclic collection neither would ever be freed."""
+        self._parser = None
+
+    def end_of_stream(self) -> bool:
+        """The server closed the connection: was that the end of the message? (A body without any framing ends so.)"""
+        if self.status is not None and not self._framed:
+            self.complete = True
+        return self.complete
+
+    def refusal(self, now_s: float) -> dict[str, Any]:
+        """What the headers of a refusal say: `location`, `retry_after_s`."""
+        location = next((value for name, value in self.headers if name.lower() == b"location"), b"")
+        return {"location": location.decode("utf-8", "replace"), "retry_after_s": retry_after_s(self.headers, now_s)}
+
+    # llhttp's callbacks
+
+    def on_message_begin(self) -> None:
+        # After an informational response (100, 103), which says nothing of its own, comes the final one. What comes
+        # after that nobody has asked for.
+        if self.complete:
+            raise ValueError("more than one response")
+        self._framed, self.content_type, self._encoding = False, "", ""
+        self.headers.clear()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._head_bytes += len(name) + len(value) + 4
+        if self._head_bytes > HEAD_BYTES:
+            raise ValueError(TOO_MUCH_HEAD)
+        if self.status is not None:
+            return  # a trailer, which must not be taken for a header (RFC 9110, 6.5.1)
+        self.headers.append((name, value))
+        lower = name.lower()
+        if lower == b"content-type":
+            self.content_type = value.decode("latin-1").lower()
+        elif lower == b"content-encoding":
+            self._encoding = value.decode("latin-1").strip().lower()
+        elif lower in (b"content-length", b"transfer-encoding"):
+            self._framed = True
+
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code() if self._parser else 0
+        self.status = status if status >= 200 else None
+        self.keep_alive = bool(self._parser and self._parser.should_keep_alive())
+        if {b"content-length", b"transfer-encoding"} <= {name.lower() for name, _ in self.headers}:
+            self.keep_alive = False  # chunked wins, and the connection is done with (RFC 9112, 6.3)
+            self.habits.add("length_and_chunked")
+        if self._encoding in ENCODINGS:
+            self._unpacking = Unpacking(self._encoding)
+        elif self._encoding not in ("", "identity") and status == 200:
+            raise ValueError(f"the body is compressed ({self._encoding}), though identity was asked for")
+
+    def on_body(self, body: bytes) -> None:
+        if not self.stamps and self._unpacking is None and body[:1] == GZIP[:1]:
+            self._unpacking = Unpacking("gzip")  # without a word
+        if self._unpacking is not None:
+            body = self._unpacking.feed(body, self._most_bytes - self.body_bytes)
+            if not body:
+                return
+            if not self._unpacking.plain:
+                self.habits.add("compressed")
+        self.body_bytes += len(body)
+        if self.body_bytes > self._most_bytes:
+            raise ValueError(self._too_much())
+        if self.body_bytes > MAX_FRAME_BYTES and ("ndjson" in self.content_type or "event" in self.content_type):
+            self._measure_line(body)
+        if self.stamps and self.stamps[-1] == self._now_ns and len(self.bodies[-1]) < JOINED_BYTES:
+            self.bodies[-1] += body  # chunks of a few bytes each, that came together, would cost many times their size
+            return
+        self.stamps.append(self._now_ns)
+        self.bodies.append(body)
+
+    def _too_much(self) -> str:
+        return f"an answer of more than {self._most_bytes:,} bytes"
+
+    def _measure_line(self, body: bytes) -> None:
+        if self._line_bytes is None:
+            self._line_bytes = 0
+            for held in reversed(self.bodies):
+                end = held.rfind(b"\n")
+                self._line_bytes += len(held) - end - 1
+                if end >= 0:
+                    break
+        end = body.rfind(b"\n")
+        self._line_bytes = len(body) - end - 1 if end >= 0 else self._line_bytes + len(body)
+        if self._line_bytes > MAX_FRAME_BYTES:
+            raise ValueError(f"a line of more than {MAX_FRAME_BYTES:,} bytes")
+
+    def on_message_complete(self) -> None:
+        self.complete = self.status is not None

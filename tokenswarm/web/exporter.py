@@ -1,0 +1,86 @@
+"""What Prometheus scrapes of the process that has the run folder: the run's sums, its users, how its workers do."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gevent
+from gevent.lock import Semaphore
+from gevent.pywsgi import WSGIServer
+
+from tokenswarm.run.lifecycle import Swarm
+from tokenswarm.settings.errors import UsageError
+from tokenswarm.web.doors import Door
+from tokenswarm.web.exposition import Totals, family
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+def _breathe() -> None:
+    gevent.sleep(0.001)  # sockets are read in between
+
+
+class Exporter:
+    """The figures of the newest run: they begin anew with each, as its run folder does."""
+
+    def __init__(self, swarm: Swarm) -> None:
+        self._swarm = swarm
+        self._totals: Totals | None = None
+        self._one_at_a_time = Semaphore()
+
+    def text(self) -> str:
+        """All that there is now, as Prometheus reads it."""
+        with self._one_at_a_time:
+            run = self._swarm.publisher.run_id
+            lines = list(self._now(run))  # first: where it says that the run is over, all rows follow
+            path = Path(self._swarm.options.run_dir) / run / "requests.csv"
+            if self._totals is None or self._totals.path != path:
+                self._totals = Totals(path)
+            if run and path.exists():
+                self._totals.read_on(_breathe)
+            for number, line in enumerate(self._totals.lines()):
+                lines.append(line)
+                if number % 50 == 0:
+                    _breathe()
+            return "\n".join([*lines, ""])
+
+    def _now(self, run: str) -> Iterator[str]:
+        swarm = self._swarm
+        yield from family("users", "gauge", "Users that run now", [("", {}, swarm.environment.runner.user_count)])
+        running = int(swarm.recorder is not None)
+        yield from family("run_info", "gauge", "1 while the run goes on, 0 afterwards", [("", {"run": run}, running)])
+        workers = swarm.publisher.workers or ({} if swarm.is_master else {"local": swarm.snapshot()})
+        figures: dict[str, dict[str, float]] = {}
+        for seen in workers.values():
+            for name, value in seen.items():
+                if isinstance(value, (int, float)) and name not in ("worker", "pid"):
+                    figures.setdefault(name, {})[str(seen["worker"])] = value
+        for name, by_worker in figures.items():
+            samples = [("", {"worker": worker}, value) for worker, value in by_worker.items()]
+            yield from family(f"worker_{name}", "gauge", f"{name} of a worker, as in run.json", samples)
+
+    def serve(self, address: str) -> None:
+        """Answer on a port of its own, /metrics only. Raises UsageError if it cannot be had."""
+        host, _, port = address.rpartition(":")
+        door = Door(host, self._swarm.options.allowed_hosts)
+
+        def answer(request: dict[str, Any], start: Any) -> list[bytes]:
+            if why_not := door.why_not(request["REQUEST_METHOD"], _headers(request)):
+                start("403 Forbidden", [("Content-Type", "text/plain; charset=utf-8")])
+                return [f"{why_not}\n".encode()]
+            if request["PATH_INFO"] != "/metrics":
+                start("404 Not Found", [])
+                return []
+            start("200 OK", [("Content-Type", CONTENT_TYPE)])
+            return [self.text().encode()]
+
+        try:
+            WSGIServer((host or "127.0.0.1", int(port)), answer, log=None).start()
+        except OSError as error:
+            raise UsageError(f"--metrics-port {address}: {error.strerror}; give another one") from None
+
+
+def _headers(request: dict[str, Any]) -> dict[str, str]:
+    """The headers of a WSGI request."""
+    named = {name: str(value) for name, value in request.items() if name.startswith("HTTP_")}
+    return {name.removeprefix("HTTP_").replace("_", "-").title(): value for name, value in named.items()}

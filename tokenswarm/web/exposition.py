@@ -1,0 +1,137 @@
+"""A run in Prometheus' text format: METRICS summed up from the rows of requests.csv, by endpoint, model and outcome."""
+
+import csv
+import sys
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tokenswarm.metrics.catalogue import METRICS, Metric
+from tokenswarm.metrics.histogram import decode, middle_ms
+from tokenswarm.metrics.text import text
+
+LABELS = ("endpoint", "model", "outcome")
+BOUNDS_NS = tuple(digit * 10**power for power in range(6, 12) for digit in (1, 2, 5))  # of the buckets: 1 ms to 500 s
+_BREATHE_EVERY = 20  # rows, about a millisecond
+_TYPES = {"duration": "histogram", "histogram": "histogram", "rate": "summary", "count": "counter", "check": "counter"}
+
+Labels = Mapping[str, str]
+Sample = tuple[str, Labels, float]
+
+
+@dataclass(slots=True)
+class Sum:
+    """What a metric's values come to: in millionths (of a duration: ns), as integers, so that sums are exact."""
+
+    count: int = 0
+    millionths: int = 0
+    buckets: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS_NS) + 1))
+
+    def add(self, millionths: int, count: int = 1) -> None:
+        """Take in a value that occurred so many times."""
+        self.count += count
+        self.millionths += millionths * count
+        self.buckets[bisect_left(BOUNDS_NS, millionths)] += count
+
+
+class Totals:
+    """Sums over one run's requests.csv. It is read on when asked, so that a run that nobody looks at pays nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._position = 0
+        self._columns: list[str] = []
+        self._requests: defaultdict[tuple[str, ...], int] = defaultdict(int)
+        self._sums: dict[str, defaultdict[tuple[str, ...], Sum]] = {m.name: defaultdict(Sum) for m in METRICS}
+
+    def read_on(self, breathe: Callable[[], None]) -> None:
+        """Take in the rows that came since (the writer flushes whole ones), with a pause after every few."""
+        csv.field_size_limit(sys.maxsize)
+        with self.path.open(newline="", encoding="utf-8") as file:
+            file.seek(self._position)
+            rows = csv.reader(file)
+            self._columns = self._columns or next(rows)
+            for number, cells in enumerate(rows, 1):
+                self._add(dict(zip(self._columns, cells, strict=True)))
+                if number % _BREATHE_EVERY == 0:
+                    breathe()
+            self._position = file.tell()
+
+    def _add(self, row: dict[str, str]) -> None:
+        labels = tuple(text(row[name]) for name in LABELS)
+        self._requests[labels] += 1
+        for metric in METRICS:
+            given = row[metric.name]
+            if not given:
+                continue
+            total = self._sums[metric.name][labels]
+            if metric.kind == "histogram":
+                for number, count in decode(given).items():
+                    total.add(round(middle_ms(number) * 1e6), count)
+            else:
+                total.add(round(float(given) * 1e6))
+
+    def lines(self) -> Iterator[str]:
+        """The sums as text; a metric that no request had is left out."""
+        requests = [("", _named(labels), n) for labels, n in sorted(self._requests.items())]
+        yield from family("requests_total", "counter", "Requests that ended", requests)
+        for metric in METRICS:
+            name, samples = _samples(metric, sorted(self._sums[metric.name].items()))
+            yield from family(name, _TYPES[metric.kind], metric.definition, samples)
+
+
+def _named(labels: Iterable[str]) -> Labels:
+    return dict(zip(LABELS, labels, strict=True))
+
+
+def _samples(metric: Metric, sums: Iterable[tuple[tuple[str, ...], Sum]]) -> tuple[str, list[Sample]]:
+    """A metric's name there (base units, as Prometheus wants them) and its samples."""
+    named = [(_named(labels), total) for labels, total in sums]
+    name = metric.name.removesuffix("_hist")
+    if metric.kind == "count":
+        return f"{name}_total", [("", labels, s.millionths / 1e6) for labels, s in named]
+    if metric.kind == "check":
+        return f"check_{name}_total", [sample for labels, s in named for sample in _results(labels, s)]
+    if metric.kind == "rate":
+        return name, [sample for labels, s in named for sample in _ends(labels, s, 1e6)]
+    return f"{name.removesuffix('_ms')}_seconds", [sample for labels, s in named for sample in _histogram(labels, s)]
+
+
+def _results(labels: Labels, total: Sum) -> Iterator[Sample]:
+    failed = total.millionths // 1_000_000
+    yield "", {**labels, "result": "failed"}, failed
+    yield "", {**labels, "result": "passed"}, total.count - failed
+
+
+def _ends(labels: Labels, total: Sum, unit: float) -> Iterator[Sample]:
+    yield "_sum", labels, total.millionths / unit
+    yield "_count", labels, total.count
+
+
+def _histogram(labels: Labels, total: Sum) -> Iterator[Sample]:
+    seen = 0
+    for bound, count in zip((*(f"{ns / 1e9:g}" for ns in BOUNDS_NS), "+Inf"), total.buckets, strict=True):
+        seen += count
+        yield "_bucket", {**labels, "le": bound}, seen
+    yield from _ends(labels, total, 1e9)
+
+
+def family(name: str, kind: str, words: str, samples: Iterable[Sample]) -> Iterator[str]:
+    """One metric's lines: what it is, and its samples as (suffix of the name, labels, value)."""
+    lines = [f"tokenswarm_{name}{suffix}{_labels(labels)} {value:.17g}" for suffix, labels, value in samples]
+    if lines:
+        yield f"# HELP tokenswarm_{name} {_escaped(words)}"
+        yield f"# TYPE tokenswarm_{name} {kind}"
+        yield from lines
+
+
+def _labels(labels: Labels) -> str:
+    pairs = ",".join(f'{name}="{_escaped(text, quoted=True)}"' for name, text in labels.items())
+    return f"{{{pairs}}}" if pairs else ""
+
+
+def _escaped(text: str, *, quoted: bool = False) -> str:
+    text = text.replace("\\", "\\\\").replace("\n", "\\n")
+    return text.replace('"', '\\"') if quoted else text

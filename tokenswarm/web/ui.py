@@ -1,0 +1,154 @@
+"""Locust's web UI: the form is checked like the command line, secrets are not shown, reports can be opened."""
+
+from pathlib import Path
+from typing import Any
+
+from flask import Response, abort, jsonify, request, send_from_directory
+from locust.runners import STATE_RUNNING
+
+from tokenswarm.run.lifecycle import Swarm
+from tokenswarm.settings.errors import UsageError
+from tokenswarm.settings.secrets import PASSWORD, web_password
+from tokenswarm.web import doors, form, login
+from tokenswarm.web.exporter import CONTENT_TYPE, Exporter
+
+TAB = "tokenswarm-runs"
+SERVED = ("report.html", "report.md", "summary.json", "run.json", "requests.csv")
+
+
+def attach(web_ui: Any, swarm: Swarm, exporter: Exporter) -> None:
+    """Add our checks and routes to the UI's Flask app. Raises UsageError where a login is wanted and none can be."""
+    options = swarm.options
+    doors.check(options)
+    _keep_the_door(web_ui, options)
+    password = web_password(options)
+    if password:
+        login.attach(web_ui, _base(web_ui), options.web_user, password)
+    elif web_ui.web_login:
+        raise UsageError(f"--web-login needs a password: give --web-password-file, or set {PASSWORD}")
+    original = web_ui.update_template_args
+
+    def without_secrets() -> None:
+        original()
+        for name, shown in web_ui.template_args["extra_options"].items():
+            shown["help_text"] = shown["help_text"].replace("%%", "%")
+            if name in ("api_key", "run_id", "layout", "scale"):
+                shown["default_value"] = ""
+
+    web_ui.update_template_args = without_secrets
+    # The form in the order of tokenswarm/settings/options.py, what is asked for first at its top, not by the alphabet.
+    web_ui.app.json.sort_keys = False
+    web_ui.app.jinja_env.policies["json.dumps_kwargs"] = {"sort_keys": False}
+
+    swarm_view = web_ui.app.view_functions["locust.swarm"]
+
+    def checked() -> Any:
+        try:
+            with swarm.beginning():
+                edited = swarm.running
+                changes = swarm.prepare_from_form(request.form, web_ui.template_args["extra_options"])
+                fields: Any = request.form.copy()
+                for name, value in changes.items():
+                    fields[name] = value
+                request.form = fields
+                return _edit(web_ui, fields, swarm_view) if edited else swarm_view()
+        except UsageError as error:
+            return jsonify({"success": False, "message": str(error), "host": options.host})
+
+    web_ui.app.view_functions["locust.swarm"] = checked
+    update_class = web_ui.app.view_functions["locust.update_user"]
+
+    def checked_class() -> Any:
+        known = web_ui.environment.available_user_classes if web_ui.userclass_picker_is_active else ()
+        try:
+            form.check_class(request.get_json(force=True, silent=True), known or ())
+        except UsageError as error:
+            return Response(f"{error}\n", 400, content_type="text/plain; charset=utf-8")
+        return update_class()
+
+    web_ui.app.view_functions["locust.update_user"] = checked_class
+    _choose_ourselves(web_ui)
+
+    _add_tab(web_ui, swarm)
+
+    @web_ui.app.route(f"{_base(web_ui)}/runs/<run>/<file>")
+    def run_file(run: str, file: str) -> Any:
+        root = Path(options.run_dir).resolve()
+        if file not in SERVED or "/" in run or "\0" in run or (root / run / file).resolve().parent.parent != root:
+            abort(404)
+        answer = send_from_directory(root / run, file)
+        # Whatever a server's texts might do there, it is not done as the UI itself.
+        answer.headers["Content-Security-Policy"] = "sandbox allow-scripts allow-downloads"
+        return answer
+
+    @web_ui.app.route(f"{_base(web_ui)}/metrics", endpoint=login.METRICS)
+    def metrics() -> Any:
+        return Response(exporter.text(), content_type=CONTENT_TYPE)
+
+
+def _edit(web_ui: Any, fields: Any, swarm_view: Any) -> Any:
+    """Change the number of users of a run that goes on; what else it has is settled, also for workers that join it."""
+    for name in set(fields) - form.EDITED:
+        del fields[name]
+    # Which Locust would cancel: the form for this has no run time.
+    timer, web_ui._run_time_greenlet = web_ui._run_time_greenlet, None
+    try:
+        return swarm_view()
+    finally:
+        web_ui._run_time_greenlet = timer
+
+
+def _choose_ourselves(web_ui: Any) -> None:
+    """Keep Locust's class picker from putting back the classes and the shape that the preparation has chosen."""
+    classes, shape, environment = web_ui._update_user_classes, web_ui._update_shape_class, web_ui.environment
+    web_ui._update_user_classes = lambda _: classes({c.__name__: c for c in environment.user_classes})
+    web_ui._update_shape_class = lambda name: None if environment.parsed_options.stages else shape(name)
+
+
+def _keep_the_door(web_ui: Any, options: Any) -> None:
+    """Answer no other site's pages, whatever they ask, and let none of them show ours as a part of theirs."""
+    app, door = web_ui.app, doors.Door(options.web_host, options.allowed_hosts)
+    # Locust itself lets pages of any site read its answers.
+    after: list[Any] = app.after_request_funcs[None]
+    after[:] = [each for each in after if not each.__module__.startswith("flask_cors")]
+
+    @app.before_request
+    def only_this_site() -> Any:
+        why_not = door.why_not(request.method, request.headers)
+        return Response(f"{why_not}\n", 403, content_type="text/plain; charset=utf-8") if why_not else None
+
+    @app.after_request
+    def for_this_site(answer: Any) -> Any:
+        # For browsers that do not say where a request comes from.
+        answer.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+        answer.headers["X-Frame-Options"] = "SAMEORIGIN"
+        answer.headers["X-Content-Type-Options"] = "nosniff"
+        return answer
+
+
+def _add_tab(web_ui: Any, swarm: Swarm) -> None:
+    """A tab with the runs that this process has made, the newest first, each with its verdict."""
+    columns = {"run": "Run", "verdict": "Valid?", "report": "Report (below this address)"}
+    structure = [{"key": key, "title": title} for key, title in columns.items()]
+    shown = web_ui.template_args
+    shown["extended_tabs"] = [*(shown.get("extended_tabs") or []), {"title": "Runs", "key": TAB}]
+    shown["extended_tables"] = [*(shown.get("extended_tables") or []), {"key": TAB, "structure": structure}]
+
+    @web_ui.app.after_request
+    def with_runs(response: Any) -> Any:
+        if request.endpoint == "locust.request_stats" and response.is_json:
+            runs = [
+                {"run": run, "verdict": verdict, "report": f"{_base(web_ui)}/runs/{run}/report.html"}
+                for run, verdict in reversed(swarm.verdicts.items())
+            ]
+            tables = [*(response.json.get("extended_stats") or []), {"key": TAB, "data": runs}]
+            # The page asks on only while a run goes on; and it does so until its verdict is there.
+            state = {"state": STATE_RUNNING} if swarm.ending else {}
+            # A new answer: Locust keeps its own for two seconds, for whoever asks next.
+            return jsonify({**response.json, "extended_stats": tables, **state})
+        return response
+
+
+def _base(web_ui: Any) -> str:
+    """What `--web-base-path` puts before all addresses."""
+    return (web_ui.environment.parsed_options.web_base_path or "").rstrip("/")

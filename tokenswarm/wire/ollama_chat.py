@@ -1,0 +1,54 @@
+"""Ollama's /api/chat: NDJSON lines with a `message`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tokenswarm.payloads.prompt import Message, Prompt
+from tokenswarm.wire import lenient, ollama
+from tokenswarm.wire.values import Ask, Call, Chunk
+
+PATH = "/api/chat"
+done_by_sentinel = False
+
+
+def build(prompt: Prompt, ask: Ask) -> Call:
+    """The request for a prompt: its messages as they are, and the tools on offer."""
+    asked: dict[str, Any] = {"messages": [_said(message) for message in prompt.messages]}
+    if prompt.tools:
+        asked["tools"] = prompt.tools
+    return ollama.call(PATH, prompt, ask, asked)
+
+
+def _said(message: Message) -> dict[str, Any]:
+    said: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.images:
+        said["images"] = [ollama.bare(image) for image in message.images]
+    if message.thinking:
+        said["thinking"] = message.thinking
+    if message.tool_calls:
+        said["tool_calls"] = [_called(call) for call in message.tool_calls]
+    if message.tool_name:
+        said["tool_name"] = message.tool_name
+    if message.tool_call_id:
+        said["tool_call_id"] = message.tool_call_id
+    return said
+
+
+def _called(call: Mapping[str, object]) -> dict[str, Any]:
+    function = {"name": call["name"], "arguments": call.get("arguments") or {}}
+    return {"id": call["id"], "function": function} if call.get("id") else {"function": function}
+
+
+def read(ns: int, frame: dict[str, Any]) -> Chunk:
+    """One line: `message.content`, `message.thinking`, `message.tool_calls`, and the numbers when it is done."""
+    message = frame.get("message") or {}
+    if type(message) is not dict:
+        message = {"content": message}
+    calls = message.get("tool_calls")
+    return ollama.chunk(
+        ns,
+        frame,
+        message.get("content") or "",
+        message.get("thinking") or "",
+        lenient.tool_calls(calls) if calls else (),
+    )

@@ -1,0 +1,138 @@
+"""What the two OpenAI-compatible endpoints share: request fields, `usage`, llama.cpp's `timings`, errors."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from tokenswarm.payloads.prompt import Prompt
+from tokenswarm.wire import lenient
+from tokenswarm.wire.body import encoded
+from tokenswarm.wire.numbers import count, duration_ns
+from tokenswarm.wire.values import Ask, Call, Chunk, Usage
+
+# Some refuse to answer with what is not accepted, and an error or an answer in one piece is no stream of events.
+HEADERS = (("Content-Type", "application/json"), ("Accept", "text/event-stream, application/json"))
+# What servers call the counts: OpenAI's name first, then Anthropic's, which some gateways keep. Cached: beside the
+# details, as Moonshot, DeepSeek and Anthropic have it.
+_PROMPT, _OUTPUT = ("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens")
+_CACHED = ("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens")
+_MS = 1e6  # in ns
+
+
+def call(path: str, prompt: Prompt, ask: Ask, asked: dict[str, Any]) -> Call:
+    """The POST with what both endpoints take.
+
+    `max_tokens`, not `max_completion_tokens` unless it is wanted, which Ollama ignores; `include_usage`, since tokens
+    are never guessed.
+    """
+    given = {**ask.options, **ask.fields, **prompt.options, **prompt.fields}
+    body: dict[str, Any] = {"model": ask.model, **asked, **given}
+    if (limit := ask.limit(prompt)) is not None:
+        body[ask.limit_as] = limit
+    body.pop("num_predict", None)
+    if (think := body.pop("think", None)) is not None:
+        body["reasoning_effort"] = effort(think)
+    body["stream"] = ask.stream
+    if ask.stream:
+        body["stream_options"] = {"include_usage": True}
+    if prompt.format is not None:
+        body["response_format"] = response_format(prompt.format)
+    return Call("POST", path, HEADERS, encoded(body, given))
+
+
+def response_format(wanted: object) -> dict[str, Any]:
+    """Ollama's `format` ("json" or a schema) as OpenAI's `response_format`."""
+    if isinstance(wanted, Mapping):
+        return {"type": "json_schema", "json_schema": {"name": "answer", "schema": dict(wanted)}}
+    return {"type": "json_object"}
+
+
+def effort(think: bool | str) -> str:
+    """`think` as `reasoning_effort`: Ollama ignores `think` itself on /v1."""
+    return think if isinstance(think, str) else "medium" if think else "none"
+
+
+def choice(frame: dict[str, Any]) -> dict[str, Any]:
+    """The first choice, or an empty one: the usage chunk has none. Ollama ignores `n`, and we never ask for more."""
+    choices = frame.get("choices")
+    if type(choices) is list and choices and type(choices[0]) is dict:
+        return choices[0]
+    return lenient.first(choices)
+
+
+def finish_reason(choice: dict[str, Any]) -> str | None:
+    """Why the answer ended, if it did."""
+    reason = choice.get("finish_reason")
+    return reason if reason is None or type(reason) is str else lenient.label(reason)
+
+
+def error(ns: int, frame: dict[str, Any]) -> Chunk | None:
+    """A chunk for an error object inside a 200, in OpenAI's form ({"error": {…}}), as a text, or vLLM's bare form."""
+    said = frame.get("error")
+    if said is None and frame.get("object") == "error":
+        said = frame
+    if said is None:
+        return None
+    message = said.get("message") if isinstance(said, dict) else said
+    return Chunk(ns, error=message if isinstance(message, str) else orjson.dumps(said).decode())
+
+
+def usage(frame: dict[str, Any], choice: Mapping[str, Any] | None = None) -> Usage | None:
+    """`usage` and llama.cpp's `timings` together; None if the frame has neither.
+
+    Moonshot says `usage` in the choice, Groq in `x_groq`, others in an object of their own: it is looked for there once
+    an answer ends.
+    """
+    said, timings = frame.get("usage"), frame.get("timings")
+    if said or timings:
+        return _usage(lenient.mapping(said), lenient.mapping(timings))
+    if choice and not choice.get("finish_reason") and not choice.get("usage"):
+        return None
+    places = (choice or {}, *(value for value in frame.values() if isinstance(value, dict)))
+    elsewhere = next((inner for place in places if (inner := lenient.mapping(place.get("usage")))), None)
+    return _usage(elsewhere, {}) if elsewhere else None
+
+
+def _usage(said: dict[str, Any], timings: dict[str, Any]) -> Usage | None:
+    """None also of the zeros that Ollama's /v1/completions puts on every chunk before the last."""
+    prompt_tokens, output_tokens = (_first(said, names) for names in (_PROMPT, _OUTPUT))
+    total = count(said.get("total_tokens"))
+    if not total and not prompt_tokens and not output_tokens and not timings:
+        return None
+    cached = _first(lenient.mapping(_details(said, _PROMPT)), ("cached_tokens",))
+    cached = _first(said, _CACHED) if cached is None else cached
+    cached = count(timings.get("cache_n")) if cached is None else cached
+    reasoning = _first(lenient.mapping(_details(said, _OUTPUT)), ("reasoning_tokens",))
+    reasoning = count(said.get("reasoning_tokens")) if reasoning is None else reasoning
+    source = "usage" if output_tokens is not None else None
+    if output_tokens is not None and reasoning and _outside(prompt_tokens, output_tokens, reasoning, total):
+        output_tokens += reasoning
+    if prompt_tokens is None and (evaluated := count(timings.get("prompt_n"))) is not None:
+        prompt_tokens = evaluated + (count(timings.get("cache_n")) or 0)
+    if output_tokens is None and (output_tokens := count(timings.get("predicted_n"))) is not None:
+        source = "timings"
+    numbers = Usage(
+        prompt_tokens=prompt_tokens,
+        output_tokens=output_tokens,
+        cached_tokens=cached,
+        prompt_eval_ns=duration_ns(timings.get("prompt_ms"), _MS),
+        eval_ns=duration_ns(timings.get("predicted_ms"), _MS),
+        source=source,
+        reasoning_tokens=reasoning,
+    )
+    return None if numbers == Usage() else numbers
+
+
+def _outside(prompt: int | None, output: int, reasoning: int, total: int | None) -> bool:
+    """Does the output leave the reasoning out, as xAI's does? The total tells, or more reasoning than output."""
+    return reasoning > output or (prompt is not None and total == prompt + output + reasoning)
+
+
+def _first(said: dict[str, Any], names: tuple[str, ...]) -> int | None:
+    """The first of some counts that is there."""
+    return next((found for name in names if (found := count(said.get(name))) is not None), None)
+
+
+def _details(said: dict[str, Any], names: tuple[str, ...]) -> object:
+    return next((found for name in names if (found := said.get(f"{name}_details"))), None)

@@ -1,0 +1,80 @@
+"""OpenAI's /v1/chat/completions: SSE chunks with a `delta`, or one `message`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from tokenswarm.payloads.prompt import Message, Prompt
+from tokenswarm.wire import lenient, openai
+from tokenswarm.wire.values import Ask, Call, Chunk
+
+PATH = "/v1/chat/completions"
+done_by_sentinel = True
+
+
+# What base64 begins with, by the format of the image.
+_IMAGE_TYPES = {"/9j/": "jpeg", "iVBORw0KGgo": "png", "UklGR": "webp", "R0lGOD": "gif"}
+
+
+def build(prompt: Prompt, ask: Ask) -> Call:
+    """The request for a prompt: its messages as they are, and the tools on offer; `think` as `reasoning_effort`."""
+    asked: dict[str, Any] = {"messages": [_said(message) for message in prompt.messages]}
+    if prompt.tools:
+        asked["tools"] = prompt.tools
+    if ask.think is not None:
+        asked["reasoning_effort"] = openai.effort(ask.think)
+    return openai.call(PATH, prompt, ask, asked)
+
+
+def _said(message: Message) -> dict[str, Any]:
+    """A message; what the model thought before is left out, since each server has another name for it, or none."""
+    said: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.images:
+        parts = [{"type": "image_url", "image_url": {"url": _url(image)}} for image in message.images]
+        said["content"] = [{"type": "text", "text": message.content}, *parts] if message.content else parts
+    if message.tool_calls:
+        said["tool_calls"] = [_called(place, call) for place, call in enumerate(message.tool_calls)]
+    if message.tool_call_id:
+        said["tool_call_id"] = message.tool_call_id
+    elif message.tool_name:
+        said["name"] = message.tool_name
+    return said
+
+
+def _called(place: int, call: Mapping[str, object]) -> dict[str, Any]:
+    arguments = call.get("arguments") or {}
+    text = arguments if isinstance(arguments, str) else orjson.dumps(arguments).decode()
+    function = {"name": call["name"], "arguments": text}
+    return {"id": call.get("id") or f"call_{place}", "type": "function", "function": function}
+
+
+def _url(image: str) -> str:
+    if image.startswith(("data:", "http://", "https://")):
+        return image
+    kind = next((kind for head, kind in _IMAGE_TYPES.items() if image.startswith(head)), "jpeg")
+    return f"data:image/{kind};base64,{image}"
+
+
+def read(ns: int, frame: dict[str, Any]) -> Chunk:
+    """One event. Thinking is `reasoning` (Ollama, newer vLLM) or `reasoning_content` (llama.cpp, SGLang)."""
+    if failed := openai.error(ns, frame):
+        return failed
+    choice = openai.choice(frame)
+    said = choice.get("delta") or choice.get("message") or {}
+    if type(said) is not dict:
+        said = {"content": said}
+    text = said.get("content") or ""
+    thinking = said.get("reasoning") or said.get("reasoning_content") or ""
+    if type(text) is not str or type(thinking) is not str:
+        (text, thought), (_, more) = lenient.said(text), lenient.said([{"thinking": thinking}])
+        thinking = thought + more
+    calls = said.get("tool_calls")
+    return Chunk(
+        ns,
+        text,
+        thinking,
+        lenient.tool_calls(calls) if calls else (),
+        openai.finish_reason(choice),
+        openai.usage(frame, choice),
+    )

@@ -1,0 +1,27 @@
+"""OpenAI's /v1/completions: SSE chunks with a `text`."""
+
+from typing import Any
+
+from tokenswarm.payloads.prompt import Prompt
+from tokenswarm.wire import lenient, openai
+from tokenswarm.wire.values import Ask, Call, Chunk
+
+PATH = "/v1/completions"
+done_by_sentinel = True
+
+
+def build(prompt: Prompt, ask: Ask) -> Call:
+    """The request for a prompt: the system message, if any, and all the others as one text."""
+    text = prompt.text if prompt.system is None else f"{prompt.system}\n\n{prompt.text}"
+    return openai.call(PATH, prompt, ask, {"prompt": text})
+
+
+def read(ns: int, frame: dict[str, Any]) -> Chunk:
+    """One event. Ollama throws thinking away here and sends empty texts meanwhile: they carry no output."""
+    if failed := openai.error(ns, frame):
+        return failed
+    choice = openai.choice(frame)
+    text, thinking = choice.get("text") or "", ""
+    if type(text) is not str:
+        text, thinking = lenient.said(text)
+    return Chunk(ns, text, thinking, finish_reason=openai.finish_reason(choice), usage=openai.usage(frame, choice))

@@ -1,0 +1,52 @@
+"""One session: a conversation held to its end, turn by turn, with the tools' results and the user's pauses."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tokenswarm.metrics.record import Record
+from tokenswarm.payloads.conversation import arguments, fed, next_turn, opened, results
+from tokenswarm.payloads.prompt import Message, Prompt
+from tokenswarm.wire.values import Answer
+
+if TYPE_CHECKING:
+    from tokenswarm.users.base import LLMUser
+
+
+def hold(user: "LLMUser", script: Prompt, scheduled_ns: int | None = None) -> Record:
+    """Ask turn after turn; give the last Record. A turn that fails is the last one, since it left nothing to go on."""
+    conduct = user.work.settings.conduct
+    asked = opened(script)
+    record = user.generate(asked, scheduled_ns)
+    session, number = record.identity.sequence, 1
+    while True:
+        said = [message(user.answer, thinking=conduct.thinking)]
+        for _ in range(conduct.tool_rounds):
+            if record.outcome != "ok" or not (found := results(asked, said[-1], conduct)):
+                break
+            said += found
+            number += 1
+            record = user.generate(_after(asked, said), session=session, turn=number, turn_kind="tool")
+            said.append(message(user.answer, thinking=conduct.thinking))
+        if record.outcome != "ok" or not asked.then:
+            return record
+        turn, context = asked.then[0], user.answer.context
+        user.rest(turn.delay_s)
+        asked = next_turn(asked, tuple(said), conduct)
+        # A context holds what the model said, so it cannot carry a file's answers.
+        feeds = context and conduct.feed_context and (conduct.own_answers or not turn.answer)
+        number += 1
+        prompt = fed(asked, context, len(turn.messages)) if context and feeds else asked
+        record = user.generate(prompt, session=session, turn=number)
+
+
+def message(answer: Answer, *, thinking: bool = False) -> Message:
+    """What the model said, as a message of the history."""
+    calls = tuple(
+        {"id": call.id or f"call_{call.place}", "name": call.name, "arguments": arguments(call.arguments)}
+        for call in answer.tool_calls
+    )
+    return Message("assistant", answer.text, tool_calls=calls, thinking=answer.thinking if thinking else "")
+
+
+def _after(asked: Prompt, said: list[Message]) -> Prompt:
+    return replace(asked, messages=(*asked.messages, *said))
