@@ -31,12 +31,12 @@ from locust.stats import RequestStats, setup_distributed_stats_event_listeners  
 from bench.percentiles import spread  # noqa: E402
 from tokenswarm.folder.spool import Outbox  # noqa: E402
 from tokenswarm.metrics.catalogue import METRICS  # noqa: E402
-from tokenswarm.run import curve as sealed
+from tokenswarm.run import curve as sealed  # noqa: E402
 from tokenswarm.run.clock_sync import ANSWER, ASK  # noqa: E402
 from tokenswarm.run.closing import FINISH  # noqa: E402
 from tokenswarm.run.handover import SEND_EVERY_S  # noqa: E402
 from tokenswarm.run.publisher import ACKNOWLEDGE, Publisher  # noqa: E402
-from tokenswarm.settings import secrets as secret
+from tokenswarm.settings import secrets as secret  # noqa: E402
 
 REPORT_EVERY_S, MAKE_EVERY_S, JOIN_AGAIN_S = 3.0, 0.05, 5.0
 HEALTH = {

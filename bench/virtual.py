@@ -1,6 +1,6 @@
 """The simulator's engine in virtual time: what a server of known settings does at a load, computed.
 
-Pure arithmetic on the engine of tokenswarm/simulator/engine/schedule.py: no sockets, no sleeping, thousands of requests a second.
+Pure arithmetic on the engine of simulator/engine/schedule.py: no sockets, no sleeping, thousands of requests a second.
 """
 
 import heapq

@@ -38,6 +38,9 @@ class Spool:
 
 def main(arguments: Sequence[str]) -> int:
     """Exit code 0; raises ReportError where there is nothing to merge."""
+    if arguments and arguments[0] in ("--help", "-h"):
+        print(f"{USAGE}: complete a run of which a process was killed, from what its workers kept")
+        return 0
     if not arguments or arguments[0].startswith("-"):
         raise ReportError(f"merge: {USAGE}")
     folder, *dirs = map(Path, arguments)

@@ -8,7 +8,8 @@ from tokenswarm.metrics.checks.case import Judged
 from tokenswarm.metrics.record import Identity
 from tokenswarm.payloads.prompt import Message, Prompt
 from tokenswarm.settings.errors import UsageError
-from tokenswarm.users.answer_checks import Judge, Seen, Sent, check
+from tokenswarm.settings.expectations import check
+from tokenswarm.users.answer_checks import Judge, Seen, Sent
 from tokenswarm.wire import ollama_chat
 from tokenswarm.wire.values import Answer, Ask, Usage
 

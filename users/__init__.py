@@ -1,1 +1,25 @@
-"""Who asks, and when: Locust User classes, the transport, the preflight. The only room with sockets and gevent."""
+"""Who asks: Locust User classes, one per API, for the locustfile here and for those of others."""
+
+if __name__ == "users":  # a second module for the same file would make every class twice
+    raise ImportError("say tokenswarm.users")
+
+from tokenswarm.users.base import LLMUser
+from tokenswarm.users.cold_start import OllamaColdStartUser, OllamaSwapUser
+from tokenswarm.users.embeddings import EmbeddingUser
+from tokenswarm.users.lifecycle import OllamaLifecycleUser
+from tokenswarm.users.ollama import OllamaChatUser, OllamaEmbedUser, OllamaGenerateUser
+from tokenswarm.users.openai import OpenAIChatUser, OpenAICompletionsUser, OpenAIEmbeddingsUser
+
+__all__ = [
+    "EmbeddingUser",
+    "LLMUser",
+    "OllamaChatUser",
+    "OllamaColdStartUser",
+    "OllamaEmbedUser",
+    "OllamaGenerateUser",
+    "OllamaLifecycleUser",
+    "OllamaSwapUser",
+    "OpenAIChatUser",
+    "OpenAICompletionsUser",
+    "OpenAIEmbeddingsUser",
+]

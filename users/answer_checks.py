@@ -1,15 +1,13 @@
 """Judging an answer that has ended: what its request asked for, and what the checks find."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from tokenswarm.metrics.checks.case import UNJUDGED, Asked, Case, Judged
-from tokenswarm.metrics.checks.expect import check as judgeable
 from tokenswarm.metrics.checks.table import judge
 from tokenswarm.metrics.record import Identity
 from tokenswarm.payloads import expect
 from tokenswarm.payloads.prompt import Prompt
-from tokenswarm.settings.errors import UsageError
 from tokenswarm.wire.values import Answer, Ask, Call, Usage
 
 
@@ -107,18 +105,3 @@ def _format(prompt: Prompt, ask: Ask) -> object | None:
     if given["type"] == "json_schema" and isinstance(named, Mapping):
         return named.get("schema") or "json"
     return None if given["type"] == "text" else "json"
-
-
-def check(prompts: Sequence[Prompt], expected: Sequence[expect.Expected]) -> None:
-    """Raise UsageError if something that is expected cannot be judged."""
-    for kind, wanted in expected:
-        try:
-            judgeable(kind, wanted)
-        except ValueError as error:
-            raise UsageError(f"--expect {kind}: {error}") from None
-    for prompt in prompts:
-        try:
-            for kind, wanted in expect.pairs(prompt.expect):
-                judgeable(kind, wanted)
-        except ValueError as error:
-            raise UsageError(f"--payloads: prompt {prompt.id}: {error}") from None

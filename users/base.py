@@ -144,7 +144,7 @@ class LLMUser(User):
             gevent.sleep(self.work.settings.pause_after_error_s)
 
     def converse(self, prompt: Prompt | None = None, scheduled_ns: int | None = None) -> Record:
-        """Hold a whole conversation, all the prompt's turns (see `users.conversation`); give the last request's Record."""
+        """Hold a whole conversation, all a prompt's turns (`users.conversation`); give the last request's Record."""
         return hold(self, prompt or self.work.pick(self.own_model), scheduled_ns)
 
     def _next_due(self, dispatcher: Dispatcher) -> Due:

@@ -1,4 +1,4 @@
-"""docs/api.md, by `python -m docs.generate.api_table`: each endpoint and field, what drives it, what a wrong value gets."""
+"""docs/api.md, by `python -m docs.generate.api_table`: endpoints, fields, what drives them, what a wrong value gets."""
 
 import json
 from typing import NamedTuple

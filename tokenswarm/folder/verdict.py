@@ -15,7 +15,7 @@ from tokenswarm.metrics.validity.rules import Facts, finding, judge
 def validity(
     folder: Path, run: Mapping[str, Any], known: Sequence[Mapping[str, Any]], pause: Callable[[], None] = lambda: None
 ) -> dict[str, Any]:
-    """The verdict on a run folder whose run.json holds `run` (see `metrics.validity.rules`); `known` are other findings."""
+    """The verdict on a folder whose run.json holds `run` (see `metrics.validity.rules`); `known` are other findings."""
     try:
         # A capacity search overloads the server on purpose: it answers for the trials that met its SLOs, if any did.
         trials = run.get("capacity", {}).get("trials") or ()

@@ -1,4 +1,4 @@
-"""`python -m tokenswarm.probe`: read an LLM server from outside with a short burst: slots, limits, rates, cache, context."""
+"""`tokenswarm probe`: read an LLM server from outside with a short burst: slots, limits, rates, cache, context."""
 
 import contextlib
 import json

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tokenswarm.run.lifecycle import Swarm
 
 FINISH = "tokenswarm_finish"
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]  # where the package lies
 WAIT_FOR_WORKERS_S, WAIT_FOR_LOST_S = 30.0, 5.0
 
 
@@ -142,7 +142,8 @@ class Ending:
             if not swarm.options.no_report:
                 # In a process of its own: pandas stays out of the one that measures, and an error in it harms no run.
                 environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-                subprocess.run([sys.executable, "-m", "reports", str(path)], env=environment, check=False)
+                reporting = [sys.executable, "-P", "-m", "tokenswarm.reports", str(path)]
+                subprocess.run(reporting, env=environment, check=False)
         except OSError as error:
             what = f"{recorder.folder.path} could not be closed: {error}; {recorder.folder.rows} rows are in it"
             print(f"tokenswarm: error: {what}", file=sys.stderr)

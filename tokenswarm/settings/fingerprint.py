@@ -9,14 +9,15 @@ from typing import Any
 from tokenswarm.folder.row import COLUMNS
 from tokenswarm.metrics.validity.rules import finding
 
-ROOT = Path(__file__).parent.parent
-ROOMS = ("payloads", "wire", "users", "metrics")
+PACKAGE = Path(__file__).parents[1]
+ROOMS = ("payloads", "wire", "metrics", "folder", "transport", "settings", "load", "users", "run", "capacity")
 
 
 @lru_cache
 def code() -> str:
     """Of the rooms that workers use, and of the locustfile."""
-    files = [ROOT / "locustfile.py", *(path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py")))]
+    rooms = (PACKAGE / room for room in ROOMS)
+    files = [PACKAGE / "locustfile.py", *(path for room in rooms for path in sorted(room.rglob("*.py")))]
     return _digest(path.read_bytes() for path in files)
 
 

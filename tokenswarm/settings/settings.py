@@ -14,6 +14,7 @@ from tokenswarm.payloads.distribution import Distribution, parse
 from tokenswarm.payloads.expect import Expected, from_option
 from tokenswarm.payloads.mix import Mix
 from tokenswarm.payloads.prompt import Prompt
+from tokenswarm.settings import expectations
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.mixing import mix
 from tokenswarm.settings.models import models
@@ -21,7 +22,6 @@ from tokenswarm.settings.overrides import read_overrides
 from tokenswarm.settings.redaction import learn, learn_query
 from tokenswarm.settings.target import Target, target
 from tokenswarm.transport.connection import Timeouts
-from tokenswarm.users import answer_checks as judging
 from tokenswarm.wire.values import Ask
 
 
@@ -105,7 +105,7 @@ def _expect(texts: Sequence[str], prompts: Sequence[Prompt]) -> tuple[Expected, 
         expected = tuple(map(from_option, texts))
     except ValueError as error:  # a worker may lack the schema's file
         raise UsageError(f"--expect: {error}") from None
-    judging.check(prompts, expected)
+    expectations.check(prompts, expected)
     return expected
 
 

@@ -6,12 +6,13 @@ from typing import Any
 
 import httptools
 
+from tokenswarm import __version__
 from tokenswarm.settings.target import Target
 from tokenswarm.transport.compressed import ENCODINGS, GZIP, Unpacking
 from tokenswarm.wire.framing import MAX_FRAME_BYTES
 from tokenswarm.wire.values import Call
 
-AGENT = "tokenswarm/0.1.0"
+AGENT = f"tokenswarm/{__version__}"
 MOST_WAIT_S = 1e9
 HEAD_BYTES = 64 * 1024
 ANSWER_BYTES = 64 * 1024 * 1024

@@ -100,7 +100,7 @@ def _effort(effort: Any) -> str | None:
     if effort is not None and effort not in _EFFORTS:
         words = ", ".join(f'"{one}"' for one in _EFFORTS[:-1])
         raise ValueError(f'invalid reasoning value: "{effort}" (must be {words}, or "none")')
-    return effort  # type: ignore[no-any-return]  # it is one of those words
+    return str(effort) if effort is not None else None
 
 
 def _options(body: dict[str, Any], limit: Any) -> dict[str, Any]:
