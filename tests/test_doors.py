@@ -7,9 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from tokenswarm.settings.addresses import allowed_hosts
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.web import doors
-from tokenswarm.web.doors import Door, allowed_hosts
+from tokenswarm.web.doors import Door
 
 HOST = "127.0.0.1:8089"
 NAVIGATE = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}

@@ -12,10 +12,10 @@ import zmq.green as zmq
 from locust.runners import MasterRunner
 
 from tokenswarm.run import curve as sealed
+from tokenswarm.settings.addresses import LOOPBACK, loopback
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.secrets import TOKEN, worker_token
 from tokenswarm.web import doors
-from tokenswarm.web.doors import LOOPBACK, loopback
 
 LEAST_CHARS = 16
 EVERYWHERE = "*"

@@ -15,7 +15,7 @@ from tokenswarm.payloads.expect import from_option
 from tokenswarm.payloads.formats.lengths import MOST as MOST_TOKENS
 from tokenswarm.payloads.recipe import LANGUAGES
 from tokenswarm.settings import secrets as secret
-from tokenswarm.web.doors import allowed_hosts
+from tokenswarm.settings.addresses import allowed_hosts
 
 THINK = ("true", "false", "low", "medium", "high", "max")
 

@@ -9,34 +9,17 @@ import ipaddress
 import logging
 import re
 import socket
-from argparse import ArgumentTypeError
 from typing import Any
 
+from tokenswarm.settings.addresses import LOOPBACK, listed, loopback
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.redaction import shown
 from tokenswarm.settings.secrets import PASSWORD, web_password
 
-LOOPBACK, EVERYWHERE = "127.0.0.1", ("", "*")
+EVERYWHERE = ("", "*")
 MOST_SAID = 20  # names that were refused, each of them said once
 _AUTHORITY = re.compile(r"(\[[0-9a-f:.]+\]|[\w.-]+)(?::\d*)?", re.IGNORECASE)
-_NAME = re.compile(r"\*|(?:\*\.)?[\w.-]+|\[[0-9a-f:.]+\]", re.IGNORECASE)
 logger = logging.getLogger(__name__)
-
-
-def loopback(host: str) -> bool:
-    """Is it this machine alone that reaches it?"""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def allowed_hosts(text: str) -> str:
-    """What `--allowed-hosts` holds; kept as text."""
-    for name in _listed(text):
-        if not _NAME.fullmatch(name):
-            raise ArgumentTypeError(f"▸{name}◂ is no host's name; write it like gpu-box.example.com, *.example.com")
-    return text
 
 
 def choose(options: Any) -> None:
@@ -71,7 +54,7 @@ class Door:
     def __init__(self, web_host: str, allowed: str) -> None:
         own = socket.gethostname().lower()
         bare = own.partition(".")[0]
-        self._given = frozenset(name.lower().strip("[]") for name in _listed(allowed))
+        self._given = frozenset(name.lower().strip("[]") for name in listed(allowed))
         self._names = self._given | {"localhost", own, bare, f"{bare}.local", web_host.lower() or own}
         self._said: set[str] = set()
 
@@ -126,7 +109,3 @@ def _address(name: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _listed(text: str) -> list[str]:
-    return re.split(r"[\s,;]+", text.strip()) if text.strip() else []
