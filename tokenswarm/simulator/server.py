@@ -1,5 +1,6 @@
 """What all endpoints share: one simulated server's settings, models, engine and ledger."""
 
+import asyncio
 import time
 from typing import Any
 
@@ -21,8 +22,21 @@ class Server:
         self.engine = Engine(settings, time.monotonic_ns, self.ledger.ticks.add)
         self.models = models.catalogue(settings.models, settings.context_tokens)
         self.pacer = Pacer(self.engine, self.ledger)
+        self.model_changes = self.lost_deletes = 0  # since the start
+        self.unfinished: set[asyncio.Task[None]] = set()  # goes on whether or not its client waits
         self.blobs: set[str] = set()
         self.live: dict[Reply, Record] = {}
+
+    def put(self, model: models.Model) -> None:
+        """Have a model from now on."""
+        self.models[model.name] = model
+        self.model_changes += 1
+
+    def drop(self, name: str) -> bool:
+        """Have a model no longer; was it there?"""
+        there = self.models.pop(name, None) is not None
+        self.model_changes += there
+        return there
 
     def close(self) -> None:
         """Break off all streams as a server that is killed does, and close the truth log."""

@@ -60,6 +60,7 @@ class Settings:
     max_loaded_models: int | None = None
     vram: float = 0.0
     registry: bool = False
+    racing_deletes: bool = False
     cached_tokens_in_usage: bool = False
     stall_s: float = 30.0
     api_key: str | None = None
@@ -177,6 +178,8 @@ def parser() -> argparse.ArgumentParser:
     add("--context-length", type=_whole(4), dest="context_tokens", default=None, help=context)
     add("--vram", type=_number(0, maximum=1), default=d.vram, help="share of a model that /api/ps shows in VRAM")
     add("--registry", action="store_true", help="pull and push reach a registry, which has all models named reg-...")
+    races = "a delete while models change fails, as Ollama's do; a copy or create that is cut goes on"
+    add("--racing-deletes", action="store_true", help=races)
     add("--cached-tokens-in-usage", action="store_true", help="with --openai-only: usage tells cached prompt tokens")
     add("--stall-s", type=_number(0), default=d.stall_s, help="how long fault-stall and fault-slow-headers wait, s")
     add("--api-key", default=None, help="demand Authorization: Bearer KEY")

@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
+from tokenswarm.simulator import races
 from tokenswarm.simulator.api import registry
 from tokenswarm.simulator.api.answer import SUCCESS, Answer, Request, failed, told
 from tokenswarm.simulator.api.gojson import check_types, encode
 from tokenswarm.simulator.api.listing import digest
 from tokenswarm.simulator.api.request import Refused
-from tokenswarm.simulator.model.models import Model
 from tokenswarm.simulator.model.names import Name, parse
 from tokenswarm.simulator.server import Server
 
@@ -22,7 +22,7 @@ _QUANTIZATIONS = ("F32", "F16", "Q4_K_S", "Q4_K_M", "Q8_0")
 Steps = AsyncIterator[dict[str, Any]]
 
 
-def copy(server: Server, request: Request) -> Answer:
+async def copy(server: Server, request: Request) -> Answer:
     """POST /api/copy."""
     body = request.fields()
     source, target = parse(str(body.get("source") or "")), parse(str(body.get("destination") or ""))
@@ -33,20 +33,21 @@ def copy(server: Server, request: Request) -> Answer:
     if model is None:
         return failed(404, f'model "{body["source"]}" not found')
     manifest = model.manifest or model.name
-    server.models[target.full()] = _now(replace(model, name=target.full(), blob=model.weights, manifest=manifest))
+    made = replace(model, name=target.full(), blob=model.weights, manifest=manifest, modified_ns=time.time_ns())
+    await races.put(server, made)
     return Answer(200)
 
 
-def delete(server: Server, request: Request) -> Answer:
+async def delete(server: Server, request: Request) -> Answer:
     """DELETE /api/delete."""
     body = request.fields()
     text = str(body.get("model") or body.get("name") or "")
     name = parse(text)
     if name is None:
         return failed(400, f'name "{text}" is invalid')
-    if server.models.pop(name.full(), None) is None:
-        return failed(404, f"model '{text}' not found")
-    return Answer(200)
+    if lost := await races.lost(server, name):
+        return failed(*lost)
+    return Answer(200) if server.drop(name.full()) else failed(404, f"model '{text}' not found")
 
 
 async def create(server: Server, request: Request) -> Answer:
@@ -78,10 +79,6 @@ def _named(request: Request) -> tuple[dict[str, Any], Name]:
     return body, name
 
 
-def _now(model: Model) -> Model:
-    return replace(model, modified_ns=time.time_ns())
-
-
 async def _create(server: Server, name: Name, body: dict[str, Any]) -> Steps:
     """Make a model of another, with parameters, a system prompt and a template of its own."""
     base = parse(str(body.get("from") or ""))
@@ -106,18 +103,18 @@ async def _create(server: Server, name: Name, body: dict[str, Any]) -> Steps:
             yield {"status": f"creating new layer sha256:{digest(str(body[layer]))}"}
     await asyncio.sleep(_LAYER_S)
     yield {"status": "writing manifest"}
-    server.models[name.full()] = _now(
-        replace(
-            source,
-            name=name.full(),
-            parent=source.name,
-            blob=source.weights,
-            manifest=f"{source.name} {encode(body).decode()}",
-            system=body.get("system") or source.system,
-            template=body.get("template") or source.template,
-            parameters={**source.parameters, **(body.get("parameters") or {})},
-        )
+    made = replace(
+        source,
+        name=name.full(),
+        modified_ns=time.time_ns(),
+        parent=source.name,
+        blob=source.weights,
+        manifest=f"{source.name} {encode(body).decode()}",
+        system=body.get("system") or source.system,
+        template=body.get("template") or source.template,
+        parameters={**source.parameters, **(body.get("parameters") or {})},
     )
+    await races.put(server, made)
     yield SUCCESS
 
 

@@ -32,7 +32,7 @@ async def pull(server: Server, name: Name) -> Steps:
         yield step
     yield {"status": "verifying sha256 digest"}
     yield {"status": "writing manifest"}
-    server.models[model.name] = model
+    server.put(model)
     yield SUCCESS
 
 
