@@ -49,6 +49,7 @@ class Work:
         self._next_conversation = itertools.count().__next__
         self.all_started = self.ending = self.ramping = False
         self.stage: int | None = None  # of --stages
+        self.left_models: list[str] = []  # that lifecycle users made and could not remove
         self.dispatcher: Dispatcher | None = None  # of an open loop
         self.trials: Trials | None = None  # of a capacity search
         self._warm_from_ns = time.monotonic_ns() + int(settings.warmup_s * 1e9)

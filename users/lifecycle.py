@@ -3,11 +3,12 @@
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
 import gevent
+from gevent.lock import BoundedSemaphore
 from locust import User, constant, task
 
 from tokenswarm.metrics.record import Identity, Record
@@ -15,13 +16,17 @@ from tokenswarm.settings.redaction import cleaned
 from tokenswarm.transport.control import ControlClient, Unanswered, objects, question, text_in
 from tokenswarm.transport.listing import full_name
 from tokenswarm.users.base import Work
+from tokenswarm.users.made_models import MadeModels
 from tokenswarm.wire import reading
 from tokenswarm.wire.decoding import decoded
 
 OUTCOMES = {"refused": "refused", "tls": "refused", "timeout": "timeout", "closed": "truncated"} | {
     "protocol": "protocol_error"
 }
-TRIES, PAUSE_S = 5, 1.0  # to remove what was created, at the end
+# When a user stops, to remove what it made: for so long in all, for an answer, and between two looks at what is left.
+CLEAR_S, CLEAR_ANSWER_S, FIRST_PAUSE_S, PAUSE_S = 10.0, 2.0, 0.1, 1.0
+# Status codes of a copy or create that made nothing and will not; a gateway's 408, 429 or 5xx says nothing of it.
+REFUSED = frozenset({400, 401, 403, 404, 405, 413, 415, 422, 501})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,28 +38,42 @@ class Answer:
     status: int | None = None
     said: tuple[dict[str, Any], ...] = ()
 
+    def models(self) -> list[str] | None:
+        """The names that /api/tags listed; None where it has not said."""
+        if self.outcome != "ok" or not self.said or not isinstance(self.said[0].get("models"), list):
+            return None
+        return [text_in(one, "name") or text_in(one, "model") or "" for one in objects(self.said[0], "models")]
+
 
 class OllamaLifecycleUser(User):
     """Rounds of version, tags, ps, show, copy, create (streamed and not), delete; pull and push only of what is named.
 
     Each call is a row and a request in Locust's statistics. It copies `--model`, and creates from it, under names of
-    its own; only these are ever deleted, in the round, at the end of the run, or when it is cut.
+    its own; only these are ever deleted: in the round, what is left of them in the next one, and when the user stops.
     """
 
     only_named = ollama_only = True
     wait_time = constant(1)
+    _clearing = BoundedSemaphore()  # of users that stop together, one deletes at a time: deletes race with each other
 
-    def on_start(self) -> None:
+    def __init__(self, environment: Any) -> None:
         """A connection of its own."""
-        self.work: Work = self.environment.tokenswarm
-        options: Any = self.environment.parsed_options
+        super().__init__(environment)
+        self.work: Work = environment.tokenswarm
+        options: Any = environment.parsed_options
         self._client = ControlClient(self.work.settings, self.work.settings.timeouts.total_s)
         self._pull, self._push = options.pull, options.push
-        self._made: set[str] = set()
+        self._made = MadeModels()
 
-    def on_stop(self) -> None:
-        """Remove what is left, in a greenlet of its own: this one may be killed while it waits."""
-        gevent.spawn(self._clear).join()
+    def run(self) -> None:
+        """Locust's own; whatever ends it (Ctrl-C is raised wherever Python is just then), what it made is removed.
+
+        In a greenlet of its own: this one may be killed while it waits. The end of the run waits for it.
+        """
+        try:
+            super().run()
+        finally:
+            gevent.spawn(self._clear)
 
     @task
     def round(self) -> None:
@@ -66,8 +85,9 @@ class OllamaLifecycleUser(User):
         listed = self.call("GET", "/api/tags")
         self.call("GET", "/api/ps")
         self.call("POST", "/api/show", model, {"model": model})
-        if listed.outcome == "ok" and listed.said:  # an empty 200 says nothing of what must not be touched
-            there = {text_in(one, "name") for one in objects(listed.said[0], "models")}
+        there = listed.models()
+        if there is not None:  # else it is not known what must not be touched
+            self._delete_again(there)
             self._make(there, "/api/copy", lambda name: {"source": model, "destination": name})
             self._make(there, "/api/create", lambda name: {"model": name, "from": model})
             self._make(there, "/api/create", lambda name: {"model": name, "from": model, "stream": False})
@@ -79,8 +99,7 @@ class OllamaLifecycleUser(User):
         """Delete a model that this user has made. Raises ValueError, and asks nothing, for any other."""
         if name not in self._made:
             raise ValueError(f"{name} was not created by this user")
-        answer = self.call("DELETE", "/api/delete", self.work.settings.ask.model, {"model": name})
-        if answer.outcome == "ok" or answer.status == 404:
+        if self.call("DELETE", "/api/delete", self.work.settings.ask.model, {"model": name}).outcome == "ok":
             self._forget(name)
 
     def call(self, method: str, path: str, model: str = "", body: dict[str, Any] | None = None) -> Answer:
@@ -111,33 +130,56 @@ class OllamaLifecycleUser(User):
             return Answer(OUTCOMES[error.reason], str(error), error.status), 0
         return read(reply.status, reply.content_type, reply.body), len(reply.body)
 
-    def _make(self, there: set[str | None], path: str, body: Callable[[str], dict[str, Any]]) -> None:
+    def _make(self, there: Collection[str], path: str, body: Callable[[str], dict[str, Any]]) -> None:
         """Have a model made under a name that nobody has, and delete it."""
         run = re.sub(r"[^A-Za-z0-9_.-]+", "-", self.work.settings.run_id)[:40]
         name = f"tokenswarm-{run}-{self.work.worker}-{self.work.next_sequence()}"
         if full_name(name) in there:
             return  # somebody else's: it would be overwritten
         # Before it is asked for: whatever cuts the call, its model may exist. The run waits until it is gone.
-        self._made.add(name)
+        self._made.may_be(name, time.monotonic())
         self.work.health.in_flight += 1
-        answer = self.call("POST", path, self.work.settings.ask.model, body(name))
-        if answer.outcome == "http_error":
+        try:
+            answer = self.call("POST", path, self.work.settings.ask.model, body(name))
+        finally:
+            self._made.may_be(name, time.monotonic())
+        if answer.outcome == "http_error" and answer.status in REFUSED:
             self._forget(name)
         else:
             self.delete(name)
 
+    def _delete_again(self, listed: Collection[str]) -> None:
+        """By a list of the models there are: what is still there, though a delete or a create has failed."""
+        there, gone = self._made.look(listed, time.monotonic())
+        for name in gone:
+            self._forget(name)
+        for name in there:
+            self.delete(name)
+
     def _forget(self, name: str) -> None:
-        self._made.discard(name)
+        self._made.gone(name)
         self.work.health.in_flight -= 1
 
     def _clear(self) -> None:
-        for left in reversed(range(TRIES)):
-            for name in tuple(self._made):
-                self.delete(name)
-            if self._made and left:
-                gevent.sleep(PAUSE_S)
-        for name in tuple(self._made):
+        """Delete what may be left, look, and delete again, until all is gone or there is no more time."""
+        self._client.close()  # it may be in the middle of an answer
+        self._client = ControlClient(self.work.settings, CLEAR_ANSWER_S)
+        until_s, pause_s, listed = time.monotonic() + CLEAR_S, FIRST_PAUSE_S, None
+        while len(self._made):
+            with self._clearing:
+                if listed is not None:
+                    self._delete_again(listed)
+                else:
+                    for name in self._made.names():
+                        self.delete(name)
+            if not len(self._made) or time.monotonic() + pause_s > until_s:
+                break
+            gevent.sleep(pause_s)
+            pause_s = min(2 * pause_s, PAUSE_S)
+            listed = self.call("GET", "/api/tags").models()
+        for name in self._made.names():
             print(f"tokenswarm: warning: {name} could not be removed: ollama rm {name}", file=sys.stderr)
+            self.work.left_models.append(name)
             self._forget(name)
         self._client.close()
 

@@ -281,7 +281,9 @@ class Swarm:
         """What is known of this process: its number as a worker, its clock, its health."""
         index = max(0, self.environment.runner.worker_index)
         seen = self.clocks.told() | (self.health.snapshot() if self.health else {})
-        return {"worker": index, "clock_source": "kernel" if self._kernel_stamps else "clock", **self._like, **seen}
+        left = {"left_models": self.work.left_models} if self.work and self.work.left_models else {}
+        source = "kernel" if self._kernel_stamps else "clock"
+        return {"worker": index, "clock_source": source, **self._like, **seen, **left}
 
 
 def _origin(host: str | None) -> tuple[str, str, int]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from tokenswarm.metrics.validity.rules import finding
 
-RULES = ("workers", "lost rows", "lost workers", "lost master")
+RULES = ("workers", "lost rows", "lost workers", "lost master", "left models")
 MERGE = "python -m reports merge RUN WORKER_RUN_DIR… adds what their spools hold (docs/distributed.md)"
 Worker = Mapping[str, Any]
 
@@ -26,6 +26,10 @@ def findings(workers: Sequence[Worker], *, rebuilt: bool = False) -> list[dict[s
         what = f"{lost} rows that workers said they had are not here"
         do = MERGE if any(worker.get("client") for worker in workers) else "free the disk of --run-dir"
         found.append(finding("lost rows", "invalid", what, f"the totals are too low by them; {do}", lost, 0))
+    if left := [str(name) for worker in workers for name in worker.get("left_models") or ()]:
+        what = f"{len(left)} of the models that lifecycle users made could not be removed: {', '.join(left[:3])}"
+        do = f"see /api/tags for names that begin as these do, and ollama rm {left[0]}"
+        found.append(finding("left models", "remark", what + (", …" if left[3:] else ""), do, len(left), 0, "models"))
     if rebuilt:
         what = "the master was lost; the run was put together from what its workers had kept"
         found.append(finding("lost master", "remark", what, "see why it ended: the load ended with it"))
