@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 ENGINE ?= simulator
 HOST ?=
 
-.PHONY: setup demo ui test test-real test-containers check lock bench bench-quick bench-rosetta bench-checks bench-probe bench-arrivals bench-omission bench-replay bench-faults bench-capacity audit bench-sealed bench-master bench-workers
+.PHONY: setup demo ui test test-real test-containers check lock bench bench-quick bench-rosetta bench-checks bench-probe bench-arrivals bench-omission bench-rates bench-replay bench-faults bench-capacity audit bench-sealed bench-master bench-workers
 
 setup: .venv/ready
 
@@ -106,6 +106,10 @@ bench-arrivals: .venv/ready
 # What a closed loop does not see of a server that stalls for 5 s, beside an open loop: 3 minutes.
 bench-omission: .venv/ready
 	$(PYTHON) -m bench.omission
+
+# Tokens a second of stages, trials and short runs against the simulator's own log, into docs/metrics.md: 15 minutes.
+bench-rates: .venv/ready
+	$(PYTHON) -m bench.rates
 
 # Traces replayed, against their files (TRACES: the folder they are in): 6 minutes.
 TRACES ?= ../shared/data/traces

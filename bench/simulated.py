@@ -60,13 +60,18 @@ def start(url: str, runs: Path, *options: str, workers: int = 1) -> "subprocess.
     return subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
 
 
-def rows(process: "subprocess.Popen[str]", runs: Path) -> list[Row]:
-    """Those of the run, when it has ended. SystemExit if it went wrong."""
+def finished(process: "subprocess.Popen[str]", runs: Path) -> Path:
+    """The run's folder, when it has ended. SystemExit if it went wrong."""
     _, said = process.communicate()
     found = sorted(runs.glob("*/requests.csv"))
     if not found or process.returncode not in (0, 1):
         sys.exit(f"bench: locust ended with {process.returncode}: {said[-2000:]}")
-    with found[-1].open(newline="", encoding="utf-8") as file:
+    return found[-1].parent
+
+
+def rows(process: "subprocess.Popen[str]", runs: Path) -> list[Row]:
+    """Those of the run, when it has ended. SystemExit if it went wrong."""
+    with (finished(process, runs) / "requests.csv").open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 

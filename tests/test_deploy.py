@@ -185,7 +185,7 @@ def test_the_dashboard_shows_what_there_is() -> None:
     board = json.loads((ROOT / "deploy/grafana/dashboards/tokenswarm.json").read_text())
     expressions = " ".join(target["expr"] for panel in board["panels"] for target in panel["targets"])
     shown = set(re.findall(r"tokenswarm_(\w+)", expressions))
-    there = {"requests_total", "users", "run_info"}
+    there = {"requests_total", "users", "run_info", "output_tokens_made_per_s"}
     for metric in METRICS:
         name, samples = _samples(metric, [(("e", "m", "ok")[: len(LABELS)], Sum(count=1))])
         there |= {name + suffix for suffix, _, _ in samples}

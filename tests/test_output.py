@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tokenswarm.metrics.histogram import bucket, encode
 from tokenswarm.metrics.output import ABSENT, TokensPerChunk, count, output, passed, placed, spread, within
+from tokenswarm.metrics.recent import Recent
 
 MS = 1_000_000
 SENT = 1_795_433_493_123_456_789
@@ -121,3 +122,30 @@ def test_a_column_has_the_definition_of_a_row(rows: list[tuple[float, float, flo
     assert all(0 <= since <= until <= abs(row[0]) for row, (since, until) in zip(rows, alone, strict=True))
     shares = passed(begin, end, 5e5).tolist()
     assert shares == pytest.approx([passed(*each, 5e5) for each in alone])
+
+
+def test_live_tokens_a_second_lie_behind_by_the_longest_output() -> None:
+    """Two streams of 50 tokens/s each that never pause, answers of 2 s, as if they came in one by one."""
+    recent = Recent()
+    begin = SENT // 10**9 * 10**9
+    for at_ms in range(0, 60_000, 2000):
+        for shift_ms in (0, 700):
+            sent_ns = begin + (at_ms + shift_ms) * MS
+            times = {"sent_unix_ns": sent_ns, "ended_unix_ns": sent_ns + 2000 * MS, "ttft_ms": 0.0, "eval_ms": None}
+            recent.add(row(**times, output_tokens=100, output_chunks=100))
+    rates, behind_s = recent.per_s(begin + 61_300 * MS)
+    assert rates == {("/api/chat", "sim"): pytest.approx(100)}
+    assert 2 <= behind_s <= 3
+    rates, _ = recent.per_s(begin + 90_000 * MS)  # nothing ended since: the server hangs
+    assert rates == {("/api/chat", "sim"): 0}
+    assert Recent().per_s(SENT) == ({}, pytest.approx(0, abs=1))
+
+
+def test_live_what_was_cut_is_estimated_and_old_seconds_are_forgotten() -> None:
+    recent = Recent()
+    recent.add(row(output_tokens=101, output_chunks=50))
+    later = {"sent_unix_ns": SENT + 10**12, "ended_unix_ns": SENT + 10**12 + 1400 * MS}
+    recent.add(row(**later, outcome="cancelled", output_tokens=None, output_chunks=30, eval_ms=None, itl_ms_hist=""))
+    rates, _ = recent.per_s(SENT + 10**12 + 10_000 * MS)
+    assert rates["/api/chat", "sim"] == pytest.approx(30 * 101 / 50 / 10)
+    assert len(recent._tokens) == 0

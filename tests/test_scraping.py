@@ -148,6 +148,8 @@ def _until_it_ended(session: requests.Session, url: str) -> str:
         if seen_users and not _asked("run_info", text):
             assert (seen_users, _asked("users", text)) == (6, 0)
             assert seen_in_flight > 0
+            assert re.search(r"^tokenswarm_output_tokens_made_per_s\{endpoint=.*,model=.*\} ", text, re.MULTILINE)
+            assert _asked("output_tokens_made_behind_seconds", text) > 0
             assert len(re.findall(r"^tokenswarm_worker_loop_lag_ms_p99\{worker=.\d.\} ", text, re.MULTILINE)) == 2
             return text
         time.sleep(0.1)

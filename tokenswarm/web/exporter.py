@@ -1,5 +1,6 @@
 """What Prometheus scrapes of the process that has the run folder: the run's sums, its users, how its workers do."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import gevent
 from gevent.lock import Semaphore
 from gevent.pywsgi import WSGIServer
 
+from tokenswarm.metrics.clock import tracks
 from tokenswarm.run.lifecycle import Swarm
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.web.doors import Door
@@ -37,8 +39,8 @@ class Exporter:
             if self._totals is None or self._totals.path != path:
                 self._totals = Totals(path)
             if run and path.exists():
-                self._totals.read_on(_breathe)
-            for number, line in enumerate(self._totals.lines()):
+                self._totals.read_on(_breathe, tracks(self._swarm.publisher.workers.values()))
+            for number, line in enumerate(self._totals.lines(time.time_ns())):
                 lines.append(line)
                 if number % 50 == 0:
                     _breathe()

@@ -7,14 +7,22 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from tokenswarm.metrics.catalogue import METRICS, Metric
+from tokenswarm.metrics.clock import Tracks, onto_master
 from tokenswarm.metrics.histogram import decode, middle_ms
+from tokenswarm.metrics.recent import Recent
 from tokenswarm.metrics.text import text
 
 LABELS = ("endpoint", "model", "outcome")
 BOUNDS_NS = tuple(digit * 10**power for power in range(6, 12) for digit in (1, 2, 5))  # of the buckets: 1 ms to 500 s
 _BREATHE_EVERY = 20  # rows, about a millisecond
+MADE = (
+    "Output tokens made a second, of all outcomes, in 10 s that ended a little ago: a request's tokens lie between its "
+    "first output and its end; those of one that was cut are estimated by its chunks"
+)
+BEHIND = "How long ago the window of output_tokens_made_per_s ended: as long as the longest output of late"
 _TYPES = {"duration": "histogram", "histogram": "histogram", "rate": "summary", "count": "counter", "check": "counter"}
 
 Labels = Mapping[str, str]
@@ -45,8 +53,9 @@ class Totals:
         self._columns: list[str] = []
         self._requests: defaultdict[tuple[str, ...], int] = defaultdict(int)
         self._sums: dict[str, defaultdict[tuple[str, ...], Sum]] = {m.name: defaultdict(Sum) for m in METRICS}
+        self._recent = Recent()
 
-    def read_on(self, breathe: Callable[[], None]) -> None:
+    def read_on(self, breathe: Callable[[], None], clocks: Tracks = MappingProxyType({})) -> None:
         """Take in the rows that came since (the writer flushes whole ones), with a pause after every few."""
         csv.field_size_limit(sys.maxsize)
         with self.path.open(newline="", encoding="utf-8") as file:
@@ -54,7 +63,10 @@ class Totals:
             rows = csv.reader(file)
             self._columns = self._columns or next(rows)
             for number, cells in enumerate(rows, 1):
-                self._add(dict(zip(self._columns, cells, strict=True)))
+                row = dict(zip(self._columns, cells, strict=True))
+                self._add(row)
+                onto_master(row, clocks)
+                self._recent.add(row)
                 if number % _BREATHE_EVERY == 0:
                     breathe()
             self._position = file.tell()
@@ -73,17 +85,26 @@ class Totals:
             else:
                 total.add(round(float(given) * 1e6))
 
-    def lines(self) -> Iterator[str]:
-        """The sums as text; a metric that no request had is left out."""
+    def lines(self, now_ns: int | None = None) -> Iterator[str]:
+        """The sums as text; a metric that no request had is left out. With a moment also what is made a second."""
         requests = [("", _named(labels), n) for labels, n in sorted(self._requests.items())]
         yield from family("requests_total", "counter", "Requests that ended", requests)
         for metric in METRICS:
             name, samples = _samples(metric, sorted(self._sums[metric.name].items()))
             yield from family(name, _TYPES[metric.kind], metric.definition, samples)
+        if now_ns is not None:
+            rates, behind_s = self._recent.per_s(now_ns)
+            made: list[Sample] = [
+                ("", {"endpoint": endpoint, "model": model}, rate) for (endpoint, model), rate in rates.items()
+            ]
+            yield from family("output_tokens_made_per_s", "gauge", MADE, made)
+            yield from family(
+                "output_tokens_made_behind_seconds", "gauge", BEHIND, [("", {}, behind_s)] if made else []
+            )
 
 
 def _named(labels: Iterable[str]) -> Labels:
-    return dict(zip(LABELS, labels, strict=True))
+    return dict(zip(LABELS, labels, strict=False))
 
 
 def _samples(metric: Metric, sums: Iterable[tuple[tuple[str, ...], Sum]]) -> tuple[str, list[Sample]]:
