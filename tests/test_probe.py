@@ -58,7 +58,8 @@ def test_an_openai_server_that_lets_few_wait() -> None:
 
 def test_the_table_stores_and_does_not_unload(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text('{"format": 1, "state": "complete", "kept": "ü"}', encoding="utf-8")
-    with running("--parallel", "4", "--decode-tps", "300", "--prefill-tps", "20000", "--load-ms", "300") as simulator:
+    server = ("--parallel", "4", "--decode-tps", "300", "--prefill-tps", "20000", "--load-ms", "300")
+    with running(*server, "--version", "0.33.3") as simulator:
         done = probe(simulator.url, "--model", "sim", "--max-parallel", "4", "--into", str(tmp_path))
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
@@ -67,6 +68,8 @@ def test_the_table_stores_and_does_not_unload(tmp_path: Path) -> None:
     assert "≥ 4 requests" in slots
     (cold,) = (line for line in lines if line.startswith("load, model not in memory"))
     assert "load_duration of the first request" in cold
+    (cached,) = (line for line in lines if line.startswith("prompts cached"))
+    assert "says the server" in cached
     assert lines[-1].startswith("It took ")
     run = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
     assert (run["kept"], run["probe"]["figures"]["slots"]["at_least"]) == ("ü", True)

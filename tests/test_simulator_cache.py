@@ -51,6 +51,20 @@ def test_a_context_that_is_fed_back_was_read_already() -> None:
         assert evaluated(strange) > 800
 
 
+@pytest.mark.parametrize(
+    ("version", "told"), [("0.32.15", False), ("0.33.2", False), ("0.33.3-rc1", True), ("0.40.2", True)]
+)
+def test_newer_versions_of_ollama_say_what_was_cached(version: str, told: bool) -> None:
+    with running("--prefill-tps", "10000", "--load-ms", "1", "--version", version) as sim:
+        first, again = (chat(sim, [SYSTEM, user("Hi")]) for _ in range(2))
+        cached = [said.get("prompt_eval_cached_count") for said in (first, again)]
+        assert cached == ([0, first["prompt_eval_count"] - 1] if told else [None, None])
+        assert evaluated(again) < 100 < 900 < evaluated(first)
+        body = {"model": "sim", "messages": [SYSTEM, user("Hi")], "max_tokens": 2}
+        usage = sim.post("/v1/chat/completions", body).json()["usage"]
+        assert usage.get("prompt_tokens_details") == ({"cached_tokens": cached[1]} if told else None)
+
+
 @pytest.mark.parametrize("told", [False, True])
 def test_cached_tokens_are_in_the_usage_if_asked_for(told: bool) -> None:
     options = ("--openai-only", "--load-ms", "1", *(["--cached-tokens-in-usage"] if told else []))

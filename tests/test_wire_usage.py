@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 from captures import APIS, read
-from test_wire_readers import FINISH, SENTINEL, delta, event, line, ndjson, sse
+from test_wire_readers import FINISH, MS, SENTINEL, WHO, delta, event, line, ndjson, sse
+
+from tokenswarm.metrics.catalogue import METRICS
 
 CHAT, V1_CHAT = APIS["/api/chat"], APIS["/v1/chat/completions"]
 
@@ -105,7 +107,20 @@ def test_a_later_usage_of_zeros_takes_nothing_away() -> None:
     assert read(V1_CHAT, sse(growing + FINISH + SENTINEL))[1].usage.output_tokens == 3
 
 
-@pytest.mark.parametrize(("said", "cached"), [({}, None), ({"prompt_eval_cached_count": 0}, 0)])
-def test_what_ollama_says_it_had_cached(said: dict[str, int], cached: int | None) -> None:
-    counted = line(message={"content": "a"}, done=True, done_reason="stop", prompt_eval_count=1000, **said)
-    assert read(CHAT, ndjson(counted))[1].usage.cached_tokens == cached
+@pytest.mark.parametrize(
+    ("said", "cached", "per_s"),
+    [
+        ({}, None, 25_000),
+        ({"prompt_eval_cached_count": 0}, 0, 25_000),
+        ({"prompt_eval_cached_count": 960}, 960, 1000),
+        ({"prompt_eval_cached_count": 1000}, 1000, None),
+        ({"prompt_eval_cached_count": 1001}, 1001, None),
+    ],
+)
+def test_what_ollama_says_it_had_cached(said: dict[str, int], cached: int | None, per_s: float | None) -> None:
+    counts = {"prompt_eval_count": 1000, "prompt_eval_duration": 40 * MS, "eval_count": 1, **said}
+    seen = ndjson(b"\n" * 10, line(message={"content": "a"}, done=True, done_reason="stop", **counts), ended_ns=60 * MS)
+    _, tally, verdict = read(CHAT, seen)
+    record = tally.record(WHO, seen, *verdict)
+    found = {metric.name: metric.of(record) for metric in METRICS}
+    assert (found["cached_tokens"], found["prompt_tokens_per_s"]) == (cached, per_s)

@@ -79,10 +79,8 @@ def eval_tokens_per_s(r: Record) -> float | None:
 
 
 def prompt_tokens_per_s(r: Record) -> float | None:
-    u = r.usage
-    if u.prompt_tokens is None:
-        return None
-    return _rate(u.prompt_tokens - (u.cached_tokens or 0), u.prompt_eval_ns)
+    evaluated = (r.usage.prompt_tokens or 0) - (r.usage.cached_tokens or 0)
+    return _rate(evaluated, r.usage.prompt_eval_ns) if evaluated > 0 else None
 
 
 def output_tokens_per_s(r: Record) -> float | None:
@@ -126,13 +124,14 @@ METRICS: tuple[Metric, ...] = (
     Metric("e2e_ms", "duration", "last byte − sent; of a failed request until it failed", lambda r: _ms(r.ended_ns, r.sent_ns)),
     Metric("response_ms", "duration", "last byte − scheduled; open loop only", lambda r: _ms(r.ended_ns, r.scheduled_ns)),
     Metric("prompt_tokens", "count", "the server's own count (prompt_eval_count, usage.prompt_tokens), cached ones included", lambda r: r.usage.prompt_tokens, ui=True),
-    Metric("cached_tokens", "count", "prompt tokens that the server says it had cached; Ollama does not say", lambda r: r.usage.cached_tokens),
+    Metric("cached_tokens", "count", "prompt tokens that the server says it had cached (prompt_eval_cached_count, usage.prompt_tokens_details.cached_tokens, cache_n); absent where it does not say, as with an Ollama before 0.33.3", lambda r: r.usage.cached_tokens),
     Metric("output_tokens", "count", "the server's own count (eval_count, usage.completion_tokens), thinking and stop tokens included; never the number of chunks", lambda r: r.usage.output_tokens, ui=True),
+    Metric("reasoning_tokens", "count", "output tokens that the server says were reasoning (completion_tokens_details.reasoning_tokens); in output_tokens also where it counts them beside completion_tokens (xAI)", lambda r: r.usage.reasoning_tokens),
     Metric("output_chunks", "count", "chunks with output that arrived; absent when not streamed", lambda r: r.output_chunks if r.streamed else None),
     Metric("tokens_per_chunk", "rate", "output_tokens / output_chunks; absent when not streamed", tokens_per_chunk),
     Metric("eval_tokens_per_s", "rate", "eval_count / eval_duration × 1e9: the rate as Ollama documents it; absent under 2 tokens, for which it reports 1000 ns", eval_tokens_per_s, ui=True),
     Metric("decode_tokens_per_s", "rate", "(eval_count − 1) / eval_duration × 1e9: the unbiased decode rate, since eval_duration spans eval_count − 1 intervals; absent under 2 tokens", decode_tokens_per_s, ui=True),
-    Metric("prompt_tokens_per_s", "rate", "prompt_eval_count (less cached_tokens, where the server says them) / prompt_eval_duration × 1e9; with Ollama a prefill speed only when nothing was cached", prompt_tokens_per_s, ui=True),
+    Metric("prompt_tokens_per_s", "rate", "(prompt_tokens − cached_tokens) / prompt_eval_duration × 1e9; absent where all were cached; with an Ollama before 0.33.3, which does not say what was, a prefill speed only when nothing was cached", prompt_tokens_per_s, ui=True),
     Metric("output_tokens_per_s", "rate", "the client's: output tokens / (last byte − first output chunk)", output_tokens_per_s),
     Metric("total_ms", "duration", "Ollama's total_duration: handler start to done, waits included", lambda r: _as_ms(r.usage.total_ns)),
     Metric("queue_ms", "duration", "total_duration − load_duration − prompt_eval_duration − eval_duration: the wait in the server's queue, for which Ollama has no field (4–28 ms idle); absent of embedding requests, whose work is not told apart from the wait", queue_ms, ui=True),

@@ -69,6 +69,12 @@ class Settings:
     tls_cert: Path | None = None
     tls_key: Path | None = None
 
+    @property
+    def tells_cached(self) -> bool:
+        """Does an Ollama of this version say how much of a prompt it had cached? Since 0.33.3."""
+        numbers = tuple(int(part) for part in re.findall(r"\d+", self.version.partition("-")[0])[:3])
+        return numbers >= (0, 33, 3)
+
 
 def go_duration_ns(text: str) -> int:
     """Read a Go duration such as "10m", "-1m", "1h30m" or "0" into ns; ValueError with Go's words if it is none."""
@@ -157,7 +163,11 @@ def parser() -> argparse.ArgumentParser:
     add("--host", default=d.host, help="address to listen on")
     add("--port", type=_whole(0, 65535), default=d.port, help="TCP port, 0 = any free one")
     add("--models", type=_models, default=_MODELS, help=_MODELS_HELP)
-    add("--version", default=d.version, help="the version that /api/version reports")
+    add(
+        "--version",
+        default=d.version,
+        help="the version that /api/version reports; from 0.33.3 on answers say what was cached",
+    )
     add("--seed", type=int, default=d.seed, help="seed of lengths and texts")
     add("--parallel", type=_whole(1), default=d.parallel, help="slots: requests generated at once")
     add("--max-queue", type=_whole(0), default=d.max_queue, help="requests that may wait for a model load, then 503")

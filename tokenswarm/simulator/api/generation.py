@@ -143,14 +143,14 @@ def _text_key(ask: Ask, key: int, number: int) -> int:
 def _dialect(server: Server, ask: Ask, decided: plan.Plan, record: Record) -> Dialect:
     """Who words the answer."""
     if ask.api in ollama.STYLES:
-        return ollama.Native(ask, decided)
+        return ollama.Native(ask, decided, tells_cached=server.settings.tells_cached)
     created_s = record.read_ns // 10**9
     if ask.api == "v1_messages":
         return messages.Messages(ask, decided, record.id)
     if ask.api == "v1_responses":
         return responses.Responses(ask, decided, record.id, created_s)
     only_v1 = server.settings.openai_only
-    tells_cached = only_v1 and server.settings.cached_tokens_in_usage
+    tells_cached = server.settings.cached_tokens_in_usage if only_v1 else server.settings.tells_cached
     return openai.OpenAI(ask, decided, record.id, created_s, role_first=only_v1, tells_cached=tells_cached)
 
 

@@ -34,12 +34,16 @@ def _calls(calls: tuple[Call, ...]) -> str:
 
 
 class Native:
-    """The answers to one request. Wall-clock times in ns; a stream's line ends with its line feed."""
+    """The answers to one request. Wall-clock times in ns; a stream's line ends with its line feed.
+
+    `tells_cached`: the numbers tell how much of the prompt was cached, as since 0.33.3.
+    """
 
     stream_type, whole_type = STREAM_TYPE, WHOLE_TYPE
 
-    def __init__(self, ask: Ask, plan: Plan) -> None:
+    def __init__(self, ask: Ask, plan: Plan, *, tells_cached: bool) -> None:
         self._ask, self._plan = ask, plan
+        self._tells_cached = tells_cached
         self._chat = ask.api == "chat"
         self._head = f'{{"model":{gojson.quote(ask.name)},"created_at":"'
         self._counted = not ask.model.fault.hides_counts
@@ -75,7 +79,7 @@ class Native:
         return self._object(wall_ns, said, rest) + b"\n"
 
     def _done(self, timing: Timing, logprobs: tuple[str, ...] = ()) -> str:
-        """The fields of a completed answer from `done` on. What is 0 would be absent, and nothing here is ever 0."""
+        """The fields of a completed answer from `done` on. What is 0 would be absent, but for the cached tokens."""
         ask, plan = self._ask, self._plan
         context = ""
         # After a first run its words are in the second one's prompt.
@@ -84,6 +88,8 @@ class Native:
             ids = context_ids(plan.tape_start, prompt_tokens + answer_tokens)
             context = f',"context":[{",".join(map(str, ids))}]'
         prompt = f'"prompt_eval_count":{prompt_tokens},' if self._counted else ""
+        if prompt and self._tells_cached:
+            prompt += f'"prompt_eval_cached_count":{timing.cached_tokens},'
         answer = f'"eval_count":{answer_tokens},' if self._counted else ""
         eval_ns = timing.eval_ns
         if plan.first_run_tokens:

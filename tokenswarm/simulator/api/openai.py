@@ -38,7 +38,8 @@ def _calls(calls: tuple[Call, ...]) -> str:
 class OpenAI:
     """The answers to one request on /v1. `role_first`: begin with a role-only chunk, as vLLM and llama.cpp do.
 
-    `tells_cached`: the usage tells how much of the prompt was cached, as vLLM's does if it is asked to.
+    `tells_cached`: the usage tells how much of the prompt was cached, as Ollama's does since 0.33.3, and vLLM's if
+    it is asked to.
     """
 
     stream_type, whole_type = STREAM_TYPE, WHOLE_TYPE

@@ -17,7 +17,7 @@ class Timing:
     load_ns: int  # until the model was there
     prompt_ns: int
     eval_ns: int  # first to last token: one interval fewer than tokens
-    cached_tokens: int = 0  # prompt tokens that were not evaluated again: Ollama does not tell them
+    cached_tokens: int = 0  # prompt tokens that were not evaluated again
 
 
 class Sink(Protocol):
