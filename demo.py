@@ -1,6 +1,7 @@
 """`make demo` and `make ui`: a server (the simulator, llama.cpp, or the user's own), a load on it, a report."""
 
 import argparse
+import json
 import os
 import re
 import signal
@@ -8,6 +9,8 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -38,6 +41,40 @@ def server(engine: str, options: list[str] | None = None) -> Iterator[str]:
         process.wait()
 
 
+def models(host: str) -> list[str]:
+    """What a server says it has; empty if it does not, which the run itself will then say better."""
+    for path, key, name in (("/api/tags", "models", "name"), ("/v1/models", "data", "id")):
+        try:
+            with urllib.request.urlopen(host.rstrip("/") + path, timeout=10) as answer:
+                found = [str(each[name]) for each in json.loads(answer.read(16_000_000))[key]]
+        except (OSError, ValueError, TypeError, KeyError):
+            continue
+        if found:
+            return found
+    return []
+
+
+def chosen(host: str) -> str:
+    """The model to ask a server of one's own for, where it has several: on a terminal it is asked for."""
+    found = models(host)
+    if len(found) < 2:
+        return ""
+    print(f"demo: {host} has {len(found)} models:", *found[:20], *(["…"] if len(found) > 20 else []), sep="\n  ")
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        sys.exit(f"demo: which one? make demo HOST={host} MODEL={found[0]}")
+    return input(f"demo: which one? [{found[0]}] ").strip() or found[0]
+
+
+def answer_s(url: str, model: str, tokens: int) -> float:
+    """How long one answer takes, s: a model on this CPU may be slow, and its load should last for a few of them."""
+    asked = json.dumps({"model": model, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": tokens})
+    request = urllib.request.Request(f"{url}/v1/chat/completions", asked.encode(), {"Content-Type": "application/json"})
+    began = time.monotonic()
+    with urllib.request.urlopen(request, timeout=300) as answer:
+        answer.read()
+    return time.monotonic() - began
+
+
 def free_port() -> int:
     """A port that nothing listens on."""
     with socket.socket() as probe:
@@ -49,17 +86,25 @@ def main() -> int:
     """Run the demo; the exit code is Locust's."""
     parser = argparse.ArgumentParser(prog="demo.py", description=__doc__)
     parser.add_argument("--engine", choices=tuple(SERVERS), default="simulator")
-    parser.add_argument("--host", default="", help="a server of your own; its model is asked for with TOKENSWARM_MODEL")
+    parser.add_argument("--host", default="", help="a server of your own")
+    parser.add_argument("--model", default="", help="the model to ask it for, where it has several")
     parser.add_argument("--ui", action="store_true", help="open Locust's web UI instead of running headless")
     parser.add_argument("--seconds", type=int, default=20)
     arguments = parser.parse_args()
     environment = {**os.environ}
+    if arguments.model:
+        environment["TOKENSWARM_MODEL"] = arguments.model
     serving = nullcontext(arguments.host) if arguments.host else server(arguments.engine)
     with serving as url, tempfile.TemporaryDirectory() as folder:
         if not arguments.host:
             environment.setdefault("TOKENSWARM_MODEL", MODELS[arguments.engine])
+        elif "TOKENSWARM_MODEL" not in environment and not arguments.ui and (model := chosen(arguments.host)):
+            environment["TOKENSWARM_MODEL"] = model
         if arguments.engine == "llama":
             environment.setdefault("TOKENSWARM_MAX_TOKENS", "32")  # a CPU's worth of answers in the time there is
+            # Eight users on four slots of one CPU wait for each other: the run lasts until each has had a few answers.
+            slowest_s = 8 * answer_s(url, MODELS["llama"], 32)
+            arguments.seconds = min(max(arguments.seconds, round(4 * slowest_s)), 300)
         locust = [sys.executable, "-m", "locust", "-f", str(ROOT / "locustfile.py"), "--host", url, "--name", "demo"]
         if arguments.ui:
             port = environment.get("LOCUST_WEB_PORT", "8089")
