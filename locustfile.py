@@ -12,7 +12,7 @@ from locust.event import EventHook
 from locust.runners import STATE_SPAWNING, WorkerRunner
 
 from tokenswarm.capacity.controller import Capacity
-from tokenswarm.run import stages
+from tokenswarm.run import outlets, stages
 from tokenswarm.run import worker_token as trust
 from tokenswarm.run.lifecycle import Swarm
 from tokenswarm.run.memory_sampler import Sampler
@@ -40,6 +40,7 @@ __all__ = [
 ]
 
 events.generation = EventHook()
+events.init_command_line_parser.add_listener(outlets.install)
 events.init_command_line_parser.add_listener(options.add)
 events.init_command_line_parser.add_listener(trust.listen)
 

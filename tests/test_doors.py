@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tokenswarm.settings.addresses import allowed_hosts
+from tokenswarm.settings.addresses import allowed_hosts, choose_web_host
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.web import doors
 from tokenswarm.web.doors import Door
@@ -126,7 +126,7 @@ def test_without_a_login_only_this_machine_reaches_it(
     monkeypatch.delenv("TOKENSWARM_WEB_PASSWORD", raising=False)
     caplog.set_level(logging.INFO)
     asked = options(web_host=host)
-    doors.choose(asked)
+    choose_web_host(asked)
     assert asked.web_host == "127.0.0.1"
     doors.check(asked)
     assert "Only this machine reaches the web UI, since it has no login; --web-password-file" in caplog.text
@@ -138,7 +138,7 @@ def test_beyond_this_machine_it_asks_for_a_login(
 ) -> None:
     monkeypatch.delenv("TOKENSWARM_WEB_PASSWORD", raising=False)
     asked = options(web_host=host)
-    doors.choose(asked)
+    choose_web_host(asked)
     assert asked.web_host == host
     with pytest.raises(UsageError, match=f"--web-host {host}: .* --web-password-file .* --open-ui leaves it open"):
         doors.check(asked)
@@ -152,5 +152,5 @@ def test_beyond_this_machine_it_asks_for_a_login(
 @pytest.mark.parametrize("given", [{"open_ui": True}, {"web_password_file": __file__}])
 def test_with_a_login_or_when_told_so_it_listens_everywhere(given: dict[str, object]) -> None:
     asked = options(**given)
-    doors.choose(asked)
+    choose_web_host(asked)
     assert asked.web_host == ""

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 from test_readme import Parser
 
-from tokenswarm.settings import options
+from tokenswarm.settings import form, options
 from tokenswarm.settings.errors import UsageError
-from tokenswarm.web import form
 
 options.add(Parser())
 SHOWN = {"model", "payloads", "trace", "options", "max_tokens", "speed"}

@@ -1,10 +1,15 @@
 """What servers and proxies hand back of the run's secrets, and what would act on a terminal, is not kept."""
 
+import base64
 import json
+import time
+from contextlib import suppress
 from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from test_metrics import WHO
 
 from tokenswarm.metrics.checks.case import Judged
@@ -13,13 +18,14 @@ from tokenswarm.metrics.text import plain
 from tokenswarm.settings import redaction
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.redaction import cleaned, learn_query, redacted, shown
+from tokenswarm.settings.target import target
 
 KEY = "sk-proj-4fJ/q+Zr8=wLmNop"
 
 
 @pytest.fixture(autouse=True)
 def known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redaction, "_patterns", {})
+    monkeypatch.setattr(redaction, "_secrets", {})
     redaction.learn(KEY, [("X-Token", "Basic dXNlcjpwYXNz"), ("Accept", "text/plain"), ("X-Short", "ab")])
 
 
@@ -44,8 +50,106 @@ def test_a_secret_is_found_however_it_comes_back(said: str) -> None:
 
 
 def test_what_is_no_secret_stays() -> None:
-    said = "text/plain is no sk-key of ours, and ab is too short to be one"
+    for said in (
+        "text/plain is no sk-key of ours, and ab is too short to be one",
+        "Incorrect API key provided: sk-proj-of-somebody-else",  # begins as ours does
+        "Bearer of good news, Basic needs",
+        "dXNlcjp",  # a beginning, but not at the end or masked: of base64, as any "user:" has
+    ):
+        assert redacted(f"{said}!") == f"{said}!"
+
+
+def test_a_key_that_is_a_word_is_not_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redaction, "_secrets", {})
+    for word in ("ollama", "EMPTY", "none", "not", "x", "secret", "12345"):
+        redaction.learn(word, [("X-Api-Key", word)])
+    said = "ollama: EMPTY is not a secret, none of 12345"
     assert redacted(said) == said
+    redaction.learn("sk-1234")
+    assert redacted("key sk-1234 and sk-1235") == f"key {redaction.STAND_IN} and sk-1235"
+
+
+SECRET = """Authorization:Bearer-x|X-Api-Key:a|api-key:a|Cookie:a=b|X-Auth:a|Proxy-Authorization:Basic-a|X-Session:a
+X-Goog-Signature:a|X-Gateway:gw-ab98cd76ef54-value"""
+OPEN = """X-Env:production|X-Tenant:550e8400-e29b-41d4-a716-446655440000|anthropic-version:2023-06-01|OpenAI-Beta:v2
+User-Agent:a1b2c3d4e5f6|Accept:text/plain|X-Model:meta-llama/Llama-3.1-8B-Instruct|X-Model:qwen2.5-coder:32b-q4_K_M
+Content-Type:application/json|traceparent:00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01|Host:gpu7.lab"""
+
+
+@pytest.mark.parametrize("header", OPEN.replace("\n", "|").split("|"))
+def test_headers_that_are_no_secret_may_be_seen(header: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redaction, "_secrets", {})
+    redaction.learn_header(header)
+    assert redaction._secrets == {}
+    assert redaction.header_shown(header) == header
+
+
+@pytest.mark.parametrize("header", SECRET.replace("\n", "|").split("|"))
+def test_of_a_secret_header_the_name_may_be_seen(header: str) -> None:
+    name, _, value = header.partition(":")
+    assert redaction.secret_header(name, value)
+    assert redaction.header_shown(header) == f"{name}: {redaction.STAND_IN}"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "Authorization sk-4fJq7ZrwLmNop",  # without its colon
+        "Authorization: Bearer sk-4fJq7ZrwLmNop",
+        "Cookie: theme=dark; session=sk-4fJq7ZrwLmNop; x=1",
+        "X-Token:sk-4fJq7ZrwLmNop",
+        f"Authorization: Basic {base64.b64encode(b'me:sk-4fJq7ZrwLmNop').decode()}",
+    ],
+)
+def test_the_secret_of_a_header_is_known_alone(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redaction, "_secrets", {})
+    redaction.learn_header(given)
+    assert redacted("<sk-4fJq7ZrwLmNop>") == "<[secret]>"
+    assert "sk-4fJq7" not in redacted(f"there was {given!r}")
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://me:sk-4fJq7ZrwLmNop@host/v1", "me:sk-4fJq7ZrwLmNop@host", "http://h/v1?api-key=sk-4fJq7ZrwLmNop&v=1"],
+)
+def test_the_secret_of_an_address_is_known(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redaction, "_secrets", {})
+    redaction.learn_host(address)
+    assert redacted("<sk-4fJq7ZrwLmNop>") == "<[secret]>"
+    with suppress(UsageError):
+        target(address, {})
+    assert "4fJq7" not in redacted(address)
+
+
+@given(st.text(min_size=12, max_size=60), st.text(max_size=80), st.text(max_size=80), st.data())
+def test_no_twelve_characters_of_a_secret_are_left(key: str, before: str, after: str, data: st.DataObject) -> None:
+    begin = data.draw(st.integers(0, len(key) - 12))
+    end = data.draw(st.integers(begin + 12, len(key)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(redaction, "_secrets", {})
+        redaction.learn(key)
+        left = redacted(f"{before}{key[begin:end]}{after}")
+        for at in range(len(key) - 11):
+            assert key[at : at + 12] not in left.replace(redaction.STAND_IN, "\0") or key.isalpha()
+
+
+def test_a_text_of_nothing_but_beginnings_takes_no_time() -> None:
+    for said in (f"{KEY[:8]}**" * 20_000, KEY[:8] * 50_000, f"{KEY[:8]}*{'x' * 200_000}", KEY * 20_000):
+        began_s = time.process_time()
+        redacted(said)
+        assert time.process_time() - began_s < 1
+
+
+def test_clean_leaves_what_is_no_text_and_the_shape_of_all_else() -> None:
+    counts = {1: 2, 3: 4}
+    given = {KEY: [KEY, 1, None, {"a": (KEY, b"bytes")}], "times": counts, "b": {f"x {KEY}"}}
+    found = redaction.clean(given)
+    assert found == {
+        "[secret]": ["[secret]", 1, None, {"a": ("[secret]", b"bytes")}],
+        "times": counts,
+        "b": {"x [secret]"},
+    }
+    assert found["times"] is counts
 
 
 def test_texts_are_one_line_that_no_terminal_acts_on() -> None:
@@ -57,19 +161,20 @@ def test_texts_are_one_line_that_no_terminal_acts_on() -> None:
 
 def test_a_record_keeps_none_of_it() -> None:
     record = Record(
-        WHO,
+        replace(WHO, model=f"a {KEY}", prompt_id=KEY),
         "http_error",
         error=f"HTTP 401 {KEY}\r\n",
         finish_reason="stop\x1b",
         judged=Judged({"unexpected": 1}, f"unexpected: {KEY}"),
-        kept=Kept("say it", f"{KEY}\n", ""),
+        kept=Kept(f"say {KEY}", f"{KEY}\n", ""),
     )
     kept = cleaned(record)
+    assert (kept.identity.model, kept.identity.prompt_id) == ("a [secret]", "[secret]")
     assert kept.error == "HTTP 401 [secret]\\r\\n"
     assert kept.finish_reason == "stop\\x1b"
     assert kept.judged == Judged({"unexpected": 1}, "unexpected: [secret]")
-    assert kept.kept == Kept("say it", "[secret]\n", "")
-    sound = replace(record, error="", finish_reason="stop", judged=Judged({}), kept=None)
+    assert kept.kept == Kept("say [secret]", "[secret]\n", "")
+    sound = replace(record, identity=WHO, error="", finish_reason="stop", judged=Judged({}), kept=None)
     assert cleaned(sound) is sound
 
 

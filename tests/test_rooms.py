@@ -35,8 +35,6 @@ UPWARD = {
     ("preflight/prepare.py", "probe"),
     ("preflight/prepare.py", "run"),
     ("run/lifecycle.py", "capacity"),
-    ("run/lifecycle.py", "web"),
-    ("run/worker_token.py", "web"),
     ("transport/control.py", "settings"),
     ("transport/http1.py", "settings"),
     ("users/base.py", "capacity"),

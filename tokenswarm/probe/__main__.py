@@ -13,9 +13,11 @@ from locust.argument_parser import LocustArgumentParser
 from tokenswarm.payloads.field_check import misfit
 from tokenswarm.preflight.server import Preflight
 from tokenswarm.probe.questions import MAX_BURST, MAX_PARALLEL, Limits, probe
+from tokenswarm.run import outlets
 from tokenswarm.settings import options
 from tokenswarm.settings import secrets as secret
 from tokenswarm.settings.errors import UsageError
+from tokenswarm.settings.redaction import clean
 from tokenswarm.settings.settings import settings
 
 # Those of a run's options that say where and whom to ask; the others keep their defaults.
@@ -93,7 +95,9 @@ def store(found: dict[str, Any], path: Path) -> None:
     new = path.with_name(".run.json.new")
     try:
         run = json.loads(path.read_text(encoding="utf-8"))
-        new.write_text(json.dumps({**run, "probe": found}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        new.write_text(
+            json.dumps({**run, "probe": clean(found)}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
         os.replace(new, path)
     except OSError as error:
         raise UsageError(f"--into {path.parent}: {error.strerror}; name a run folder that can be written to") from None
@@ -156,4 +160,5 @@ def _how(figure: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
+    outlets.install()
     sys.exit(main())

@@ -9,6 +9,7 @@ from locust.exception import RPCError
 
 from tokenswarm.folder.spool import Outbox, spool_path
 from tokenswarm.run.publisher import Publisher
+from tokenswarm.settings.redaction import clean
 
 SEND_EVERY_S, NOTE_EVERY_S = 0.5, 1.0
 MASTER_GONE_S = 4.0  # without its word for so long, nobody is there to hand anything over to
@@ -66,4 +67,4 @@ class Spooling:
         self._noted_s = time.monotonic()
         self._health |= self._publisher.health()  # after the end there is less of it
         run = getattr(self._environment.parsed_options, "run_facts", {})
-        outbox.note({"client": self._environment.runner.client_id, "run": run, "health": self._health})
+        outbox.note(clean({"client": self._environment.runner.client_id, "run": run, "health": self._health}))

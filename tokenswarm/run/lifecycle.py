@@ -1,10 +1,9 @@
 """The run's life in each process, from Locust's events: check and preflight, begin; its end is in `run.closing`."""
 
-import os
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import gevent
@@ -16,28 +15,28 @@ from tokenswarm.folder.lines import cells
 from tokenswarm.folder.row import COLUMNS
 from tokenswarm.folder.run_folder import new_path, run_name
 from tokenswarm.metrics.clock import onto_master, tracks
-from tokenswarm.metrics.validity.rules import finding
 from tokenswarm.preflight.prepare import Prepared, prepare
 from tokenswarm.run.clock_sync import Clocks
 from tokenswarm.run.closing import FINISH, Ending
 from tokenswarm.run.handover import Spooling
+from tokenswarm.run.origin import Own, home, keep_at_home
 from tokenswarm.run.publisher import ACKNOWLEDGE, ROWS, Publisher
 from tokenswarm.run.recorder import Recorder
 from tokenswarm.run.slo_gate import Gate
 from tokenswarm.run.stages import resume, shape, told
 from tokenswarm.run.worker_token import check_key
 from tokenswarm.settings import fingerprint as likeness
+from tokenswarm.settings import form
 from tokenswarm.settings import secrets as secret
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.options import OURS, OWN
+from tokenswarm.settings.redaction import header_shown, learn, learn_options, redacted
 from tokenswarm.settings.settings import Settings, settings
-from tokenswarm.settings.target import target
 from tokenswarm.settings.weights import weigh
 from tokenswarm.transport import kernel_stamps as stamps
 from tokenswarm.transport.exchange import plain_socket
 from tokenswarm.transport.health import Health, spare_the_loop
 from tokenswarm.users.base import Work
-from tokenswarm.web import form
 
 CHOSEN = ("host", "layout", "model", "api_key", "header", "scale")
 LOCUSTS = ("num_users", "spawn_rate", "run_time", "stop_timeout", "processes")  # its options that a run is known by
@@ -60,8 +59,10 @@ class Swarm:
         self.publisher = Publisher(environment, self.snapshot)
         self.clocks = Clocks(environment)
         self._classes, self._own_shape = tuple(environment.user_classes), environment.shape_class
-        self._own_key = secret.api_key(self.options)
-        self._own_target = self.options.host
+        learn_options(self.options)
+        self._own = Own(self.options.host, secret.api_key(self.options), self.options.header)
+        self._home = ""  # as the page shows it after a run
+        learn(self._own.api_key)
         self._own_weights: dict[Any, float] = {}
         self._given = {name: getattr(self.options, name) for name in OURS}
         self.spooling = Spooling(environment, self.publisher, OWN.get("run_dir", self.options.run_dir))
@@ -109,33 +110,20 @@ class Swarm:
     def prepare(self, classes_named: list[str] | None = None) -> None:
         """Check the options, ask the server, choose the classes. Raises UsageError; no load was sent then."""
         options = self.options
-        withheld = self._keep_secrets_at_home()
+        withheld = keep_at_home(options, self._own)
         check_key(self.environment)
         self._prepared = prepared = prepare(options, self._classes, classes_named or options.user_classes or [])
         self.environment.user_classes = list(prepared.classes)
         self.environment.shape_class = shape(self.environment, self._own_shape)
         weigh(prepared.classes, options.weights, self._own_weights)
         self.environment.host = options.host
+        if home(options.host, self._own):
+            self._home = options.host
         # What the options become here must reach the workers, whatever a form puts over them.
         self._chosen = {name: getattr(options, name) for name in CHOSEN}
         if options.stages:
             self._chosen["num_users"] = None
         self.findings = [*prepared.findings, *withheld]
-
-    def _keep_secrets_at_home(self) -> list[dict[str, Any]]:
-        """What the command line gave for its host goes to that origin only: a form can name any. A remark, if so."""
-        options, where, own = self.options, _origin(self.options.host), None
-        with suppress(UsageError):  # no address, which the form has mended
-            own = _origin(self._own_target)
-        if where == own:
-            options.api_key, options.header = options.api_key or self._own_key, self._given["header"]
-            return []
-        options.header = []
-        if not self._given["header"] and (options.api_key or not self._own_key):
-            return []
-        what = f"the API key and --header that Locust was started with are not for {where[0]}://{where[1]}:{where[2]}"
-        print(f"tokenswarm: warning: {what}; they stay here", file=sys.stderr)
-        return [finding("other host", "remark", what, "start Locust with that --host, or type its key into the form")]
 
     @property
     def running(self) -> bool:
@@ -164,9 +152,10 @@ class Swarm:
         numbers = form.check(sent, shown)
         if self.running:
             return numbers
-        options, fields = self.options, dict(sent.items()) | numbers
+        options, given = self.options, {**self._given, "host": self._own.host}
+        fields = form.as_given(dict(sent.items()) | numbers, given, self._home)
         # What the form leaves out is not that of the run before; nor is a key that was given for another host.
-        vars(options).update({**self._given, "host": self._own_target, "api_key": ""})
+        vars(options).update({**given, "api_key": ""})
         options.run_time = fields.get("run_time") or None
         options.num_users, options.max_in_flight = None, 0  # the form's own number goes to Locust
         form.fill(options, fields)
@@ -203,6 +192,7 @@ class Swarm:
 
     def _begin(self) -> None:
         if self.is_worker:
+            learn_options(self.options)
             if getattr(self.options, "columns", "") != likeness.columns():
                 raise UsageError("the master's rows have other columns than this worker's; bring both to one commit")
             self.options.host = self.environment.host  # Locust hands the host over apart from the other options
@@ -237,9 +227,10 @@ class Swarm:
 
     def _begin_folder(self) -> None:
         options = self.options
-        path = new_path(options.run_dir, run_name(options.name, time.time()))
+        path = new_path(options.run_dir, run_name(redacted(options.name), time.time()))
         options.run_id, options.all_started, options.columns = path.name, False, likeness.columns()
         kept = {name: getattr(options, name, None) for name in (*LOCUSTS, *sorted(OURS - SECRET))}
+        kept["header"] = [header_shown(header) for header in options.header]
         prepared = self._prepared
         circumstances = {
             "name": options.name,
@@ -284,8 +275,3 @@ class Swarm:
         left = {"left_models": self.work.left_models} if self.work and self.work.left_models else {}
         source = "kernel" if self._kernel_stamps else "clock"
         return {"worker": index, "clock_source": source, **self._like, **seen, **left}
-
-
-def _origin(host: str | None) -> tuple[str, str, int]:
-    where = target(host, os.environ)
-    return where.scheme, where.host, where.port

@@ -17,6 +17,7 @@ from tokenswarm.folder.verdict import validity
 from tokenswarm.metrics.clock import tracks
 from tokenswarm.metrics.slo.judge import Judge, as_json
 from tokenswarm.metrics.slo.junit import junit
+from tokenswarm.settings.redaction import clean, redacted
 
 SOFTWARE = ("locust", "gevent", "requests", "httptools", "orjson", "pandas")
 
@@ -29,7 +30,7 @@ class Recorder:
     ) -> None:
         self.folder = RunFolder(path)
         self._judge = judge
-        self.circumstances = {
+        self.circumstances: dict[str, Any] = {
             "run": path.name,
             "state": "running",
             "started_unix_s": time.time(),
@@ -37,7 +38,8 @@ class Recorder:
             **circumstances,
             "software": {"python": platform.python_version(), "platform": platform.platform(), **software()},
         }
-        self.folder.write_run(self.circumstances)
+        self.circumstances = clean(self.circumstances)  # each worker gets and keeps them
+        self._write(self.circumstances)
         self._csv = None
         if locust_csv:
             # Without the history of each row: percentiles of all our rows every second took 14 % of the CPU at 600
@@ -49,7 +51,7 @@ class Recorder:
         """More of the run's circumstances, in run.json at once (if the disk is full, at the end)."""
         self.circumstances.update(facts)
         with contextlib.suppress(OSError):
-            self.folder.write_run(self.circumstances)
+            self._write(self.circumstances)
 
     def see(self, rows: bytes) -> None:
         """Rows were written: judge them."""
@@ -77,11 +79,15 @@ class Recorder:
             self._judge.clocks = tracks(workers)
             judged = self._judge.judged()
             run["slos"] = as_json(judged)
-            (self.folder.path / "slo-junit.xml").write_text(junit(self.folder.path.name, judged), encoding="utf-8")
-        self.folder.write_run(run)  # as it is, before anything else can go wrong
+            text = redacted(junit(self.folder.path.name, judged))
+            (self.folder.path / "slo-junit.xml").write_text(text, encoding="utf-8")
+        self._write(run)  # as it is, before anything else can go wrong
         verdict = validity(self.folder.path, run, known, lambda: gevent.sleep(0.001))
-        self.folder.write_run({**run, "validity": verdict})
+        self._write({**run, "validity": verdict})
         return verdict
+
+    def _write(self, run: dict[str, Any]) -> None:
+        self.folder.write_run(clean(run))
 
 
 def software() -> dict[str, str]:

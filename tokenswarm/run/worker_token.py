@@ -12,10 +12,9 @@ import zmq.green as zmq
 from locust.runners import MasterRunner
 
 from tokenswarm.run import curve as sealed
-from tokenswarm.settings.addresses import LOOPBACK, loopback
+from tokenswarm.settings.addresses import LOOPBACK, choose_web_host, loopback
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.secrets import TOKEN, worker_token
-from tokenswarm.web import doors
 
 LEAST_CHARS = 16
 EVERYWHERE = "*"
@@ -31,7 +30,7 @@ def listen(parser: Any, **_: Any) -> None:
         options = parse(*args, **kwargs)
         try:
             choose(options)
-            doors.choose(options)
+            choose_web_host(options)
         except UsageError as error:
             parser.error(str(error))
         return options

@@ -3,8 +3,11 @@
 import ipaddress
 import re
 from argparse import ArgumentTypeError
+from typing import Any
 
-LOOPBACK = "127.0.0.1"
+from tokenswarm.settings.secrets import web_password
+
+LOOPBACK, EVERYWHERE = "127.0.0.1", ("", "*")
 _NAME = re.compile(r"\*|(?:\*\.)?[\w.-]+|\[[0-9a-f:.]+\]", re.IGNORECASE)
 
 
@@ -26,3 +29,9 @@ def allowed_hosts(text: str) -> str:
 
 def listed(text: str) -> list[str]:
     return re.split(r"[\s,;]+", text.strip()) if text.strip() else []
+
+
+def choose_web_host(options: Any) -> None:
+    """Without a login the web UI is for this machine alone, unless an address or `--open-ui` says otherwise."""
+    if options.web_host in EVERYWHERE and not options.open_ui and not web_password(options):
+        options.web_host = LOOPBACK

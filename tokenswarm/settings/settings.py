@@ -122,11 +122,12 @@ def _warmup_s(options: Any) -> float:
 
 def headers(options: Any) -> tuple[tuple[str, str], ...]:
     """The user's own headers and, with a key, Authorization. Raises UsageError on what is no header."""
-    own = []
+    own: list[tuple[str, str]] = []
     for text in options.header:
         name, colon, value = text.partition(":")
         if not colon or not name.strip() or any(c.isspace() for c in name.strip()) or "\n" in text or "\r" in text:
-            raise UsageError(f'--header {text!r} is no header; write it as "Name: value"')
+            which = f"--header number {len(own) + 1}" if len(options.header) > 1 else "--header"
+            raise UsageError(f'{which} is no header (not shown: it may hold a key); write it as "Name: value"')
         own.append((name.strip(), value.strip()))
     key = options.api_key
     learn(key, own)

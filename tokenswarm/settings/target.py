@@ -79,9 +79,10 @@ def readings(host_option: str | None, environment: Mapping[str, str], layout: st
     name = "--host" if host_option else "OLLAMA_HOST"
     given = (host_option or environment.get("OLLAMA_HOST", "")).strip().strip("\"'").strip() or DEFAULT
     scheme, separator, rest = given.partition("://")
-    given = re.sub(r"[^/]*@", "…@", given)  # a password has no place in what is printed
     if not separator:
         scheme, rest = "http", given
+    # A password, or a key in a query, has no place in what is printed.
+    given = re.sub(r"(?s)[?#].*", "?…", re.sub(r"(?s)(?<=//).*@|^[^/]*@", "…@", given))
     scheme = scheme.lower()
     if scheme not in PORTS:
         raise UsageError(f"{name} {given!r}: {scheme!r} is no scheme for an LLM server; use http:// or https://")
@@ -90,7 +91,7 @@ def readings(host_option: str | None, environment: Mapping[str, str], layout: st
         port = parts.port
     except ValueError as error:
         raise UsageError(f"{name} {given!r} is no address ({error}); write it like {DEFAULT}") from error
-    if parts.username or any(c.isspace() for c in rest):
+    if "@" in parts.netloc or any(c.isspace() for c in rest):
         raise UsageError(f"{name} {given!r}: give only scheme, host, port and path; keys go to --api-key or --header")
     if port is None:
         port = PORTS[scheme] if separator else 11434

@@ -11,21 +11,14 @@ import re
 import socket
 from typing import Any
 
-from tokenswarm.settings.addresses import LOOPBACK, listed, loopback
+from tokenswarm.settings.addresses import listed, loopback
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.redaction import shown
 from tokenswarm.settings.secrets import PASSWORD, web_password
 
-EVERYWHERE = ("", "*")
 MOST_SAID = 20  # names that were refused, each of them said once
 _AUTHORITY = re.compile(r"(\[[0-9a-f:.]+\]|[\w.-]+)(?::\d*)?", re.IGNORECASE)
 logger = logging.getLogger(__name__)
-
-
-def choose(options: Any) -> None:
-    """Without a login the web UI is for this machine alone, unless an address or `--open-ui` says otherwise."""
-    if options.web_host in EVERYWHERE and not options.open_ui and not web_password(options):
-        options.web_host = LOOPBACK
 
 
 def check(options: Any) -> None:

@@ -12,6 +12,7 @@ from gevent.pywsgi import WSGIServer
 from tokenswarm.metrics.clock import tracks
 from tokenswarm.run.lifecycle import Swarm
 from tokenswarm.settings.errors import UsageError
+from tokenswarm.settings.redaction import redacted
 from tokenswarm.web.doors import Door
 from tokenswarm.web.exposition import Totals, family
 
@@ -44,7 +45,7 @@ class Exporter:
                 lines.append(line)
                 if number % 50 == 0:
                     _breathe()
-            return "\n".join([*lines, ""])
+            return redacted("\n".join([*lines, ""]))
 
     def _now(self, run: str) -> Iterator[str]:
         swarm = self._swarm

@@ -7,9 +7,11 @@ from flask import Response, abort, jsonify, request, send_from_directory
 from locust.runners import STATE_RUNNING
 
 from tokenswarm.run.lifecycle import Swarm
+from tokenswarm.settings import form
 from tokenswarm.settings.errors import UsageError
+from tokenswarm.settings.redaction import learn, redacted
 from tokenswarm.settings.secrets import PASSWORD, web_password
-from tokenswarm.web import doors, form, login
+from tokenswarm.web import doors, login
 from tokenswarm.web.exporter import CONTENT_TYPE, Exporter
 
 TAB = "tokenswarm-runs"
@@ -22,6 +24,7 @@ def attach(web_ui: Any, swarm: Swarm, exporter: Exporter) -> None:
     doors.check(options)
     _keep_the_door(web_ui, options)
     password = web_password(options)
+    learn(password)
     if password:
         login.attach(web_ui, _base(web_ui), options.web_user, password)
     elif web_ui.web_login:
@@ -119,6 +122,13 @@ def _keep_the_door(web_ui: Any, options: Any) -> None:
 
     @app.after_request
     def for_this_site(answer: Any) -> Any:
+        if not answer.direct_passthrough:  # a file, whose texts are clean
+            said = answer.get_data(as_text=True)
+            if (clean := redacted(said)) != said:
+                answer.set_data(clean)
+        for name in ("Location", "Content-Disposition"):
+            if name in answer.headers:
+                answer.headers[name] = redacted(answer.headers[name])
         # For browsers that do not say where a request comes from.
         answer.headers["Cross-Origin-Resource-Policy"] = "same-origin"
         answer.headers["X-Frame-Options"] = "SAMEORIGIN"

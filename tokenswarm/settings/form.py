@@ -8,6 +8,7 @@ from typing import Any
 from tokenswarm.payloads.corpus import BUILT_IN, names
 from tokenswarm.settings import options as checks
 from tokenswarm.settings.errors import UsageError
+from tokenswarm.settings.redaction import redacted
 
 # Fields of Locust's own; the second are those of the form by which a run that goes on is changed.
 LOCUSTS = frozenset(("user_count", "spawn_rate", "run_time", "host", "profile", "user_classes", "shape_class"))
@@ -33,6 +34,21 @@ def check(form: Any, shown: Collection[str]) -> dict[str, str]:
             if isinstance(value, (int, float)):
                 numbers[name] = str(value)
     return numbers
+
+
+def as_given(fields: Mapping[str, str], given: Mapping[str, Any], home: str) -> dict[str, str]:
+    """The fields, those as they were given that the page showed without their secrets; for the own server alone.
+
+    `home` is its address as the page shows it after a run.
+    """
+    if "host" in fields and fields["host"] not in (home, redacted(given["host"] or "")):
+        return dict(fields)
+    told = {name: text for name, text in given.items() if isinstance(text, str)}
+    return {
+        name: told[name] if name in told and value == redacted(told[name]) else value
+        for name, value in fields.items()
+        if name != "host"
+    }
 
 
 def fill(options: Any, fields: Mapping[str, str]) -> None:

@@ -1,0 +1,88 @@
+"""Where text leaves a process of Locust, and the secrets stay: terminal, log, exceptions, messages to the master.
+
+Files and pages have their texts from here, or pass them through `tokenswarm.settings.redaction` where they are written.
+"""
+
+import logging
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from locust.rpc import Message, zmqrpc
+from locust.runners import Runner
+from locust.stats import StatsError
+
+from tokenswarm.settings import secrets
+from tokenswarm.settings.redaction import clean, learn, learn_header, learn_host, redacted
+
+_SECRET = re.compile(r"--(?!tls-|.*-file)[\w-]*(?:key|token(?!s)|secret|passw)", re.IGNORECASE)
+_FORMATTER = logging.Formatter()
+
+
+class _Redacting:
+    """Stands before a stream of text."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        self._stream.write(redacted(text))
+        return len(text)
+
+    def writelines(self, lines: Sequence[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def install(*_: Any, **__: Any) -> None:
+    """Stand at all of them; once. As the options are being made, before anything is said of them."""
+    streams: Any = sys
+    if isinstance(sys.stderr, _Redacting):
+        return
+    streams.stdout, streams.stderr = _Redacting(sys.stdout), _Redacting(sys.stderr)
+    learn_given(sys.argv, os.environ)
+    logging.setLogRecordFactory(_redacting(logging.getLogRecordFactory()))
+    send, log_exception, parse_error = zmqrpc.BaseSocket.send, Runner.log_exception, StatsError.parse_error
+    locusts: Any = (zmqrpc.BaseSocket, Runner, StatsError)
+    # What a worker sends; what a master sends are the options that its workers need.
+    locusts[0].send = lambda self, msg: send(self, Message(msg.type, clean(msg.data), msg.node_id))
+    locusts[1].log_exception = lambda self, node, msg, text: log_exception(self, node, redacted(msg), redacted(text))
+    locusts[2].parse_error = staticmethod(lambda error: redacted(parse_error(error)))
+
+
+def _redacting(make: Any) -> Any:
+    def made(*args: Any, **kwargs: Any) -> Any:
+        record = make(*args, **kwargs)
+        try:
+            record.msg, record.args = redacted(record.getMessage()), None
+        except (TypeError, ValueError, KeyError):
+            return record  # its words do not fit together, which logging says itself
+        if record.exc_info and record.exc_info[0]:
+            record.exc_text = redacted(_FORMATTER.formatException(record.exc_info))
+        record.stack_info = record.stack_info and redacted(record.stack_info)
+        return record
+
+    return made
+
+
+def learn_given(argv: Sequence[str], environment: Mapping[str, str]) -> None:
+    """Learn what is secret of a command line and an environment before they are read, also where they are wrong."""
+    for word, following in zip(argv, [*argv[1:], ""], strict=True):
+        option, equals, value = word.partition("=")
+        value = value if equals else following
+        if _SECRET.match(option) and not os.path.exists(value):
+            learn(value)
+        elif option.startswith("--head") and "header".startswith(option[2:]):
+            learn_header(value)
+        elif option.startswith("--ho") and "host".startswith(option[2:]):
+            learn_host(value)
+    for name in ("OPENAI_API_KEY", "TOKENSWARM_API_KEY", secrets.TOKEN):
+        learn(environment.get(name, ""))
+    learn_header(environment.get("TOKENSWARM_HEADER", ""))
+    for name in ("LOCUST_HOST", "OLLAMA_HOST"):
+        learn_host(environment.get(name, ""))
