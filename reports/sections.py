@@ -240,8 +240,13 @@ def _ledger(summary: Summary) -> Section:
 
 
 def _errors(summary: Summary) -> Section:
-    rows = tuple((integer(e["requests"]), e["outcome"], Code(e["error"])) for e in summary["errors"])
-    table = Table(("requests", "outcome", "error"), rows, names=3)
+    kinds = summary["errors"]
+    rows: list[tuple[Cell, ...]] = [(integer(e["requests"]), e["outcome"], Code(e["error"])) for e in kinds]
+    columns: tuple[Cell, ...] = ("requests", "outcome", "error")
+    if any(e["example"] != e["error"] for e in kinds):
+        columns = (*columns, "one of them")
+        rows = [(*row, Code(e["example"])) for row, e in zip(rows, kinds, strict=True)]
+    table = Table(columns, tuple(rows), names=len(columns))
     return Section("errors", "Errors, the most frequent", tables=(table,) if rows else ())
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tokenswarm.metrics.error_groups import ErrorGroups
 from tokenswarm.reports.describe import describe_all
 from tokenswarm.reports.load import Run
 from tokenswarm.reports.output import Window, window
@@ -21,7 +22,7 @@ from tokenswarm.reports.parts.workers import attendance
 from tokenswarm.reports.percentiles import describe
 
 FORMAT = 1
-TOP_ERRORS = 10
+TOP_ERRORS, MOST_ERRORS = 10, 100  # kinds of errors that are shown, and told apart
 _GROUPS = ["endpoint", "model"]
 PHASES = ("warm-up", "ramp-up", "steady", "drain")
 # ok first, then as the glossary has them; what is unknown here comes last.
@@ -154,14 +155,18 @@ def _by_outcome(frame: Any) -> dict[str, int]:
 
 
 def _errors(frame: Any) -> list[dict[str, Any]]:
+    """The most frequent kinds of errors; `error` is the text where all have the same, `example` the first one's."""
     failed = frame[(frame["outcome"] != "ok") & (frame["error"] != "")]
-    counts = [(int(n), str(outcome), str(error)) for (outcome, error), n in _pairs(failed)]
-    counts.sort(key=lambda item: (-item[0], item[1:]))
-    return [{"requests": n, "outcome": outcome, "error": error} for n, outcome, error in counts[:TOP_ERRORS]]
-
-
-def _pairs(failed: Any) -> Any:
-    return failed.groupby(["outcome", "error"]).size().items()
+    kinds, found = ErrorGroups(MOST_ERRORS), dict[tuple[str, str], dict[str, Any]]()
+    counts = failed.groupby(["outcome", "error", "model"], sort=False, dropna=False).size()
+    for (outcome, error, model), n in counts.items():
+        kind = kinds.of(str(outcome), str(error), str(model))
+        new = {"requests": 0, "outcome": str(outcome), "error": str(error), "example": str(error)}
+        group = found.setdefault((str(outcome), kind), new)
+        group["requests"] += int(n)
+        if group["example"] != str(error):
+            group["error"] = kind.removeprefix(f"{outcome}: ")
+    return sorted(found.values(), key=lambda group: (-group["requests"], group["outcome"], group["error"]))[:TOP_ERRORS]
 
 
 def _run(run: Run) -> dict[str, Any]:

@@ -56,6 +56,26 @@ def test_the_runs_rate_is_over_first_sent_to_last_ended_of_all(tmp_path: Path) -
     assert found["window"]["ok_requests_per_s"] == 0.5
 
 
+def test_errors_are_grouped_by_what_they_have_in_common(tmp_path: Path) -> None:
+    texts = [f"request {number:04x}-{number} of 10.0.0.{number} failed after {number}.5 s" for number in range(48)]
+    records = [failed(number, "server_error", text) for number, text in enumerate(texts)]
+    records += [failed(50 + number, "http_error", "HTTP 503 no more than 8 at once") for number in range(3)]
+    found = summary_of(tmp_path, records)
+    assert found["errors"] == [
+        {"requests": 48, "outcome": "server_error", "error": "request # of # failed after #", "example": texts[0]},
+        # All say the same: that is what is shown.
+        {"requests": 3, "outcome": "http_error"}
+        | dict.fromkeys(("error", "example"), "HTTP 503 no more than 8 at once"),
+    ]
+    report(tmp_path)
+    text = (tmp_path / "report.md").read_text()
+    assert (
+        "| 48 | server_error | `request # of # failed after #` | `request 0000-0 of 10.0.0.0 failed after 0.5 s` |"
+        in text
+    )
+    assert "48 × server_error: request # of # failed after #" in console.render(found)
+
+
 def test_a_failure_is_in_no_latency(tmp_path: Path) -> None:
     found = summary_of(tmp_path, [ollama(0), failed(1, "http_error", "busy"), openai(2, outcome="cancelled")])
     overall = found["overall"]

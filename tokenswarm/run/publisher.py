@@ -10,6 +10,7 @@ from tokenswarm.folder.row import row
 from tokenswarm.folder.spool import Inbox, Outbox
 from tokenswarm.metrics.catalogue import METRICS
 from tokenswarm.metrics.checks.table import CHECKS
+from tokenswarm.metrics.error_groups import ErrorGroups
 from tokenswarm.metrics.record import Record
 
 KEY = "tokenswarm"
@@ -21,7 +22,11 @@ _IN_UI = tuple(metric for metric in METRICS if metric.ui)
 
 
 class Failed(Exception):
-    """What Locust shows of a request without outcome `ok`; equal texts are one line in its failures."""
+    """What Locust shows of a request without outcome `ok`: its kind, one line in the failures; `error` is the text."""
+
+    def __init__(self, kind: str, error: str) -> None:
+        super().__init__(kind)
+        self.error = error
 
 
 def name(record: Record) -> str:
@@ -29,7 +34,7 @@ def name(record: Record) -> str:
     return f"{record.identity.endpoint} {record.identity.model}".rstrip()
 
 
-def to_locust(environment: Any, record: Record, response_bytes: int) -> None:
+def to_locust(environment: Any, record: Record, response_bytes: int, errors: ErrorGroups) -> None:
     """One `request` event per generation, and a row of its own per metric.
 
     The metrics go straight to their entries: a second `request` event would count as a generation in Aggregated.
@@ -39,8 +44,8 @@ def to_locust(environment: Any, record: Record, response_bytes: int) -> None:
     if record.phase == "warm-up":
         return
     failed = None
-    if record.outcome != "ok":
-        failed = Failed(f"{record.outcome}: {record.error}" if record.error else record.outcome)
+    if record.outcome not in ("ok", "cancelled"):
+        failed = Failed(errors.of(record.outcome, record.error, record.identity.model), record.error)
     ended, began = record.ended_ns, record.sent_ns
     elapsed_ns = (record.connect_ns or 0) if ended is None or began is None else ended - began
     if record.outcome != "cancelled":
@@ -71,6 +76,7 @@ class Publisher:
         self._environment = environment
         self.health = health
         self._inbox = Inbox()
+        self._errors = ErrorGroups()
         self.outbox = Outbox()
         self.run_id = ""
         self.sink: Callable[[bytes, int], None] | None = None  # writes rows; with OSError, none of them
@@ -87,7 +93,7 @@ class Publisher:
         """A new run begins."""
         self.run_id = run_id
         self.outbox.close()
-        self.outbox, self._inbox = outbox or Outbox(), Inbox()
+        self.outbox, self._inbox, self._errors = outbox or Outbox(), Inbox(), ErrorGroups()
         self.final = self.kept = False
         self.workers, self.finished = {}, set()
 
@@ -97,7 +103,7 @@ class Publisher:
         self.outbox.add(line(row(record)))
         if self.sink:
             self.write_own()
-        to_locust(self._environment, record, response_bytes)
+        to_locust(self._environment, record, response_bytes, self._errors)
 
     # Alone
 
