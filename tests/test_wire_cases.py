@@ -36,7 +36,20 @@ TYPES: dict[str, dict[str, Any]] = {
     "B12-reasoning-outside-completion": {**COUNTED, "reasoning_tokens": 8},
     "B12-usage-in-choice": COUNTED,
     "B12-usage-in-x-groq": COUNTED,
+    "B9-base-resp": {"outcome": "server_error", "error": "insufficient balance"},
+    "B9-detail-in-stream": {"outcome": "server_error", "error": "CUDA out of memory"},
+    "B9-event-error": {"outcome": "server_error", "error": "Too many requests in queue, please retry later"},
+    "B9-llamacpp-native-form": {
+        "outcome": "protocol_error",
+        "error": "frames of an unknown form (keys content, stop, id_slot)",
+    },
+    "B9-pretty-error-in-stream": {"outcome": "server_error", "error": "model overloaded"},
     "B13-no-model-list": {"outcome": "ok", "text": W, "output_chunks": 12, "output_tokens": 12, "ttft_ms": 50.0},
+    "C2-error-list": {
+        "outcome": "http_error",
+        "error": "HTTP 429 Resource has been exhausted (e.g. check quota).",
+    },
+    "C2-html-error-page": {"outcome": "http_error", "error": "HTTP 524 A timeout occurred (an HTML page)"},
     "C3-zero-completion-last": COUNTED,
 }
 FRAMES: dict[str, dict[str, Any]] = {

@@ -17,8 +17,8 @@ from tokenswarm.transport.control import ControlClient, Unanswered, objects, que
 from tokenswarm.transport.listing import full_name
 from tokenswarm.users.base import Work
 from tokenswarm.users.made_models import MadeModels
-from tokenswarm.wire import reading
 from tokenswarm.wire.decoding import decoded
+from tokenswarm.wire.errors import text as error_text
 
 OUTCOMES = {"refused": "refused", "tls": "refused", "timeout": "timeout", "closed": "truncated"} | {
     "protocol": "protocol_error"
@@ -187,7 +187,7 @@ class OllamaLifecycleUser(User):
 def read(status: int, content_type: str, body: bytes) -> Answer:
     """The verdict on a management answer: status 200 says nothing where lines are streamed, an error may be in any."""
     if status not in (200, 201):
-        text = f"HTTP {status} {reading.error_text(body)}".strip()[:300]
+        text = f"HTTP {status} {error_text(body)}".strip()[:300]
         return Answer("http_error", text, status)
     try:
         said = tuple(decoded(line) for line in body.split(b"\n") if line.strip())

@@ -18,6 +18,7 @@ from tokenswarm.settings.redaction import shown
 from tokenswarm.settings.settings import Settings
 from tokenswarm.transport.http1 import AGENT
 from tokenswarm.wire import embeddings, reading
+from tokenswarm.wire.errors import text as error_text
 from tokenswarm.wire.values import Api, Ask, Transcript
 
 WARM_UP_TOKENS = 8
@@ -201,7 +202,7 @@ def _json(response: requests.Response) -> dict[str, Any]:
 
 
 def _said(response: requests.Response) -> str:
-    return f"HTTP {response.status_code} {reading.error_text(response.content)}".strip()[:200]
+    return f"HTTP {response.status_code} {error_text(response.content)}".strip()[:200]
 
 
 def _plain(error: BaseException) -> str:

@@ -18,7 +18,7 @@ from tokenswarm.transport.connection import Timeouts, Transport
 from tokenswarm.transport.exchange import Exchange
 from tokenswarm.transport.http1 import request_bytes
 from tokenswarm.wire.decoding import decoded
-from tokenswarm.wire.reading import error_text
+from tokenswarm.wire.errors import text as error_text
 from tokenswarm.wire.values import Call
 
 HEADERS = (("Accept", "application/json"),)

@@ -9,6 +9,7 @@ import orjson
 MAX_FRAME_BYTES = 16 * 1024 * 1024
 MAX_LINES = 1_000_000
 LINES_A_PAUSE = 1000
+MOST_WORDS_BYTES = 4096  # of a first line of plain words
 MOST_TRIES = 100  # to find out whether lines so far are whole JSON: each reads them all
 
 Pieces = Iterable[tuple[int, bytes]]
@@ -40,7 +41,10 @@ def form(pieces: Sequence[tuple[int, bytes]], label: str) -> Form:
         return "events"
     labelled: Form = "events" if "event-stream" in label else "lines" if "ndjson" in label else "whole"
     if not first.startswith((b"{", b"[")):
-        return labelled
+        # Words or a page, in place of what the label says; but an event may begin with a field that nobody knows.
+        events_follow = labelled == "events" and b"data:" in b"".join(data for _, data in pieces)
+        words = first.startswith(b"<") or 0 < len(first) < MOST_WORDS_BYTES
+        return "whole" if words and not events_follow else labelled
     if labelled == "events":  # perhaps an error object without any field name, before or instead of events
         return "whole" if _whole(b"".join(data for _, data in pieces)) else "events"
     if not first.endswith((b"}", b"]")):

@@ -2,10 +2,8 @@
 
 from typing import Any
 
-import orjson
-
 from tokenswarm.payloads.prompt import Prompt
-from tokenswarm.wire import lenient
+from tokenswarm.wire import errors, lenient
 from tokenswarm.wire.body import encoded
 from tokenswarm.wire.numbers import count, duration_ns
 from tokenswarm.wire.values import Ask, Call, Chunk, ToolCall, Usage
@@ -34,8 +32,8 @@ def bare(image: str) -> str:
 
 def chunk(ns: int, frame: dict[str, Any], text: Any, thinking: Any, tool_calls: tuple[ToolCall, ...] = ()) -> Chunk:
     """A Chunk of one line. Text, tool calls and numbers may all ride on the `done:true` line."""
-    if frame.get("error"):
-        return Chunk(ns, error=_text(frame["error"]))
+    if (not (text or thinking or tool_calls) or frame.get("error")) and (failed := errors.found(frame)):
+        return Chunk(ns, error=failed)
     if type(text) is not str or type(thinking) is not str:
         (text, thought), (_, more) = lenient.said(text), lenient.said([{"thinking": thinking}])
         thinking = thought + more
@@ -66,7 +64,3 @@ def usage(frame: dict[str, Any]) -> Usage | None:
         source=None if output_tokens is None else "eval_count",
     )
     return None if numbers == Usage() else numbers
-
-
-def _text(error: object) -> str:
-    return error if isinstance(error, str) else orjson.dumps(error).decode()

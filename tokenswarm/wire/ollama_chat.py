@@ -43,7 +43,7 @@ def read(ns: int, frame: dict[str, Any]) -> Chunk:
     """One line: `message.content`, `message.thinking`, `message.tool_calls`, and the numbers when it is done."""
     message = frame.get("message") or {}
     if type(message) is not dict:
-        message = {"content": message}
+        message = {"content": message} if "done" in frame else {}  # alone it is a gateway's error
     calls = message.get("tool_calls")
     return ollama.chunk(
         ns,

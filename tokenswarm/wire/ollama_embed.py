@@ -3,7 +3,7 @@
 from typing import Any
 
 from tokenswarm.payloads.prompt import Prompt
-from tokenswarm.wire import embeddings, ollama
+from tokenswarm.wire import embeddings, errors, ollama
 from tokenswarm.wire.body import encoded
 from tokenswarm.wire.values import Ask, Call, Chunk
 
@@ -25,9 +25,9 @@ def read(ns: int, frame: dict[str, Any]) -> Chunk:
 
     One vector that is in no list of them counts as one. Raises TypeError where there are none at all.
     """
-    if frame.get("error"):
-        return ollama.chunk(ns, frame, "", "")
     vectors = frame.get("embeddings", frame.get("embedding"))
+    if not vectors and (failed := errors.found(frame)):
+        return Chunk(ns, error=failed)
     if not isinstance(vectors, list):
         raise TypeError("no list of embeddings")
     alone = any(isinstance(one, float) for one in vectors) and not any(isinstance(one, list) for one in vectors)

@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from tokenswarm.payloads.prompt import Prompt
-from tokenswarm.wire import lenient
+from tokenswarm.wire import errors, lenient
 from tokenswarm.wire.body import encoded
 from tokenswarm.wire.numbers import count, duration_ns
 from tokenswarm.wire.values import Ask, Call, Chunk, Usage
@@ -61,21 +59,12 @@ def choice(frame: dict[str, Any]) -> dict[str, Any]:
     return lenient.first(choices)
 
 
-def finish_reason(choice: dict[str, Any]) -> str | None:
-    """Why the answer ended, if it did."""
-    reason = choice.get("finish_reason")
-    return reason if reason is None or type(reason) is str else lenient.label(reason)
-
-
-def error(ns: int, frame: dict[str, Any]) -> Chunk | None:
-    """A chunk for an error object inside a 200, in OpenAI's form ({"error": {…}}), as a text, or vLLM's bare form."""
-    said = frame.get("error")
-    if said is None and frame.get("object") == "error":
-        said = frame
-    if said is None:
-        return None
-    message = said.get("message") if isinstance(said, dict) else said
-    return Chunk(ns, error=message if isinstance(message, str) else orjson.dumps(said).decode())
+def error(ns: int, frame: dict[str, Any], choice: dict[str, Any] | None = None) -> Chunk | None:
+    """A chunk for an error object inside a 200, of whatever form, or for an error in the choice (OpenRouter)."""
+    said = errors.found(frame)
+    if said is None and choice and choice.get("error"):
+        said = errors.found({"error": choice["error"]})
+    return None if said is None else Chunk(ns, error=said)
 
 
 def usage(frame: dict[str, Any], choice: Mapping[str, Any] | None = None) -> Usage | None:

@@ -58,9 +58,10 @@ def _url(image: str) -> str:
 
 def read(ns: int, frame: dict[str, Any]) -> Chunk:
     """One event. Thinking is `reasoning` (Ollama, newer vLLM) or `reasoning_content` (llama.cpp, SGLang)."""
-    if failed := openai.error(ns, frame):
-        return failed
     choice = openai.choice(frame)
+    reason = choice.get("finish_reason")
+    if (not choice or reason or frame.get("error")) and (failed := openai.error(ns, frame, choice)):
+        return failed
     said = choice.get("delta") or choice.get("message") or {}
     if type(said) is not dict:
         said = {"content": said}
@@ -75,6 +76,6 @@ def read(ns: int, frame: dict[str, Any]) -> Chunk:
         text,
         thinking,
         lenient.tool_calls(calls) if calls else (),
-        openai.finish_reason(choice),
+        reason if reason is None or type(reason) is str else lenient.label(reason),
         openai.usage(frame, choice),
     )

@@ -18,10 +18,13 @@ def build(prompt: Prompt, ask: Ask) -> Call:
 
 def read(ns: int, frame: dict[str, Any]) -> Chunk:
     """One event. Ollama throws thinking away here and sends empty texts meanwhile: they carry no output."""
-    if failed := openai.error(ns, frame):
-        return failed
     choice = openai.choice(frame)
+    reason = choice.get("finish_reason")
+    if (not choice or reason or frame.get("error")) and (failed := openai.error(ns, frame, choice)):
+        return failed
+    if reason is not None and type(reason) is not str:
+        reason = lenient.label(reason)
     text, thinking = choice.get("text") or "", ""
     if type(text) is not str:
         text, thinking = lenient.said(text)
-    return Chunk(ns, text, thinking, finish_reason=openai.finish_reason(choice), usage=openai.usage(frame, choice))
+    return Chunk(ns, text, thinking, finish_reason=reason, usage=openai.usage(frame, choice))

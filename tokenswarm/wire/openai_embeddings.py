@@ -27,9 +27,9 @@ def read(ns: int, frame: dict[str, Any]) -> Chunk:
 
     Raises TypeError and ValueError on data of another shape.
     """
-    if failed := openai.error(ns, frame):
-        return failed
     data = frame.get("data")
+    if not data and (failed := openai.error(ns, frame)):
+        return failed
     data = [data] if isinstance(data, dict) and data else data or []
     if not isinstance(data, list):
         raise TypeError("data is no list")

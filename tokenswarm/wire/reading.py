@@ -6,6 +6,7 @@ from typing import NamedTuple
 import orjson
 
 from tokenswarm.wire import (
+    errors,
     framing,
     ollama_chat,
     ollama_embed,
@@ -14,7 +15,7 @@ from tokenswarm.wire import (
     openai_completions,
     openai_embeddings,
 )
-from tokenswarm.wire.decoding import decoded, printable, values
+from tokenswarm.wire.decoding import decoded, values
 from tokenswarm.wire.thinking import PAUSE, separate
 from tokenswarm.wire.values import Api, Chunk, Embeddings, Transcript
 
@@ -36,7 +37,13 @@ OUTCOMES = (
 
 _SHAPE_ERRORS = (TypeError, KeyError, ValueError, AttributeError, IndexError, ArithmeticError, RecursionError)
 _MAX_ERROR_CHARACTERS = 300
-_MAX_ERROR_BYTES = 64 * 1024
+_MOST_SHOWN, _MOST_KEYS = 4096, 100
+# By one of which a frame of an API is known.
+_KEYS = {
+    **dict.fromkeys((openai_chat.PATH, openai_completions.PATH), ("choices",)),
+    ollama_chat.PATH: ("message", "done"),
+    ollama_generate.PATH: ("response", "done"),
+}
 MOST_FRAMES = 262_144
 FRAMES_A_PAUSE = 16
 
@@ -60,14 +67,18 @@ def _frames(api: Api, transcript: Transcript) -> Iterator[Chunk]:
     if transcript.status is None:
         return
     if transcript.status != 200:
-        yield Chunk(_end(transcript), error=error_text(b"".join(data for _, data in transcript.pieces)))
+        yield Chunk(_end(transcript), error=errors.text(b"".join(data for _, data in transcript.pieces)))
         return
     whole = not transcript.streamed
+    unknown: bytes | None = b""  # the first frame, until one says anything that is known
     try:
         cut = framing.frames(transcript.pieces, transcript.content_type)
-        for number, (ns, frame, terminated, _event) in enumerate(cut, 1):
+        for number, (ns, frame, terminated, event) in enumerate(cut, 1):
             if number > MOST_FRAMES:
                 raise framing.TooMuch(ns, f"more than {MOST_FRAMES:,} frames")
+            if event and _names_error(event) and not frame.isspace():
+                yield Chunk(ns, error=errors.text(frame) or event)
+                return
             said = () if not frame or frame.isspace() else _decode(api, ns, frame)
             if not said and number % FRAMES_A_PAUSE == 0:
                 yield PAUSE
@@ -79,6 +90,10 @@ def _frames(api: Api, transcript: Transcript) -> Iterator[Chunk]:
                 yield chunk
                 if chunk.broken or chunk.error is not None:
                     return
+                if unknown is not None:
+                    unknown = None if chunk.output or chunk.finish_reason else unknown or frame
+        if unknown and (keys := _unknown_keys(api, unknown)):
+            yield Chunk(_end(transcript), broken=f"frames of an unknown form (keys {keys})")
     except framing.TooMuch as error:
         yield Chunk(error.ns, broken=str(error))
 
@@ -94,11 +109,36 @@ def _decode(api: Api, ns: int, frame: bytes) -> tuple[Chunk, ...]:
     try:
         return tuple(_read(api, ns, value, frame) for value in values(frame))
     except ValueError:
-        return (Chunk(ns, broken=f"not JSON: {frame[:60]!r}"),)
+        pass
+    start = frame[:_MOST_SHOWN].decode("utf-8", "replace")
+    if errors.is_page(start):
+        return (Chunk(ns, broken=f"not JSON: {errors.page(start)}"),)
+    return (Chunk(ns, broken=f"not JSON: {frame[:60]!r}"),)
+
+
+def _names_error(event: str) -> bool:
+    """Does the name of a server-sent event say that it is an error?"""
+    return "error" in event or event in ("exception", "failed", "failure", "abort")
+
+
+def _unknown_keys(api: Api, frame: bytes) -> str:
+    """The names that stand in an object which is no frame of the API; "" if it is one."""
+    keys = _KEYS.get(api.PATH)
+    try:
+        said = decoded(frame)
+    except ValueError:
+        return ""
+    if keys is None or not isinstance(said, dict) or any(key in said for key in keys):
+        return ""
+    return ", ".join(map(str, said))[:_MOST_KEYS]
 
 
 def _read(api: Api, ns: int, value: object, frame: bytes) -> Chunk:
     if type(value) is not dict:
+        if value is None or isinstance(value, bool | int | float):
+            return Chunk(ns)  # says nothing, as some keep a connection alive
+        if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict):
+            return _read(api, ns, value[0], frame)  # Google's form
         return Chunk(ns, broken=f"not a JSON object: {frame[:60]!r}")
     try:
         return api.read(ns, value)
@@ -141,25 +181,6 @@ def vectors_for_all(judged: Verdict, seen: Embeddings | None, asked: int) -> Ver
     if judged.outcome != "ok" or vectors == asked:
         return judged
     return Verdict("protocol_error", f"{vectors} vectors for {asked} texts")
-
-
-def error_text(body: bytes) -> str:
-    """The message in an error body: a string, an object (/v1), JSON nested in a string, plain text, or nothing."""
-    text = body[:_MAX_ERROR_BYTES].decode("utf-8", "replace").strip()
-    for _ in range(3):
-        try:
-            said = decoded(text.encode())
-        except ValueError:
-            break
-        while isinstance(said, dict):
-            inner = next((said[key] for key in ("error", "message", "detail") if said.get(key)), None)
-            if inner is None:
-                return printable(text)
-            said = inner
-        if not isinstance(said, str):
-            break
-        text = said
-    return printable(text)
 
 
 def _end(transcript: Transcript) -> int:
