@@ -22,8 +22,8 @@ ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 class Browser:
     """One window."""
 
-    def __init__(self, base: str) -> None:
-        options = {"args": list(FLAGS)}
+    def __init__(self, base: str, *flags: str) -> None:
+        options = {"args": [*FLAGS, *flags]}
         capabilities = {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": options}}
         self._base = base
         created = self._ask("POST", "/session", {"capabilities": capabilities})
@@ -77,8 +77,8 @@ class Browser:
 
 
 @contextmanager
-def browser() -> Iterator[Browser]:
-    """A window; skips (in CI: fails) where Chromium and its driver are not installed."""
+def browser(*flags: str) -> Iterator[Browser]:
+    """A window, by further flags; skips (in CI: fails) where Chromium and its driver are not installed."""
     driver = shutil.which("chromedriver")
     if not driver or not shutil.which("chromium"):
         if os.environ.get("CI") == "true":
@@ -96,7 +96,7 @@ def browser() -> Iterator[Browser]:
                 break
             except requests.ConnectionError:
                 time.sleep(0.1)
-        window = Browser(base)
+        window = Browser(base, *flags)
         yield window
         window.close()
     finally:
