@@ -1,6 +1,7 @@
 """Corpora: the built-in ones, the user's files, and several of them together."""
 
 import os
+import re
 from codecs import BOM_UTF8
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,14 @@ FOLDER = Path(__file__).parent / "corpora"
 
 
 class PayloadError(ValueError):
-    """A user's mistake in a corpus or its name: one line, `FILE:LINE: what is wrong; what to do`."""
+    """A user's mistake in a corpus or its name: one line, `FILE:LINE: what is wrong; what to do`.
+
+    `place` is the first part of it where the rest may quote what the file holds.
+    """
+
+    def __init__(self, text: str, place: str = "") -> None:
+        super().__init__(text)
+        self.place = place
 
 
 def read_corpus(path: str | Path) -> tuple[Prompt, ...]:
@@ -36,7 +44,8 @@ def read_corpus(path: str | Path) -> tuple[Prompt, ...]:
     try:
         prompts = tuple(prompt for record in records(file, data) if (prompt := _prompt(record, file)))
     except ValueError as error:
-        raise PayloadError(f"{path}{error}") from None
+        at = re.match(r":\d+|: item \d+", str(error))
+        raise PayloadError(f"{path}{error}", f"{path}{at[0] if at else ''}") from None
     if not prompts:
         raise PayloadError(f'{path}: no prompts; write one JSON object a line, such as {{"prompt": "…"}}')
     return prompts

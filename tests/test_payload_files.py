@@ -1,5 +1,7 @@
 """Payload files as a whole: mistakes in one line, the documentation's examples, the real files where they are."""
 
+import base64
+import json
 import os
 import re
 from pathlib import Path
@@ -59,6 +61,43 @@ def test_a_mistake_is_told_in_one_line(tmp_path: Path, name: str, text: str, sai
         read(tmp_path, text, name)
     assert str(caught.value).startswith(f"{tmp_path / name}{said}")
     assert "\n" not in str(caught.value)
+    # What the web form is told instead: where it is, and nothing that the file holds.
+    place = caught.value.place
+    assert place == ("" if ": no prompts" in said else f"{tmp_path / name}{said.partition(': ')[0] or ': item 2'}")
+
+
+def test_images_lie_beside_the_payload_file(tmp_path: Path) -> None:
+    folder = tmp_path / "files"
+    (folder / "deep").mkdir(parents=True)
+    (tmp_path / "files-of-others").mkdir()
+    for name in ("files/a.png", "files/deep/b.png", "secret.png", "files-of-others/c.png"):
+        (tmp_path / name).write_bytes(b"any")
+    (folder / "near").symlink_to("deep/b.png")
+    (folder / "out").symlink_to("../secret.png")
+    (folder / "away").symlink_to("../files-of-others")
+    (folder / "round.png").symlink_to("round.png")
+    (folder / "zero.png").symlink_to("/dev/zero")
+
+    def image(name: str) -> Prompt:
+        (prompt,) = read(folder, json.dumps({"prompt": "What?", "images": [name]}), "p.jsonl")
+        return prompt
+
+    inside = ("a.png", "./a.png", "deep/b.png", "deep/../a.png", "near", f"{folder}/a.png", f"file://{folder}/a.png")
+    for name in inside:
+        assert image(name).messages[0].images == ("YW55",)
+    outside = "../secret.png ../files-of-others/c.png out away/c.png zero.png round.png /etc/passwd file:///etc/passwd"
+    outside += " /dev/zero ../nothing.png /nothing.png deep/ a.png\0"
+    for name in [*outside.split(" "), f"{tmp_path}/secret.png"]:
+        with pytest.raises(PayloadError, match=r"no such file in .*, beside the payload file or below it, nor base64"):
+            image(name)
+
+
+@pytest.mark.parametrize("size", [3, 240, 300, 3000, 30_000])
+def test_an_image_in_base64_is_no_name_of_a_file(tmp_path: Path, size: int) -> None:
+    inline = base64.b64encode(b"\xff\xd8\xff" * (size // 3)).decode()  # begins with a slash, as JPEG does
+    for text in (inline, "A" * (size // 3 * 4), f"data:image/png;base64,{inline}"):
+        (prompt,) = read(tmp_path, json.dumps({"prompt": "What?", "images": [text]}), "p.jsonl")
+        assert prompt.messages[0].images == (text.rpartition(",")[2],)
 
 
 # The documentation

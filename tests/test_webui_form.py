@@ -148,3 +148,31 @@ def test_classes_picked_in_the_form_must_fit_the_server(tmp_path: Path) -> None:
         assert start(url, model="sim:latest", user_classes="OpenAIChatUser")["success"]
         wait_for_runs(runs, 1)
     assert {row["endpoint"] for row in folder(runs).rows} == {"/v1/chat/completions"}
+
+
+def test_the_form_quotes_nothing_of_a_file(tmp_path: Path) -> None:
+    """Who may use the form may not be who may read the files of the machine."""
+    files = tmp_path / "files"
+    files.mkdir()
+    (files / "p.jsonl").write_text('{"prompt": "hi"}\n{"prompt": "hi", "sesame": 1}\n')
+    (files / "options.jsonl").write_text('{"prompt": "hi", "id": "sesame", "options": {"num_ctx": "sesame"}}\n')
+    (files / "expect.jsonl").write_text('{"prompt": "hi", "id": "sesame", "expect": {"regex": "(sesame"}}\n')
+    (files / "trace.csv").write_text("at_s,prompt_tokens,output_tokens\n0,sesame,3\n")
+    (files / "trace.jsonl").write_text("sesame\n")
+    with running() as simulator, web(simulator, tmp_path / "runs", "--files", str(files), "--no-report") as url:
+        for name, place in (("p.jsonl", ":2"), ("options.jsonl", ""), ("expect.jsonl", ""), ("trace.csv", ""),
+                            ("trace.jsonl", "")):  # fmt: skip
+            option = "trace" if name.startswith("trace") else "payloads"
+            run_time = "" if option == "trace" else "2s"
+            said = start(url, model="sim", run_time=run_time, **{option: str(files / name)})
+            assert not said["success"]
+            assert "sesame" not in said["message"]
+            assert said["message"].endswith("cannot be used; the terminal where Locust runs says why")
+            assert place in said["message"]
+            assert said["message"].startswith(f"--{option}")
+        assert start(url, model="sim", payloads="/etc/passwd")["message"].startswith(
+            "--payloads ▸/etc/passwd◂: in this"
+        )
+    log = (tmp_path / "locust.log").read_text()
+    assert log.count("error in the web form: ") == 5
+    assert log.count("sesame") >= 5

@@ -15,6 +15,7 @@ from tokenswarm.wire.values import Ask
 
 NEWER = "max_completion_tokens"
 LIMITS = ("num_predict", "max_tokens", NEWER)
+OF_A_PROMPT = "prompt "  # how an error about a prompt of a file begins
 Source = tuple[str, Mapping[str, Any]]
 
 
@@ -51,7 +52,8 @@ def check(classes: Sequence[Any], settings: Settings, *, ollama: bool, named: bo
     if wrong:
         fit = " ".join(c.__name__ for c in classes if c not in wrong)
         hint = f"; or name only the classes that it fits: {fit}" if fit and not named else ""
-        raise UsageError(next(iter(wrong.values())) + hint)
+        text = next(iter(wrong.values()))
+        raise UsageError(text + hint, "--payloads" if text.startswith(OF_A_PROMPT) else "")
     return list(_ignored(classes, settings)) if ollama else []
 
 
@@ -74,7 +76,7 @@ def _misfits(user_class: Any, settings: Settings, ollama: bool) -> Iterator[str]
         yield from (f"{source}: {text}" for n, v in given.items() if (text := misfit(path, n, v, ollama=ollama)))
     for prompt in settings.mix.prompts:
         if text := prompt_misfit(path, prompt, ollama=ollama):
-            yield f"prompt {prompt.id}: {text}"
+            yield f"{OF_A_PROMPT}{prompt.id}: {text}"
 
 
 def _ignored(classes: Sequence[Any], settings: Settings) -> Iterator[str]:

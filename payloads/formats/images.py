@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import os
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from tokenswarm.payloads.wording import shown
 def encoded(value: object, name: str, folder: Path) -> str:
     """The image as base64, or its http(s) URL, which only OpenAI servers can take.
 
-    A file's name is relative to the payload file's folder. Raises ValueError.
+    A file lies in the payload file's folder or below it, to which its name is relative. Raises ValueError.
     """
     if isinstance(value, dict):  # OpenAI's {"url": …}
         value = value.get("url")
@@ -24,13 +23,23 @@ def encoded(value: object, name: str, folder: Path) -> str:
         head, comma, value = value.partition(",")
         if not comma or not head.endswith(";base64"):
             raise ValueError(f"{name} is a data: URL without base64; write data:image/png;base64,…")
-    elif len(value) < 4096 and (file := folder / value.removeprefix("file://")).is_file():
-        return _read(os.path.abspath(file), file.stat().st_mtime_ns)
+    elif len(value) < 4096 and (file := _beside(value.removeprefix("file://"), folder)):
+        return _read(str(file), file.stat().st_mtime_ns)
     try:
         base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):
-        raise ValueError(f"{name} is {shown(value)}: no such file in {folder}, nor base64; name a file") from None
+        where = f"{folder}, beside the payload file or below it"
+        raise ValueError(f"{name} is {shown(value)}: no such file in {where}, nor base64; name a file") from None
     return value
+
+
+def _beside(name: str, folder: Path) -> Path | None:
+    """The file of that name. A payload file may be anybody's: what it names elsewhere, also by links, is none."""
+    try:
+        file = (folder / name).resolve()
+        return file if file.is_relative_to(folder.resolve()) and file.is_file() else None
+    except (OSError, ValueError, RuntimeError):  # too long, a NUL, links in a circle: base64, mostly
+        return None
 
 
 @lru_cache(maxsize=1024)

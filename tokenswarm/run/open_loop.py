@@ -96,7 +96,7 @@ def _last_s(options: Any) -> float:
     try:
         last = deque(_traced(options), maxlen=1)
     except trace.TraceError as error:
-        raise UsageError(f"--trace {error}") from None
+        raise UsageError(f"--trace {error}", f"--trace {options.trace}") from None
     if not last:
         raise UsageError(
             f"--trace-window {options.trace_window}: the trace has no request in it; choose another window"

@@ -4,10 +4,20 @@ from tokenswarm.settings.redaction import shown
 
 
 class UsageError(Exception):
-    """What the user should read; never a traceback. It may quote what a server said."""
+    """What the user should read; never a traceback. It may quote what a server said.
 
-    def __init__(self, text: str) -> None:
+    Where it quotes what a file holds, `place` says which (`--payloads: FILE:LINE`): who uses the web form may not be
+    who may read the files of the machine that it runs on, and is told no more.
+    """
+
+    def __init__(self, text: str, place: str = "") -> None:
         super().__init__(shown(text))
+        self.place = shown(place)
+
+    @property
+    def for_form(self) -> str:
+        """What the web form says."""
+        return f"{self.place}: cannot be used; the terminal where Locust runs says why" if self.place else str(self)
 
 
 def wrong(option: str, text: str, start: int, part: str, what: str) -> UsageError:

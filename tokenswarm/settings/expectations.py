@@ -20,4 +20,4 @@ def check(prompts: Sequence[Prompt], expected: Sequence[expect.Expected]) -> Non
             for kind, wanted in expect.pairs(prompt.expect):
                 judgeable(kind, wanted)
         except ValueError as error:
-            raise UsageError(f"--payloads: prompt {prompt.id}: {error}") from None
+            raise UsageError(f"--payloads: prompt {prompt.id}: {error}", "--payloads") from None

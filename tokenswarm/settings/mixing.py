@@ -46,7 +46,7 @@ def _prompts(options: Any) -> tuple[Prompt, ...]:
     try:
         return load(options.payloads)
     except PayloadError as error:
-        raise UsageError(f"--payloads: {error}") from error
+        raise UsageError(f"--payloads: {error}", error.place and f"--payloads: {error.place}") from error
 
 
 def _check_trace(options: Any) -> None:

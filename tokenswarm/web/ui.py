@@ -1,5 +1,6 @@
 """Locust's web UI: the form is checked like the command line, secrets are not shown, reports can be opened."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,9 @@ def attach(web_ui: Any, swarm: Swarm, exporter: Exporter) -> None:
                 request.form = fields
                 return _edit(web_ui, fields, swarm_view) if edited else swarm_view()
         except UsageError as error:
-            return jsonify({"success": False, "message": str(error), "host": options.host})
+            if error.place:
+                print(f"tokenswarm: error in the web form: {error}", file=sys.stderr)
+            return jsonify({"success": False, "message": error.for_form, "host": options.host})
 
     web_ui.app.view_functions["locust.swarm"] = checked
     update_class = web_ui.app.view_functions["locust.update_user"]
