@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tokenswarm.metrics.interpret import interpret
 from tokenswarm.metrics.record_builder import Tally
 from tokenswarm.transport.http1 import Response
 from tokenswarm.wire import reading
@@ -72,11 +73,6 @@ def timed(exchange: dict[str, Any]) -> Transcript:
     )
 
 
-def read(api: Api, seen: Transcript) -> tuple[list[Chunk], Tally, reading.Verdict]:
+def read(api: Api, seen: Transcript, prompted: bool = True) -> tuple[list[Chunk], Tally, reading.Verdict]:
     """Chunks, what they come to, and the verdict."""
-    tally = Tally(streamed=seen.streamed)
-    chunks = []
-    for chunk in reading.chunks(api, seen):
-        chunks.append(chunk)
-        tally.add(chunk)
-    return chunks, tally, reading.verdict(api, seen, tally.done, tally.finish_reason, tally.failed)
+    return list(reading.chunks(api, seen)), *interpret(api, seen, stream=True, prompted=prompted)

@@ -12,6 +12,7 @@ import pytest
 from simulator_process import ROOT, Simulator
 
 from bench.truth import serving, take
+from tokenswarm.metrics.interpret import interpret
 from tokenswarm.transport.http1 import Response
 from tokenswarm.wire import ollama_chat, openai_chat, reading
 from tokenswarm.wire.values import Api, Chunk, Transcript
@@ -43,8 +44,7 @@ def exchange(server: Simulator, path: str, request_id: str = "", **body: Any) ->
 
 def read(api: Api, transcript: Transcript) -> list[Chunk]:
     chunks = list(reading.chunks(api, transcript))
-    finish = next((chunk.finish_reason for chunk in chunks if chunk.finish_reason), None)
-    assert reading.verdict(api, transcript, any(chunk.done for chunk in chunks), finish, None).outcome == "ok"
+    assert interpret(api, transcript, stream=True).verdict.outcome == "ok"
     return chunks
 
 

@@ -49,10 +49,10 @@ def seen(response: bytes) -> Transcript:
 
 def test_it_is_in_the_row_and_where_a_redirect_leads_in_the_error() -> None:
     refused = seen(whole(b'{"error": "slow down"}', "429 Too Many Requests", "Retry-After: 20\r\n"))
-    verdict = reading.verdict(openai_chat, refused, False, None, None)
+    verdict = reading.verdict(openai_chat, refused, reading.Ending())
     record = Tally(streamed=True).record(Identity(0, 0, "U", "/", "m", "p", 8), refused, *verdict)
     assert dict(zip(COLUMNS, row(record), strict=True))["retry_after_s"] == 20.0
     moved = seen(whole(b"", "307 Temporary Redirect", "Location: https://box/v1/\r\n"))
     assert (moved.location, moved.retry_after_s) == ("https://box/v1/", None)
-    assert reading.verdict(openai_chat, moved, False, None, None) == ("http_error", "HTTP 307 → https://box/v1/")
+    assert reading.verdict(openai_chat, moved, reading.Ending()) == ("http_error", "HTTP 307 → https://box/v1/")
     assert seen(whole(b"{}", "200 OK", "Retry-After: 5\r\nLocation: /x\r\n")).retry_after_s is None

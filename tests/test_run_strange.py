@@ -35,16 +35,16 @@ STRANGE = {
     "half an emoji in an error": (whole(b'{"error":"bad \\ud83d"}', "500 Oops"), "http_error"),
     "a count beyond 64 bits": (
         EVENTS + chunk(b'data: {"choices":[],"usage":{"completion_tokens":18446744073709551617}}\n\n') + chunk(b""),
-        "protocol_error",
+        "truncated",
     ),
     "endless nesting": (EVENTS + chunk(b"data: " + b"[" * 100_000 + b"\n\n") + chunk(b""), "protocol_error"),
     "an infinite duration": (
         EVENTS + chunk(b'data: {"choices":[],"timings":{"predicted_ms":1e999}}\n\n') + chunk(b""),
-        "protocol_error",
+        "truncated",
     ),
     "an index that is a list": (
         EVENTS + chunk(b'data: {"choices":[{"delta":{"tool_calls":[{"index":[1]}]}}]}\n\n') + chunk(b""),
-        "protocol_error",
+        "truncated",
     ),
 }
 

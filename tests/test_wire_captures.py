@@ -48,7 +48,8 @@ EXPECTED = {
 @pytest.mark.parametrize("name", EXPECTED)
 def test_outcome_and_counts(name: str) -> None:
     exchange = load()[name]
-    _, tally, verdict = read(APIS[exchange["path"]], transcript(exchange))
+    prompted = name not in ("gen_unload_0", "chat_empty")
+    _, tally, verdict = read(APIS[exchange["path"]], transcript(exchange), prompted)
     outcome, finish_reason, prompt_tokens, output_tokens = EXPECTED[name]
     assert (verdict.outcome, tally.finish_reason) == (outcome, finish_reason), verdict.error
     assert bool(verdict.error) == (outcome != "ok")

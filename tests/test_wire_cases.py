@@ -54,9 +54,21 @@ TYPES: dict[str, dict[str, Any]] = {
 }
 FRAMES: dict[str, dict[str, Any]] = {
     "A7-byte-order-mark": {"outcome": "ok", "text": f"first {W[:-4]}", "output_chunks": 12, "ttft_ms": 30.0},
-    "B3-event-stream-labelled-json": {"outcome": "ok", "text": W, "output_chunks": 12, "ttft_ms": 50.0},
-    "B3-event-stream-without-label": {"outcome": "ok", "text": W, "output_chunks": 12, "ttft_ms": 50.0},
-    "B3-json-labelled-event-stream": {"outcome": "ok", "text": "w0 w1", "streamed": False, "ttft_ms": None},
+    "B3-event-stream-labelled-json": {
+        "outcome": "ok",
+        "text": W,
+        "output_chunks": 12,
+        "ttft_ms": 50.0,
+        "habits": ("mislabelled",),
+    },
+    "B3-event-stream-without-label": {
+        "outcome": "ok",
+        "habits": ("mislabelled",),
+        "text": W,
+        "output_chunks": 12,
+        "ttft_ms": 50.0,
+    },
+    "B3-json-labelled-event-stream": {"outcome": "ok", "text": "w0 w1", "streamed": False, "habits": ("not_streamed",)},
     "B4-events-by-one-newline": {
         "outcome": "ok",
         "text": W,
@@ -65,14 +77,31 @@ FRAMES: dict[str, dict[str, Any]] = {
         "longest_gap_ns": 20 * MS,
     },
     "B4-lines-by-cr": {"outcome": "ok", "text": W, "output_chunks": 12, "ttft_ms": 30.0, "longest_gap_ns": 20 * MS},
-    "B5-gzip-stream": {"outcome": "ok", "text": W, "output_chunks": 12, "output_tokens": 12},
-    "B6-length-and-chunked": {"outcome": "ok", "text": W, "output_chunks": 12, "ttft_ms": 50.0},
+    "B5-gzip-stream": {"outcome": "ok", "text": W, "output_chunks": 12, "output_tokens": 12, "habits": ("compressed",)},
+    "B6-length-and-chunked": {
+        "outcome": "ok",
+        "habits": ("length_and_chunked",),
+        "text": W,
+        "output_chunks": 12,
+        "ttft_ms": 50.0,
+    },
     "B7-half-a-character": {"outcome": "ok", "text": W[:15] + "\ufffd\ufffd" + W[:15], "output_tokens": 12},
     "B7-raw-tab-in-json": {"outcome": "ok", "text": W[:15] + "a\tb" + W[:18], "output_tokens": 12},
     "C4-content-type-in-trailer": {"outcome": "ok", "text": W, "output_chunks": 12, "ttft_ms": 30.0},
     "B9-pretty-error-in-stream": {"outcome": "server_error", "error": "model overloaded"},
 }
-RIGHT = {**TYPES, **FRAMES}
+ABORTED = {"outcome": "server_error", "text": "w0 w1 w2 ", "output_tokens": 3}
+ENDS: dict[str, dict[str, Any]] = {
+    "A1-finish-abort": {**ABORTED, "error": "finish_reason abort"},
+    "A1-finish-error": {**ABORTED, "error": "finish_reason error"},
+    "A1-ollama-done-reason-error": {"outcome": "server_error", "error": "done_reason error", "output_tokens": 12},
+    "A6-nothing-in-a-200": {"outcome": "protocol_error", "error": "nothing in it", "output_chunks": 0},
+    "A6-ollama-done-reason-load": {"outcome": "server_error", "error": "done_reason load", "output_chunks": 0},
+    "B2-stream-ignored": {**COUNTED, "streamed": False, "ttft_ms": None, "habits": ("not_streamed",)},
+    "B8-done-without-finish-reason": {**COUNTED, "text": W, "habits": ("no_finish_reason",)},
+    "B8-no-done-sentinel": {**COUNTED, "text": W, "habits": ("no_sentinel",), "e2e_ms": 330.0},
+}
+RIGHT = {**TYPES, **FRAMES, **ENDS}
 # Cases about the preflight, the transport or a whole run, which have their tests elsewhere.
 ELSEWHERE: dict[str, str] = {}  # name: the test file
 

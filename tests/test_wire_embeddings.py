@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokenswarm.metrics.record_builder import Tally
+from tokenswarm.metrics.interpret import interpret
 from tokenswarm.payloads.batch import MOST, batch
 from tokenswarm.payloads.distribution import parse
 from tokenswarm.payloads.mix import Mix
 from tokenswarm.payloads.prompt import Message, Prompt
-from tokenswarm.wire import ollama_embed, openai_embeddings, reading
+from tokenswarm.wire import ollama_embed, openai_embeddings
 from tokenswarm.wire.values import Api, Ask, Embeddings, Transcript
 
 ASK = Ask("minilm", options={"num_ctx": 256}, fields={"keep_alive": "10m"})
@@ -25,10 +25,8 @@ def answered(api: Api, frame: dict[str, Any] | bytes, status: int = 200) -> tupl
     """What a whole answer comes to: embeddings, outcome, error."""
     body = frame if isinstance(frame, bytes) else orjson.dumps(frame)
     seen = Transcript(((5, body),), status=status, content_type="application/json", complete=True)
-    tally = Tally(streamed=False)
-    for chunk in reading.chunks(api, seen):
-        tally.add(chunk)
-    return tally.embeddings, *reading.verdict(api, seen, tally.done, tally.finish_reason, tally.failed)
+    tally, judged = interpret(api, seen, stream=False)
+    return tally.embeddings, *judged
 
 
 def test_what_is_sent() -> None:

@@ -24,8 +24,8 @@ from literals import (
     sse,
 )
 
+from tokenswarm.metrics.interpret import interpret
 from tokenswarm.metrics.record import Record
-from tokenswarm.metrics.record_builder import Tally
 from tokenswarm.wire import framing, reading
 from tokenswarm.wire.values import Failure, Transcript
 
@@ -98,8 +98,11 @@ def test_a_huge_line_is_a_fault_and_costs_no_memory_beyond_the_limit() -> None:
         ),
         (b": ping\n\nevent: x\nid: 3\n" + event(delta(content="hi")) + FINISH + SENTINEL, "ok", "hi"),
         (event(delta(content="hi")) + FINISH + b"data: [DONE]", "ok", "hi"),
-        (event(delta(content="hi")) + FINISH, "truncated", "hi"),
-        (event(delta(content="hi")) + SENTINEL, "truncated", "hi"),
+        (event(delta(content="hi")) + FINISH, "ok", "hi"),
+        (event(delta(content="hi")) + SENTINEL, "ok", "hi"),
+        (FINISH + SENTINEL, "protocol_error", ""),
+        (FINISH + USAGE + SENTINEL, "ok", ""),
+        (event(delta(content="hi")) + event(delta("engine_error")) + SENTINEL, "server_error", "hi"),
         (event(delta(content="hi")), "truncated", "hi"),
         (event(delta(content="hi")) + b'data: {"choi', "truncated", "hi"),
         (event(delta(content="hi")) + event({"error": {"message": "boom", "type": "x"}}), "server_error", "hi"),
@@ -107,7 +110,7 @@ def test_a_huge_line_is_a_fault_and_costs_no_memory_beyond_the_limit() -> None:
         (event(delta(content="hi")) + b'{"error":{"message":"boom"}}\n\n', "server_error", "hi"),
         (event({"object": "error", "message": "boom"}), "server_error", ""),
         (event(delta(content="hi")) + b"data: nonsense\n\n" + FINISH + SENTINEL, "protocol_error", "hi"),
-        (event({"choices": {"a": 1}}) + SENTINEL, "truncated", ""),
+        (event({"choices": {"a": 1}}) + SENTINEL, "protocol_error", ""),
     ],
 )
 def test_how_an_sse_stream_can_end(body: bytes, outcome: str, text: str) -> None:
@@ -139,7 +142,7 @@ def test_reasoning_by_both_its_names(field: str) -> None:
 def test_llama_cpps_timings_are_durations() -> None:
     timings = {"cache_n": 21, "prompt_n": 5, "prompt_ms": 56.0, "predicted_n": 5, "predicted_ms": 88.0}
     usage = {"prompt_tokens": 26, "completion_tokens": 5, "total_tokens": 31}
-    _, tally, _ = read(V1_CHAT, sse(event({"choices": [], "usage": usage, "timings": timings})))
+    _, tally, _ = read(V1_CHAT, sse(event({"choices": [], "usage": usage, "timings": timings}), ended_ns=200 * MS))
     assert (tally.usage.prompt_eval_ns, tally.usage.eval_ns, tally.usage.cached_tokens) == (56 * MS, 88 * MS, 21)
 
 
@@ -215,7 +218,5 @@ def test_an_answer_in_one_piece_has_no_first_token() -> None:
 
 
 def _record(api: Any, found: Transcript) -> Record:
-    tally = Tally(streamed=found.streamed)
-    for chunk in reading.chunks(api, found):
-        tally.add(chunk)
-    return tally.record(WHO, found, *reading.verdict(api, found, tally.done, tally.finish_reason, tally.failed))
+    tally, verdict = interpret(api, found, stream=True)
+    return tally.record(WHO, found, *verdict)

@@ -147,16 +147,16 @@ def test_what_is_a_yes() -> None:
 def test_content_that_is_no_text(content: object, text: str, thinking: str) -> None:
     assert said(content) == (text, thinking)
     native = ndjson(line(message={"content": content}, done=False), DONE)
-    events = sse(event(delta(content=content)) + FINISH + SENTINEL)
+    events = sse(event(delta(content=content)) + FINISH + USAGE + SENTINEL)
     whole = {"choices": [{"message": {"content": content}, "finish_reason": "stop"}]}
-    for api, seen in ((CHAT, native), (V1_CHAT, events), (V1_CHAT, sse(event(whole) + SENTINEL))):
+    for api, seen in ((CHAT, native), (V1_CHAT, events), (V1_CHAT, sse(event(whole) + USAGE + SENTINEL))):
         _, tally, verdict = read(api, seen)
         assert (verdict.outcome, tally.answer()[:2]) == ("ok", (text, thinking)), verdict
 
 
 def test_a_delta_and_a_message_that_are_texts() -> None:
     body = {"choices": [{"index": 0, "delta": "hi", "finish_reason": None}]}
-    assert read(V1_CHAT, sse(event(body) + FINISH + SENTINEL))[1].answer().text == "hi"
+    assert read(V1_CHAT, sse(event(body) + FINISH + USAGE + SENTINEL))[1].answer().text == "hi"
     assert read(CHAT, ndjson(line(message="hi", done=False), DONE))[1].answer().text == "hi"
 
 

@@ -21,10 +21,9 @@ from captures import APIS
 from locust_process import Run, folder, headless
 from scripted import request, serving, whole
 
+from tokenswarm.metrics.interpret import interpret
 from tokenswarm.metrics.record import Identity, Record
-from tokenswarm.metrics.record_builder import Tally
 from tokenswarm.transport.http1 import Response
-from tokenswarm.wire import reading
 from tokenswarm.wire.values import Answer, Api, Failure, Transcript
 
 FOLDER = Path(__file__).parent / "wire_cases"
@@ -133,16 +132,14 @@ def transcript(case: Case, until: Callable[[Response], bool] = lambda _: False) 
         content_type=response.content_type,
         complete=response.complete,
         failure=failure,
+        habits=frozenset(response.habits),
     )
 
 
 def read(case: Case) -> Outcome:
     """Transcript, chunks, tally, verdict, record: as a User reads an answer."""
     seen, api = transcript(case), case.api
-    tally = Tally(streamed=seen.streamed)
-    for chunk in reading.chunks(api, seen):
-        tally.add(chunk)
-    judged = reading.verdict(api, seen, tally.done, tally.finish_reason, tally.failed)
+    tally, judged = interpret(api, seen, stream=case.asked.stream)
     who = Identity(0, 0, "User", api.PATH, "m", "p", 8)
     return Outcome(tally.record(who, seen, *judged), tally.answer(), seen)
 

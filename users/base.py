@@ -14,9 +14,9 @@ from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST
 
 from tokenswarm.capacity.gate import Trials
 from tokenswarm.load.dispatcher import Dispatcher, Due
+from tokenswarm.metrics.interpret import interpret
 from tokenswarm.metrics.load_state import Memory
 from tokenswarm.metrics.record import Identity, Phase, Record
-from tokenswarm.metrics.record_builder import Tally
 from tokenswarm.payloads.batch import batch
 from tokenswarm.payloads.conversation import TurnKind
 from tokenswarm.payloads.made_up import made
@@ -34,8 +34,7 @@ from tokenswarm.users import request_fields as asking
 from tokenswarm.users.answer_checks import Judge, Seen, Sent
 from tokenswarm.users.conversation import hold
 from tokenswarm.wire import embeddings, reading
-from tokenswarm.wire.thinking import PAUSE
-from tokenswarm.wire.values import Answer, Api, Ask, Call, Chunk, Transcript
+from tokenswarm.wire.values import Answer, Api, Ask, Call, Transcript
 
 
 class Work:
@@ -254,24 +253,19 @@ class LLMUser(User):
         self, identity: Identity, transcript: Transcript, prompt: Prompt, phase: Phase, *, yielding: bool
     ) -> Record:
         """Interpret an answer that has ended, in slices of a millisecond, with the loop's turn between them."""
-        api, s = self.api, self.work.settings
-        streamed = self._ask.stream and transcript.streamed
-        tally = Tally(streamed=streamed, late_stamps=transcript.late_stamps)
-        try:
-            for count, chunk in enumerate(reading.chunks(api, transcript)):
-                tally.add(chunk)
-                if yielding and (count % 16 == 15 or chunk is PAUSE):
-                    self.work.lane.breathe()
-        except Exception as fault:  # noqa: BLE001 - whatever a server thinks of, its request keeps its row
-            tally.failed = Chunk(0, broken=f"unreadable: {fault!r}")
-        verdict = reading.verdict(api, transcript, tally.done, tally.finish_reason, tally.failed)
-        if identity.batch_size:
-            verdict = reading.vectors_for_all(verdict, tally.embeddings, identity.batch_size)
+        s, breathe = self.work.settings, self.work.lane.breathe if yielding else None
+        tally, verdict = interpret(
+            self.api,
+            transcript,
+            stream=self._ask.stream,
+            texts=identity.batch_size or None,
+            prompted=any(message.content or message.images for message in prompt.messages),
+            pause=breathe,
+        )
         self.answer = tally.answer()
         said = embeddings.texts(prompt) if identity.batch_size else [message.content for message in prompt.messages]
         asked = Sent(prompt, self._ask, self._call, identity, "\n\n".join(said))
         clean = transcript.complete and transcript.failure is None
-        tally.end(transcript)
         seen = Seen(self.answer, verdict.outcome, tally.finish_reason, tally.usage, clean, tally.doubt)
         record = tally.record(
             identity,
@@ -279,13 +273,15 @@ class LLMUser(User):
             *verdict,
             prompt_text=asked.text if s.keep_text else None,
             phase="drain" if self.work.ending and phase != "warm-up" else phase,
-            judged=self._judge.judge(asked, seen, self.work.lane.breathe if yielding else None),
+            judged=self._judge.judge(asked, seen, breathe),
             interpreted_ns=time.time_ns() if self._goes_on_at_once(transcript, prompt) else None,
         )
         return cleaned(record)
 
     def _goes_on_at_once(self, transcript: Transcript, prompt: Prompt) -> bool:
         """Does a late end of this request make the next one later? (A wait time or a schedule takes it in.)"""
+        if not transcript.complete:  # it was waited for the body's end
+            return False
         if transcript.scheduled_ns is not None or self.work.ending or (prompt.then and prompt.then[0].delay_s):
             return False
         return type(self).wait_time is LLMUser.wait_time and self.work.settings.think_time is None

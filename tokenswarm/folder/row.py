@@ -34,7 +34,7 @@ IDENTITY = (
     "sent_unix_ns",
     "ended_unix_ns",
 )
-JUDGED = ("check_notes", "text_digest", "request_digest")
+JUDGED = ("habits", "check_notes", "text_digest", "request_digest")
 TEXTS = ("prompt_text", "output_text", "thinking_text")
 COLUMNS = (*IDENTITY, *(metric.name for metric in METRICS), *JUDGED, *TEXTS)
 
@@ -73,7 +73,12 @@ def row(record: Record) -> list[Cell]:
         value = metric.of(record)
         cells.append(round(value, 6) if isinstance(value, float) else value)
     judged = record.judged
-    cells += [_printable(judged.notes) or None, judged.text_digest, judged.request_digest]
+    cells += [
+        " ".join(record.habits) or None,
+        _printable(judged.notes) or None,
+        judged.text_digest,
+        judged.request_digest,
+    ]
     texts = (kept.prompt, kept.output, kept.thinking) if kept else (None, None, None)
     cells.extend(text if text is None else _printable(text) for text in texts)
     return [plain.cell(cell) if type(cell) is str else cell for cell in cells]

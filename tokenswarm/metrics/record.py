@@ -59,8 +59,8 @@ class Record:
 
     `*_ns` are moments, but `connect_ns`, `longest_gap_ns`, `read_lag_ns` and `clock_step_ns` are durations. `gaps`
     counts the times between consecutive output chunks in the buckets of `metrics.histogram`; `late_chunks` are those of
-    the coalesced ones that a late read may have merged. `judged` is what
-    the checks of the answer found. METRICS turns all this into numbers with units.
+    the coalesced ones that a late read may have merged. `habits` are names of `wire.habits`; `judged` is what the
+    checks of the answer found. METRICS turns all this into numbers with units.
     """
 
     identity: Identity
@@ -69,6 +69,7 @@ class Record:
     status: int | None = None
     retry_after_s: float | None = None
     finish_reason: str | None = None
+    habits: tuple[str, ...] = ()
     streamed: bool = True
     scheduled_ns: int | None = None
     connect_ns: int | None = None

@@ -5,6 +5,7 @@ from tokenswarm.metrics.durations import SPARE_CHUNKS, without_doubtful
 from tokenswarm.metrics.histogram import bucket
 from tokenswarm.metrics.record import Identity, Kept, Phase, Record
 from tokenswarm.metrics.tool_calls import joined
+from tokenswarm.wire.reading import Ending
 from tokenswarm.wire.values import Answer, Chunk, Embeddings, ToolCall, Transcript, Usage
 
 
@@ -25,15 +26,17 @@ class Tally:
         self._tagged = False
         self._gaps: dict[int, int] = {}
         self._longest_gap_ns: int | None = None
-        self._first_output_ns: int | None = None
+        self.first_output_ns: int | None = None
         self._first_answer_ns: int | None = None
-        self._last_output_ns: int | None = None
-        self._output_chunks = self._coalesced = self._late = 0
+        self.last_output_ns: int | None = None
+        self.output_chunks = self._coalesced = self._late = 0
         self.usage = Usage()
         self.doubt: str | None = None  # what of the server's durations cannot be: see metrics.durations
         self.done = False
         self.finish_reason: str | None = None
         self.failed: Chunk | None = None
+        self.habits: set[str] = set()
+        self._end_ns: int | None = None
 
     def add(self, chunk: Chunk) -> None:
         """Take in the next chunk, in order of arrival."""
@@ -48,11 +51,11 @@ class Tally:
             self._thinking.append(thinking)
             self._pieces.extend(calls)
         if finish_reason:
-            self.finish_reason = finish_reason
+            self.finish_reason, self._end_ns = finish_reason, ns
         if usage:
             self.usage = _later(self.usage, usage)
         if done:
-            self.done = True
+            self.done, self._end_ns = True, ns
         if context is not None:
             self._context = context
         if embeddings is not None:
@@ -66,12 +69,12 @@ class Tally:
         self._text.clear()
 
     def _add_output(self, ns: int, *, answer: bool) -> None:
-        self._output_chunks += 1
+        self.output_chunks += 1
         if answer and self._first_answer_ns is None:
             self._first_answer_ns = ns
-        last = self._last_output_ns
+        last = self.last_output_ns
         if last is None:
-            self._first_output_ns = ns
+            self.first_output_ns = ns
         elif self._streamed:
             gap = ns - last
             number = bucket(gap)
@@ -81,7 +84,12 @@ class Tally:
             if gap == 0:
                 self._coalesced += 1
                 self._late += ns in self._late_stamps
-        self._last_output_ns = ns
+        self.last_output_ns = ns
+
+    def ending(self) -> Ending:
+        """What the verdict needs to know of the chunks."""
+        counted = bool(self.usage.prompt_tokens or self.usage.output_tokens)
+        return Ending(self.done, self.finish_reason, self.failed, self.output_chunks > 0, counted)
 
     def end(self, transcript: Transcript) -> None:
         """All chunks are in: durations that cannot be are taken out of `usage`, and `doubt` says why."""
@@ -89,9 +97,9 @@ class Tally:
             return
         counted = self.usage.output_tokens or 0
         # Of an answer that Ollama made in two runs (thinking, then a format), count and duration are of the second.
-        all_counted = counted + SPARE_CHUNKS >= self._output_chunks
-        first_ns = self._first_output_ns if all_counted else self._first_answer_ns
-        last_ns = self._last_output_ns
+        all_counted = counted + SPARE_CHUNKS >= self.output_chunks
+        first_ns = self.first_output_ns if all_counted else self._first_answer_ns
+        last_ns = self.last_output_ns
         span_ns = None if first_ns is None or last_ns is None or not self._streamed else last_ns - first_ns
         self.usage, self.doubt = without_doubtful(self.usage, transcript, span_ns)
 
@@ -115,6 +123,8 @@ class Tally:
         """The Record of the request that this answer belongs to; the texts are kept where the prompt's is given."""
         self.end(transcript)
         streamed, answer = self._streamed, self.answer()
+        # A body that was left open after the answer's own end, or broke off, makes the answer no longer.
+        own_end = outcome == "ok" and not transcript.complete
         return Record(
             identity=identity,
             outcome=outcome,
@@ -122,17 +132,18 @@ class Tally:
             status=transcript.status,
             retry_after_s=transcript.retry_after_s,
             finish_reason=self.finish_reason,
+            habits=tuple(sorted(self.habits)),
             streamed=streamed,
             scheduled_ns=transcript.scheduled_ns,
             connect_ns=transcript.connect_ns,
             sent_ns=transcript.sent_ns,
             first_byte_ns=transcript.pieces[0][0] if transcript.pieces else None,
-            first_output_ns=self._first_output_ns if streamed else None,
+            first_output_ns=self.first_output_ns if streamed else None,
             first_answer_ns=self._first_answer_ns if streamed else None,
-            last_output_ns=self._last_output_ns if streamed else None,
-            ended_ns=transcript.ended_ns,
+            last_output_ns=self.last_output_ns if streamed else None,
+            ended_ns=self._end_ns if own_end and self._end_ns else transcript.ended_ns,
             interpreted_ns=interpreted_ns,
-            output_chunks=self._output_chunks,
+            output_chunks=self.output_chunks,
             coalesced_chunks=self._coalesced,
             late_chunks=self._late,
             text_chars=len(answer.text),

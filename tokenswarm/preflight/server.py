@@ -8,7 +8,7 @@ from typing import Any
 
 import requests
 
-from tokenswarm.metrics.record_builder import Tally
+from tokenswarm.metrics.interpret import interpret
 from tokenswarm.metrics.text import plain
 from tokenswarm.payloads.mix import nonce
 from tokenswarm.payloads.prompt import Prompt, unique
@@ -134,12 +134,8 @@ class Preflight:
             content_type=answer.headers.get("Content-Type", ""),
             complete=True,
         )
-        tally = Tally(streamed=False)
-        for chunk in reading.chunks(api, transcript):
-            tally.add(chunk)
-        judged = reading.verdict(api, transcript, tally.done, tally.finish_reason, tally.failed)
-        if api in reading.EMBEDDING:
-            judged = reading.vectors_for_all(judged, tally.embeddings, len(embeddings.texts(prompt)))
+        texts = len(embeddings.texts(prompt)) if api in reading.EMBEDDING else None
+        tally, judged = interpret(api, transcript, stream=False, texts=texts)
         outcome, error_text = judged[0], shown(judged[1])
         if answer.status_code in (401, 403):
             raise UsageError(f"{self._url} wants another API key ({error_text}); set OPENAI_API_KEY or --api-key")

@@ -10,7 +10,7 @@ from typing import Any
 
 import gevent
 
-from tokenswarm.metrics.record_builder import Tally
+from tokenswarm.metrics.interpret import interpret
 from tokenswarm.payloads.mix import nonce
 from tokenswarm.payloads.prompt import Message, Prompt, unique
 from tokenswarm.probe.estimates import Seen
@@ -19,7 +19,6 @@ from tokenswarm.transport.connection import Transport
 from tokenswarm.transport.control import ControlClient, Unanswered, question
 from tokenswarm.transport.exchange import Exchange
 from tokenswarm.transport.http1 import request_bytes
-from tokenswarm.wire import reading
 from tokenswarm.wire.values import Api, Ask, Call, Transcript, Usage
 
 # Words of three letters: with the blank four characters, and a token each in every vocabulary we know of.
@@ -75,7 +74,7 @@ class Asker:
             places = range(first, min(number, first + 64))
             gevent.joinall([gevent.spawn(self._send, at, Exchange(), question("GET", path)) for at in places])
 
-    def burst(self, calls: Sequence[Call], *, hang_up: bool = False) -> list[Seen]:
+    def burst(self, calls: Sequence[Call], *, hang_up: bool = False, prompted: bool = True) -> list[Seen]:
         """Send all at once, each over a connection of its own, and wait for all their ends.
 
         With `hang_up` only until the server has had time to refuse what it refuses: the others are cut then.
@@ -89,7 +88,7 @@ class Asker:
                 gevent.joinall(jobs)
         finally:
             gevent.killall(jobs)
-        seen = [read(self.api, exchange.transcript()) for exchange in exchanges]
+        seen = [read(self.api, exchange.transcript(), prompted) for exchange in exchanges]
         self.requests += len(seen)
         self.prompt_tokens += sum(one.usage.prompt_tokens or 0 for one in seen)
         self.output_tokens += sum(one.usage.output_tokens or one.chunks for one in seen)
@@ -117,26 +116,19 @@ def _settle(exchanges: Sequence[Exchange]) -> None:
         gevent.sleep(LOOK_S)
 
 
-def read(api: Api, transcript: Transcript) -> Seen:
-    """Interpret an answer."""
-    tally, chunks = Tally(streamed=True), 0
-    first_ns = last_ns = None
-    for chunk in reading.chunks(api, transcript):
-        tally.add(chunk)
-        if chunk.output:
-            first_ns, last_ns, chunks = first_ns or chunk.ns, chunk.ns, chunks + 1
-    tally.end(transcript)
-    outcome, error = reading.verdict(api, transcript, tally.done, tally.finish_reason, tally.failed)
+def read(api: Api, transcript: Transcript, prompted: bool) -> Seen:
+    """Interpret an answer; one to a request without a prompt only loads its model."""
+    tally, (outcome, error) = interpret(api, transcript, stream=True, prompted=prompted)
     ended_ns = transcript.ended_ns or 0
     return Seen(
         sent_ns=transcript.sent_ns or ended_ns,
         ended_ns=ended_ns,
-        first_ns=first_ns,
-        last_ns=last_ns,
+        first_ns=tally.first_output_ns,
+        last_ns=tally.last_output_ns,
         status=transcript.status,
         outcome=outcome,
         error=error,
         finish_reason=tally.finish_reason,
-        chunks=chunks,
+        chunks=tally.output_chunks,
         usage=tally.usage or Usage(),
     )

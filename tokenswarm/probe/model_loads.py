@@ -47,7 +47,7 @@ def cold(asker: Asker, max_burst: int) -> tuple[Figure, Figure]:
     while True:
         asker.connect(size)
         _unload(asker)
-        burst = asker.burst([only_load] * size)
+        burst = asker.burst([only_load] * size, prompted=False)
         refused = sum(seen.refused for seen in burst)
         if refused and (limit := estimates.load_queue_limit(burst)) is not None:
             how = f"{refused} of {size} refused while the model was loaded; one more than the limit is accepted"

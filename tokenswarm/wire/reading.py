@@ -16,6 +16,7 @@ from tokenswarm.wire import (
     openai_embeddings,
 )
 from tokenswarm.wire.decoding import decoded, values
+from tokenswarm.wire.endings import meaning
 from tokenswarm.wire.thinking import PAUSE, separate
 from tokenswarm.wire.values import Api, Chunk, Embeddings, Transcript
 
@@ -44,6 +45,8 @@ _KEYS = {
     ollama_chat.PATH: ("message", "done"),
     ollama_generate.PATH: ("response", "done"),
 }
+_LOADS = ("load", "unload")  # Ollama's to a request without a prompt
+_LABELS = {"events": ("event-stream",), "lines": ("ndjson", "jsonl", "jsonlines", "json-seq", "stream+json")}
 MOST_FRAMES = 262_144
 FRAMES_A_PAUSE = 16
 
@@ -85,8 +88,6 @@ def _frames(api: Api, transcript: Transcript) -> Iterator[Chunk]:
             for chunk in said:
                 if chunk.broken and not (terminated and (transcript.complete or not whole)):
                     return  # cut in the middle of a frame: the missing end says so, not what is left of it
-                if whole and api.done_by_sentinel and chunk.finish_reason:
-                    chunk = chunk._replace(done=True)  # an answer in one piece has no [DONE]
                 yield chunk
                 if chunk.broken or chunk.error is not None:
                     return
@@ -146,12 +147,27 @@ def _read(api: Api, ns: int, value: object, frame: bytes) -> Chunk:
         return Chunk(ns, broken=f"unexpected shape ({error}): {frame[:60]!r}")
 
 
-def verdict(api: Api, transcript: Transcript, done: bool, finish_reason: str | None, failed: Chunk | None) -> Verdict:
+class Ending(NamedTuple):
+    """What the chunks of an answer say of its end: `failed` is the one with `error` or `broken`, if there was one.
+
+    `said` is there any output, `counted` any token?
+    """
+
+    done: bool = False
+    finish_reason: str | None = None
+    failed: Chunk | None = None
+    said: bool = False
+    counted: bool = False
+
+
+def verdict(api: Api, transcript: Transcript, end: Ending, prompted: bool = True) -> Verdict:
     """Judge an answer by all that was read: a 200 is no success before its end was seen.
 
-    `failed` is the chunk with `error` or `broken`, if there was one. Success is `done:true`, on OpenAI's APIs a finish
-    reason and `[DONE]`; a connection that breaks after that takes nothing away.
+    Success is `done:true`, on OpenAI's APIs a finish reason and `[DONE]`; a connection that breaks after that takes
+    nothing away. Where the body ended as its framing promised, one of the two is enough. A finish reason that names a
+    failure is one, and so is an answer to a prompt with nothing in it.
     """
+    failed = end.failed
     if transcript.status is not None and transcript.status != 200:
         text = (failed.error if failed else "") or ""
         text = f"→ {transcript.location} {text}" if transcript.location else text
@@ -160,16 +176,55 @@ def verdict(api: Api, transcript: Transcript, done: bool, finish_reason: str | N
         return Verdict("server_error", failed.error[:_MAX_ERROR_CHARACTERS])
     if failed:
         return Verdict("protocol_error", (failed.broken or "")[:_MAX_ERROR_CHARACTERS])
-    if done and (finish_reason or not api.done_by_sentinel):
-        return Verdict("ok")
+    if end.finish_reason and meaning(end.finish_reason) == "failure" and (prompted or end.finish_reason not in _LOADS):
+        return Verdict("server_error", f"the answer ended with {_reason(api)} {end.finish_reason}")
+    if not _ended(api, transcript, end):
+        return _unfinished(api, transcript, end)
+    if prompted and api in GENERATING and not end.said and not end.counted:
+        return Verdict("protocol_error", "an answer with nothing in it: no text, no thinking, no tool call, no tokens")
+    return Verdict("ok")
+
+
+def _ended(api: Api, transcript: Transcript, end: Ending) -> bool:
+    if not api.done_by_sentinel:
+        return end.done
+    if end.done and end.finish_reason:
+        return True
+    clean = "left_open" in transcript.habits or (transcript.complete and not transcript.failure)
+    return clean and bool(end.done or end.finish_reason)
+
+
+def _unfinished(api: Api, transcript: Transcript, end: Ending) -> Verdict:
+    """What the transport saw decides where the body does not; what the body still lacked is said."""
+    marks = (("[DONE]", end.done), ("a finish reason", end.finish_reason)) if api.done_by_sentinel else ()
+    missing = " and ".join(mark for mark, there in marks if not there) if marks else "done:true"
     failure = transcript.failure
-    if failure and failure.kind != "closed":
-        outcome = "protocol_error" if failure.kind == "protocol" else failure.kind
-        return Verdict(outcome, failure.text[:_MAX_ERROR_CHARACTERS])
-    if failure:
-        return Verdict("truncated", failure.text[:_MAX_ERROR_CHARACTERS])
-    expected = "[DONE] and a finish reason" if api.done_by_sentinel else "done:true"
-    return Verdict("truncated", f"the body ended without {expected}")
+    if not failure:
+        return Verdict("truncated", f"the body ended without {missing}")
+    kinds = {"closed": "truncated", "protocol": "protocol_error"}
+    said = f"{failure.text}, without {missing}" if end.done or end.finish_reason else failure.text
+    return Verdict(kinds.get(failure.kind, failure.kind), said[:_MAX_ERROR_CHARACTERS])
+
+
+def _reason(api: Api) -> str:
+    return "finish_reason" if api.done_by_sentinel else "done_reason"
+
+
+def habits(api: Api, transcript: Transcript, end: Ending, judged: Verdict, *, stream: bool) -> set[str]:
+    """What the server did otherwise than its API says (see `wire.habits`), as far as an answer's end tells."""
+    found = set(transcript.habits)
+    if transcript.status != 200 or not transcript.pieces:
+        return found
+    form, label = framing.form(transcript.pieces, transcript.content_type), transcript.content_type
+    if form != "whole" and not any(name in label for name in _LABELS[form]):
+        found.add("mislabelled")
+    if judged.outcome != "ok" or api not in GENERATING:
+        return found
+    if stream and form == "whole":
+        found.add("not_streamed")
+    if api.done_by_sentinel and form != "whole":
+        found |= {"no_sentinel"} if not end.done else {"no_finish_reason"} if not end.finish_reason else set()
+    return found
 
 
 def vectors_for_all(judged: Verdict, seen: Embeddings | None, asked: int) -> Verdict:

@@ -12,9 +12,12 @@ from tokenswarm.metrics.clock import Tracks, Window, onto_master
 from tokenswarm.metrics.durations import SPARE_CHUNKS
 from tokenswarm.metrics.histogram import bucket, decode_all, middle_ms
 from tokenswarm.metrics.output import TokensPerChunk, count
+from tokenswarm.metrics.text import plain, text
 from tokenswarm.metrics.validity.unsent import Offered
+from tokenswarm.wire.endings import meaning
 
 STEP_MS = 1.0
+MOST_REASONS = 100  # different ones that are told apart
 
 
 @dataclass(slots=True)
@@ -50,6 +53,8 @@ class Evidence:
     prompt_tokens: int = 0
     doubted: int = 0
     cold: int = 0
+    habits: Counter[str] = field(default_factory=Counter)  # of the ok rows
+    unknown_reasons: Counter[str] = field(default_factory=Counter)  # finish reasons of the ok rows that nobody knows
     answered: Counter[str] = field(default_factory=Counter)  # by model: ok requests
     vectors: int = 0
     bad_vectors: int = 0
@@ -131,6 +136,10 @@ class Evidence:
         self.chunks += int(row["output_chunks"] or 0)
         self.coalesced_chunks += int(row["coalesced_chunks"] or 0)
         self.late_chunks += int(row["late_chunks"] or 0)
+        self.habits.update((row.get("habits") or "").split())
+        if (reason := row["finish_reason"]) and meaning(reason) == "unknown":
+            known = len(self.unknown_reasons) < MOST_REASONS or reason in self.unknown_reasons
+            self.unknown_reasons[plain(text(reason)) if known else "others"] += 1
         self.stepped += abs(float(row["clock_step_ms"] or 0)) > STEP_MS
         self._add_tokens(row)
 

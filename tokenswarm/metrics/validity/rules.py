@@ -15,11 +15,13 @@ from typing import Any
 from tokenswarm.metrics.histogram import percentile_ms
 from tokenswarm.metrics.percentile import needed
 from tokenswarm.metrics.validity.evidence import Evidence, with_the_cut
+from tokenswarm.wire.habits import HABITS, Habit
 
 ERROR_SHARE, ERROR_MS = 0.05, 10.0
 # From the accuracy curve: the loop lag at p99, in gaps between chunks, and the share of chunks that were merged late.
 LAG_OF_GAP, LATE_PERCENT = 1.0, 0.2
 P50_NEEDS, P95_NEEDS, P99_NEEDS = map(needed, (50, 95, 99))
+MOST_REASONS = 5  # finish reasons named in one remark
 Figure = float | int | None
 
 
@@ -112,6 +114,11 @@ def _missing(f: Facts, needed: int) -> Figure:
     return max(0, needed - f.rows.answers) if f.rows.answers or needed == P50_NEEDS else None
 
 
+def _of_habit(habit: Habit) -> Rule:
+    name = habit.name
+    return Rule(name.replace("_", " "), "% of the answers", lambda f: _percent(f.rows.habits[name], f.rows.answers), 0, None, habit.what, habit.do)
+
+
 RULES: tuple[Rule, ...] = (
     Rule("samples", "requests short of what p50 needs", lambda f: _missing(f, P50_NEEDS), 0, 0, f"a median needs {P50_NEEDS} requests that ended ok, {{figure}} more than there are", "run longer, or with more users"),
     Rule("samples for p95", "requests short of it", lambda f: _missing(f, P95_NEEDS), 0, None, f"p95 of a request's times needs {P95_NEEDS} requests that ended ok, {{figure}} more than there are; it is not shown", "run longer, or with more users"),
@@ -141,6 +148,8 @@ RULES: tuple[Rule, ...] = (
     Rule("starved models", "models", lambda f: f.rows.starved, 0, None, "{figure} of the run's models gave no answer at all, while others did: they are in none of the figures", "see their requests by outcome, and who overtook them in the section about loading"),
     Rule("bad vectors", "% of the vectors", lambda f: _percent(f.rows.bad_vectors, f.rows.vectors), 0, None, "{figure} % of the vectors are not finite, all zeros, or of another dimension than their answer's first", "see which texts they belong to (bad_vectors in requests.csv)"),
     Rule("dimension", "% of the answers", lambda f: _percent(f.rows.other_dimension, f.rows.dimensions.total()), 0, None, "{figure} % of the embedding answers have another dimension than the others", "see whether one model answers for all (dimension in requests.csv)"),
+    *map(_of_habit, HABITS),
+    Rule("finish reasons", "% of the answers", lambda f: _percent(f.rows.unknown_reasons.total(), f.rows.answers), 0, None, "{figure} % of the answers ended with a finish reason that we do not know, and count as ok: {reasons}", "see in the server's documentation whether it names a failure"),
     Rule("prompt cache", "% of the prompt tokens", lambda f: _percent(f.rows.cached_tokens, f.rows.prompt_tokens) if f.unique_prompts else None, 1, 100 * ERROR_SHARE, "{figure} % of the prompt tokens came from the server's cache, though unique prompts were asked for: TTFT is too good", "see what the prompts share beyond the model's template"),
 )  # fmt: skip
 
@@ -169,7 +178,9 @@ def apply(rule: Rule, facts: Facts) -> dict[str, Any] | None:
     else:
         return None
     endless = figure == float("inf")
-    said = rule.what.format(figure="∞" if endless else f"{figure:.3g}", gap=f"{facts.gap_p50_ms or 0:.3g}")
+    reasons = ", ".join(reason for reason, _ in facts.rows.unknown_reasons.most_common(MOST_REASONS))
+    shown = "∞" if endless else f"{figure:.3g}"
+    said = rule.what.format(figure=shown, gap=f"{facts.gap_p50_ms or 0:.3g}", reasons=reasons)
     return finding(rule.name, level, said, rule.do, None if endless else figure, limit, rule.unit)
 
 

@@ -1,0 +1,48 @@
+"""The one reading of an answer: from its Transcript to what its chunks come to and how it ended."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from tokenswarm.metrics.record_builder import Tally
+from tokenswarm.wire import reading
+from tokenswarm.wire.thinking import PAUSE
+from tokenswarm.wire.values import Api, Chunk, Transcript
+
+CHUNKS_AT_ONCE = 16
+
+
+class Interpreted(NamedTuple):
+    """An answer as it was read."""
+
+    tally: Tally
+    verdict: reading.Verdict
+
+
+def interpret(
+    api: Api,
+    transcript: Transcript,
+    *,
+    stream: bool,
+    texts: int | None = None,
+    prompted: bool = True,
+    pause: Callable[[], None] | None = None,
+) -> Interpreted:
+    """Read an answer to a request that asked for a `stream`, or for vectors of so many `texts`. Raises nothing.
+
+    Not `prompted`, with nothing to answer, was a request that only has a model loaded or unloaded. `pause` is
+    called now and then: a reader may take a hundred milliseconds over a long answer.
+    """
+    tally = Tally(streamed=stream and transcript.streamed, late_stamps=transcript.late_stamps)
+    try:
+        for count, chunk in enumerate(reading.chunks(api, transcript)):
+            tally.add(chunk)
+            if pause and (count % CHUNKS_AT_ONCE == CHUNKS_AT_ONCE - 1 or chunk is PAUSE):
+                pause()
+    except Exception as fault:  # noqa: BLE001 - whatever a server thinks of, its request keeps its row
+        tally.failed = Chunk(0, broken=f"unreadable: {fault!r}")
+    tally.end(transcript)
+    verdict = reading.verdict(api, transcript, tally.ending(), prompted)
+    if texts is not None:
+        verdict = reading.vectors_for_all(verdict, tally.embeddings, texts)
+    tally.habits |= reading.habits(api, transcript, tally.ending(), verdict, stream=stream)
+    return Interpreted(tally, verdict)
