@@ -14,10 +14,10 @@ from locust.runners import STATE_SPAWNING, WorkerRunner
 from tokenswarm.capacity.controller import Capacity
 from tokenswarm.run import outlets, stages
 from tokenswarm.run import worker_token as trust
-from tokenswarm.run.lifecycle import Swarm
+from tokenswarm.run.lifecycle import RunLifecycle
 from tokenswarm.run.memory_sampler import Sampler
 from tokenswarm.run.open_loop import OpenLoop
-from tokenswarm.run.rebalance import Following
+from tokenswarm.run.rebalance import Rebalancer
 from tokenswarm.settings import options
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.users.cold_start import OllamaColdStartUser, OllamaSwapUser
@@ -48,29 +48,29 @@ events.init_command_line_parser.add_listener(trust.listen)
 @events.init.add_listener
 def on_init(environment: Any, web_ui: Any = None, **_: Any) -> None:
     """Before anything runs: connect, and check all there is; a user's mistake is one line and exit code 2."""
-    swarm = Swarm(environment)
-    swarm.listen()
-    OpenLoop(environment, swarm.clocks).listen()
-    Capacity(environment, swarm).listen()
-    Sampler(environment, swarm).listen()
-    if swarm.is_master:
-        Following(environment, swarm).listen()
+    lifecycle = RunLifecycle(environment)
+    lifecycle.listen()
+    OpenLoop(environment, lifecycle.clocks).listen()
+    Capacity(environment, lifecycle).listen()
+    Sampler(environment, lifecycle).listen()
+    if lifecycle.is_master:
+        Rebalancer(environment, lifecycle).listen()
     stages.follow(environment)
     if isinstance(environment.runner, WorkerRunner):
         if environment.runner.worker_state == STATE_SPAWNING:
             # It joins a run that goes on: the order to spawn came with the master's welcome, before this event.
             environment.events.test_start.fire(environment=environment)
         return
-    exporter = Exporter(swarm)
+    exporter = Exporter(lifecycle)
     try:
         trust.check(environment)
         if web_ui:
-            webui.attach(web_ui, swarm, exporter)
+            webui.attach(web_ui, lifecycle, exporter)
         if environment.parsed_options.metrics_port:
             exporter.serve(environment.parsed_options.metrics_port)
         if not web_ui or environment.parsed_options.autostart:
-            swarm.prepare()  # else the form may still change everything; it is checked when it is sent
+            lifecycle.prepare()  # else the form may still change everything; it is checked when it is sent
     except UsageError as error:
         print(f"tokenswarm: error: {error}", file=sys.stderr)
-        swarm.end_processes()
+        lifecycle.end_processes()
         sys.exit(2)

@@ -13,8 +13,8 @@ from bench.capacity_draw import Case
 from bench.capacity_trial import START_PER_S, TRIAL_S, error, is_hit, known_truth, summary
 from bench.virtual import World
 from tokenswarm.capacity.controller import FIRST_S, LEAST_SETTLING_S, LOOK_S, SETTLING_SHARE, TIMES_E2E
-from tokenswarm.capacity.search import Answer, Field, Tried, Try, next_step
-from tokenswarm.capacity.stopping import Ended, drained, ended, judged
+from tokenswarm.capacity.search import Field, SearchResult, Tried, Try, next_step
+from tokenswarm.capacity.stopping import Ended, drained, judge_trial, trial_end
 from tokenswarm.capacity.trial import Trial
 from tokenswarm.metrics.slo.language import parse
 from tokenswarm.simulator.settings import NS_PER_S
@@ -31,7 +31,7 @@ class Search:
         self.tried: list[Tried] = []
         self.seconds: list[float] = []
 
-    def answer(self) -> Answer:
+    def answer(self) -> SearchResult:
         """The end of the search."""
         start = START_PER_S if self._case.open else 1.0
         field = Field(self._case.open, start, 0.01 if self._case.open else 1.0, 1000.0, self._case.open)
@@ -57,11 +57,11 @@ class Search:
             world.run_until(world.now_ns + round(LOOK_S * NS_PER_S))
             self._add(trial, began_ns + round(settle_s * NS_PER_S))
             spent_s = (world.now_ns - from_ns) / NS_PER_S
-            end = ended(trial, spent_s, self._limit_s, users, firm=step.firm)
+            end = trial_end(trial, spent_s, self._limit_s, users, firm=step.firm)
         world.drain()
         self._add(trial, began_ns + round(settle_s * NS_PER_S))
         end = drained(end, trial, users, firm=step.firm)
-        tried = judged(step, end, (), trial.mean_ms, pooled=case.open)
+        tried = judge_trial(step, end, (), trial.mean_ms, pooled=case.open)
         self.tried.append(tried)
         self.seconds.append((world.now_ns - began_ns) / NS_PER_S)
         if tried.verdict == "met" and trial.mean_ms:

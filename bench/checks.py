@@ -12,7 +12,7 @@ from statistics import median
 
 from tokenswarm.metrics.checks.case import Asked, Case
 from tokenswarm.metrics.checks.table import judge
-from tokenswarm.metrics.record_builder import Tally
+from tokenswarm.metrics.record_builder import RecordBuilder
 from tokenswarm.wire import ollama_chat, reading
 from tokenswarm.wire.values import Answer, Transcript, Usage
 
@@ -52,12 +52,12 @@ def streamed(text: str, tokens: int) -> Transcript:
     return Transcript(pieces=pieces, status=200, content_type="application/x-ndjson", complete=True)
 
 
-def read(seen: Transcript) -> Tally:
+def read(seen: Transcript) -> RecordBuilder:
     """Read an answer as `users.base` does."""
-    tally = Tally(streamed=True)
+    builder = RecordBuilder(streamed=True)
     for chunk in reading.chunks(ollama_chat, seen):
-        tally.add(chunk)
-    return tally
+        builder.add(chunk)
+    return builder
 
 
 def cost(name: str, text: str, tokens: int, asked: Asked) -> Cost:

@@ -90,7 +90,7 @@ class OursUser(OllamaChatUser):
         super()._tell(record, transcript)
         if record.outcome == "ok":
             who = record.identity
-            process.kept.append((f"{self.work.settings.run_id}-{who.worker}-{who.sequence}", record, transcript))
+            process.kept.append((f"{self.run_context.settings.run_id}-{who.worker}-{who.sequence}", record, transcript))
 
 
 class PlainRequestsUser(User):

@@ -41,7 +41,7 @@ class Connection:
     def write(self, data: bytes) -> int:
         """Hand data to the kernel, or hold it until the client reads; give the wall clock right before, ns."""
         if self._tls is not None:
-            data = self._encrypted(data)
+            data = self._encrypt(data)
         log = self._engine.log
         before_ns = time.time_ns()
         if self._backlog:
@@ -63,7 +63,7 @@ class Connection:
 
     def _reply(self, data: bytes) -> None:
         """A response that nobody times."""
-        self._hold(self._encrypted(data) if self._tls is not None else data)
+        self._hold(self._encrypt(data) if self._tls is not None else data)
         self._flush()
 
     def _hold(self, data: bytes) -> None:
@@ -84,7 +84,7 @@ class Connection:
         if self._closing and self._answer is None:
             self.close()
 
-    def _encrypted(self, data: bytes) -> bytes:
+    def _encrypt(self, data: bytes) -> bytes:
         assert self._tls is not None
         self._tls.write(data)
         return self._outgoing.read()
@@ -107,7 +107,7 @@ class Connection:
                 self._arrived_ns = time.time_ns()
                 self._engine.log.unstamped += 1
         try:
-            clear = data if self._tls is None else self._decrypted(self._tls, data)
+            clear = data if self._tls is None else self._decrypt(self._tls, data)
         except ssl.SSLError:
             self.close()
             return
@@ -117,7 +117,7 @@ class Connection:
         elif not self._received:
             self._arrived_ns = None  # that was the handshake
 
-    def _decrypted(self, tls: ssl.SSLObject, data: bytes) -> bytes:
+    def _decrypt(self, tls: ssl.SSLObject, data: bytes) -> bytes:
         self._incoming.write(data)
         clear = []
         try:

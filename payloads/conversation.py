@@ -29,7 +29,7 @@ class Conduct:
     tool_rounds: int = 4
 
 
-def opened(script: Prompt) -> Prompt:
+def first_prompt(script: Prompt) -> Prompt:
     """The first prompt of a conversation; its output limit is that of all turns without one of their own."""
     if script.max_tokens is None:
         return script
@@ -53,7 +53,7 @@ def next_turn(asked: Prompt, said: tuple[Message, ...], conduct: Conduct) -> Pro
     )
 
 
-def fed(prompt: Prompt, context: tuple[int, ...], new: int) -> Prompt:
+def with_context(prompt: Prompt, context: tuple[int, ...], new: int) -> Prompt:
     """The same prompt with the server's own context for its history: only the `new` last messages are still said."""
     return replace(prompt, messages=prompt.messages[-new:], fields={**prompt.fields, "context": context})
 

@@ -6,9 +6,9 @@ from codecs import BOM_UTF8
 from dataclasses import replace
 from pathlib import Path
 
-from tokenswarm.payloads.formats.detect import narrowed, read
-from tokenswarm.payloads.formats.own import MAX_WEIGHT, decoded
-from tokenswarm.payloads.formats.records import TABLES, Record, records
+from tokenswarm.payloads.formats.detect import known_cells, read
+from tokenswarm.payloads.formats.own import MAX_WEIGHT, decode
+from tokenswarm.payloads.formats.records import TABLES, Item, records
 from tokenswarm.payloads.prompt import Prompt
 from tokenswarm.payloads.wording import nearest
 
@@ -51,11 +51,11 @@ def read_corpus(path: str | Path) -> tuple[Prompt, ...]:
     return prompts
 
 
-def _prompt(record: Record, file: Path) -> Prompt | None:
+def _prompt(record: Item, file: Path) -> Prompt | None:
     try:
-        value = decoded(record.value) if isinstance(record.value, bytes) else record.value
+        value = decode(record.value) if isinstance(record.value, bytes) else record.value
         if file.suffix.lower() in TABLES and isinstance(value, dict):
-            value = narrowed(value)
+            value = known_cells(value)
         return read(value, f"{file.stem}:{record.number}", file.parent)
     except ValueError as error:
         raise ValueError(f"{record.place}: {error}") from None

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from tokenswarm.payloads.field_kinds import KINDS
 from tokenswarm.payloads.prompt import Message, Prompt
 from tokenswarm.payloads.request_fields import FIELDS, LIMIT, OLLAMA, PATHS, PAYLOAD, V1, Field, fields
-from tokenswarm.payloads.wording import nearest, shown
+from tokenswarm.payloads.wording import nearest, quote
 
 
 def misfit(path: str, name: str, value: object, *, ollama: bool, plus: bool = True) -> str:
@@ -30,10 +30,10 @@ def misfit(path: str, name: str, value: object, *, ollama: bool, plus: bool = Tr
         instead = "; give max_tokens" if field.kind == LIMIT else instead
         return f"Ollama's {path} ignores {name}{instead}"
     kind = KINDS[field.kind]
-    return "" if kind.fits(value) else f"{name} is {shown(value)}; {kind.right}"
+    return "" if kind.fits(value) else f"{name} is {quote(value)}; {kind.right}"
 
 
-def ignored(path: str, names: Mapping[str, object]) -> list[str]:
+def ignored_names(path: str, names: Mapping[str, object]) -> list[str]:
     """Which of the names Ollama is known to ignore, though the API has them."""
     known = fields(path)
     return [name for name in names if name in known and known[name].on_ollama == "ignored"]
@@ -50,7 +50,7 @@ def _prompt_misfits(path: str, prompt: Prompt, ollama: bool) -> Iterator[str]:
     known = fields(path)
     for given, place in ((prompt.options, "options"), (prompt.fields, "body")):
         for name, value in given.items():
-            yield misfit(path, name, value, ollama=ollama, plus=False) or _misplaced(known[name], place)
+            yield misfit(path, name, value, ollama=ollama, plus=False) or _right_place(known[name], place)
     if prompt.format is not None and "format" not in known:
         yield f"{path} takes no format"
     if prompt.tools and "tools" not in known:
@@ -68,7 +68,7 @@ def _messages(prompt: Prompt) -> Iterator[Message]:
         yield from turn.messages
 
 
-def _misplaced(field: Field, place: str) -> str:
+def _right_place(field: Field, place: str) -> str:
     """Ollama looks for a field in its own place only; /v1 has all of them beside each other."""
     if field.kind == LIMIT:
         return f"{field.name} is in the wrong place; put max_tokens beside options"

@@ -30,7 +30,7 @@ class Making:
     prefixes: int = 1
 
 
-def made(prompt: Prompt, making: Making, seed: int, worker: int, sequence: int) -> Prompt:
+def with_text(prompt: Prompt, making: Making, seed: int, worker: int, sequence: int) -> Prompt:
     """The prompt as it is asked at a place of the run; the same one if nothing of it is made up."""
     place = (seed, worker, sequence)
     scale = making.scales.get(prompt.model, making.scale)
@@ -43,7 +43,7 @@ def made(prompt: Prompt, making: Making, seed: int, worker: int, sequence: int) 
     if making.prefix_tokens:
         one = int(fraction("prefix", *place) * making.prefixes)
         words = scale.words(making.prefix_tokens, whole=False)
-        prompt = _prefixed(prompt, made_up(words, making.language, making.run, seed, "prefix", one))
+        prompt = _with_prefix(prompt, made_up(words, making.language, making.run, seed, "prefix", one))
     return prompt
 
 
@@ -51,7 +51,7 @@ def ruler(making: Making, words: int, *mark: object) -> Prompt:
     """A prompt of so many words, formed as this run's are: what the server counts for two of them gives the scale."""
     prompt = Prompt("ruler", (Message("user", made_up(words, making.language, "ruler", *mark)),), max_tokens=1)
     # Its own system message, as short as can be: the template's words around it belong to the template's tokens.
-    return _prefixed(prompt, made_up(1, making.language, "ruler", *mark)) if making.prefix_tokens else prompt
+    return _with_prefix(prompt, made_up(1, making.language, "ruler", *mark)) if making.prefix_tokens else prompt
 
 
 def scale(short: tuple[int, int], long: tuple[int, int]) -> Scale:
@@ -62,7 +62,7 @@ def scale(short: tuple[int, int], long: tuple[int, int]) -> Scale:
     return Scale(short[1] - short[0] * word_tokens, word_tokens)
 
 
-def _prefixed(prompt: Prompt, text: str) -> Prompt:
+def _with_prefix(prompt: Prompt, text: str) -> Prompt:
     """The same with a text before its system message, wherever that stands; it gets one if it has none."""
     at = next((at for at, message in enumerate(prompt.messages) if message.role == "system"), None)
     if at is None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import accumulate
 
-from tokenswarm.payloads.made_up import Making, made
+from tokenswarm.payloads.made_up import Making, with_text
 from tokenswarm.payloads.prompt import Prompt
 from tokenswarm.payloads.seeded import digest, fraction
 
@@ -43,7 +43,7 @@ class Mix:
         at = bisect_right(self._edges, fraction(self.seed, worker, sequence) * self._edges[-1])
         # The product may still be rounded up to the last edge.
         picked = self.prompts[min(at, len(self.prompts) - 1)]
-        return made(replace(picked, model=model) if model else picked, self.making, self.seed, worker, sequence)
+        return with_text(replace(picked, model=model) if model else picked, self.making, self.seed, worker, sequence)
 
     @property
     def makes_text(self) -> bool:

@@ -81,16 +81,16 @@ class Recipe:
         # The last block keeps a word at least: it is what tells this prompt from the others.
         ends = [min(total - 1, round(n * self.block_tokens / scale.word_tokens)) for n in range(len(self.blocks))]
         lengths = (after - before for before, after in pairwise([*ends, total]))
-        drawn = (_drawn(n, language, run, "block", one) for one, n in zip(self.blocks, lengths, strict=True))
+        drawn = (_draw(n, language, run, "block", one) for one, n in zip(self.blocks, lengths, strict=True))
         return _sentences(list(chain.from_iterable(drawn)), language)
 
 
 def made_up(words: int, language: str, *place: object) -> str:
     """So many words of text that depends on its place alone; a longer text of a place begins as a shorter one does."""
-    return _sentences(_drawn(words, language, *place), language)
+    return _sentences(_draw(words, language, *place), language)
 
 
-def _drawn(words: int, language: str, *place: object) -> list[str]:
+def _draw(words: int, language: str, *place: object) -> list[str]:
     # A stream of bytes, each of them a word: 100,000 words take a few ms, while responses arrive.
     known = LANGUAGES[language].words
     return [known[byte] for byte in shake_128("/".join(map(str, place)).encode()).digest(words)]

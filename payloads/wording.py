@@ -12,7 +12,7 @@ def nearest(word: str, names: Iterable[str]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
-def shown(value: object) -> str:
+def quote(value: object) -> str:
     """A JSON value as an error message shows it: on one line, and short."""
     if isinstance(value, list | dict):
         return "a list" if isinstance(value, list) else "an object"

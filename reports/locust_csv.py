@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tokenswarm.metrics.catalogue import METRICS
-from tokenswarm.metrics.percentile import supported
+from tokenswarm.metrics.percentile import is_supported
 from tokenswarm.reports.errors import ReportError
 from tokenswarm.reports.percentiles import LATENCY, Described, key
 
@@ -100,22 +100,22 @@ def _group(row: Row, metrics: list[Row]) -> dict[str, Any]:
         "name": row["Name"],
         "requests": int(row["Request Count"]),
         "requests_failed": int(row["Failure Count"]),
-        "metrics": {"e2e_ms": _described(row), **{m["Type"]: _metric(m) for m in metrics}},
+        "metrics": {"e2e_ms": _describe(row), **{m["Type"]: _metric(m) for m in metrics}},
     }
 
 
 def _metric(row: Row) -> Described:
-    described = _described(row)
+    described = _describe(row)
     if KINDS[row["Type"]] == "count":
         described["total"] = int(_total(row["Request Count"], row["Average Response Time"]))
     return described
 
 
-def _described(row: Row) -> Described:
+def _describe(row: Row) -> Described:
     n = int(row["Request Count"])
     found: Described = {"n": n, "mean": _number(row["Average Response Time"]) if n else None}
     for percent in LATENCY:
-        found[key(percent)] = _number(row.get(f"{percent:g}%")) if supported(n, percent) else None
+        found[key(percent)] = _number(row.get(f"{percent:g}%")) if is_supported(n, percent) else None
     return found
 
 

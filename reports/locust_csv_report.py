@@ -71,7 +71,7 @@ def _tables(summary: Summary) -> tuple[Table, ...]:
     tables = []
     for group in summary["groups"]:
         rows: tuple[tuple[Cell, ...], ...] = tuple(
-            (Code(name), *(_shown(name, column, found) for column in columns))
+            (Code(name), *(_cell(name, column, found) for column in columns))
             for name, found in group["metrics"].items()
         )
         said = f", {integer(group['requests'])} requests, {integer(group['requests_failed'])} failed"
@@ -79,7 +79,7 @@ def _tables(summary: Summary) -> tuple[Table, ...]:
     return tuple(tables)
 
 
-def _shown(name: str, column: str, found: Mapping[str, Any]) -> str:
+def _cell(name: str, column: str, found: Mapping[str, Any]) -> str:
     value = found.get(column)
     if column in ("n", "total"):
         return integer(value) if value is not None else "" if KINDS[name] != "count" else number(None)

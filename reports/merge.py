@@ -77,7 +77,7 @@ def merge(folder: Path, dirs: Iterable[Path]) -> tuple[Facts, list[Spool]]:
     if judged:
         run["slos"] = as_json(judged)
         write(folder / "slo-junit.xml", junit(name, judged))
-    run["validity"] = appraisal.validity(folder, run, _known(had, run))
+    run["validity"] = appraisal.validity(folder, run, _kept_findings(had, run))
     write(folder / "run.json", text_of({"format": 1, **run}))
     report(folder)
     return run, spools
@@ -160,7 +160,7 @@ def _workers(had: Iterable[Facts], spools: Iterable[Spool], rows: Union) -> list
     return [dict(sorted(worker.items())) for worker in sorted(known.values(), key=lambda worker: int(worker["worker"]))]
 
 
-def _known(had: Mapping[str, Any], run: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _kept_findings(had: Mapping[str, Any], run: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The findings that rows and workers do not tell: those of before the run, and of the master's end."""
     told = had.get("validity", {}).get("findings") or run.get("preflight_findings") or []
     again = {*(rule.name for rule in RULES), *attendance.RULES, "judged"}

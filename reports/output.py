@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tokenswarm.metrics.output import ABSENT, TokensPerChunk, gaps_ms, placed, within
+from tokenswarm.metrics.output import ABSENT, TokensPerChunk, gaps_ms, output_span, within
 
 Window = tuple[int, int]
 
@@ -29,7 +29,7 @@ def add_output(frame: Any) -> None:
     failed = (frame["outcome"] != "ok").to_numpy() & ~np.isnan(waited_ms)
     chunked_ms[failed] = [gaps_ms(text) for text in frame.loc[failed, "itl_ms_hist"].fillna("")]
     durations = (np.nan_to_num(ms, nan=ABSENT / 1e6) * 1e6 for ms in (waited_ms, chunked_ms, decoded_ms))
-    for name, since_ns in zip(("made_from_ns", "made_to_ns"), placed(e2e_ns, *durations), strict=True):
+    for name, since_ns in zip(("made_from_ns", "made_to_ns"), output_span(e2e_ns, *durations), strict=True):
         frame[name] = (sent + pd.array(since_ns.round().astype("int64"), dtype="Int64")).where(known)
     frame["made_estimated"], frame["made_tokens"] = _tokens(frame)
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tokenswarm.metrics.histogram import middle_ms
-from tokenswarm.metrics.percentile import rank, supported
+from tokenswarm.metrics.percentile import is_supported, rank
 
 LATENCY = (50.0, 90.0, 95.0, 99.0)
 RATE = (10.0, 50.0, 90.0)  # of a rate the low end is the bad one
@@ -25,7 +25,7 @@ def describe(values: Any, percents: Sequence[float] = LATENCY) -> Described:
     n = len(ordered)
     found: Described = {"n": n, "mean": round(float(ordered.mean()), 6) if n else None}
     for percent in percents:
-        found[key(percent)] = float(ordered[rank(n, percent) - 1]) if supported(n, percent) else None
+        found[key(percent)] = float(ordered[rank(n, percent) - 1]) if is_supported(n, percent) else None
     return found
 
 
@@ -38,6 +38,6 @@ def describe_histogram(counts: Mapping[int, int], percents: Sequence[float] = LA
     found: Described = {"n": n, "mean": round(total_ms / n, 6) if n else None}
     for percent in percents:
         found[key(percent)] = None
-        if supported(n, percent):
+        if is_supported(n, percent):
             found[key(percent)] = round(middle_ms(buckets[int(np.searchsorted(below, rank(n, percent)))]), 6)
     return found

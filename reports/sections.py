@@ -15,7 +15,7 @@ from tokenswarm.reports.parts.check_section import check_section
 from tokenswarm.reports.parts.time_spent import LABELS
 from tokenswarm.reports.render.document import Cell, Code, Document, Line, Section, Table
 from tokenswarm.reports.render.numbers import ABSENT, integer, many, number
-from tokenswarm.reports.slices import group_name, named, slices
+from tokenswarm.reports.slices import group_name, name_cells, slices
 
 KINDS = {metric.name.removesuffix("_hist"): metric.kind for metric in METRICS}
 # These say how well was measured, not how well was served: see the limits.
@@ -165,7 +165,7 @@ def _requests(summary: Summary) -> Section:
     for group in slices(summary):
         counts = group["requests"]["by_outcome"]
         rows.append(
-            (*named(group), integer(group["requests"]["total"]), *(integer(counts.get(name, 0)) for name in shown))
+            (*name_cells(group), integer(group["requests"]["total"]), *(integer(counts.get(name, 0)) for name in shown))
         )
     rate = summary["window"]["ok_requests_per_s"]
     lines: tuple[Line, ...] = ((f"{number(rate)} ok requests a second over the window.",),) if rate else ()
@@ -173,11 +173,13 @@ def _requests(summary: Summary) -> Section:
     return Section("requests", "Requests by outcome", lines=lines, tables=(table,))
 
 
-def _described(summary: Summary, kinds: tuple[str, ...], columns: tuple[str, ...], first: str) -> tuple[Table, ...]:
+def _description_table(
+    summary: Summary, kinds: tuple[str, ...], columns: tuple[str, ...], first: str
+) -> tuple[Table, ...]:
     tables = []
     for group in slices(summary):
         rows: tuple[tuple[Cell, ...], ...] = tuple(
-            (Code(name), *(_shown(column, found[column]) for column in columns))
+            (Code(name), *(_format(column, found[column]) for column in columns))
             for name, found in group["metrics"].items()
             if KINDS[name] in kinds and name not in _QUALITY and found.get("total") != 0
         )
@@ -186,7 +188,7 @@ def _described(summary: Summary, kinds: tuple[str, ...], columns: tuple[str, ...
     return tuple(tables)
 
 
-def _shown(column: str, value: float | int | None) -> str:
+def _format(column: str, value: float | int | None) -> str:
     return integer(int(value)) if column in ("n", "total") and value is not None else number(value)
 
 
@@ -201,15 +203,15 @@ def _latencies(summary: Summary) -> Section:
             f"(at least: {needed}). ITL is pooled over all gaps, exact to 1 %.",
         )
     ]
-    tables = _described(summary, ("duration", "histogram"), _LATENCY_COLUMNS, "ms")
+    tables = _description_table(summary, ("duration", "histogram"), _LATENCY_COLUMNS, "ms")
     if not tables:
         lines = [("No request ended ok, so there is no latency.",)]
     return Section("latencies", "Latencies", lines=tuple(lines), tables=tables)
 
 
 def _rates(summary: Summary) -> Section:
-    rates = _described(summary, ("rate",), _RATE_COLUMNS, "a request's")
-    counts = _described(summary, ("count",), _COUNT_COLUMNS, "a request's")
+    rates = _description_table(summary, ("rate",), _RATE_COLUMNS, "a request's")
+    counts = _description_table(summary, ("count",), _COUNT_COLUMNS, "a request's")
     lines: tuple[Line, ...] = (("Per request, of those with outcome ok. One in ten was slower than p10.",),)
     return Section("rates", "Rates and sizes", lines=lines if rates or counts else (), tables=(*rates, *counts))
 
@@ -221,7 +223,7 @@ def _ledger(summary: Summary) -> Section:
         for account in group["ledger"]:
             parts = account["parts_mean_ms"]
             cells = (*map(number, parts.values()), number(account["sum_mean_ms"]))
-            rows.setdefault(tuple(parts), []).append((*named(group), integer(account["n"]), *cells))
+            rows.setdefault(tuple(parts), []).append((*name_cells(group), integer(account["n"]), *cells))
             kinds.setdefault(tuple(parts), set()).add(account["kind"])
     tables = tuple(
         Table(

@@ -10,8 +10,10 @@ Summary = Mapping[str, Any]
 
 def group_name(group: Summary) -> Line:
     """The name of a slice by endpoint and model."""
-    named = [Code(group[name]) for name in ("endpoint", "model") if group.get(name)]
-    return tuple(cell for pair in zip(named, (" ", ""), strict=False) for cell in pair if cell) or ("all requests",)
+    name_cells = [Code(group[name]) for name in ("endpoint", "model") if group.get(name)]
+    return tuple(cell for pair in zip(name_cells, (" ", ""), strict=False) for cell in pair if cell) or (
+        "all requests",
+    )
 
 
 def slices(summary: Summary) -> list[Summary]:
@@ -20,7 +22,7 @@ def slices(summary: Summary) -> list[Summary]:
     return [*groups, {"endpoint": "", "model": "", **summary["overall"]}] if len(groups) > 1 else groups
 
 
-def named(group: Summary) -> tuple[Cell, Cell]:
+def name_cells(group: Summary) -> tuple[Cell, Cell]:
     if not group["endpoint"] and not group["model"]:
         return "all", ""
     return Code(group["endpoint"]), Code(group["model"])

@@ -63,7 +63,7 @@ def summarise(run: Run) -> dict[str, Any]:
         "run": _run(run),
         "verdict": " ".join([*sentences(searched)[:1], "All trials together:", said] if searched else [said]),
         "validity": _validity(info),
-        "slos": _listed(info, "slos"),
+        "slos": _list(info, "slos"),
         "notices": list(run.notices),
         "window": {
             "first_sent_unix_ns": span[0] if span else None,
@@ -86,15 +86,15 @@ def summarise(run: Run) -> dict[str, Any]:
         "quality": measured,
         "limits": limits(measured, overall["tokens"], str(info.get("clock_source") or "")),
         "circumstances": {
-            "options": _mapped(info, "options"),
-            "software": _mapped(info, "software"),
-            "workers": _listed(info, "workers"),
+            "options": _mapping(info, "options"),
+            "software": _mapping(info, "software"),
+            "workers": _list(info, "workers"),
             "attendance": attendance(info, span[0] if span else None),
-            "warmup": _mapped(info, "warmup"),
+            "warmup": _mapping(info, "warmup"),
             "clock_source": info.get("clock_source"),
         },
         **({"capacity": searched} if searched else {}),
-        **({"probe": probe} if (probe := _mapped(info, "probe")) else {}),
+        **({"probe": probe} if (probe := _mapping(info, "probe")) else {}),
     }
 
 
@@ -105,10 +105,10 @@ def measured_rows(frame: Any) -> Any:
 
 def _validity(info: dict[str, Any]) -> dict[str, Any]:
     """What run.json says of the run's validity; of a run without that, that nobody could judge it."""
-    found = _mapped(info, "validity")
+    found = _mapping(info, "validity")
     if found:
         verdict = "VALID" if found.get("verdict") == "VALID" else "INVALID"
-        return {"verdict": verdict, "findings": [f for f in _listed(found, "findings") if f.get("what")]}
+        return {"verdict": verdict, "findings": [f for f in _list(found, "findings") if f.get("what")]}
     what = "the run did not come to its end, so it is not known how well its clients kept up"
     missing = {"rule": "ended", "level": "invalid", "figure": None, "limit": None, "unit": "", "what": what}
     return {"verdict": "INVALID", "findings": [{**missing, "do": "let a run end by itself, or with Ctrl-C"}]}
@@ -170,7 +170,7 @@ def _errors(frame: Any) -> list[dict[str, Any]]:
 
 
 def _run(run: Run) -> dict[str, Any]:
-    info, target = run.info, _mapped(run.info, "target")
+    info, target = run.info, _mapping(run.info, "target")
     models = sorted({str(model) for model in run.frame["model"]} - {""})
     started, ended = info.get("started_unix_s"), info.get("ended_unix_s")
     return {
@@ -192,11 +192,11 @@ def _difference(ended_s: Any, started_s: Any) -> float | None:
     return round(ended_s - started_s, 3) if both else None
 
 
-def _mapped(info: dict[str, Any], name: str) -> dict[str, Any]:
+def _mapping(info: dict[str, Any], name: str) -> dict[str, Any]:
     found = info.get(name)
     return found if isinstance(found, dict) else {}
 
 
-def _listed(info: dict[str, Any], name: str) -> list[dict[str, Any]]:
+def _list(info: dict[str, Any], name: str) -> list[dict[str, Any]]:
     found = info.get(name)
     return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tokenswarm.metrics.interpret import interpret
-from tokenswarm.metrics.record_builder import Tally
+from tokenswarm.metrics.record_builder import RecordBuilder
 from tokenswarm.transport.http1 import Response
 from tokenswarm.wire import reading
 from tokenswarm.wire.values import Api, Chunk, Failure, Transcript
@@ -73,6 +73,6 @@ def timed(exchange: dict[str, Any]) -> Transcript:
     )
 
 
-def read(api: Api, seen: Transcript, prompted: bool = True) -> tuple[list[Chunk], Tally, reading.Verdict]:
+def read(api: Api, seen: Transcript, prompted: bool = True) -> tuple[list[Chunk], RecordBuilder, reading.Verdict]:
     """Chunks, what they come to, and the verdict."""
     return list(reading.chunks(api, seen)), *interpret(api, seen, stream=True, prompted=prompted)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tokenswarm.capacity.answer import found
-from tokenswarm.capacity.estimate import Point, estimate
-from tokenswarm.capacity.search import MOST_FIRM, Answer, Field, Tried, Try, next_step, points
+from tokenswarm.capacity.answer import result
+from tokenswarm.capacity.estimate import TrialPoint, estimate
+from tokenswarm.capacity.search import MOST_FIRM, Field, SearchResult, Tried, Try, next_step, points
 
 RATES = Field(True, 1.0, 0.1, 1e6, pooled=True)
 ALLOWED = 0.05
@@ -24,14 +24,14 @@ def share(load: float, capacity: float, power: float) -> float:
 @settings(max_examples=25, deadline=None)
 @given(st.floats(0.5, 900), st.floats(3, 20))
 def test_exact_shares_give_the_exact_rate(capacity: float, power: float) -> None:
-    exact = [Point(capacity * at, 2000, share(capacity * at, capacity, power), ALLOWED) for at in (0.9, 1.0, 1.08)]
+    exact = [TrialPoint(capacity * at, 2000, share(capacity * at, capacity, power), ALLOWED) for at in (0.9, 1.0, 1.08)]
     got = estimate(exact, capacity * 0.93)
     assert got.load == pytest.approx(capacity, rel=0.01)
     assert got.error < 0.04
 
 
 def test_more_requests_make_it_surer() -> None:
-    few, many = (estimate([Point(10, n, 0.05, 0.05)], 10.0) for n in (50, 5000))
+    few, many = (estimate([TrialPoint(10, n, 0.05, 0.05)], 10.0) for n in (50, 5000))
     assert many.error < few.error / 2
 
 
@@ -65,8 +65,8 @@ def test_a_quiet_trial_is_no_surer_than_a_busy_one() -> None:
 
 def test_trials_far_from_the_limit_do_not_bend_the_curve_there() -> None:
     """Flat up to the limit and steep beyond it, as at constant gaps: an overload says little of where the limit is."""
-    near = [Point(10 * at, 1500, ALLOWED * at, ALLOWED) for at in (0.94, 1.0, 1.06)]
-    overload = Point(15, 1500, 0.7, ALLOWED)
+    near = [TrialPoint(10 * at, 1500, ALLOWED * at, ALLOWED) for at in (0.94, 1.0, 1.06)]
+    overload = TrialPoint(15, 1500, 0.7, ALLOWED)
     assert estimate([*near, overload], 10).load == pytest.approx(10, rel=0.02)
 
 
@@ -92,12 +92,12 @@ def test_a_client_that_is_the_limit_where_it_matters_qualifies_the_answer() -> N
     assert 7 < step.load < 9
     limited = [Tried(step.load, "limited", True)] * 2
     answer = next_step([*tried, *limited], RATES)
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, SearchResult)
     assert answer.above == "limited"
     assert answer.load == (8 if step.load > 8 else 4)
 
 
 def test_the_answer_says_how_exact_it_is() -> None:
-    said = found(Answer(38.2, "crossed", None, 0.018), RATES, [], [], "")
+    said = result(SearchResult(38.2, "crossed", None, 0.018), RATES, [], [], "")
     assert said["sentence"].endswith("(± 1.8 %, by all trials together).")
     assert (said["qualifier"], said["sure"], said["error"]) == ("", True, 0.018)

@@ -8,19 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_capacity_verdict import SLO, USERS, row
 
-from tokenswarm.capacity.answer import found, said
+from tokenswarm.capacity.answer import result, trial_line
 from tokenswarm.capacity.load_curve import figures, gave_way, knee
-from tokenswarm.capacity.search import Answer, Field, Tried, Try, best, next_step
+from tokenswarm.capacity.search import Field, SearchResult, Tried, Try, best, next_step
 
 RATES = Field(True, 1.0, 0.1, 1e6)
 
 
-def search(field: Field, verdict: Any, most: int = 60) -> tuple[Answer, list[Tried]]:
+def search(field: Field, verdict: Any, most: int = 60) -> tuple[SearchResult, list[Tried]]:
     """Search with a synthetic server: `verdict(load, firm)`."""
     tried: list[Tried] = []
     for _ in range(most):
         step = next_step(tried, field)
-        if isinstance(step, Answer):
+        if isinstance(step, SearchResult):
             return step, tried
         assert isinstance(step, Try)
         assert field.least <= step.load <= field.most
@@ -32,7 +32,7 @@ def up_to(capacity: float) -> Any:
     return lambda load, firm: "met" if load <= capacity else "crossed"
 
 
-def dying(loads: list[float], lives_up_to: float, falls_at: int) -> Answer:
+def dying(loads: list[float], lives_up_to: float, falls_at: int) -> SearchResult:
     """A server that answers nothing beyond a load, and nothing at all from a trial on."""
     tried: list[Tried] = []
     while isinstance(step := next_step(tried, USERS), Try):
@@ -45,10 +45,10 @@ def dying(loads: list[float], lives_up_to: float, falls_at: int) -> Answer:
 def test_a_server_that_answers_nothing_is_asked_again_with_what_it_bore() -> None:
     """Then it was too much for it, or it is gone."""
     loads: list[float] = []
-    assert dying(loads, 5, 99) == Answer(5.0, "crossed", 6.0)
+    assert dying(loads, 5, 99) == SearchResult(5.0, "crossed", 6.0)
     assert loads[:6] == [1, 2, 4, 8, 4, 6]
     loads.clear()
-    assert dying(loads, 99, 3) == Answer(4.0, "gone")
+    assert dying(loads, 99, 3) == SearchResult(4.0, "gone")
     assert loads == [1, 2, 4, 8, 4]
 
 
@@ -68,7 +68,7 @@ def test_a_client_that_limits_firm_trials_only_ends_the_search(field: Field, lim
 @given(st.integers(1, 999))
 def test_users_are_found_exactly(capacity: int) -> None:
     answer, tried = search(USERS, up_to(capacity))
-    assert answer == Answer(capacity, "crossed", capacity + 1)
+    assert answer == SearchResult(capacity, "crossed", capacity + 1)
     firm = {one.load for one in tried if one.firm}
     assert {capacity, capacity + 1} <= firm  # both sides of the answer were tried to the end
     assert len(tried) <= 2 * capacity.bit_length() + 3
@@ -103,7 +103,7 @@ def test_no_unqualified_answer_where_the_client_was_the_limit(capacity: int, cli
 
     answer, _ = search(USERS, verdict, 100)
     if client > capacity:
-        assert answer == Answer(capacity, "crossed", capacity + 1)
+        assert answer == SearchResult(capacity, "crossed", capacity + 1)
     else:
         assert answer.above == "limited"
         assert answer.load == client
@@ -111,14 +111,14 @@ def test_no_unqualified_answer_where_the_client_was_the_limit(capacity: int, cli
 
 def test_the_ceiling_is_no_capacity() -> None:
     answer, tried = search(Field(False, 1.0, 1.0, 12.0), up_to(1e9))
-    assert answer == Answer(12.0, "end")
+    assert answer == SearchResult(12.0, "end")
     assert [one.load for one in tried] == [1, 2, 4, 8, 12, 12]
 
 
 def test_not_even_the_least() -> None:
-    assert search(USERS, up_to(0))[0] == Answer(None, "crossed", 1.0)
+    assert search(USERS, up_to(0))[0] == SearchResult(None, "crossed", 1.0)
     answer, tried = search(RATES, up_to(0))
-    assert answer == Answer(None, "crossed", 0.1)
+    assert answer == SearchResult(None, "crossed", 0.1)
     assert [one.load for one in tried] == [1, 0.5, 0.25, 0.125, 0.1, 0.1]
 
 
@@ -131,7 +131,7 @@ def test_a_passing_disturbance_is_tried_again() -> None:
             return "limited"
         return "met" if load <= 6 else "crossed"
 
-    assert search(USERS, verdict)[0] == Answer(6.0, "crossed", 7.0)
+    assert search(USERS, verdict)[0] == SearchResult(6.0, "crossed", 7.0)
 
 
 def test_a_search_broken_off_knows_what_was_met() -> None:
@@ -164,7 +164,10 @@ def test_a_trial_that_was_over_before_its_window_has_no_rate() -> None:
     """Ten that crossed the limit for sure while it still settled."""
     early = figures([row(600, at) for at in range(10)], [SLO], 10**9, 10**9)
     assert (early["ok_per_s"], early["output_tokens_per_s"], early["goodput_per_s"]) == (None, None, None)
-    assert found(Answer(None, "crossed", 1.0), RATES, [SLO], [entry(1, "crossed", early)], "")["knee"]["load"] is None
+    assert (
+        result(SearchResult(None, "crossed", 1.0), RATES, [SLO], [entry(1, "crossed", early)], "")["knee"]["load"]
+        is None
+    )
 
 
 def test_what_gave_way_first() -> None:
@@ -200,29 +203,29 @@ def entry(load: float, verdict: str, shown: dict[str, Any], client: tuple[str, .
 
 def test_an_answer_and_its_qualifier() -> None:
     trials = [entry(1, "met", FIRST), entry(2, "met", BEST), entry(3, "crossed", BAD)]
-    exact = found(Answer(2.0, "crossed", 3.0), USERS, [SLO], trials, "")
+    exact = result(SearchResult(2.0, "crossed", 3.0), USERS, [SLO], trials, "")
     assert (exact["answer"], exact["qualifier"], exact["gave_way"]["what"]) == (2, "", "queue")
     assert exact["sentence"] == "2 users at most keep to ttft_ms p95 < 500; 3 users do not."
     assert exact["knee"]["load"] == 1
     starved = [*trials[:2], entry(3, "limited", BAD, ("it was late",))]
-    least = found(Answer(2.0, "limited", 3.0), USERS, [SLO], starved, "")
+    least = result(SearchResult(2.0, "limited", 3.0), USERS, [SLO], starved, "")
     assert (least["answer"], least["qualifier"], least["gave_way"]["what"]) == (2, "at least", "client")
     assert "it was late" in least["gave_way"]["sentence"]
     assert least["sentence"].startswith("At least 2 users keep to")
-    cut = found(Answer(2.0, "end"), USERS, [SLO], trials[:2], "the run's time was over")
+    cut = result(SearchResult(2.0, "end"), USERS, [SLO], trials[:2], "the run's time was over")
     assert cut["sentence"] == "At least 2 users keep to ttft_ms p95 < 500; the run's time was over."
-    none = found(Answer(None, "crossed", 1.0), USERS, [SLO], [entry(1, "crossed", BAD)], "")
+    none = result(SearchResult(None, "crossed", 1.0), USERS, [SLO], [entry(1, "crossed", BAD)], "")
     assert none["sentence"] == "Not even 1 user keeps to ttft_ms p95 < 500."
     assert none["qualifier"] == ""
-    idle = found(Answer(None, "crossed", 0.5), RATES, [SLO], [entry(0.5, "crossed", BAD)], "")
+    idle = result(SearchResult(None, "crossed", 0.5), RATES, [SLO], [entry(0.5, "crossed", BAD)], "")
     assert idle["sentence"] == "Not even 0.5 requests/s keep to ttft_ms p95 < 500."
 
 
 def test_a_short_trial_with_more_arrivals_than_its_rate_says_is_no_knee() -> None:
     curve = [entry(load, "met", {**FIRST, "ok_per_s": seen}) for load, seen in ((4, 9.0), (5, 5.0), (6, 6.0))]
-    assert found(Answer(6.0, "end"), RATES, [SLO], curve, "")["knee"]["load"] == 6
+    assert result(SearchResult(6.0, "end"), RATES, [SLO], curve, "")["knee"]["load"] == 6
 
 
 def test_a_trial_in_one_line() -> None:
     one = {**entry(1, "crossed", BAD), "trial": 3, "why": SLO.text, "seconds": 4.0, "steady": 1, "sure": False}
-    assert said(one, USERS) == "trial 3: 1 user: crossed, not sure (1 request, 4.0 s): ttft_ms p95 < 500"
+    assert trial_line(one, USERS) == "trial 3: 1 user: crossed, not sure (1 request, 4.0 s): ttft_ms p95 < 500"

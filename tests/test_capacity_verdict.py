@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tokenswarm.capacity.search import Field, Tried, Try, next_step
-from tokenswarm.capacity.stopping import Ended, drained, ended, judged, unjudged
+from tokenswarm.capacity.stopping import Ended, drained, judge_trial, slos_without_requests, trial_end
 from tokenswarm.capacity.trial import Trial, inflation, wrong
 from tokenswarm.metrics.histogram import bucket, encode
 from tokenswarm.metrics.slo.language import parse
@@ -47,46 +47,46 @@ def trial(*rows: dict[str, Any], slo: str = SLO.text) -> Trial:
 
 def test_a_trial_ends_when_its_verdict_is_sure() -> None:
     good, bad = [row(100)] * 300, [row(900)] * 10
-    met = ended(trial(*good), 20, 60, 4, firm=True)
+    met = trial_end(trial(*good), 20, 60, 4, firm=True)
     assert met is not None
     assert (met.state, met.sure) == ("met", True)
-    crossed = ended(trial(*bad), 2, 60, 4, firm=True)
+    crossed = trial_end(trial(*bad), 2, 60, 4, firm=True)
     assert crossed is not None
     assert (crossed.state, crossed.sure, crossed.why) == ("crossed", True, SLO.text)
-    assert ended(trial(*good[:100]), 20, 60, 4, firm=True) is None  # 100 of 100 may be luck
-    look = ended(trial(*good[:40]), 20, 60, 4, firm=False)
+    assert trial_end(trial(*good[:100]), 20, 60, 4, firm=True) is None  # 100 of 100 may be luck
+    look = trial_end(trial(*good[:40]), 20, 60, 4, firm=False)
     assert look is not None
     assert (look.state, look.sure) == ("met", False)
-    assert ended(trial(*good[:40]), 0.5, 60, 4, firm=False) is None  # too early: a queue needs time to grow
-    assert ended(trial(*good[:40]), 2, 60, 20, firm=False) is None  # of 20 users each was answered only twice
-    assert ended(trial(*good[:20]), 15, 60, 20, firm=False) is not None  # it only shows the way
-    assert ended(trial(*good[:9]), 15, 60, 20, firm=False) is None  # but a few answers of slow users do not
+    assert trial_end(trial(*good[:40]), 0.5, 60, 4, firm=False) is None  # too early: a queue needs time to grow
+    assert trial_end(trial(*good[:40]), 2, 60, 20, firm=False) is None  # of 20 users each was answered only twice
+    assert trial_end(trial(*good[:20]), 15, 60, 20, firm=False) is not None  # it only shows the way
+    assert trial_end(trial(*good[:9]), 15, 60, 20, firm=False) is None  # but a few answers of slow users do not
 
 
 def test_at_the_limit_the_estimate_decides_and_says_so() -> None:
     rows = [row(900 if at % 20 == 7 else 100) for at in range(200)]  # 5 % of them
-    met = ended(trial(*rows), 60, 60, 1, firm=True)
+    met = trial_end(trial(*rows), 60, 60, 1, firm=True)
     assert met is not None
     assert (met.state, met.sure) == ("met", False)
-    crossed = ended(trial(*rows, *[row(900)] * 3), 60, 60, 1, firm=True)
+    crossed = trial_end(trial(*rows, *[row(900)] * 3), 60, 60, 1, firm=True)
     assert crossed is not None
     assert (crossed.state, crossed.sure) == ("crossed", False)
-    none = ended(trial(), 60, 60, 1, firm=True)
+    none = trial_end(trial(), 60, 60, 1, firm=True)
     assert none is not None
     assert (none.state, none.why) == ("crossed", "no request ended in time")
 
 
 def test_a_queue_that_grows_is_not_met_though_no_limit_is_crossed_yet() -> None:
     growing = [row(100 + at) for at in range(300)]
-    assert ended(trial(*growing), 20, 60, 0, firm=True) is None
-    last = ended(trial(*growing), 60, 60, 0, firm=True)
+    assert trial_end(trial(*growing), 20, 60, 0, firm=True) is None
+    last = trial_end(trial(*growing), 60, 60, 0, firm=True)
     assert last is not None
     assert (last.state, last.why) == ("crossed", "requests took longer and longer")
 
 
 def test_failures_are_the_worst_and_drops_are_not_the_servers() -> None:
     failed = [{**row(100, outcome="http_error"), "ttft_ms": None}] * 20
-    crossed = ended(trial(*failed), 5, 60, 1, firm=True)
+    crossed = trial_end(trial(*failed), 5, 60, 1, firm=True)
     assert crossed is not None
     assert (crossed.state, crossed.sure) == ("crossed", True)
     assert trial(*[row(100, outcome="dropped")] * 20, *[row(100, phase="ramp-up")] * 5).n == 0
@@ -124,16 +124,16 @@ def test_requests_that_wait_in_one_queue_are_no_independent_draws() -> None:
 def test_an_slo_of_which_no_request_says_anything_is_not_met() -> None:
     """A closed loop has no response_ms, embeddings have no tpot_ms."""
     rows = [{**row(100), "tpot_ms": None}] * 300
-    assert ended(trial(*rows, slo="tpot_ms p95 < 50"), 30, 60, 4, firm=False) is None  # one may still come
-    end = ended(trial(*rows, slo="tpot_ms p95 < 50"), 60, 60, 4, firm=False)
+    assert trial_end(trial(*rows, slo="tpot_ms p95 < 50"), 30, 60, 4, firm=False) is None  # one may still come
+    end = trial_end(trial(*rows, slo="tpot_ms p95 < 50"), 60, 60, 4, firm=False)
     assert end is not None
-    assert unjudged(end) == ["tpot_ms p95 < 50"]
-    known = ended(trial(*rows), 60, 60, 4, firm=False)
+    assert slos_without_requests(end) == ["tpot_ms p95 < 50"]
+    known = trial_end(trial(*rows), 60, 60, 4, firm=False)
     assert known is not None
-    assert unjudged(known) == []
-    failed = ended(trial(*[{**rows[0], "outcome": "http_error"}] * 20), 5, 60, 4, firm=True)
+    assert slos_without_requests(known) == []
+    failed = trial_end(trial(*[{**rows[0], "outcome": "http_error"}] * 20), 5, 60, 4, firm=True)
     assert failed is not None
-    assert unjudged(failed) == []
+    assert slos_without_requests(failed) == []
 
 
 def test_a_mean_gap_is_judged() -> None:
@@ -144,7 +144,7 @@ def test_a_mean_gap_is_judged() -> None:
 
 
 def test_what_was_under_way_at_the_end_may_turn_the_verdict_and_then_is_no_surer_than_it_is() -> None:
-    met = ended(trial(*[row(100)] * 300), 20, 60, 4, firm=True)
+    met = trial_end(trial(*[row(100)] * 300), 20, 60, 4, firm=True)
     assert met is not None
     turned = drained(met, trial(*[row(100)] * 300, *[row(900)] * 20), 4, firm=True)
     assert (turned.state, turned.sure) == ("crossed", False)
@@ -156,12 +156,12 @@ def test_a_quick_trial_with_a_client_that_could_not_keep_up_only_shows_the_way()
     """However sure it is that it was too much: it may be the client's doing, so it is tried again firmly."""
     too_much = Ended("crossed", True, "ttft_ms p90 < 10", ())
     limits = ["a worker used 99 % of its core"]
-    assert judged(Try(12, False), too_much, (), 100, pooled=False) == Tried(12, "crossed", True)
-    assert judged(Try(12, False), too_much, limits, 100, pooled=False) == Tried(12, "crossed", False)
-    assert judged(Try(12, True), too_much, limits, 100, pooled=False) == Tried(12, "limited", True)
+    assert judge_trial(Try(12, False), too_much, (), 100, pooled=False) == Tried(12, "crossed", True)
+    assert judge_trial(Try(12, False), too_much, limits, 100, pooled=False) == Tried(12, "crossed", False)
+    assert judge_trial(Try(12, True), too_much, limits, 100, pooled=False) == Tried(12, "limited", True)
     met = Ended("met", True, "", ())
-    assert judged(Try(12, False), met, limits, 100, pooled=False) == Tried(12, "limited", False)
-    tried = [Tried(11, "met", True), judged(Try(12, False), too_much, limits, 100, pooled=False)]
+    assert judge_trial(Try(12, False), met, limits, 100, pooled=False) == Tried(12, "limited", False)
+    tried = [Tried(11, "met", True), judge_trial(Try(12, False), too_much, limits, 100, pooled=False)]
     assert next_step(tried, USERS) == Try(12, True)
 
 
@@ -169,8 +169,8 @@ def test_a_quick_trial_with_a_client_that_could_not_keep_up_only_shows_the_way()
 def test_a_queue_that_grows_counts_as_beyond_the_limit_though_no_request_is_yet(slo: str) -> None:
     """Or the search would take a rate that the server cannot hold for well met, and go up."""
     growing = trial(*[row(100 + at) for at in range(300)], slo=slo)
-    end = ended(growing, 60, 60, 0, firm=True)
+    end = trial_end(growing, 60, 60, 0, firm=True)
     assert end is not None
-    one = judged(Try(40, True), end, (), growing.mean_ms, pooled=True)
+    one = judge_trial(Try(40, True), end, (), growing.mean_ms, pooled=True)
     assert one.verdict == "crossed"
     assert one.allowed < one.share <= 1

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tokenswarm.metrics.checks.case import UNJUDGED, Asked, Case, Judged
+from tokenswarm.metrics.checks.case import UNJUDGED, Asked, Case, CheckResults
 from tokenswarm.metrics.checks.table import CHECKS, WHITESPACE_RUN, judge
 from tokenswarm.wire.values import Answer, ToolCall, Usage
 
@@ -50,7 +50,7 @@ def case(answer: Answer | str = "Paris", asked: Asked | None = None, **changes: 
     return Case(asked or Asked(128, "Where is the Louvre?"), said, **told)
 
 
-def failed(judged: Judged) -> list[str]:
+def failed(judged: CheckResults) -> list[str]:
     return [name for name, value in judged.failed.items() if value]
 
 

@@ -38,8 +38,8 @@ def failed(name: str) -> set[str]:
     if wanted is None:
         return set()
     seen = transcript(exchange)
-    _, tally, verdict = read(APIS[exchange["path"]], seen)
-    case = Case(wanted, tally.answer(), verdict.outcome, tally.finish_reason, tally.usage, seen.failure is None)
+    _, builder, verdict = read(APIS[exchange["path"]], seen)
+    case = Case(wanted, builder.answer(), verdict.outcome, builder.finish_reason, builder.usage, seen.failure is None)
     return {check for check, failed in judge(case).failed.items() if failed}
 
 

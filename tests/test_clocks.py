@@ -19,7 +19,7 @@ from test_arrivals import FAST
 from test_validity import many, verdict
 
 from tokenswarm.metrics import clock
-from tokenswarm.metrics.clock import Point, Reading, ahead_ns, best, extended, reading, tracks, with_new
+from tokenswarm.metrics.clock import ClockOffset, ClockSample, ahead_ns, best, extend, reading, tracks, with_new
 from tokenswarm.metrics.slo.judge import judge_file
 from tokenswarm.metrics.slo.language import parse
 from tokenswarm.metrics.validity.evidence import gather
@@ -66,33 +66,33 @@ def test_a_drifting_clock_is_never_farther_off_than_is_said(
 
 
 def test_the_quickest_answer_counts_until_it_is_too_old() -> None:
-    quick, slow, later = Reading(0, 500, 1 * MS), Reading(5 * S, 900, 2 * MS), Reading(20 * S, 900, 2 * MS)
+    quick, slow, later = ClockSample(0, 500, 1 * MS), ClockSample(5 * S, 900, 2 * MS), ClockSample(20 * S, 900, 2 * MS)
     assert best((quick, slow), 5 * S) is quick  # 0.5 ms and 0.25 ms of drift, against 1 ms
     assert best((quick, later), 20 * S) is later  # 0.5 ms and 1 ms of drift
 
 
 def test_what_cannot_be_true_with_the_readings_before_makes_them_void() -> None:
     """Else a clock that was set would go on being taken for what it was, as long as that trip was the quickest."""
-    before, after = Reading(0, 0, 1 * MS), Reading(5 * S, 2 * S, 4 * MS)
+    before, after = ClockSample(0, 0, 1 * MS), ClockSample(5 * S, 2 * S, 4 * MS)
     assert with_new((before,), after) == (after,)
-    assert with_new((before,), Reading(5 * S, 1 * MS, 4 * MS)) == (before, Reading(5 * S, 1 * MS, 4 * MS))
+    assert with_new((before,), ClockSample(5 * S, 1 * MS, 4 * MS)) == (before, ClockSample(5 * S, 1 * MS, 4 * MS))
 
 
 @given(st.lists(st.integers(-10 * MS, 10 * MS), min_size=2, max_size=400))
 def test_a_clocks_track_is_short_and_follows_it(aheads: list[int]) -> None:
-    track: tuple[Point, ...] = ()
+    track: tuple[ClockOffset, ...] = ()
     for at, ahead in enumerate(aheads):
-        track = extended(track, Point(at * S, ahead))
+        track = extend(track, ClockOffset(at * S, ahead))
         assert len(track) <= clock.MOST_POINTS
-    assert (track[0].worker_ns, track[-1]) == (0, Point((len(aheads) - 1) * S, aheads[-1]))
+    assert (track[0].worker_ns, track[-1]) == (0, ClockOffset((len(aheads) - 1) * S, aheads[-1]))
     if len(aheads) <= clock.MOST_POINTS:
         assert max(abs(ahead_ns(track, at * S) - ahead) for at, ahead in enumerate(aheads)) <= clock.TOLERANCE_NS * 2
 
 
 def test_a_step_stays_as_sharp_as_it_was_seen() -> None:
-    track: tuple[Point, ...] = ()
+    track: tuple[ClockOffset, ...] = ()
     for at in range(3600):
-        track = extended(track, Point(at * S, 0 if at < 1800 else -1500 * MS))
+        track = extend(track, ClockOffset(at * S, 0 if at < 1800 else -1500 * MS))
     assert len(track) == 4
     assert [ahead_ns(track, at) for at in (-S, 1799 * S, 1799 * S + S // 2, 1800 * S, 10**15)] == [
         0,
@@ -104,9 +104,9 @@ def test_a_step_stays_as_sharp_as_it_was_seen() -> None:
 
 
 def test_slow_drift_of_a_long_run_fits_into_few_points() -> None:
-    track: tuple[Point, ...] = ()
+    track: tuple[ClockOffset, ...] = ()
     for at in range(0, 36_000, 10):  # ten hours at 20 ppm
-        track = extended(track, Point(at * S, 20_000 * at))
+        track = extend(track, ClockOffset(at * S, 20_000 * at))
     assert len(track) <= clock.MOST_POINTS
     assert max(abs(ahead_ns(track, at * S) - 20_000 * at) for at in range(0, 36_000, 10)) < 20 * MS
 

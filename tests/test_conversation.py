@@ -6,7 +6,7 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokenswarm.payloads.conversation import NO_SUCH_TOOL, Conduct, fed, next_turn, opened, results
+from tokenswarm.payloads.conversation import NO_SUCH_TOOL, Conduct, first_prompt, next_turn, results, with_context
 from tokenswarm.payloads.prompt import Message, Prompt, Turn, unique
 
 texts = st.text("ab\n字", max_size=3)
@@ -29,7 +29,7 @@ scripts = st.builds(
 
 def held(script: Prompt, said: Message, conduct: Conduct) -> list[Prompt]:
     """All prompts of a conversation in which the model always says the same."""
-    asked = [opened(script)]
+    asked = [first_prompt(script)]
     while asked[-1].then:
         asked.append(next_turn(asked[-1], (said,), conduct))
     return asked
@@ -68,7 +68,7 @@ def test_a_mark_of_the_session_leaves_every_prompt_the_beginning_of_the_next(scr
 def test_a_context_stands_for_all_that_was_said_before() -> None:
     script = Prompt("s", (("system", "S"), ("user", "1")), then=(Turn((Message("user", "2"),)),))  # type: ignore[arg-type]
     asked = next_turn(script, (Message("assistant", "one"),), Conduct())
-    prompt = fed(asked, (5, 6, 7), 1)
+    prompt = with_context(asked, (5, 6, 7), 1)
     assert [message.content for message in prompt.messages] == ["2"]
     assert prompt.fields == {"context": (5, 6, 7)}
     assert [message.content for message in asked.messages] == ["S", "1", "one", "2"]

@@ -12,7 +12,7 @@ from tokenswarm.metrics.catalogue import METRICS
 from tokenswarm.metrics.checks.table import judge
 from tokenswarm.metrics.durations import without_doubtful
 from tokenswarm.metrics.record import Identity
-from tokenswarm.metrics.record_builder import Tally
+from tokenswarm.metrics.record_builder import RecordBuilder
 from tokenswarm.wire import reading
 from tokenswarm.wire.values import Answer, Transcript, Usage
 
@@ -75,8 +75,8 @@ def stream(**final: object) -> Transcript:
 def test_no_rate_is_made_of_them() -> None:
     made_up = {"total_duration": 1, "load_duration": 1, "prompt_eval_duration": 1, "eval_duration": 1}
     seen = stream(prompt_eval_count=60, **made_up)
-    _, tally, verdict = read(APIS["/api/chat"], seen)
-    record = tally.record(WHO, seen, *verdict)
+    _, builder, verdict = read(APIS["/api/chat"], seen)
+    record = builder.record(WHO, seen, *verdict)
     found = {metric.name: metric.of(record) for metric in METRICS}
     server = ("total", "load", "queue", "prompt_eval", "eval", "rest")
     rates = ("eval_tokens_per_s", "decode_tokens_per_s", "prompt_tokens_per_s")
@@ -87,10 +87,10 @@ def test_no_rate_is_made_of_them() -> None:
 def test_a_stream_of_events_with_timings_that_cannot_be() -> None:
     timings = {"prompt_n": 9, "prompt_ms": 1.0, "predicted_n": 2, "predicted_ms": 900.0}
     seen = sse(event(delta(content="a")), event(delta(content="b")), event({**delta("stop"), "timings": timings}))
-    tally = read(APIS["/v1/chat/completions"], seen)[1]
-    tally.end(seen)
-    assert (tally.usage.output_tokens, tally.usage.eval_ns) == (2, None)
-    assert tally.doubt == "load, prompt eval and eval 901 ms, e2e 30 ms"
+    builder = read(APIS["/v1/chat/completions"], seen)[1]
+    builder.end(seen)
+    assert (builder.usage.output_tokens, builder.usage.eval_ns) == (2, None)
+    assert builder.doubt == "load, prompt eval and eval 901 ms, e2e 30 ms"
 
 
 def test_of_two_runs_the_count_and_the_duration_are_of_the_second() -> None:
@@ -98,9 +98,9 @@ def test_of_two_runs_the_count_and_the_duration_are_of_the_second() -> None:
     words = [line(message={"content": "x"}, done=False) for _ in range(6)]
     final = line(message={}, done=True, done_reason="stop", eval_count=6, eval_duration=50 * MS)
     seen = ndjson(*thoughts, *words, final)
-    tally = read(APIS["/api/chat"], seen)[1]
-    tally.end(seen)
-    assert (tally.doubt, tally.usage.eval_ns) == ("", 50 * MS)
+    builder = read(APIS["/api/chat"], seen)[1]
+    builder.end(seen)
+    assert (builder.doubt, builder.usage.eval_ns) == ("", 50 * MS)
 
 
 def test_the_check_says_so() -> None:
@@ -116,10 +116,10 @@ def test_real_servers_are_believed() -> None:
     seen = 0
     for name, exchange in load().items():
         found = timed(exchange)
-        tally = Tally(streamed=found.streamed)
+        builder = RecordBuilder(streamed=found.streamed)
         for chunk in reading.chunks(APIS[exchange["path"]], found):
-            tally.add(chunk)
-        tally.end(found)
-        assert not tally.doubt, f"{name}: {tally.doubt}"
-        seen += tally.doubt is not None
+            builder.add(chunk)
+        builder.end(found)
+        assert not builder.doubt, f"{name}: {builder.doubt}"
+        seen += builder.doubt is not None
     assert seen > 100

@@ -12,7 +12,7 @@ from tokenswarm.folder.lines import line
 from tokenswarm.folder.row import row
 from tokenswarm.folder.run_folder import RunFolder
 from tokenswarm.metrics.catalogue import METRICS, Metric
-from tokenswarm.metrics.checks.case import Judged
+from tokenswarm.metrics.checks.case import CheckResults
 from tokenswarm.metrics.histogram import bucket
 from tokenswarm.metrics.record import Identity, Record
 from tokenswarm.web import exposition
@@ -30,8 +30,8 @@ def _record(sequence: int, outcome: str, e2e_ns: int, **values: Any) -> Record:
 
 RECORDS = [
     _record(0, "ok", 20_000_001, usage=Usage(output_tokens=7), gaps={0: 1, bucket(30_000_000): 2}),
-    _record(1, "ok", 20_000_000, usage=Usage(output_tokens=5), judged=Judged({"repetition": 1})),
-    _record(2, "ok", 700_000_000_000, judged=Judged({"repetition": 0})),
+    _record(1, "ok", 20_000_000, usage=Usage(output_tokens=5), judged=CheckResults({"repetition": 1})),
+    _record(2, "ok", 700_000_000_000, judged=CheckResults({"repetition": 0})),
     _record(3, "timeout", 1_000_000, error="a\nline"),
 ]
 

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from tokenswarm.metrics.checks.case import Judged
+from tokenswarm.metrics.checks.case import CheckResults
 from tokenswarm.metrics.record import Identity
 from tokenswarm.payloads.prompt import Message, Prompt
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.expectations import check
-from tokenswarm.users.answer_checks import Judge, Seen, Sent
+from tokenswarm.users.answer_checks import AnswerChecker, AnswerFacts, Sent
 from tokenswarm.wire import ollama_chat
 from tokenswarm.wire.values import Answer, Ask, Usage
 
@@ -17,7 +17,9 @@ SCHEMA = {"type": "object", "required": ["a"]}
 HI = (Message("user", "Hi"),)
 
 
-def judged(judge: Judge | None = None, prompt: Prompt | None = None, ask: Ask | None = None, **changes: Any) -> Judged:
+def judged(
+    judge: AnswerChecker | None = None, prompt: Prompt | None = None, ask: Ask | None = None, **changes: Any
+) -> CheckResults:
     """The judgement of one answer; `changes` are of the identity, or how the answer was seen."""
     prompt, ask = prompt or Prompt("p", HI), ask or Ask("m")
     seen = {"answer": Answer("yes"), "outcome": "ok", "finish_reason": "stop", "usage": Usage(50, 5), "clean": True}
@@ -25,7 +27,7 @@ def judged(judge: Judge | None = None, prompt: Prompt | None = None, ask: Ask | 
     who = Identity(0, changes.pop("sequence", 0), "U", "/api/chat", "m", "p", 128, **changes)
     text = "\n\n".join(message.content for message in prompt.messages)
     sent = Sent(prompt, ask, ollama_chat.build(prompt, ask), who, text)
-    return (judge or Judge(())).judge(sent, Seen(**seen), None)
+    return (judge or AnswerChecker(())).judge(sent, AnswerFacts(**seen), None)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +67,7 @@ def test_which_requests_should_give_the_same_text(prompt: Any, ask: Any, repeata
 
 
 def test_a_conversation_must_grow() -> None:
-    judge, longer = Judge(()), Prompt("p", (*HI, Message("assistant", "yes"), Message("user", "Go on")))
+    judge, longer = AnswerChecker(()), Prompt("p", (*HI, Message("assistant", "yes"), Message("user", "Go on")))
     judged(judge, usage=Usage(400, 5), sequence=3)
     cut = judged(judge, longer, usage=Usage(131, 5), sequence=4, session=3, turn=2)
     assert cut.notes == "prompt_truncated: 131 tokens, 400 the turn before"
@@ -78,13 +80,13 @@ def test_a_conversation_must_grow() -> None:
     "said", [(Message("user", ""),), (*HI, Message("assistant", "yes" * 9, thinking="Let me see"))]
 )
 def test_unless_it_became_shorter_or_held_thinking(said: tuple[Message, ...]) -> None:
-    judge = Judge(())
+    judge = AnswerChecker(())
     judged(judge, usage=Usage(400, 5), sequence=3)
     assert judged(judge, Prompt("p", said), usage=Usage(131, 5), session=3, turn=2).failed["prompt_truncated"] == 0
 
 
 def test_the_runs_expectations_and_the_prompts_own_must_both_hold() -> None:
-    judge, own = Judge((("contains", "y"),)), Prompt("p", HI, expect={"contains": "z"})
+    judge, own = AnswerChecker((("contains", "y"),)), Prompt("p", HI, expect={"contains": "z"})
     assert judged(judge).failed["unexpected"] == 0
     assert judged(judge, own).notes == "unexpected: no 'z'"
     assert judged(judge, own, answer=Answer("z")).notes == "unexpected: no 'y'"

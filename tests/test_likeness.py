@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tokenswarm.payloads.corpus import load
-from tokenswarm.settings.fingerprint import asked, code, unlike
+from tokenswarm.settings.fingerprint import code, prompts_digest, unlike
 
 
 def test_a_worker_with_other_code_or_prompts_is_named() -> None:
@@ -24,7 +24,7 @@ def test_any_difference_in_the_prompts_or_the_trace_counts(tmp_path: Path) -> No
     prompts = load("chat")
     trace = tmp_path / "trace.csv"
     trace.write_text("at_s,prompt_tokens,output_tokens\n0,1,1\n")
-    seen = {asked(prompts, ""), asked(prompts[1:], ""), asked(prompts, str(trace))}
-    seen.add(asked((replace(prompts[0], max_tokens=7), *prompts[1:]), ""))
+    seen = {prompts_digest(prompts, ""), prompts_digest(prompts[1:], ""), prompts_digest(prompts, str(trace))}
+    seen.add(prompts_digest((replace(prompts[0], max_tokens=7), *prompts[1:]), ""))
     assert len(seen) == 4
-    assert asked(load("chat"), "") in seen
+    assert prompts_digest(load("chat"), "") in seen

@@ -20,10 +20,10 @@ from tokenswarm.reports.load import load
 from tokenswarm.reports.parts.server_memory import looks, memory
 from tokenswarm.reports.summary import summarise
 from tokenswarm.reports.write import report
-from tokenswarm.run.memory_sampler import COLUMNS, Seen
+from tokenswarm.run.memory_sampler import COLUMNS, MemoryLooks
 from tokenswarm.transport.http1 import Response
 from tokenswarm.transport.listing import full_name
-from tokenswarm.users.lifecycle import Answer, OllamaLifecycleUser, read
+from tokenswarm.users.lifecycle import ManagementAnswer, OllamaLifecycleUser, read
 
 
 @pytest.mark.parametrize(
@@ -138,12 +138,12 @@ def test_a_memory_in_which_nothing_changed_is_folded(tmp_path: Path) -> None:
 
 
 def test_what_the_sampler_remarks() -> None:
-    seen = Seen(("a",))
+    seen = MemoryLooks(("a",))
     for version, models in (("1", {"a:latest", "x:latest"}), ("1", {"a:latest"}), ("1", set()), ("2", {"a:latest"})):
         seen.look(version, models)
     assert (seen.loads, seen.unloads) == (1, 1)  # x is nobody's business
     assert [finding["rule"] for finding in seen.findings()] == ["model memory", "server version"]
-    assert Seen(("a",)).findings() == []
+    assert MemoryLooks(("a",)).findings() == []
 
 
 MANAGEMENT = {
@@ -178,27 +178,27 @@ def test_errors_are_found_inside_a_200(name: str) -> None:
 
 
 @pytest.fixture
-def user() -> tuple[OllamaLifecycleUser, list[tuple[str, str, Any]], dict[str, Answer]]:
+def user() -> tuple[OllamaLifecycleUser, list[tuple[str, str, Any]], dict[str, ManagementAnswer]]:
     """A user whose calls go nowhere: what it asked, and what it is to be told by path."""
     made = OllamaLifecycleUser.__new__(OllamaLifecycleUser)
     calls: list[tuple[str, str, Any]] = []
-    told: dict[str, Answer] = {}
+    told: dict[str, ManagementAnswer] = {}
     settings = SimpleNamespace(run_id="20261123T111733Z-夜 run", ask=SimpleNamespace(model="sim"))
-    work: Any = SimpleNamespace(
+    run_context: Any = SimpleNamespace(
         settings=settings, worker=3, next_sequence=lambda: 7, health=SimpleNamespace(in_flight=0)
     )
-    made.work, made._made = work, set()
+    made.run_context, made._made = run_context, set()
 
-    def call(method: str, path: str, model: str = "", body: Any = None) -> Answer:
+    def call(method: str, path: str, model: str = "", body: Any = None) -> ManagementAnswer:
         calls.append((method, path, body))
-        return told.get(path, Answer("ok", "", 200))
+        return told.get(path, ManagementAnswer("ok", "", 200))
 
     made.call = call  # type: ignore[method-assign]
     return made, calls, told
 
 
 OWN = "tokenswarm-20261123T111733Z--run-3-7"
-User = tuple[OllamaLifecycleUser, list[tuple[str, str, Any]], dict[str, Answer]]
+User = tuple[OllamaLifecycleUser, list[tuple[str, str, Any]], dict[str, ManagementAnswer]]
 COPY: Callable[[str], dict[str, Any]] = lambda name: {"source": "sim", "destination": name}  # noqa: E731
 
 
@@ -212,7 +212,7 @@ def test_only_what_it_made_is_deleted(user: User) -> None:
     assert calls == [("POST", "/api/copy", COPY(OWN)), ("DELETE", "/api/delete", {"model": OWN})]
     with pytest.raises(ValueError, match="not created"):
         lifecycle.delete(OWN)  # once is enough: by now it may be somebody else's
-    assert lifecycle.work.health.in_flight == 0
+    assert lifecycle.run_context.health.in_flight == 0
 
 
 def test_a_name_that_is_taken_is_left_alone(user: User) -> None:
@@ -223,10 +223,10 @@ def test_a_name_that_is_taken_is_left_alone(user: User) -> None:
 
 def test_what_was_refused_is_not_deleted_and_what_may_exist_is(user: User) -> None:
     lifecycle, calls, told = user
-    told["/api/copy"] = Answer("http_error", "HTTP 404", 404)
+    told["/api/copy"] = ManagementAnswer("http_error", "HTTP 404", 404)
     lifecycle._make(set(), "/api/copy", COPY)
     assert [path for _, path, _ in calls] == ["/api/copy"]
-    told["/api/copy"] = Answer("timeout", "no answer")
+    told["/api/copy"] = ManagementAnswer("timeout", "no answer")
     lifecycle._make(set(), "/api/copy", COPY)
     assert [path for _, path, _ in calls[1:]] == ["/api/copy", "/api/delete"]
     assert not lifecycle._made

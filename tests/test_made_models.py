@@ -12,7 +12,7 @@ from locust.exception import StopUser
 
 from tokenswarm.transport.health import Health
 from tokenswarm.users import lifecycle
-from tokenswarm.users.lifecycle import Answer, OllamaLifecycleUser, read
+from tokenswarm.users.lifecycle import ManagementAnswer, OllamaLifecycleUser, read
 from tokenswarm.users.made_models import SETTLE_S, MadeModels
 
 S = SETTLE_S
@@ -53,7 +53,7 @@ def test_the_letters_in_which_a_name_is_listed_do_not_matter() -> None:
 )
 def test_the_list_of_models_may_be_anything(body: Any, names: list[str] | None) -> None:
     assert read(200, "application/json", json.dumps(body).encode()).models() == names
-    assert Answer("http_error", "HTTP 500", 500, (body,)).models() is None
+    assert ManagementAnswer("http_error", "HTTP 500", 500, (body,)).models() is None
 
 
 class Racing(OllamaLifecycleUser):
@@ -65,21 +65,21 @@ class Racing(OllamaLifecycleUser):
         super().__init__(environment)
         self.there, self.deletes, self.says = {"a:latest"}, 0, ""
 
-    def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> tuple[Answer, int]:
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> tuple[ManagementAnswer, int]:
         if path == "/api/tags":
-            return Answer("ok", said=({"models": [{"name": name} for name in sorted(self.there)]},)), 0
+            return ManagementAnswer("ok", said=({"models": [{"name": name} for name in sorted(self.there)]},)), 0
         if path in ("/api/copy", "/api/create"):
             assert body
             self.there.add(f"{body.get('destination') or body['model']}:latest")
             if self.says:
-                return Answer("http_error", self.says, int(self.says)), 0
+                return ManagementAnswer("http_error", self.says, int(self.says)), 0
         if path == "/api/delete":
             assert body
             self.deletes += 1
             if self.deletes % 3:
-                return Answer("http_error", "HTTP 404 model not found", 404), 0
+                return ManagementAnswer("http_error", "HTTP 404 model not found", 404), 0
             self.there.discard(f"{body['model']}:latest")
-        return Answer("ok"), 0
+        return ManagementAnswer("ok"), 0
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     settings = SimpleNamespace(timeouts=timeouts, ask=ask, run_id="run")
     health = Health()
     numbers = iter(range(10_000))
-    work = SimpleNamespace(
+    run_context = SimpleNamespace(
         settings=settings,
         health=health,
         worker=0,
@@ -105,7 +105,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     options = SimpleNamespace(pull="", push="")
     events = SimpleNamespace(generation=SimpleNamespace(fire=lambda **_: None))
     monkeypatch.setattr(lifecycle, "ControlClient", lambda *_: SimpleNamespace(close=lambda: None))
-    yield SimpleNamespace(tokenswarm=work, parsed_options=options, events=events)
+    yield SimpleNamespace(tokenswarm=run_context, parsed_options=options, events=events)
     health.stop()
 
 

@@ -11,7 +11,7 @@ from locust_process import Run, folder, headless, processes
 from simulator_process import running
 
 from tokenswarm.settings.errors import UsageError
-from tokenswarm.settings.models import models, settled
+from tokenswarm.settings.models import models, settle
 
 CHECKPOINT, BLANKS = "/models/epoch=9-step=1000", "Qwen 3 (8B, q4)"
 THERE = {"a", "b", "qwen3:8b", "qwen3", "llama3", "llama3:2", "registry:5000/ns/m", "x", CHECKPOINT, BLANKS}
@@ -48,8 +48,8 @@ def check(name: str) -> str:
     ],
 )
 def test_names_may_hold_colons(text: str, said: str) -> None:
-    assert settled(text, sorted(THERE), THERE.__contains__, check) == said
-    assert settled(said, sorted(THERE), THERE.__contains__, check) == said
+    assert settle(text, sorted(THERE), THERE.__contains__, check) == said
+    assert settle(said, sorted(THERE), THERE.__contains__, check) == said
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_names_may_hold_colons(text: str, said: str) -> None:
 )  # fmt: skip
 def test_what_can_be_misread_must_be_said(text: str, line: str) -> None:
     with pytest.raises(UsageError) as error:
-        settled(text, sorted(THERE), THERE.__contains__, check)
+        settle(text, sorted(THERE), THERE.__contains__, check)
     assert str(error.value).startswith(line)
 
 
@@ -87,19 +87,19 @@ def test_each_as_often_as_its_weight() -> None:
 @given(st.lists(st.text(min_size=1).filter(str.strip), min_size=1, max_size=3, unique=True))
 def test_whatever_a_server_calls_its_models_the_workers_know_them_again(names: list[str]) -> None:
     """One by itself, as a user copies it, and several in quotes."""
-    said = settled(names[0], names, names.__contains__, str)
+    said = settle(names[0], names, names.__contains__, str)
     assert models(said) == (names[0],)
     listed = ",".join(json.dumps(name) for name in names)
-    assert models(settled(listed, names, names.__contains__, str)) == tuple(names)
+    assert models(settle(listed, names, names.__contains__, str)) == tuple(names)
 
 
 def test_where_no_list_tells_a_colon_and_a_number_is_a_weight_among_several_and_a_name_alone() -> None:
     def nowhere(_: str) -> bool:
         return False
 
-    assert settled("a:3,b:1", (), nowhere, str) == "a=3,b=1"
-    assert settled("llama3:2", (), nowhere, str) == "llama3:2"
-    assert models(settled("epoch=9", (), nowhere, str)) == ("epoch=9",)
+    assert settle("a:3,b:1", (), nowhere, str) == "a=3,b=1"
+    assert settle("llama3:2", (), nowhere, str) == "llama3:2"
+    assert models(settle("epoch=9", (), nowhere, str)) == ("epoch=9",)
 
 
 SIM = ("--models", "a,b,c", "--load-ms", "1", "--decode-tps", "400", "--parallel", "16", "--slowdown", "0")

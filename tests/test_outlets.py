@@ -8,7 +8,7 @@ import pytest
 
 from tokenswarm.run import outlets
 from tokenswarm.settings import redaction
-from tokenswarm.settings.redaction import redacted
+from tokenswarm.settings.redaction import redact
 
 KEY = "sk-4fJq7ZrwLmNop91823"
 
@@ -67,13 +67,13 @@ def test_a_record_whose_words_do_not_fit_is_left_to_logging() -> None:
 )
 def test_a_command_line_is_read_for_secrets_before_it_is_understood(given: list[str]) -> None:
     outlets.learn_given(["locust", *given], {})
-    assert redacted("(k3y-of-the-server)") == "([secret])"
+    assert redact("(k3y-of-the-server)") == "([secret])"
 
 
 @pytest.mark.parametrize("name", ["OPENAI_API_KEY", "TOKENSWARM_API_KEY", "TOKENSWARM_WORKER_TOKEN"])
 def test_so_is_the_environment(name: str) -> None:
     outlets.learn_given(["locust"], {name: "k3y-of-the-server"})
-    assert redacted("(k3y-of-the-server)") == "([secret])"
+    assert redact("(k3y-of-the-server)") == "([secret])"
 
 
 def test_what_is_no_secret_is_not_taken_for_one() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tokenswarm.metrics.histogram import bucket, encode
-from tokenswarm.metrics.output import ABSENT, TokensPerChunk, count, output, passed, placed, spread, within
+from tokenswarm.metrics.output import ABSENT, TokensPerChunk, count, output, output_span, share_before, spread, within
 from tokenswarm.metrics.recent import Recent
 
 MS = 1_000_000
@@ -115,13 +115,13 @@ def test_windows_side_by_side_lose_no_token(spans: list[tuple[float, float, floa
 
 @given(st.lists(st.tuples(*[st.one_of(st.just(ABSENT), st.floats(0, 1e6))] * 4), min_size=1, max_size=20))
 def test_a_column_has_the_definition_of_a_row(rows: list[tuple[float, float, float, float]]) -> None:
-    begin, end = placed(*map(np.array, zip(*[(abs(e2e), *rest) for e2e, *rest in rows], strict=True)))
-    alone = [placed(abs(e2e), *rest) for e2e, *rest in rows]
+    begin, end = output_span(*map(np.array, zip(*[(abs(e2e), *rest) for e2e, *rest in rows], strict=True)))
+    alone = [output_span(abs(e2e), *rest) for e2e, *rest in rows]
     assert begin.tolist() == pytest.approx([since for since, _ in alone])
     assert end.tolist() == pytest.approx([until for _, until in alone])
     assert all(0 <= since <= until <= abs(row[0]) for row, (since, until) in zip(rows, alone, strict=True))
-    shares = passed(begin, end, 5e5).tolist()
-    assert shares == pytest.approx([passed(*each, 5e5) for each in alone])
+    shares = share_before(begin, end, 5e5).tolist()
+    assert shares == pytest.approx([share_before(*each, 5e5) for each in alone])
 
 
 def test_live_tokens_a_second_lie_behind_by_the_longest_output() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tokenswarm.payloads.corpus import BUILT_IN, FOLDER, PayloadError, load, read_corpus
 from tokenswarm.payloads.formats.detect import KNOWN, read
-from tokenswarm.payloads.formats.own import NOT_OPTIONS, decoded
+from tokenswarm.payloads.formats.own import NOT_OPTIONS, decode
 from tokenswarm.payloads.prompt import ROLES, Message, Prompt
 
 CORPORA = ", ".join(BUILT_IN)
@@ -97,7 +97,7 @@ def test_any_prompt_written_as_a_line_reads_back(prompt: Prompt) -> None:
     fields["options"] = dict(prompt.options)
     line = orjson.dumps(fields)
     assert b"\n" not in line
-    assert read(decoded(line), "none", FOLDER) == prompt
+    assert read(decode(line), "none", FOLDER) == prompt
 
 
 @given(st.lists(st.none() | contents, min_size=1).filter(any))
@@ -115,7 +115,7 @@ foreign = values | st.sampled_from(["user", "assistant", "text", "a"])
 def test_any_line_is_a_prompt_or_a_message_of_one_line(line: object) -> None:
     told = ""
     try:
-        read(decoded(line if isinstance(line, bytes) else orjson.dumps(line)), "id", FOLDER)
+        read(decode(line if isinstance(line, bytes) else orjson.dumps(line)), "id", FOLDER)
     except ValueError as error:
         told = str(error)
     assert "\n" not in told

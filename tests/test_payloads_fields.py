@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tokenswarm.payloads.field_check import ignored, misfit, prompt_misfit
+from tokenswarm.payloads.field_check import ignored_names, misfit, prompt_misfit
 from tokenswarm.payloads.field_kinds import KINDS
 from tokenswarm.payloads.prompt import Message, Prompt, Turn
 from tokenswarm.payloads.request_fields import FIELDS, PATHS, fields
@@ -139,5 +139,5 @@ def test_images_go_where_they_are_seen() -> None:
 
 
 def test_what_ollama_ignores() -> None:
-    assert ignored(CHAT, {"mirostat": 1, "seed": 1, "other": 1}) == ["mirostat"]
-    assert ignored(V1, {"tool_choice": "auto", "user": "me"}) == ["tool_choice", "user"]
+    assert ignored_names(CHAT, {"mirostat": 1, "seed": 1, "other": 1}) == ["mirostat"]
+    assert ignored_names(V1, {"tool_choice": "auto", "user": "me"}) == ["tool_choice", "user"]

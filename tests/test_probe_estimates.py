@@ -3,7 +3,7 @@
 import pytest
 
 from tokenswarm.probe.estimates import (
-    Seen,
+    ProbeAnswer,
     before_the_load,
     decode_per_s,
     is_cached,
@@ -18,17 +18,17 @@ from tokenswarm.wire.values import Usage
 MS = 1_000_000
 
 
-def answer(first_ms: float, last_ms: float, sent_ms: float = 0) -> Seen:
+def answer(first_ms: float, last_ms: float, sent_ms: float = 0) -> ProbeAnswer:
     """An answer that ends with its last chunk."""
     first, last = round(first_ms * MS), round(last_ms * MS)
-    return Seen(round(sent_ms * MS), last, first, last, chunks=10)
+    return ProbeAnswer(round(sent_ms * MS), last, first, last, chunks=10)
 
 
-def refusal(at_ms: int) -> Seen:
-    return Seen(0, at_ms * MS, status=503, outcome="http_error")
+def refusal(at_ms: int) -> ProbeAnswer:
+    return ProbeAnswer(0, at_ms * MS, status=503, outcome="http_error")
 
 
-def waves(slots: int, requests: int, prefill_ms: float, decode_ms: float) -> list[Seen]:
+def waves(slots: int, requests: int, prefill_ms: float, decode_ms: float) -> list[ProbeAnswer]:
     """What a server with so many slots answers to requests sent at 0: wave after wave."""
     wave_ms = prefill_ms + decode_ms
     return [answer(prefill_ms + wave_ms * (at // slots), wave_ms * (1 + at // slots)) for at in range(requests)]
@@ -85,7 +85,7 @@ def test_refused_ones_beside_those_that_run_at_once_leave_no_doubt() -> None:
 
 
 def test_what_never_began_counts_for_nothing() -> None:
-    assert level([Seen(0, 5 * MS, outcome="timeout", status=None)]).running == 0
+    assert level([ProbeAnswer(0, 5 * MS, outcome="timeout", status=None)]).running == 0
 
 
 def test_limit_of_those_that_wait_for_a_slot() -> None:
@@ -96,30 +96,30 @@ def test_limit_of_those_that_wait_for_a_slot() -> None:
 
 
 def test_limit_of_those_that_wait_for_a_load_is_one_less_than_were_accepted() -> None:
-    loads = [Seen(0, 2000 * MS)] * 3
+    loads = [ProbeAnswer(0, 2000 * MS)] * 3
     assert load_queue_limit([*loads, refusal(20), refusal(25)]) == 2
     assert load_queue_limit(loads) is None
     assert load_queue_limit([*loads, refusal(2500)]) is None  # the load was over before all had been decided
     assert load_queue_limit([refusal(20)]) is None
     assert before_the_load(loads)
-    assert not before_the_load([*loads, Seen(2100 * MS, 2101 * MS)])  # this one found it loaded: it says nothing
+    assert not before_the_load([*loads, ProbeAnswer(2100 * MS, 2101 * MS)])  # this one found it loaded: it says nothing
 
 
 def test_decode_rate_is_of_the_intervals_between_tokens() -> None:
-    told = Seen(0, 0, 5 * MS, 900 * MS, usage=Usage(output_tokens=51, eval_ns=1000 * MS))
+    told = ProbeAnswer(0, 0, 5 * MS, 900 * MS, usage=Usage(output_tokens=51, eval_ns=1000 * MS))
     assert decode_per_s(told) == 50
-    seen = Seen(0, 0, 100 * MS, 1100 * MS, finish_reason="length", usage=Usage(output_tokens=51))
+    seen = ProbeAnswer(0, 0, 100 * MS, 1100 * MS, finish_reason="length", usage=Usage(output_tokens=51))
     assert decode_per_s(seen) == 50
     # The token that ended it came without a chunk.
-    stopped = Seen(0, 0, 100 * MS, 1100 * MS, finish_reason="stop", usage=Usage(output_tokens=52))
+    stopped = ProbeAnswer(0, 0, 100 * MS, 1100 * MS, finish_reason="stop", usage=Usage(output_tokens=52))
     assert decode_per_s(stopped) == 50
-    assert decode_per_s(Seen(0, 0, 5 * MS, 5 * MS, usage=Usage(output_tokens=1, eval_ns=1000))) is None
-    assert decode_per_s(Seen(0, 0)) is None
+    assert decode_per_s(ProbeAnswer(0, 0, 5 * MS, 5 * MS, usage=Usage(output_tokens=1, eval_ns=1000))) is None
+    assert decode_per_s(ProbeAnswer(0, 0)) is None
 
 
 def test_prefill_rate_is_a_slope_in_which_the_template_falls_out() -> None:
-    def asked(tokens: int, prompt_eval_ns: int | None, ttft_ns: int = 0) -> Seen:
-        return Seen(0, 0, ttft_ns, usage=Usage(prompt_tokens=tokens, prompt_eval_ns=prompt_eval_ns))
+    def asked(tokens: int, prompt_eval_ns: int | None, ttft_ns: int = 0) -> ProbeAnswer:
+        return ProbeAnswer(0, 0, ttft_ns, usage=Usage(prompt_tokens=tokens, prompt_eval_ns=prompt_eval_ns))
 
     # 12 of the tokens are the template's and cached; 1,000 tokens/s.
     assert prefill_per_s([asked(20, 8 * MS)] * 3, asked(520, 508 * MS)) == pytest.approx(1000)

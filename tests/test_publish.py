@@ -72,7 +72,7 @@ def test_what_is_known_of_a_worker_is_kept_before_it_forgets_its_rows(publisher:
     publisher._environment.runner.send_message = lambda kind, answer, _: told.append(answer["kept"])
     publisher.reset("run")
     publisher.sink = Disk().take
-    publisher.keep = lambda client: told.append((client, publisher.attended(set())[0]["requests"]))
+    publisher.keep = lambda client: told.append((client, publisher.workers_as_run_json(set())[0]["requests"]))
     for _ in range(2):  # the answer may be lost
         publisher.take("w", message(0, b"0\n1\n", made=2, final=True))
     assert told == [("w", 2), True, True]

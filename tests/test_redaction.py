@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_metrics import WHO
 
-from tokenswarm.metrics.checks.case import Judged
+from tokenswarm.metrics.checks.case import CheckResults
 from tokenswarm.metrics.record import Kept, Record
 from tokenswarm.metrics.text import plain
 from tokenswarm.settings import redaction
 from tokenswarm.settings.errors import UsageError
-from tokenswarm.settings.redaction import cleaned, learn_query, redacted, shown
+from tokenswarm.settings.redaction import clean_line, clean_record, learn_query, redact
 from tokenswarm.settings.target import target
 
 KEY = "sk-proj-4fJ/q+Zr8=wLmNop"
@@ -43,7 +43,7 @@ def known(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_secret_is_found_however_it_comes_back(said: str) -> None:
-    left = redacted(said)
+    left = redact(said)
     assert redaction.STAND_IN in left
     for piece in (KEY[:8], KEY[8:16], KEY[-4:], quote(KEY, safe="")[8:16], "dXNl"):
         assert piece not in left
@@ -56,7 +56,7 @@ def test_what_is_no_secret_stays() -> None:
         "Bearer of good news, Basic needs",
         "dXNlcjp",  # a beginning, but not at the end or masked: of base64, as any "user:" has
     ):
-        assert redacted(f"{said}!") == f"{said}!"
+        assert redact(f"{said}!") == f"{said}!"
 
 
 def test_a_key_that_is_a_word_is_not_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,9 +64,9 @@ def test_a_key_that_is_a_word_is_not_looked_for(monkeypatch: pytest.MonkeyPatch)
     for word in ("ollama", "EMPTY", "none", "not", "x", "secret", "12345"):
         redaction.learn(word, [("X-Api-Key", word)])
     said = "ollama: EMPTY is not a secret, none of 12345"
-    assert redacted(said) == said
+    assert redact(said) == said
     redaction.learn("sk-1234")
-    assert redacted("key sk-1234 and sk-1235") == f"key {redaction.STAND_IN} and sk-1235"
+    assert redact("key sk-1234 and sk-1235") == f"key {redaction.STAND_IN} and sk-1235"
 
 
 SECRET = """Authorization:Bearer-x|X-Api-Key:a|api-key:a|Cookie:a=b|X-Auth:a|Proxy-Authorization:Basic-a|X-Session:a
@@ -104,8 +104,8 @@ def test_of_a_secret_header_the_name_may_be_seen(header: str) -> None:
 def test_the_secret_of_a_header_is_known_alone(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redaction, "_secrets", {})
     redaction.learn_header(given)
-    assert redacted("<sk-4fJq7ZrwLmNop>") == "<[secret]>"
-    assert "sk-4fJq7" not in redacted(f"there was {given!r}")
+    assert redact("<sk-4fJq7ZrwLmNop>") == "<[secret]>"
+    assert "sk-4fJq7" not in redact(f"there was {given!r}")
 
 
 @pytest.mark.parametrize(
@@ -115,10 +115,10 @@ def test_the_secret_of_a_header_is_known_alone(given: str, monkeypatch: pytest.M
 def test_the_secret_of_an_address_is_known(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redaction, "_secrets", {})
     redaction.learn_host(address)
-    assert redacted("<sk-4fJq7ZrwLmNop>") == "<[secret]>"
+    assert redact("<sk-4fJq7ZrwLmNop>") == "<[secret]>"
     with suppress(UsageError):
         target(address, {})
-    assert "4fJq7" not in redacted(address)
+    assert "4fJq7" not in redact(address)
 
 
 @given(st.text(min_size=12, max_size=60), st.text(max_size=80), st.text(max_size=80), st.data())
@@ -128,7 +128,7 @@ def test_no_twelve_characters_of_a_secret_are_left(key: str, before: str, after:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(redaction, "_secrets", {})
         redaction.learn(key)
-        left = redacted(f"{before}{key[begin:end]}{after}")
+        left = redact(f"{before}{key[begin:end]}{after}")
         for at in range(len(key) - 11):
             assert key[at : at + 12] not in left.replace(redaction.STAND_IN, "\0") or key.isalpha()
 
@@ -136,7 +136,7 @@ def test_no_twelve_characters_of_a_secret_are_left(key: str, before: str, after:
 def test_a_text_of_nothing_but_beginnings_takes_no_time() -> None:
     for said in (f"{KEY[:8]}**" * 20_000, KEY[:8] * 50_000, f"{KEY[:8]}*{'x' * 200_000}", KEY * 20_000):
         began_s = time.process_time()
-        redacted(said)
+        redact(said)
         assert time.process_time() - began_s < 1
 
 
@@ -153,9 +153,9 @@ def test_clean_leaves_what_is_no_text_and_the_shape_of_all_else() -> None:
 
 
 def test_texts_are_one_line_that_no_terminal_acts_on() -> None:
-    assert shown("a\x1b]0;owned\x07\nb\x9b31m\u202ec\x00") == "a\\x1b]0;owned\\x07\\nb\\x9b31m\\u202ec\\x00"
+    assert clean_line("a\x1b]0;owned\x07\nb\x9b31m\u202ec\x00") == "a\\x1b]0;owned\\x07\\nb\\x9b31m\\u202ec\\x00"
     assert plain("a\tb\nc\x1b[2J", lines=True) == "a\tb\nc\\x1b[2J"
-    assert shown("中文 – 😀") == "中文 – 😀"
+    assert clean_line("中文 – 😀") == "中文 – 😀"
     assert str(UsageError(f"it says {KEY}\n")) == "it says [secret]\\n"
 
 
@@ -165,21 +165,19 @@ def test_a_record_keeps_none_of_it() -> None:
         "http_error",
         error=f"HTTP 401 {KEY}\r\n",
         finish_reason="stop\x1b",
-        judged=Judged({"unexpected": 1}, f"unexpected: {KEY}"),
+        judged=CheckResults({"unexpected": 1}, f"unexpected: {KEY}"),
         kept=Kept(f"say {KEY}", f"{KEY}\n", ""),
     )
-    kept = cleaned(record)
+    kept = clean_record(record)
     assert (kept.identity.model, kept.identity.prompt_id) == ("a [secret]", "[secret]")
     assert kept.error == "HTTP 401 [secret]\\r\\n"
     assert kept.finish_reason == "stop\\x1b"
-    assert kept.judged == Judged({"unexpected": 1}, "unexpected: [secret]")
+    assert kept.judged == CheckResults({"unexpected": 1}, "unexpected: [secret]")
     assert kept.kept == Kept("say [secret]", "[secret]\n", "")
-    sound = replace(record, identity=WHO, error="", finish_reason="stop", judged=Judged({}), kept=None)
-    assert cleaned(sound) is sound
+    sound = replace(record, identity=WHO, error="", finish_reason="stop", judged=CheckResults({}), kept=None)
+    assert clean_record(sound) is sound
 
 
 def test_a_key_in_a_query_is_a_secret_and_a_version_is_none() -> None:
     learn_query("api-version=2024-10-21&key=AIza-very-secret")
-    assert (
-        redacted("GET /x?api-version=2024-10-21&key=AIza-very-secret") == "GET /x?api-version=2024-10-21&key=[secret]"
-    )
+    assert redact("GET /x?api-version=2024-10-21&key=AIza-very-secret") == "GET /x?api-version=2024-10-21&key=[secret]"

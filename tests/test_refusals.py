@@ -5,7 +5,7 @@ from scripted import request, serving, whole
 
 from tokenswarm.folder.row import COLUMNS, row
 from tokenswarm.metrics.record import Identity
-from tokenswarm.metrics.record_builder import Tally
+from tokenswarm.metrics.record_builder import RecordBuilder
 from tokenswarm.settings.target import Target
 from tokenswarm.transport.connection import Timeouts, Transport
 from tokenswarm.transport.exchange import Exchange
@@ -50,7 +50,7 @@ def seen(response: bytes) -> Transcript:
 def test_it_is_in_the_row_and_where_a_redirect_leads_in_the_error() -> None:
     refused = seen(whole(b'{"error": "slow down"}', "429 Too Many Requests", "Retry-After: 20\r\n"))
     verdict = reading.verdict(openai_chat, refused, reading.Ending())
-    record = Tally(streamed=True).record(Identity(0, 0, "U", "/", "m", "p", 8), refused, *verdict)
+    record = RecordBuilder(streamed=True).record(Identity(0, 0, "U", "/", "m", "p", 8), refused, *verdict)
     assert dict(zip(COLUMNS, row(record), strict=True))["retry_after_s"] == 20.0
     moved = seen(whole(b"", "307 Temporary Redirect", "Location: https://box/v1/\r\n"))
     assert (moved.location, moved.retry_after_s) == ("https://box/v1/", None)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from golden.make import folder, ollama, openai
 
-from tokenswarm.metrics.checks.case import Judged
+from tokenswarm.metrics.checks.case import CheckResults
 from tokenswarm.metrics.record import Kept, Record
 from tokenswarm.reports.render import console
 from tokenswarm.reports.wilson import interval
@@ -18,7 +18,7 @@ PASSED = {"repetition": 0, "cut_by_limit": 0}
 
 def judged(made: Record, *wrong: str, **more: Any) -> Record:
     failed = {**PASSED, **dict.fromkeys(wrong, 1), **more.pop("failed", {})}
-    return replace(made, judged=Judged(failed, "; ".join(f"{name}: of {name}" for name in wrong), **more))
+    return replace(made, judged=CheckResults(failed, "; ".join(f"{name}: of {name}" for name in wrong), **more))
 
 
 def reported(path: Path, *records: Record) -> tuple[dict[str, Any], str, str]:

@@ -14,7 +14,7 @@ from tokenswarm.metrics.record import Record
 from tokenswarm.reports.__main__ import main
 from tokenswarm.reports.glossary import glossary
 from tokenswarm.reports.load import load
-from tokenswarm.reports.parts.throughput import bins, passed
+from tokenswarm.reports.parts.throughput import amount_before, bins
 from tokenswarm.reports.render import console
 from tokenswarm.reports.summary import summarise
 from tokenswarm.reports.write import report
@@ -168,6 +168,6 @@ def test_tokens_over_time_lose_none() -> None:
 
     edges = bins(10.0)
     start, end, tokens = np.array([0.0, 2.5, 9.0]), np.array([10.0, 2.5, 10.0]), np.array([100.0, 7.0, 30.0])
-    gained = np.diff(passed(edges, start, end, tokens))
+    gained = np.diff(amount_before(edges, start, end, tokens))
     assert gained.sum() == pytest.approx(137)
-    assert passed(np.array([5.0]), start, end, tokens)[0] == pytest.approx(57)
+    assert amount_before(np.array([5.0]), start, end, tokens)[0] == pytest.approx(57)

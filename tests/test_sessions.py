@@ -21,7 +21,7 @@ from tokenswarm.payloads.prompt import Message, Prompt, Turn
 from tokenswarm.settings import options
 from tokenswarm.settings.settings import settings
 from tokenswarm.transport.health import Health
-from tokenswarm.users.base import LLMUser, Work
+from tokenswarm.users.base import LLMUser, RunContext
 from tokenswarm.users.ollama import OllamaChatUser, OllamaGenerateUser
 from tokenswarm.users.openai import OpenAIChatUser, OpenAICompletionsUser
 
@@ -90,7 +90,7 @@ def talking(kind: type[LLMUser], *answers: dict[str, Any] | None, **chosen: Any)
         environment = Environment(user_classes=[kind])
         environment.events.generation = EventHook()
         health = Health()
-        environment.tokenswarm = Work(settings(SimpleNamespace(**defaults.values | given | chosen)), 0, health)
+        environment.tokenswarm = RunContext(settings(SimpleNamespace(**defaults.values | given | chosen)), 0, health)
         talk = Talk(kind(environment))
         environment.events.generation.add_listener(lambda record, **_: talk.records.append(record))
         talk.user.on_start()
@@ -141,7 +141,7 @@ def test_a_turn_that_fails_ends_the_conversation() -> None:
 def test_the_mark_is_one_of_the_session_and_the_next_session_has_another() -> None:
     answers = [chat("a")] * 6
     with talking(OllamaChatUser, *answers, unique_prompts=True) as talk:
-        talk.user.work.settings = replace(talk.user.work.settings, mix=Mix([THREE], 0))
+        talk.user.run_context.settings = replace(talk.user.run_context.settings, mix=Mix([THREE], 0))
         talk.user.ask()
         talk.user.ask()
     firsts = [talk.messages(turn)[0][1] for turn in range(6)]

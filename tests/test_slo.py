@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from locust_process import ROOT, folder, headless, processes
 from simulator_process import running
 
-from tokenswarm.metrics.percentile import needed
-from tokenswarm.metrics.slo.judge import Judge
+from tokenswarm.metrics.percentile import least_n
+from tokenswarm.metrics.slo.judge import SloJudge
 from tokenswarm.metrics.slo.junit import say
 from tokenswarm.metrics.slo.language import OUTCOMES, SUBJECTS, SloError, parse
 from tokenswarm.metrics.slo.sequential import surely_above, surely_below
@@ -28,7 +28,7 @@ def row(outcome: str = "ok", at_s: float = 0.0, **values: float) -> dict[str, ob
 
 
 def judged(slo: str, rows: list[dict[str, object]]) -> tuple[str, float | None]:
-    judge = Judge([parse(slo)])
+    judge = SloJudge([parse(slo)])
     for each in rows:
         judge.add(each)
     (found,) = judge.judged()
@@ -77,7 +77,7 @@ def test_a_percentile_is_judged_by_nearest_rank_and_needs_its_samples() -> None:
     assert judged("ttft_ms p95 < 95", values)[0] == "crossed"
     assert judged("ttft_ms p95 <= 95", values)[0] == "met"
     assert judged("ttft_ms p95 < 99", values)[1] == pytest.approx(95, rel=0.01)
-    assert judged("ttft_ms p95 < 500", values[: needed(95) - 1])[0] == "undecided"
+    assert judged("ttft_ms p95 < 500", values[: least_n(95) - 1])[0] == "undecided"
     assert judged("ttft_ms p95 < 0.5", values[:20])[0] == "crossed"  # twenty of twenty: no doubt any more
 
 
@@ -108,7 +108,7 @@ def test_requests_cut_by_the_end_count_only_with_what_was_beyond_the_limit_alrea
 
 def test_goodput_counts_what_meets_every_limit_a_second() -> None:
     slos = [parse("ttft_ms p95 < 500"), parse("goodput > 3/s")]
-    judge = Judge(slos)
+    judge = SloJudge(slos)
     for n in range(40):
         judge.add(row(at_s=n * 9 / 39, ttft_ms=100.0 if n % 2 else 900.0))
     assert [each.state for each in judge.judged()] == ["crossed", "crossed"]
@@ -126,7 +126,7 @@ def test_a_check_is_judged_by_its_share_of_the_answers_it_applies_to() -> None:
 
 
 def test_an_answer_that_failed_its_check_is_no_goodput() -> None:
-    judge = Judge([parse("check json_invalid < 50%"), parse("goodput > 1/s")])
+    judge = SloJudge([parse("check json_invalid < 50%"), parse("goodput > 1/s")])
     for n in range(10):
         judge.add(row(at_s=n, **({"json_invalid": int(n < 3)} if n < 8 else {})))
     share, goodput = judge.judged()
@@ -135,7 +135,7 @@ def test_an_answer_that_failed_its_check_is_no_goodput() -> None:
 
 @pytest.mark.parametrize("slo", ["check json_invalid < 1%", "outcome dropped < 1%", "outcome ok > 99%"])
 def test_a_share_on_the_wrong_side_ends_a_run_early(slo: str) -> None:
-    judge = Judge([parse(slo)])
+    judge = SloJudge([parse(slo)])
     for _ in range(20):
         judge.add(row(json_invalid=0))
     assert judge.surely_crossed() == []
@@ -147,12 +147,12 @@ def test_a_share_on_the_wrong_side_ends_a_run_early(slo: str) -> None:
 
 def test_one_value_beyond_a_greatest_one_is_certain_at_once() -> None:
     for slo, early in (("ttft_ms max < 500", True), ("ttft_ms min > 50", True), ("ttft_ms max > 500", False)):
-        judge = Judge([parse(slo)])
+        judge = SloJudge([parse(slo)])
         judge.add(row(ttft_ms=100.0))
         assert judge.surely_crossed() == []
         judge.add(row(ttft_ms=600.0 if "max" in slo else 40.0))
         assert judge.surely_crossed() == ([f"{slo}: 1 of 2 requests are beyond it"] if early else [])
-    judge = Judge([parse("ttft_ms mean < 500")])
+    judge = SloJudge([parse("ttft_ms mean < 500")])
     judge.add(row(ttft_ms=900.0))
     assert judge.surely_crossed() == []  # others may make up for it
     judge.add(row("timeout"))
@@ -168,7 +168,7 @@ def test_the_figure_that_is_said_does_not_belie_the_state(values: list[int]) -> 
 
 
 def test_a_share_is_said_in_per_cent() -> None:
-    judge = Judge([parse("outcome ok > 99%"), parse("ttft_ms max < 9")])
+    judge = SloJudge([parse("outcome ok > 99%"), parse("ttft_ms max < 9")])
     for outcome in ("ok", "refused"):
         judge.add(row(outcome, ttft_ms=5))
     said = [say(each) for each in judge.judged()]

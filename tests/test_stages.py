@@ -33,9 +33,9 @@ def test_a_worker_that_joins_within_a_stage_hears_of_it_with_its_first_order() -
     enter(master, 2, ramp=False, there=False)
 
     def joined() -> Any:
-        work = SimpleNamespace(stage=None, ramping=True, all_started=False)
-        resume(SimpleNamespace(parsed_options=options, tokenswarm=work))
-        return work
+        run_context = SimpleNamespace(stage=None, ramping=True, all_started=False)
+        resume(SimpleNamespace(parsed_options=options, tokenswarm=run_context))
+        return run_context
 
     assert (joined().stage, joined().ramping, joined().all_started) == (2, False, False)
     master.events.spawning_complete.fire(user_count=4)

@@ -7,7 +7,7 @@ import pytest
 from captures import APIS, read
 from test_wire_readers import DONE, FINISH, SENTINEL, USAGE, delta, event, line, ndjson, sse
 
-from tokenswarm.metrics.tool_calls import joined
+from tokenswarm.metrics.tool_calls import join_calls
 from tokenswarm.wire.values import ToolCall
 
 CHAT, V1_CHAT = APIS["/api/chat"], APIS["/v1/chat/completions"]
@@ -108,8 +108,8 @@ CALLS: list[tuple[str, list[Any], list[tuple[str, object]]]] = [
 @pytest.mark.parametrize(("lines", "calls"), [case[1:] for case in CALLS], ids=[case[0] for case in CALLS])
 def test_tool_calls_are_told_apart(lines: list[Any], calls: list[tuple[str, object]]) -> None:
     body = b"".join(event(delta(tool_calls=pieces)) for pieces in lines)
-    _, tally, verdict = read(V1_CHAT, sse(body + FINISH + USAGE + SENTINEL))
-    found = tally.answer().tool_calls
+    _, builder, verdict = read(V1_CHAT, sse(body + FINISH + USAGE + SENTINEL))
+    found = builder.answer().tool_calls
     assert verdict.outcome == "ok"
     assert [(call.name, call.arguments) for call in found] == calls
     assert [call.place for call in found] == list(range(len(calls)))
@@ -127,5 +127,5 @@ def test_two_calls_of_ollama_on_two_lines(index: dict[str, object]) -> None:
 
 def test_arguments_a_byte_at_a_time() -> None:
     pieces = [ToolCall(0, "a", "f", "{"), *(ToolCall(0, "", "", c) for c in '"a":{"b":1}}')]
-    (call,) = joined(pieces)
+    (call,) = join_calls(pieces)
     assert json.loads(str(call.arguments)) == {"a": {"b": 1}}

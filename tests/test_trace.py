@@ -13,7 +13,7 @@ from simulator_process import running
 from bench.traced import read as read_again
 from bench.traced import sharing
 from tokenswarm.load.trace import TraceError, arrivals
-from tokenswarm.payloads.made_up import Making, made
+from tokenswarm.payloads.made_up import Making, with_text
 from tokenswarm.payloads.recipe import Scale
 from tokenswarm.run.open_loop import window
 from tokenswarm.settings.errors import UsageError
@@ -109,7 +109,7 @@ def test_a_scaled_prompt_is_as_long_as_asked_and_shares_as_much(tmp_path: Path, 
     path.write_text("\n".join(map(json.dumps, rows)))
     making = Making(scale=Scale(10, 1.3))
     texts = [
-        made(prompt, making, 0, 0, number).messages[-1].content
+        with_text(prompt, making, 0, 0, number).messages[-1].content
         for number, (_, prompt) in enumerate(arrivals(str(path), scale=scale))
     ]
     words = [text.replace(".", "").split() for text in texts]
@@ -218,7 +218,7 @@ def test_mooncakes_prompts_share_what_its_ids_say(scale: float) -> None:
     assert (known.blocks, known.tokens) == (pytest.approx(0.13464, abs=1e-5), pytest.approx(0.13687, abs=1e-5))
     making, cache, cached, total = Making(scale=Scale(12, 81 / 64)), Prefixes(20_000_000), 0, 0
     for number, (_, prompt) in enumerate(arrivals(str(path), scale=scale)):
-        text = made(prompt, making, 0, 0, number).messages[-1].content
+        text = with_text(prompt, making, 0, 0, number).messages[-1].content
         tokens = count_tokens(text) + 12
         cached, total = cached + cache.cached_tokens(text, tokens), total + tokens
         cache.remember(text)

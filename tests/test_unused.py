@@ -2,13 +2,13 @@
 
 from options import parsed
 
-from tokenswarm.preflight.unused import unused
+from tokenswarm.preflight.unused import unused_options
 from tokenswarm.users.lifecycle import OllamaLifecycleUser
 from tokenswarm.users.ollama import OllamaChatUser, OllamaEmbedUser, OllamaGenerateUser
 
 
 def said(classes: list[type], *arguments: str) -> list[str]:
-    return [line.partition(" ")[0] for line in unused(parsed(*arguments), classes)]
+    return [line.partition(" ")[0] for line in unused_options(parsed(*arguments), classes)]
 
 
 def test_what_no_class_uses_is_said() -> None:
@@ -23,6 +23,6 @@ def test_what_needs_another_option_is_said() -> None:
     assert said([OllamaChatUser], "--slo-abort", "--slo", "e2e_ms p50 < 9") == []
     assert said([OllamaChatUser], "--pause-after-error", "0", "--arrivals", "5/s") == ["--pause-after-error"]
     assert said([OllamaChatUser]) == []
-    assert unused(parsed("--pull", "x"), [OllamaChatUser]) == [
+    assert unused_options(parsed("--pull", "x"), [OllamaChatUser]) == [
         "--pull does nothing here: it is for OllamaLifecycleUser"
     ]

@@ -13,7 +13,7 @@ from locust_process import ROOT, command, environment, headless
 from locust_process import folder as run_folder
 from simulator_process import running
 
-from tokenswarm.metrics.checks.case import Judged
+from tokenswarm.metrics.checks.case import CheckResults
 from tokenswarm.metrics.histogram import bucket
 from tokenswarm.metrics.record import Kept, Record
 from tokenswarm.metrics.validity.evidence import gather, with_the_cut
@@ -73,7 +73,7 @@ def test_each_rule_finds_its_fault_and_nothing_else(rule: str, tmp_path: Path) -
 
 
 def test_durations_that_cannot_be_are_a_remark(tmp_path: Path) -> None:
-    doubted = Judged({"durations_impossible": 1})
+    doubted = CheckResults({"durations_impossible": 1})
     found = verdict(tmp_path, many(lambda r: replace(r, judged=doubted)))
     assert (found["verdict"], rules(found)) == ("VALID", {"durations"})
     assert found["findings"][0]["figure"] == 100

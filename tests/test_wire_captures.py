@@ -49,14 +49,14 @@ EXPECTED = {
 def test_outcome_and_counts(name: str) -> None:
     exchange = load()[name]
     prompted = name not in ("gen_unload_0", "chat_empty")
-    _, tally, verdict = read(APIS[exchange["path"]], transcript(exchange), prompted)
+    _, builder, verdict = read(APIS[exchange["path"]], transcript(exchange), prompted)
     outcome, finish_reason, prompt_tokens, output_tokens = EXPECTED[name]
-    assert (verdict.outcome, tally.finish_reason) == (outcome, finish_reason), verdict.error
+    assert (verdict.outcome, builder.finish_reason) == (outcome, finish_reason), verdict.error
     assert bool(verdict.error) == (outcome != "ok")
     if prompt_tokens is not None:
-        assert tally.usage.prompt_tokens == prompt_tokens
+        assert builder.usage.prompt_tokens == prompt_tokens
     if output_tokens is not None or outcome != "ok":
-        assert tally.usage.output_tokens == output_tokens
+        assert builder.usage.output_tokens == output_tokens
 
 
 def test_error_texts_are_the_servers_own_words() -> None:
@@ -93,12 +93,12 @@ VECTORS = {
 @pytest.mark.parametrize("name", VECTORS)
 def test_vectors_are_counted_and_looked_at(name: str) -> None:
     exchange = load()[name]
-    _, tally, verdict = read(APIS[exchange["path"]], transcript(exchange))
-    assert tally.embeddings == (*VECTORS[name], 0)
+    _, builder, verdict = read(APIS[exchange["path"]], transcript(exchange))
+    assert builder.embeddings == (*VECTORS[name], 0)
     assert verdict.outcome == "ok"
     asked = json.loads(exchange["body"])["input"]
     wanted = len(asked) if isinstance(asked, list) else 1
-    judged = reading.vectors_for_all(verdict, tally.embeddings, wanted)
+    judged = reading.vectors_for_all(verdict, builder.embeddings, wanted)
     # A text that got no vector is a failure, though the server says 200.
     assert judged.outcome == ("ok" if VECTORS[name][0] == wanted else "protocol_error")
 
@@ -113,23 +113,23 @@ def test_thinking_and_answer_are_told_apart() -> None:
 
 def test_a_tool_call_counts_as_output_also_on_the_final_line() -> None:
     for name in ("tools_chat_tag_stream", "tools_nativestop_chat_stream"):
-        chunks, tally, _ = read(APIS["/api/chat"], transcript(load()[name]))
+        chunks, builder, _ = read(APIS["/api/chat"], transcript(load()[name]))
         calls = [call for chunk in chunks for call in chunk.tool_calls]
         assert [call.name for call in calls] == ["get_weather"]
         assert calls[0].arguments == {"city": "Paris", "days": 1}
-        record = tally.record(None, transcript(load()[name]), "ok", "")  # type: ignore[arg-type]
+        record = builder.record(None, transcript(load()[name]), "ok", "")  # type: ignore[arg-type]
         assert record.tool_calls == 1
         assert record.last_output_ns is not None
 
 
 def test_every_exchange_has_one_of_the_known_outcomes_and_lost_nothing() -> None:
     for name, exchange in load().items():
-        chunks, tally, verdict = read(APIS[exchange["path"]], transcript(exchange))
+        chunks, builder, verdict = read(APIS[exchange["path"]], transcript(exchange))
         assert verdict.outcome in ("ok", "http_error", "truncated", "server_error"), name
-        assert tally.failed is None or tally.failed.broken is None, name
+        assert builder.failed is None or builder.failed.broken is None, name
         # Never more lines than tokens, but where Ollama runs the model twice (think with format) and counts one run.
-        if verdict.outcome == "ok" and tally.usage.output_tokens is not None and "format" not in name:
-            assert tally.usage.output_tokens >= sum(c.output for c in chunks), name
+        if verdict.outcome == "ok" and builder.usage.output_tokens is not None and "format" not in name:
+            assert builder.usage.output_tokens >= sum(c.output for c in chunks), name
 
 
 def frames(exchange: dict[str, Any], cut: int) -> object:

@@ -25,8 +25,8 @@ def answered(api: Api, frame: dict[str, Any] | bytes, status: int = 200) -> tupl
     """What a whole answer comes to: embeddings, outcome, error."""
     body = frame if isinstance(frame, bytes) else orjson.dumps(frame)
     seen = Transcript(((5, body),), status=status, content_type="application/json", complete=True)
-    tally, judged = interpret(api, seen, stream=False)
-    return tally.embeddings, *judged
+    builder, judged = interpret(api, seen, stream=False)
+    return builder.embeddings, *judged
 
 
 def test_what_is_sent() -> None:

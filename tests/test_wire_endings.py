@@ -158,5 +158,5 @@ def test_each_habit_has_its_sentence() -> None:
 
 
 def recorded(api: Api, seen: Transcript, stream: bool = True) -> Record:
-    tally, verdict = interpret(api, seen, stream=stream)
-    return tally.record(Identity(0, 0, "User", api.PATH, "m", "p", 10), seen, *verdict)
+    builder, verdict = interpret(api, seen, stream=stream)
+    return builder.record(Identity(0, 0, "User", api.PATH, "m", "p", 10), seen, *verdict)

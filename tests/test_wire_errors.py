@@ -105,8 +105,8 @@ def test_an_error_inside_a_200_is_never_called_truncated(form: Any, words: str) 
 def test_fields_that_say_that_all_is_well(fields: dict[str, Any]) -> None:
     first, finish, last = (delta(content="hi"), delta("stop"), {"choices": [], "usage": {"completion_tokens": 2}})
     body = b"".join(event({**frame, **fields}) for frame in (first, finish, last))
-    _, tally, verdict = read(V1_CHAT, sse(body + SENTINEL))
-    assert (verdict.outcome, tally.answer().text, tally.usage.output_tokens) == ("ok", "hi", 2)
+    _, builder, verdict = read(V1_CHAT, sse(body + SENTINEL))
+    assert (verdict.outcome, builder.answer().text, builder.usage.output_tokens) == ("ok", "hi", 2)
     fields = {name: value for name, value in fields.items() if name != "message"}  # there a field of the answer
     lines = (line(message={"content": "hi"}, done=False, **fields), line(message={}, done=True, done_reason="stop"))
     assert read(CHAT, ndjson(*lines))[2].outcome == "ok"

@@ -75,9 +75,9 @@ def test_an_error_object_over_several_lines_is_read_wherever_it_stands(before: b
 @pytest.mark.parametrize("odd", [b"\xe4\xb8", b"\xff", b"\t", b"\x01", b"\\ud83d", b"\xed\xa0\xbd"])
 def test_an_odd_character_costs_no_more_than_itself(odd: bytes) -> None:
     broken = event(delta(content="a?b")).replace(b"?", odd)
-    _, tally, verdict = read(V1_CHAT, sse(event(delta(content="x")) + broken + FINISH + SENTINEL))
+    _, builder, verdict = read(V1_CHAT, sse(event(delta(content="x")) + broken + FINISH + SENTINEL))
     assert verdict.outcome == "ok"
-    text = tally.answer().text
+    text = builder.answer().text
     assert (text[:2], text[-1]) == ("xa", "b")
     text.encode()  # can be written to a file
 

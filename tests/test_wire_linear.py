@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from tokenswarm.metrics.record_builder import Tally
+from tokenswarm.metrics.record_builder import RecordBuilder
 from tokenswarm.wire import ollama_chat, openai_chat, reading
 from tokenswarm.wire.values import Api, Chunk, Transcript
 
@@ -78,8 +78,8 @@ def test_a_megabyte_is_read_in_some_seconds_at_most(what: str, cut: str) -> None
     began_s = time.perf_counter()
     found, longest_s = read(ollama_chat if label == NDJSON else openai_chat, body, label, CUTS[cut])
     assert longest_s < 2
-    tally = Tally(streamed=True)
+    builder = RecordBuilder(streamed=True)
     for chunk in found:
-        tally.add(chunk)
-    tally.answer()
+        builder.add(chunk)
+    builder.answer()
     assert time.perf_counter() - began_s < 8

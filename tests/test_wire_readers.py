@@ -32,10 +32,10 @@ from tokenswarm.wire.values import Failure, Transcript
 
 def test_text_and_numbers_on_the_final_line() -> None:
     final = line(message={"content": "b"}, done=True, done_reason="stop", eval_count=2, eval_duration=10 * MS)
-    chunks, tally, verdict = read(CHAT, ndjson(line(message={"content": "a"}, done=False), final))
+    chunks, builder, verdict = read(CHAT, ndjson(line(message={"content": "a"}, done=False), final))
     assert "".join(c.text for c in chunks) == "ab"
     assert verdict.outcome == "ok"
-    record = tally.record(WHO, ndjson(b"", b""), *verdict)
+    record = builder.record(WHO, ndjson(b"", b""), *verdict)
     assert record.last_output_ns == 20 * MS
     assert record.usage.output_tokens == 2
     assert record.usage.total_ns is None  # absent, not 0
@@ -129,8 +129,8 @@ def test_zeros_of_usage_on_every_chunk_are_not_counts() -> None:
     token = {"choices": [{"text": "a", "index": 0, "finish_reason": None}], "usage": zeros}
     last = {"choices": [{"text": "", "index": 0, "finish_reason": "length"}], "usage": zeros}
     body = event(token) + event(last) + event({"choices": [], "usage": true}) + SENTINEL
-    _, tally, verdict = read(V1_COMPLETIONS, sse(body))
-    assert (verdict.outcome, tally.usage.output_tokens, tally.usage.source) == ("ok", 2, "usage")
+    _, builder, verdict = read(V1_COMPLETIONS, sse(body))
+    assert (verdict.outcome, builder.usage.output_tokens, builder.usage.source) == ("ok", 2, "usage")
 
 
 @pytest.mark.parametrize("field", ["reasoning", "reasoning_content"])
@@ -142,8 +142,8 @@ def test_reasoning_by_both_its_names(field: str) -> None:
 def test_llama_cpps_timings_are_durations() -> None:
     timings = {"cache_n": 21, "prompt_n": 5, "prompt_ms": 56.0, "predicted_n": 5, "predicted_ms": 88.0}
     usage = {"prompt_tokens": 26, "completion_tokens": 5, "total_tokens": 31}
-    _, tally, _ = read(V1_CHAT, sse(event({"choices": [], "usage": usage, "timings": timings}), ended_ns=200 * MS))
-    assert (tally.usage.prompt_eval_ns, tally.usage.eval_ns, tally.usage.cached_tokens) == (56 * MS, 88 * MS, 21)
+    _, builder, _ = read(V1_CHAT, sse(event({"choices": [], "usage": usage, "timings": timings}), ended_ns=200 * MS))
+    assert (builder.usage.prompt_eval_ns, builder.usage.eval_ns, builder.usage.cached_tokens) == (56 * MS, 88 * MS, 21)
 
 
 def test_half_an_emoji_is_no_reason_to_fail() -> None:
@@ -218,5 +218,5 @@ def test_an_answer_in_one_piece_has_no_first_token() -> None:
 
 
 def _record(api: Any, found: Transcript) -> Record:
-    tally, verdict = interpret(api, found, stream=True)
-    return tally.record(WHO, found, *verdict)
+    builder, verdict = interpret(api, found, stream=True)
+    return builder.record(WHO, found, *verdict)

@@ -7,17 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tokenswarm.metrics.record import Identity
-from tokenswarm.metrics.record_builder import Tally
+from tokenswarm.metrics.record_builder import RecordBuilder
 from tokenswarm.wire.thinking import separate
 from tokenswarm.wire.values import Chunk, Transcript
 
 
 def told(chunks: list[Chunk]) -> tuple[str, str]:
-    """Answer and thinking, as a Tally takes them."""
-    tally = Tally(streamed=True)
+    """Answer and thinking, as a RecordBuilder takes them."""
+    builder = RecordBuilder(streamed=True)
     for chunk in chunks:
-        tally.add(chunk)
-    kept = tally.answer()
+        builder.add(chunk)
+    kept = builder.answer()
     return kept.text, kept.thinking
 
 
@@ -64,10 +64,10 @@ def test_a_closing_tag_alone_ends_a_thinking_that_began_in_the_prompt() -> None:
     pieces = ["I ", "wonder", ".</th", "ink>\n", "Blue", " <b>"]
     chunks = list(separate([Chunk(number, text) for number, text in enumerate(pieces)]))
     assert told(chunks) == ("\nBlue <b>", "I wonder.")
-    tally = Tally(streamed=True)
+    builder = RecordBuilder(streamed=True)
     for chunk in chunks:
-        tally.add(chunk)
-    record = tally.record(Identity(0, 0, "", "", "", "", 1), Transcript(), "ok", "")
+        builder.add(chunk)
+    record = builder.record(Identity(0, 0, "", "", "", "", 1), Transcript(), "ok", "")
     assert (record.first_output_ns, record.first_answer_ns) == (0, 3)
     assert (record.text_chars, record.thinking_chars) == (9, 9)
 

@@ -9,7 +9,7 @@ from test_wire_embeddings import answered
 from test_wire_readers import DONE, FINISH, MS, SENTINEL, USAGE, delta, event, line, ndjson, sse
 
 from tokenswarm.wire import ollama_embed, openai_embeddings
-from tokenswarm.wire.lenient import label, said, yes
+from tokenswarm.wire.lenient import label, text_and_thinking, yes
 from tokenswarm.wire.numbers import count, duration_ns
 from tokenswarm.wire.values import Embeddings
 
@@ -17,8 +17,8 @@ CHAT, V1_CHAT = APIS["/api/chat"], APIS["/v1/chat/completions"]
 
 
 @pytest.mark.parametrize("said", [12, 12.0, "12", "12.0", " 12 ", "1.2e1"])
-def test_a_count_however_it_is_written(said: object) -> None:
-    assert count(said) == 12
+def test_a_count_however_it_is_written(text_and_thinking: object) -> None:
+    assert count(text_and_thinking) == 12
 
 
 @pytest.mark.parametrize(
@@ -47,8 +47,8 @@ def test_a_count_however_it_is_written(said: object) -> None:
         "9" * 500,
     ],
 )
-def test_what_is_no_count_is_absent(said: object) -> None:
-    assert count(said) is None
+def test_what_is_no_count_is_absent(text_and_thinking: object) -> None:
+    assert count(text_and_thinking) is None
 
 
 @pytest.mark.parametrize(
@@ -79,12 +79,12 @@ def test_what_is_no_count_is_absent(said: object) -> None:
         ({}, None),
     ],
 )
-def test_a_duration_however_it_is_written(said: object, ns: int | None) -> None:
-    assert duration_ns(said) == ns
+def test_a_duration_however_it_is_written(text_and_thinking: object, ns: int | None) -> None:
+    assert duration_ns(text_and_thinking) == ns
 
 
 def test_milliseconds_as_nanoseconds() -> None:
-    assert [duration_ns(said, 1e6) for said in (56, 56.25, "56.25", -1, 10**400)] == [
+    assert [duration_ns(text_and_thinking, 1e6) for text_and_thinking in (56, 56.25, "56.25", -1, 10**400)] == [
         56 * MS,
         56_250_000,
         56_250_000,
@@ -145,13 +145,13 @@ def test_what_is_a_yes() -> None:
     ],
 )
 def test_content_that_is_no_text(content: object, text: str, thinking: str) -> None:
-    assert said(content) == (text, thinking)
+    assert text_and_thinking(content) == (text, thinking)
     native = ndjson(line(message={"content": content}, done=False), DONE)
     events = sse(event(delta(content=content)) + FINISH + USAGE + SENTINEL)
     whole = {"choices": [{"message": {"content": content}, "finish_reason": "stop"}]}
     for api, seen in ((CHAT, native), (V1_CHAT, events), (V1_CHAT, sse(event(whole) + USAGE + SENTINEL))):
-        _, tally, verdict = read(api, seen)
-        assert (verdict.outcome, tally.answer()[:2]) == ("ok", (text, thinking)), verdict
+        _, builder, verdict = read(api, seen)
+        assert (verdict.outcome, builder.answer()[:2]) == ("ok", (text, thinking)), verdict
 
 
 def test_a_delta_and_a_message_that_are_texts() -> None:
@@ -165,14 +165,14 @@ def test_a_delta_and_a_message_that_are_texts() -> None:
 def test_a_frame_without_its_middle_says_nothing(field: str, empty: object) -> None:
     frame: dict[str, Any] = delta(content="x")
     {"choices": frame, "usage": frame, "timings": frame}.get(field, frame["choices"][0])[field] = empty
-    _, tally, verdict = read(V1_CHAT, sse(event(delta(content="hi")) + event(frame) + FINISH + USAGE + SENTINEL))
-    assert (verdict.outcome, tally.usage.output_tokens) == ("ok", 2)
-    assert tally.answer().text in ("hi", "hix")
+    _, builder, verdict = read(V1_CHAT, sse(event(delta(content="hi")) + event(frame) + FINISH + USAGE + SENTINEL))
+    assert (verdict.outcome, builder.usage.output_tokens) == ("ok", 2)
+    assert builder.answer().text in ("hi", "hix")
 
 
 def test_done_that_is_no_truth_value() -> None:
-    _, tally, verdict = read(CHAT, ndjson(line(message={"content": "a"}, done="false"), DONE))
-    assert (verdict.outcome, tally.answer().text) == ("ok", "a")
+    _, builder, verdict = read(CHAT, ndjson(line(message={"content": "a"}, done="false"), DONE))
+    assert (verdict.outcome, builder.answer().text) == ("ok", "a")
     assert read(CHAT, ndjson(line(message={"content": "a"}, done="true", done_reason="stop")))[2].outcome == "ok"
 
 

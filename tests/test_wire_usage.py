@@ -84,8 +84,8 @@ def test_usage_by_all_its_names(usage: dict[str, Any], seen: tuple[int | None, .
 @pytest.mark.parametrize("usage", [[], "many", 12, True, [{"completion_tokens": 12}]])
 def test_a_usage_that_is_none(usage: object) -> None:
     body = event(delta(content="hi")) + FINISH + event({"choices": [], "usage": usage}) + SENTINEL
-    _, tally, verdict = read(V1_CHAT, sse(body))
-    assert (verdict.outcome, tally.usage.output_tokens) == ("ok", None)
+    _, builder, verdict = read(V1_CHAT, sse(body))
+    assert (verdict.outcome, builder.usage.output_tokens) == ("ok", None)
 
 
 def test_usage_wherever_it_stands() -> None:
@@ -120,7 +120,7 @@ def test_a_later_usage_of_zeros_takes_nothing_away() -> None:
 def test_what_ollama_says_it_had_cached(said: dict[str, int], cached: int | None, per_s: float | None) -> None:
     counts = {"prompt_eval_count": 1000, "prompt_eval_duration": 40 * MS, "eval_count": 1, **said}
     seen = ndjson(b"\n" * 10, line(message={"content": "a"}, done=True, done_reason="stop", **counts), ended_ns=60 * MS)
-    _, tally, verdict = read(CHAT, seen)
-    record = tally.record(WHO, seen, *verdict)
+    _, builder, verdict = read(CHAT, seen)
+    record = builder.record(WHO, seen, *verdict)
     found = {metric.name: metric.of(record) for metric in METRICS}
     assert (found["cached_tokens"], found["prompt_tokens_per_s"]) == (cached, per_s)

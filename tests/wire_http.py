@@ -139,9 +139,9 @@ def transcript(case: Case, until: Callable[[Response], bool] = lambda _: False) 
 def read(case: Case) -> Outcome:
     """Transcript, chunks, tally, verdict, record: as a User reads an answer."""
     seen, api = transcript(case), case.api
-    tally, judged = interpret(api, seen, stream=case.asked.stream)
+    builder, judged = interpret(api, seen, stream=case.asked.stream)
     who = Identity(0, 0, "User", api.PATH, "m", "p", 8)
-    return Outcome(tally.record(who, seen, *judged), tally.answer(), seen)
+    return Outcome(builder.record(who, seen, *judged), builder.answer(), seen)
 
 
 @dataclass

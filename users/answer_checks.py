@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from tokenswarm.metrics.checks.case import UNJUDGED, Asked, Case, Judged
+from tokenswarm.metrics.checks.case import UNJUDGED, Asked, Case, CheckResults
 from tokenswarm.metrics.checks.table import judge
 from tokenswarm.metrics.record import Identity
 from tokenswarm.payloads import expect
@@ -21,7 +21,7 @@ class Sent(NamedTuple):
     text: str
 
 
-class Seen(NamedTuple):
+class AnswerFacts(NamedTuple):
     """How an answer was seen to end; `clean` and `doubt` are those of `Case`."""
 
     answer: Answer
@@ -32,7 +32,7 @@ class Seen(NamedTuple):
     doubt: str | None = None
 
 
-class Judge:
+class AnswerChecker:
     """One user's judge; it knows the conversation's last request."""
 
     def __init__(self, expected: tuple[expect.Expected, ...]) -> None:
@@ -50,7 +50,7 @@ class Judge:
             format=_format(prompt, ask),
             tools=prompt.tools,
             expect=expected,
-            num_ctx=_whole(_said("num_ctx", prompt, ask)),
+            num_ctx=_whole(_field_value("num_ctx", prompt, ask)),
             context_tokens=len(context) if isinstance(context, list | tuple) else 0,
             before=self._before(sent),
             request=sent.call.body if _repeatable(prompt, ask) else b"",
@@ -62,14 +62,14 @@ class Judge:
         same = sent.identity.session == session and len(sent.text) >= characters
         return tokens if same and not any(message.thinking for message in sent.prompt.messages) else 0
 
-    def judge(self, sent: Sent, seen: Seen, pause: Callable[[], None] | None) -> Judged:
+    def judge(self, sent: Sent, seen: AnswerFacts, pause: Callable[[], None] | None) -> CheckResults:
         """What the checks find; of an answer so strange that they cannot read it nothing, with a note."""
         if seen.outcome not in ("ok", "truncated"):
             return UNJUDGED
         try:
             judged = judge(Case(self._asked(sent), *seen), pause or (lambda: None))
         except Exception as fault:  # noqa: BLE001 - whatever a server thinks of, its request keeps its row
-            judged = Judged(notes=f"not judged: {fault!r}"[:200])
+            judged = CheckResults(notes=f"not judged: {fault!r}"[:200])
         if seen.outcome == "ok":
             who = sent.identity
             first = who.sequence if who.session is None else who.session
@@ -77,7 +77,7 @@ class Judge:
         return judged
 
 
-def _said(name: str, prompt: Prompt, ask: Ask) -> Any:
+def _field_value(name: str, prompt: Prompt, ask: Ask) -> Any:
     """An option or a field of the request's body, where it is first found."""
     for given in (prompt.options, prompt.fields, ask.options, ask.fields):
         if name in given:
@@ -91,14 +91,14 @@ def _whole(value: object) -> int | None:
 
 def _repeatable(prompt: Prompt, ask: Ask) -> bool:
     """Should the same request give the same text? With a seed, or without any choice among the tokens."""
-    return _said("temperature", prompt, ask) == 0 or _said("seed", prompt, ask) is not None
+    return _field_value("temperature", prompt, ask) == 0 or _field_value("seed", prompt, ask) is not None
 
 
 def _format(prompt: Prompt, ask: Ask) -> object | None:
     """ "json", a schema, or None, also out of OpenAI's `response_format`."""
     if prompt.format is not None:
         return prompt.format
-    given = _said("format", prompt, ask) or _said("response_format", prompt, ask)
+    given = _field_value("format", prompt, ask) or _field_value("response_format", prompt, ask)
     if not isinstance(given, Mapping) or given.get("type") not in ("json_schema", "json_object", "text"):
         return given or None
     named = given.get("json_schema")

@@ -19,30 +19,30 @@ from tokenswarm.metrics.load_state import Memory
 from tokenswarm.metrics.record import Identity, Phase, Record
 from tokenswarm.payloads.batch import batch
 from tokenswarm.payloads.conversation import TurnKind
-from tokenswarm.payloads.made_up import made
+from tokenswarm.payloads.made_up import with_text
 from tokenswarm.payloads.mix import nonce
 from tokenswarm.payloads.prompt import Prompt, unique
 from tokenswarm.payloads.seeded import fraction
-from tokenswarm.settings.redaction import cleaned
+from tokenswarm.settings.redaction import clean_record
 from tokenswarm.settings.settings import Settings
 from tokenswarm.transport.connection import Transport
 from tokenswarm.transport.exchange import Exchange
 from tokenswarm.transport.health import Health
 from tokenswarm.transport.http1 import request_bytes
-from tokenswarm.transport.time_slices import Lane
+from tokenswarm.transport.time_slices import TimeSlices
 from tokenswarm.users import request_fields as asking
-from tokenswarm.users.answer_checks import Judge, Seen, Sent
+from tokenswarm.users.answer_checks import AnswerChecker, AnswerFacts, Sent
 from tokenswarm.users.conversation import hold
 from tokenswarm.wire import embeddings, reading
 from tokenswarm.wire.values import Answer, Api, Ask, Call, Transcript
 
 
-class Work:
+class RunContext:
     """What the users of one process share during one run."""
 
     def __init__(self, settings: Settings, worker: int, health: Health) -> None:
         self.settings, self.worker, self.health = settings, worker, health
-        self.lane = Lane()
+        self.slices = TimeSlices()
         self.next_sequence = itertools.count().__next__
         self.next_user = itertools.count().__next__
         self._next_conversation = itertools.count().__next__
@@ -66,10 +66,10 @@ class Work:
         number = self._next_conversation()
         return self.settings.mix.pick(self.worker, number, model or self.model(self.worker, number))
 
-    def made(self, prompt: Prompt, number: int) -> Prompt:
+    def with_text(self, prompt: Prompt, number: int) -> Prompt:
         """The text of a trace's prompt, the same whichever worker asks it."""
         mix = self.settings.mix
-        return made(replace(prompt, model=self.model("arrival", number)), mix.making, mix.seed, 0, number)
+        return with_text(replace(prompt, model=self.model("arrival", number)), mix.making, mix.seed, 0, number)
 
     def batch(self, model: str = "") -> Prompt:
         """The texts of the next `--batch-size` prompts of the mix."""
@@ -108,12 +108,12 @@ class LLMUser(User):
 
     def on_start(self) -> None:
         """Connect this user with the run's settings; the connection itself opens with the first request."""
-        self.work: Work = self.environment.tokenswarm
-        s = self.work.settings
-        self._number, self._pauses = self.work.next_user(), 0
+        self.run_context: RunContext = self.environment.tokenswarm
+        s = self.run_context.settings
+        self._number, self._pauses = self.run_context.next_user(), 0
         self._ask: Ask = asking.ask_of(type(self), s)
-        self._judge = Judge(s.expect)
-        if self.work.dispatcher:
+        self._judge = AnswerChecker(s.expect)
+        if self.run_context.dispatcher:
             # Between two tasks it is the next arrival that a user waits for; a wait time would keep it from that.
             self._taskset_instance.wait_time = lambda: 0.0
         self.transport = Transport(s.target.host, s.target.port, s.timeouts, s.tls, s.new_connection)
@@ -131,8 +131,8 @@ class LLMUser(User):
     @task
     def ask(self) -> None:
         """One conversation with the next prompt of the mix, mostly of one turn, and a pause if it failed."""
-        if self.work.dispatcher:
-            due = self._next_due(self.work.dispatcher)
+        if self.run_context.dispatcher:
+            due = self._next_due(self.run_context.dispatcher)
             self._arrived = True
             try:
                 self.converse(due.prompt, due.ns)
@@ -140,12 +140,12 @@ class LLMUser(User):
                 self._arrived = False
             return
         record = self.converse()
-        if record.outcome != "ok" and self.work.settings.pause_after_error_s:
-            gevent.sleep(self.work.settings.pause_after_error_s)
+        if record.outcome != "ok" and self.run_context.settings.pause_after_error_s:
+            gevent.sleep(self.run_context.settings.pause_after_error_s)
 
     def converse(self, prompt: Prompt | None = None, scheduled_ns: int | None = None) -> Record:
         """Hold a whole conversation, all a prompt's turns (`users.conversation`); give the last request's Record."""
-        return hold(self, prompt or self.work.pick(self.own_model), scheduled_ns)
+        return hold(self, prompt or self.run_context.pick(self.own_model), scheduled_ns)
 
     def _next_due(self, dispatcher: Dispatcher) -> Due:
         """Wait for an arrival."""
@@ -157,11 +157,13 @@ class LLMUser(User):
 
     def wait_time(self) -> float:
         """The user's next pause by `--think-time`, s, the same in every run with the seed; without it none."""
-        work, thinks = self.work, self.work.settings.think_time
+        run_context, thinks = self.run_context, self.run_context.settings.think_time
         if thinks is None:
             return 0.0
         self._pauses += 1
-        return thinks.draw(fraction(work.settings.mix.seed, "pause", work.worker, self._number, self._pauses))
+        return thinks.draw(
+            fraction(run_context.settings.mix.seed, "pause", run_context.worker, self._number, self._pauses)
+        )
 
     def rest(self, delay_s: float | None = None) -> None:
         """Pause between two turns, for that long or for the wait time; like Locust's own wait, it ends with the run."""
@@ -186,27 +188,27 @@ class LLMUser(User):
         Without a prompt the mix chooses. What was said is in `self.answer`. Also a request that the end of the run cuts
         leaves its Record. `session`, `turn` and `turn_kind` are those of `Identity`.
         """
-        work, s = self.work, self.work.settings
-        if work.dispatcher and scheduled_ns is None and session is None and not self._arrived:
-            due = self._next_due(work.dispatcher)  # a task of a class of one's own
+        run_context, s = self.run_context, self.run_context.settings
+        if run_context.dispatcher and scheduled_ns is None and session is None and not self._arrived:
+            due = self._next_due(run_context.dispatcher)  # a task of a class of one's own
             prompt, scheduled_ns = prompt or due.prompt, due.ns
-        if work.trials and scheduled_ns is None:
-            work.trials.enter(self)
-        sequence = work.next_sequence()
-        prompt = prompt or work.pick(self.own_model)
+        if run_context.trials and scheduled_ns is None:
+            run_context.trials.enter(self)
+        sequence = run_context.next_sequence()
+        prompt = prompt or run_context.pick(self.own_model)
         if session is None:  # else the conversation goes on with its model
-            model = self.own_model or prompt.model or work.model(work.worker, "request", sequence)
+            model = self.own_model or prompt.model or run_context.model(run_context.worker, "request", sequence)
             self._ask = replace(self._ask, model=model) if model else self._ask
         if s.unique_prompts and "context" not in prompt.fields:
             # The session's own mark: within it the server's cache works as in real life. A context holds it already.
             marked = sequence if session is None else session
-            prompt = unique(prompt, nonce(s.mix.seed, work.worker, marked, s.run_id))
+            prompt = unique(prompt, nonce(s.mix.seed, run_context.worker, marked, s.run_id))
         self._call = call = self.api.build(prompt, self._ask)
         texts = embeddings.texts(prompt) if self.api in reading.EMBEDDING else ()
-        request_id = (("X-Request-Id", f"{s.run_id}-{work.worker}-{sequence}"),)
+        request_id = (("X-Request-Id", f"{s.run_id}-{run_context.worker}-{sequence}"),)
         request = request_bytes(call, s.target, request_id + s.headers)
         identity = Identity(
-            worker=work.worker,
+            worker=run_context.worker,
             sequence=sequence,
             user_class=type(self).__name__,
             endpoint=self.api.PATH,
@@ -219,12 +221,12 @@ class LLMUser(User):
             turns_left=len(prompt.then),
             batch_size=len(texts) or None,
             memory=self._memory,
-            stage=work.stage,
+            stage=run_context.stage,
             arrival=self._arrival,
         )
         self._arrival = None
-        exchange, phase = Exchange(scheduled_ns, s.max_answer_bytes), work.phase(self)
-        work.health.in_flight += 1
+        exchange, phase = Exchange(scheduled_ns, s.max_answer_bytes), run_context.phase(self)
+        run_context.health.in_flight += 1
         try:
             try:
                 self.transport.run(exchange, request)
@@ -233,13 +235,13 @@ class LLMUser(User):
                 # loop from the others, whose last chunks would seem to have come together.
                 record = self._read_and_tell(identity, exchange, prompt, phase)
         finally:
-            work.health.in_flight -= 1
+            run_context.health.in_flight -= 1
         return record
 
     def _read_and_tell(self, identity: Identity, exchange: Exchange, prompt: Prompt, phase: Phase) -> Record:
         transcript = exchange.transcript()
         try:
-            with self.work.lane:
+            with self.run_context.slices:
                 record = self._read(identity, transcript, prompt, phase, yielding=True)
         except BaseException:
             # Cut again, or while it waited for its turn: its row must be there when they are collected.
@@ -253,8 +255,8 @@ class LLMUser(User):
         self, identity: Identity, transcript: Transcript, prompt: Prompt, phase: Phase, *, yielding: bool
     ) -> Record:
         """Interpret an answer that has ended, in slices of a millisecond, with the loop's turn between them."""
-        s, breathe = self.work.settings, self.work.lane.breathe if yielding else None
-        tally, verdict = interpret(
+        s, breathe = self.run_context.settings, self.run_context.slices.yield_to_loop if yielding else None
+        builder, verdict = interpret(
             self.api,
             transcript,
             stream=self._ask.stream,
@@ -262,29 +264,29 @@ class LLMUser(User):
             prompted=any(message.content or message.images for message in prompt.messages),
             pause=breathe,
         )
-        self.answer = tally.answer()
+        self.answer = builder.answer()
         said = embeddings.texts(prompt) if identity.batch_size else [message.content for message in prompt.messages]
         asked = Sent(prompt, self._ask, self._call, identity, "\n\n".join(said))
         clean = transcript.complete and transcript.failure is None
-        seen = Seen(self.answer, verdict.outcome, tally.finish_reason, tally.usage, clean, tally.doubt)
-        record = tally.record(
+        seen = AnswerFacts(self.answer, verdict.outcome, builder.finish_reason, builder.usage, clean, builder.doubt)
+        record = builder.record(
             identity,
             transcript,
             *verdict,
             prompt_text=asked.text if s.keep_text else None,
-            phase="drain" if self.work.ending and phase != "warm-up" else phase,
+            phase="drain" if self.run_context.ending and phase != "warm-up" else phase,
             judged=self._judge.judge(asked, seen, breathe),
             interpreted_ns=time.time_ns() if self._goes_on_at_once(transcript, prompt) else None,
         )
-        return cleaned(record)
+        return clean_record(record)
 
     def _goes_on_at_once(self, transcript: Transcript, prompt: Prompt) -> bool:
         """Does a late end of this request make the next one later? (A wait time or a schedule takes it in.)"""
         if not transcript.complete:  # it was waited for the body's end
             return False
-        if transcript.scheduled_ns is not None or self.work.ending or (prompt.then and prompt.then[0].delay_s):
+        if transcript.scheduled_ns is not None or self.run_context.ending or (prompt.then and prompt.then[0].delay_s):
             return False
-        return type(self).wait_time is LLMUser.wait_time and self.work.settings.think_time is None
+        return type(self).wait_time is LLMUser.wait_time and self.run_context.settings.think_time is None
 
     def _tell(self, record: Record, transcript: Transcript) -> None:
         events: Any = self.environment.events

@@ -10,7 +10,7 @@ from locust.util.timespan import parse_timespan
 from tokenswarm.metrics.record import Record
 from tokenswarm.payloads.prompt import Message, Prompt
 from tokenswarm.transport.control import Unanswered
-from tokenswarm.transport.listing import Listing
+from tokenswarm.transport.listing import ModelListing
 from tokenswarm.users.base import LLMUser
 from tokenswarm.wire import ollama_chat, ollama_generate
 
@@ -31,11 +31,11 @@ class OllamaColdStartUser(LLMUser):
     def on_start(self) -> None:
         """Beside the connection of the load, one to ask what is in memory."""
         super().on_start()
-        s = self.work.settings
-        self._listing = Listing(s, PATIENCE_S)
+        s = self.run_context.settings
+        self._listing = ModelListing(s, PATIENCE_S)
         self._keep_alive_s = int(parse_timespan(self.environment.parsed_options.cold_keep_alive))
         self._warm_requests = self.environment.parsed_options.warm_requests
-        self._round = self._number + self.work.worker
+        self._round = self._number + self.run_context.worker
         self._next_model()
 
     def on_stop(self) -> None:
@@ -51,19 +51,19 @@ class OllamaColdStartUser(LLMUser):
         first = self._asked_with_memory(prompt, scheduled_ns)
         for _ in range(self._warm_requests):
             self._asked_with_memory()
-        if len(set(self.work.settings.models)) == 1:
+        if len(set(self.run_context.settings.models)) == 1:
             self._let_go()
         self._next_model()
         return first
 
     def _next_model(self) -> None:
-        models = self.work.settings.models
+        models = self.run_context.settings.models
         self.own_model = models[self._round % len(models)]
         self._round += 1
 
     def _asked_with_memory(self, prompt: Prompt | None = None, scheduled_ns: int | None = None) -> Record:
         self._memory = self._listing.memory(self._ask.model)
-        return self.generate(prompt or self.work.pick(self.own_model), scheduled_ns)
+        return self.generate(prompt or self.run_context.pick(self.own_model), scheduled_ns)
 
     def _let_go(self) -> None:
         """Until /api/ps no longer lists the model, or somebody else seems to keep it."""
@@ -90,5 +90,5 @@ class OllamaSwapUser(LLMUser):
     def on_start(self) -> None:
         """Choose this user's model."""
         super().on_start()
-        models = self.work.settings.models
-        self.own_model = models[(self._number + self.work.worker) % len(models)]
+        models = self.run_context.settings.models
+        self.own_model = models[(self._number + self.run_context.worker) % len(models)]

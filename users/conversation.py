@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tokenswarm.metrics.record import Record
-from tokenswarm.payloads.conversation import arguments, fed, next_turn, opened, results
+from tokenswarm.payloads.conversation import arguments, first_prompt, next_turn, results, with_context
 from tokenswarm.payloads.prompt import Message, Prompt
 from tokenswarm.wire.values import Answer
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 def hold(user: "LLMUser", script: Prompt, scheduled_ns: int | None = None) -> Record:
     """Ask turn after turn; give the last Record. A turn that fails is the last one, since it left nothing to go on."""
-    conduct = user.work.settings.conduct
-    asked = opened(script)
+    conduct = user.run_context.settings.conduct
+    asked = first_prompt(script)
     record = user.generate(asked, scheduled_ns)
     session, number = record.identity.sequence, 1
     while True:
@@ -35,7 +35,7 @@ def hold(user: "LLMUser", script: Prompt, scheduled_ns: int | None = None) -> Re
         # A context holds what the model said, so it cannot carry a file's answers.
         feeds = context and conduct.feed_context and (conduct.own_answers or not turn.answer)
         number += 1
-        prompt = fed(asked, context, len(turn.messages)) if context and feeds else asked
+        prompt = with_context(asked, context, len(turn.messages)) if context and feeds else asked
         record = user.generate(prompt, session=session, turn=number)
 
 

@@ -12,12 +12,12 @@ from gevent.lock import BoundedSemaphore
 from locust import User, constant, task
 
 from tokenswarm.metrics.record import Identity, Record
-from tokenswarm.settings.redaction import cleaned
+from tokenswarm.settings.redaction import clean_record
 from tokenswarm.transport.control import ControlClient, Unanswered, objects, question, text_in
 from tokenswarm.transport.listing import full_name
-from tokenswarm.users.base import Work
+from tokenswarm.users.base import RunContext
 from tokenswarm.users.made_models import MadeModels
-from tokenswarm.wire.decoding import decoded
+from tokenswarm.wire.decoding import decode
 from tokenswarm.wire.errors import text as error_text
 
 OUTCOMES = {"refused": "refused", "tls": "refused", "timeout": "timeout", "closed": "truncated"} | {
@@ -30,7 +30,7 @@ REFUSED = frozenset({400, 401, 403, 404, 405, 413, 415, 422, 501})
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ManagementAnswer:
     """How one call ended: outcome, error, status, and its JSON objects (one, or one a line of NDJSON)."""
 
     outcome: str
@@ -59,9 +59,9 @@ class OllamaLifecycleUser(User):
     def __init__(self, environment: Any) -> None:
         """A connection of its own."""
         super().__init__(environment)
-        self.work: Work = environment.tokenswarm
+        self.run_context: RunContext = environment.tokenswarm
         options: Any = environment.parsed_options
-        self._client = ControlClient(self.work.settings, self.work.settings.timeouts.total_s)
+        self._client = ControlClient(self.run_context.settings, self.run_context.settings.timeouts.total_s)
         self._pull, self._push = options.pull, options.push
         self._made = MadeModels()
 
@@ -78,9 +78,9 @@ class OllamaLifecycleUser(User):
     @task
     def round(self) -> None:
         """One round of all calls."""
-        if self.work.trials:
-            self.work.trials.enter(self)
-        model = self.work.settings.ask.model
+        if self.run_context.trials:
+            self.run_context.trials.enter(self)
+        model = self.run_context.settings.ask.model
         self.call("GET", "/api/version")
         listed = self.call("GET", "/api/tags")
         self.call("GET", "/api/ps")
@@ -99,48 +99,48 @@ class OllamaLifecycleUser(User):
         """Delete a model that this user has made. Raises ValueError, and asks nothing, for any other."""
         if name not in self._made:
             raise ValueError(f"{name} was not created by this user")
-        if self.call("DELETE", "/api/delete", self.work.settings.ask.model, {"model": name}).outcome == "ok":
+        if self.call("DELETE", "/api/delete", self.run_context.settings.ask.model, {"model": name}).outcome == "ok":
             self._forget(name)
 
-    def call(self, method: str, path: str, model: str = "", body: dict[str, Any] | None = None) -> Answer:
+    def call(self, method: str, path: str, model: str = "", body: dict[str, Any] | None = None) -> ManagementAnswer:
         """One call, its row and its Locust request. `model` is what the row says of it."""
-        work = self.work
-        who = (work.worker, work.next_sequence(), type(self).__name__, path, model, "", None)
-        identity = Identity(*who, method=method, stage=work.stage)
-        record = Record(identity, "cancelled", streamed=False, sent_ns=time.time_ns(), phase=work.phase(self))
-        answer, size = Answer("cancelled", "cut: its user was stopped"), 0
-        work.health.in_flight += 1
+        run_context = self.run_context
+        who = (run_context.worker, run_context.next_sequence(), type(self).__name__, path, model, "", None)
+        identity = Identity(*who, method=method, stage=run_context.stage)
+        record = Record(identity, "cancelled", streamed=False, sent_ns=time.time_ns(), phase=run_context.phase(self))
+        answer, size = ManagementAnswer("cancelled", "cut: its user was stopped"), 0
+        run_context.health.in_flight += 1
         try:
             answer, size = self._ask(method, path, body)
         finally:
-            work.health.in_flight -= 1
-            phase = "drain" if work.ending and record.phase != "warm-up" else record.phase
+            run_context.health.in_flight -= 1
+            phase = "drain" if run_context.ending and record.phase != "warm-up" else record.phase
             ended = replace(record, outcome=answer.outcome, error=answer.error, status=answer.status, phase=phase)
-            self._tell(cleaned(replace(ended, ended_ns=time.time_ns())), size)
+            self._tell(clean_record(replace(ended, ended_ns=time.time_ns())), size)
         return answer
 
     def _tell(self, record: Record, size: int) -> None:
         events: Any = self.environment.events
         events.generation.fire(record=record, response_bytes=size)
 
-    def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> tuple[Answer, int]:
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> tuple[ManagementAnswer, int]:
         try:
             reply = self._client.send(question(method, path, body))
         except Unanswered as error:
-            return Answer(OUTCOMES[error.reason], str(error), error.status), 0
+            return ManagementAnswer(OUTCOMES[error.reason], str(error), error.status), 0
         return read(reply.status, reply.content_type, reply.body), len(reply.body)
 
     def _make(self, there: Collection[str], path: str, body: Callable[[str], dict[str, Any]]) -> None:
         """Have a model made under a name that nobody has, and delete it."""
-        run = re.sub(r"[^A-Za-z0-9_.-]+", "-", self.work.settings.run_id)[:40]
-        name = f"tokenswarm-{run}-{self.work.worker}-{self.work.next_sequence()}"
+        run = re.sub(r"[^A-Za-z0-9_.-]+", "-", self.run_context.settings.run_id)[:40]
+        name = f"tokenswarm-{run}-{self.run_context.worker}-{self.run_context.next_sequence()}"
         if full_name(name) in there:
             return  # somebody else's: it would be overwritten
         # Before it is asked for: whatever cuts the call, its model may exist. The run waits until it is gone.
         self._made.may_be(name, time.monotonic())
-        self.work.health.in_flight += 1
+        self.run_context.health.in_flight += 1
         try:
-            answer = self.call("POST", path, self.work.settings.ask.model, body(name))
+            answer = self.call("POST", path, self.run_context.settings.ask.model, body(name))
         finally:
             self._made.may_be(name, time.monotonic())
         if answer.outcome == "http_error" and answer.status in REFUSED:
@@ -158,12 +158,12 @@ class OllamaLifecycleUser(User):
 
     def _forget(self, name: str) -> None:
         self._made.gone(name)
-        self.work.health.in_flight -= 1
+        self.run_context.health.in_flight -= 1
 
     def _clear(self) -> None:
         """Delete what may be left, look, and delete again, until all is gone or there is no more time."""
         self._client.close()  # it may be in the middle of an answer
-        self._client = ControlClient(self.work.settings, CLEAR_ANSWER_S)
+        self._client = ControlClient(self.run_context.settings, CLEAR_ANSWER_S)
         until_s, pause_s, listed = time.monotonic() + CLEAR_S, FIRST_PAUSE_S, None
         while len(self._made):
             with self._clearing:
@@ -179,25 +179,25 @@ class OllamaLifecycleUser(User):
             listed = self.call("GET", "/api/tags").models()
         for name in self._made.names():
             print(f"tokenswarm: warning: {name} could not be removed: ollama rm {name}", file=sys.stderr)
-            self.work.left_models.append(name)
+            self.run_context.left_models.append(name)
             self._forget(name)
         self._client.close()
 
 
-def read(status: int, content_type: str, body: bytes) -> Answer:
+def read(status: int, content_type: str, body: bytes) -> ManagementAnswer:
     """The verdict on a management answer: status 200 says nothing where lines are streamed, an error may be in any."""
     if status not in (200, 201):
         text = f"HTTP {status} {error_text(body)}".strip()[:300]
-        return Answer("http_error", text, status)
+        return ManagementAnswer("http_error", text, status)
     try:
-        said = tuple(decoded(line) for line in body.split(b"\n") if line.strip())
+        said = tuple(decode(line) for line in body.split(b"\n") if line.strip())
     except ValueError:
-        return Answer("protocol_error", f"not JSON: {body[:60]!r}", status)
+        return ManagementAnswer("protocol_error", f"not JSON: {body[:60]!r}", status)
     if not all(isinstance(one, dict) for one in said):
-        return Answer("protocol_error", f"not a JSON object: {body[:60]!r}", status)
+        return ManagementAnswer("protocol_error", f"not a JSON object: {body[:60]!r}", status)
     failed = next((one["error"] for one in said if one.get("error") is not None), None)
     if failed is not None:
-        return Answer("server_error", str(failed)[:300], status, said)
+        return ManagementAnswer("server_error", str(failed)[:300], status, said)
     if "ndjson" in content_type and (not said or said[-1].get("status") != "success"):
-        return Answer("truncated", 'the body ended without {"status":"success"}', status, said)
-    return Answer("ok", "", status, said)
+        return ManagementAnswer("truncated", 'the body ended without {"status":"success"}', status, said)
+    return ManagementAnswer("ok", "", status, said)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tokenswarm.payloads.field_check import ignored, misfit, prompt_misfit
+from tokenswarm.payloads.field_check import ignored_names, misfit, prompt_misfit
 from tokenswarm.payloads.prompt import Prompt
 from tokenswarm.payloads.request_fields import fields
 from tokenswarm.payloads.wording import nearest
@@ -23,7 +23,7 @@ def ask_of(user_class: Any, settings: Settings) -> Ask:
     """The Ask of all requests of a class. Of a field given more than once the nearest counts: class over run."""
     given: dict[str, Any] = {name: value for _, some in _sources(user_class, settings) for name, value in some.items()}
     known = fields(user_class.api.PATH)
-    ask, options, body = _limited(settings.ask, given), dict(settings.ask.options), dict(settings.ask.fields)
+    ask, options, body = _with_limit(settings.ask, given), dict(settings.ask.options), dict(settings.ask.fields)
     for name, value in given.items():
         if name == "think":
             ask = replace(ask, think=value)
@@ -34,7 +34,7 @@ def ask_of(user_class: Any, settings: Settings) -> Ask:
     return replace(ask, options=options, fields=body)
 
 
-def _limited(ask: Ask, given: Mapping[str, Any]) -> Ask:
+def _with_limit(ask: Ask, given: Mapping[str, Any]) -> Ask:
     """With the output limit that is given; null leaves it out. OpenAI's newer name goes in the place of the other."""
     limits = {bare: value for name, value in given.items() if (bare := name.removeprefix("+")) in LIMITS}
     if (newer := limits.pop(NEWER, None)) is not None:
@@ -54,7 +54,7 @@ def check(classes: Sequence[Any], settings: Settings, *, ollama: bool, named: bo
         hint = f"; or name only the classes that it fits: {fit}" if fit and not named else ""
         text = next(iter(wrong.values()))
         raise UsageError(text + hint, "--payloads" if text.startswith(OF_A_PROMPT) else "")
-    return list(_ignored(classes, settings)) if ollama else []
+    return list(_ignored_lines(classes, settings)) if ollama else []
 
 
 def _sources(user_class: Any, settings: Settings) -> tuple[Source, Source, Source]:
@@ -79,18 +79,20 @@ def _misfits(user_class: Any, settings: Settings, ollama: bool) -> Iterator[str]
             yield f"{OF_A_PROMPT}{prompt.id}: {text}"
 
 
-def _ignored(classes: Sequence[Any], settings: Settings) -> Iterator[str]:
+def _ignored_lines(classes: Sequence[Any], settings: Settings) -> Iterator[str]:
     for user_class in classes:
         path = user_class.api.PATH
-        names = dict.fromkeys(name for _, some in _sources(user_class, settings) for name in ignored(path, some))
-        names |= dict.fromkeys(name for prompt in settings.mix.prompts for name in ignored(path, _asked(prompt)))
+        names = dict.fromkeys(name for _, some in _sources(user_class, settings) for name in ignored_names(path, some))
+        names |= dict.fromkeys(
+            name for prompt in settings.mix.prompts for name in ignored_names(path, _prompt_fields(prompt))
+        )
         if settings.ask.think is not None and fields(path) and "think" not in fields(path):
             names["think"] = None
         if names:
             yield f"{user_class.__name__}: Ollama's {path} ignores {', '.join(names)}"
 
 
-def _asked(prompt: Prompt) -> Mapping[str, object]:
+def _prompt_fields(prompt: Prompt) -> Mapping[str, object]:
     if not prompt.options and not prompt.fields and prompt.format is None:
         return {}
     return {**prompt.options, **prompt.fields, **({} if prompt.format is None else {"format": prompt.format})}

@@ -8,7 +8,7 @@ from pathlib import Path
 from tokenswarm.payloads.formats.lengths import OUTPUT, output_tokens
 from tokenswarm.payloads.formats.messages import conversation, images, text, wrong
 from tokenswarm.payloads.formats.tools import read as read_tools
-from tokenswarm.payloads.formats.turns import told
+from tokenswarm.payloads.formats.turns import asked_turns
 from tokenswarm.payloads.prompt import Message, Prompt, Turn
 
 # What is read here, and what the run itself sets; everything else of a body is sent as it is.
@@ -49,7 +49,7 @@ def bodies(given: object, default_id: str, folder: Path) -> Prompt:
     for before, one in pairwise(read):
         shared = len(before.messages) if one.messages[: len(before.messages)] == before.messages else 0
         new = (Turn((said,), max_tokens=one.max_tokens) for said in one.messages[shared:])
-        turns += told([Turn(read[0].messages), *new])[1:]
+        turns += asked_turns([Turn(read[0].messages), *new])[1:]
     return replace(read[0], then=tuple(turns))
 
 

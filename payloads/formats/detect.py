@@ -7,13 +7,13 @@ from pathlib import Path
 
 from tokenswarm.payloads.formats import own as line
 from tokenswarm.payloads.formats.bodies import bodies, body
-from tokenswarm.payloads.formats.lengths import OUTPUT, TRACE_INPUT, TRACE_OUTPUT, traced
+from tokenswarm.payloads.formats.lengths import OUTPUT, TRACE_INPUT, TRACE_OUTPUT, recipe_and_limit
 from tokenswarm.payloads.formats.messages import conversation, images, text, wrong
 from tokenswarm.payloads.formats.tools import leaderboard
-from tokenswarm.payloads.formats.turns import listed, told
+from tokenswarm.payloads.formats.turns import asked_turns, read_turns
 from tokenswarm.payloads.made_up import NOT_MADE
 from tokenswarm.payloads.prompt import Message, Prompt, Turn
-from tokenswarm.payloads.wording import nearest, shown
+from tokenswarm.payloads.wording import nearest, quote
 
 Fields = Mapping[str, object]
 Reader = Callable[[Fields, str, Path], Prompt | None]
@@ -35,22 +35,22 @@ def read(value: object, default_id: str, folder: Path) -> Prompt | None:
     if isinstance(value, list):
         return Prompt(default_id, conversation(value, folder))
     if not isinstance(value, dict):
-        raise ValueError(f'{shown(value)} is not an object; write {{"prompt": "…"}} or {{"messages": […]}}')
+        raise ValueError(f'{quote(value)} is not an object; write {{"prompt": "…"}} or {{"messages": […]}}')
     there = {name: one for name, one in value.items() if one is not None}
     for fits, reader in FORMATS:
         if fits(there):
             return reader(there, default_id, folder)
     for name in there:
         if name not in line.FIELDS and (hint := nearest(name, sorted(KNOWN))):
-            raise ValueError(f"unknown field {shown(name)}{hint}")
+            raise ValueError(f"unknown field {quote(name)}{hint}")
     return line.read(value, default_id, folder)  # which says what is missing
 
 
-def narrowed(row: Fields) -> Fields:
+def known_cells(row: Fields) -> Fields:
     """The cells of a table's row that mean something to us. Raises ValueError on a name that is all but one of ours."""
     for name in row:
         if name not in KNOWN and (close := difflib.get_close_matches(name, KNOWN, n=1, cutoff=0.9)):
-            raise ValueError(f"unknown column {shown(name)}; did you mean {close[0]}?")
+            raise ValueError(f"unknown column {quote(name)}; did you mean {close[0]}?")
     ours = {"prompt", "messages"} & row.keys() or ("prompt_tokens" in row and not {*QUESTIONS} & row.keys())
     return {name: value for name, value in row.items() if name in (line.FIELDS if ours else KNOWN)}
 
@@ -73,30 +73,30 @@ def _bare_body(fields: Fields, default_id: str, folder: Path) -> Prompt:
 
 def _conversations(fields: Fields, default_id: str, folder: Path) -> Prompt | None:
     name = "conversations" if "conversations" in fields else "conversation"
-    return _told(fields, default_id, listed(fields[name], name, folder), folder)
+    return _prompt_of(fields, default_id, read_turns(fields[name], name, folder), folder)
 
 
 def _turns(fields: Fields, default_id: str, folder: Path) -> Prompt | None:
-    return _told(fields, default_id, listed(fields["turns"], "turns", folder), folder)
+    return _prompt_of(fields, default_id, read_turns(fields["turns"], "turns", folder), folder)
 
 
 def _leaderboard(fields: Fields, default_id: str, folder: Path) -> Prompt | None:
     """BFCL: a list of turns, each a list of messages, and functions for tools."""
     given = fields["question"]
     rounds = [one if isinstance(one, list) else [one] for one in given] if isinstance(given, list) else []
-    turns = told(Turn(conversation(one, folder)) for one in rounds if one)
+    turns = asked_turns(Turn(conversation(one, folder)) for one in rounds if one)
     tools = leaderboard(fields["function"]) if "function" in fields else ()
-    return _told({**fields, "tools": list(tools)}, default_id, turns, folder)
+    return _prompt_of({**fields, "tools": list(tools)}, default_id, turns, folder)
 
 
-def _told(fields: Fields, default_id: str, turns: tuple[Turn, ...], folder: Path) -> Prompt | None:
+def _prompt_of(fields: Fields, default_id: str, turns: tuple[Turn, ...], folder: Path) -> Prompt | None:
     if not turns:
         return None
     first, *then = turns
     beside = _beside(fields, default_id)
     if first.max_tokens is not None:
         beside["max_tokens"] = first.max_tokens
-    return line.assembled(beside, default_id, _system(fields) + first.messages, tuple(then))
+    return line.assemble(beside, default_id, _system(fields) + first.messages, tuple(then))
 
 
 def _question(fields: Fields, default_id: str, folder: Path) -> Prompt:
@@ -107,18 +107,18 @@ def _question(fields: Fields, default_id: str, folder: Path) -> Prompt:
         wrong(name, given, "put a text in quotes")
     texts = tuple(text(one, name) for one in (given if isinstance(given, list) else [given]))
     more = fields.get("input", "") if name == "instruction" else ""
-    said = line.filled("\n\n".join([*texts, *([text(more, "input")] if more else [])]), name)
+    said = line.nonempty_text("\n\n".join([*texts, *([text(more, "input")] if more else [])]), name)
     seen = images(fields.get("images", fields.get("image")), "images", folder)
     inputs = texts if name == "input" else ()
     asked = (*_system(fields), Message("user", said, seen))
-    return line.assembled(_beside(fields, default_id), default_id, asked, line.then(fields, folder), inputs)
+    return line.assemble(_beside(fields, default_id), default_id, asked, line.then(fields, folder), inputs)
 
 
 def _trace(fields: Fields, default_id: str, folder: Path) -> Prompt:
     """A row of a trace: a prompt to be made up, of the length that it tells, and of the blocks that it shares."""
-    recipe, limit = traced(fields)
+    recipe, limit = recipe_and_limit(fields)
     beside = {"id": _id(fields, default_id), "max_tokens": limit}
-    return replace(line.assembled(beside, default_id, (Message("user", NOT_MADE),)), recipe=recipe)
+    return replace(line.assemble(beside, default_id, (Message("user", NOT_MADE),)), recipe=recipe)
 
 
 def _system(fields: Fields) -> tuple[Message, ...]:

@@ -5,10 +5,10 @@ import binascii
 from functools import lru_cache
 from pathlib import Path
 
-from tokenswarm.payloads.wording import shown
+from tokenswarm.payloads.wording import quote
 
 
-def encoded(value: object, name: str, folder: Path) -> str:
+def encode(value: object, name: str, folder: Path) -> str:
     """The image as base64, or its http(s) URL, which only OpenAI servers can take.
 
     A file lies in the payload file's folder or below it, to which its name is relative. Raises ValueError.
@@ -16,7 +16,7 @@ def encoded(value: object, name: str, folder: Path) -> str:
     if isinstance(value, dict):  # OpenAI's {"url": …}
         value = value.get("url")
     if not isinstance(value, str) or not value:
-        raise ValueError(f"{name} is {shown(value)}; give a file, a URL or base64 in quotes")
+        raise ValueError(f"{name} is {quote(value)}; give a file, a URL or base64 in quotes")
     if value.startswith(("http://", "https://")):
         return value
     if value.startswith("data:"):
@@ -29,7 +29,7 @@ def encoded(value: object, name: str, folder: Path) -> str:
         base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):
         where = f"{folder}, beside the payload file or below it"
-        raise ValueError(f"{name} is {shown(value)}: no such file in {where}, nor base64; name a file") from None
+        raise ValueError(f"{name} is {quote(value)}: no such file in {where}, nor base64; name a file") from None
     return value
 
 

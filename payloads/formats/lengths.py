@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from tokenswarm.payloads.distribution import Distribution, parse
 from tokenswarm.payloads.formats.messages import wrong
 from tokenswarm.payloads.recipe import Recipe
-from tokenswarm.payloads.wording import shown
+from tokenswarm.payloads.wording import quote
 
 # The first that is there counts.
 OUTPUT = ("max_tokens", "max_completion_tokens", "output_tokens", "output_tokens_count", "output_length")
@@ -38,7 +38,7 @@ def prompt_tokens(value: object) -> Distribution:
         raise ValueError(f"prompt_tokens: {error}") from None
 
 
-def traced(fields: Mapping[str, object]) -> tuple[Recipe, int]:
+def recipe_and_limit(fields: Mapping[str, object]) -> tuple[Recipe, int]:
     """The prompt and the output limit that a trace's row stands for; a length of 0 counts as 1. Raises ValueError."""
     tokens = _whole(fields, TRACE_INPUT)
     blocks = fields.get("hash_ids", [])
@@ -56,5 +56,5 @@ def _whole(fields: Mapping[str, object], names: tuple[str, ...]) -> int:
         raise ValueError(f"no length: none of {', '.join(names)}")
     value = fields[name]
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST:
-        raise ValueError(f"{name} is {shown(value)}; make it a whole number, {MOST:,} at most")
+        raise ValueError(f"{name} is {quote(value)}; make it a whole number, {MOST:,} at most")
     return max(1, value)

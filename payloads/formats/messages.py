@@ -6,9 +6,9 @@ from typing import NoReturn
 
 import orjson
 
-from tokenswarm.payloads.formats.images import encoded
+from tokenswarm.payloads.formats.images import encode
 from tokenswarm.payloads.prompt import ROLES, Message
-from tokenswarm.payloads.wording import nearest, shown
+from tokenswarm.payloads.wording import nearest, quote
 
 FIELDS = ("role", "content", "images", "tool_calls", "thinking", "tool_name", "tool_call_id", "name")
 # What other files call our roles.
@@ -18,15 +18,15 @@ PARTS = ("text", "input_text", "image_url", "input_image")
 
 def wrong(name: str, value: object, right: str) -> NoReturn:
     """Say that a value cannot stay as it is, and what to do."""
-    raise ValueError(f"{name} is {shown(value)}; {right}")
+    raise ValueError(f"{name} is {quote(value)}; {right}")
 
 
-def known(given: Iterable[str], names: Sequence[str], what: str, rarer: Sequence[str] = ()) -> None:
+def check_names(given: Iterable[str], names: Sequence[str], what: str, rarer: Sequence[str] = ()) -> None:
     """Refuse a name that is none of these, nor of the rarer ones, which are not all told. Raises ValueError."""
     for name in given:
         if name not in names and name not in rarer:
             hint = nearest(name, [*names, *rarer]) or f"; use {', '.join(names)}"
-            raise ValueError(f"unknown {what} {shown(name)}{hint}")
+            raise ValueError(f"unknown {what} {quote(name)}{hint}")
 
 
 def conversation(given: object, folder: Path, *, strict: bool = False) -> tuple[Message, ...]:
@@ -47,7 +47,7 @@ def message(given: object, name: str, folder: Path, *, strict: bool = False) -> 
     if not isinstance(given, dict):
         wrong(name, given, 'make it {"role": …, "content": …}')
     if strict:
-        known(given, FIELDS, f"field of {name}")
+        check_names(given, FIELDS, f"field of {name}")
     given = {field: value for field, value in given.items() if value is not None}
     if "role" not in given:
         raise ValueError(f"{name} has no role; add it")
@@ -91,7 +91,7 @@ def images(value: object, name: str, folder: Path) -> tuple[str, ...]:
     if value is None:
         return ()
     given = value if isinstance(value, list) else [value]
-    return tuple(encoded(one, f"{name}[{at}]", folder) for at, one in enumerate(given))
+    return tuple(encode(one, f"{name}[{at}]", folder) for at, one in enumerate(given))
 
 
 def _content(value: object, name: str, folder: Path) -> tuple[str, tuple[str, ...]]:
@@ -106,7 +106,7 @@ def _content(value: object, name: str, folder: Path) -> tuple[str, tuple[str, ..
         if "text" in part["type"]:
             texts.append(text(part.get("text"), f"{name}[{at}].text"))
         else:
-            seen.append(encoded(part.get("image_url"), f"{name}[{at}].image_url", folder))
+            seen.append(encode(part.get("image_url"), f"{name}[{at}].image_url", folder))
     return "\n".join(texts), tuple(seen)
 
 

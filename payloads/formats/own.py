@@ -8,9 +8,9 @@ import orjson
 
 from tokenswarm.payloads import request_fields
 from tokenswarm.payloads.formats.lengths import OUTPUT, output_tokens, prompt_tokens
-from tokenswarm.payloads.formats.messages import conversation, images, known, text, wrong
+from tokenswarm.payloads.formats.messages import check_names, conversation, images, text, wrong
 from tokenswarm.payloads.formats.tools import read as read_tools
-from tokenswarm.payloads.formats.turns import listed
+from tokenswarm.payloads.formats.turns import read_turns
 from tokenswarm.payloads.made_up import NOT_MADE
 from tokenswarm.payloads.prompt import Message, Prompt, Turn
 from tokenswarm.payloads.recipe import Recipe
@@ -40,7 +40,7 @@ NOT_OPTIONS = {
 }
 
 
-def decoded(line: bytes) -> object:
+def decode(line: bytes) -> object:
     """What one line of JSON holds. Raises ValueError: what is wrong, and what to do."""
     try:
         said = line.decode()
@@ -58,11 +58,11 @@ def read(fields: Mapping[str, object], default_id: str, folder: Path) -> Prompt:
 
     Files of images are relative to `folder`. Raises ValueError: what is wrong, and what to do.
     """
-    known(fields, FIELDS, "field", REQUEST)
+    check_names(fields, FIELDS, "field", REQUEST)
     fields = {name: value for name, value in fields.items() if value is not None}
     request = {name: fields[name] for name in REQUEST if name in fields}
     fields = {**fields, "fields": {**_object(fields.get("fields", {}), "fields", SUCH_FIELDS), **request}}
-    prompt = assembled(fields, default_id, _messages(fields, folder), then(fields, folder), _inputs(fields))
+    prompt = assemble(fields, default_id, _messages(fields, folder), then(fields, folder), _inputs(fields))
     length = fields.get("prompt_tokens")
     return prompt if length is None else replace(prompt, recipe=Recipe(prompt_tokens(length)))
 
@@ -70,10 +70,10 @@ def read(fields: Mapping[str, object], default_id: str, folder: Path) -> Prompt:
 def then(fields: Mapping[str, object], folder: Path) -> tuple[Turn, ...]:
     """The turns after the first, under `then` or `turns`. Raises ValueError."""
     name = next((name for name in ("then", "turns") if name in fields), None)
-    return listed(fields[name], name, folder) if name else ()
+    return read_turns(fields[name], name, folder) if name else ()
 
 
-def assembled(
+def assemble(
     fields: Mapping[str, object],
     default_id: str,
     messages: tuple[Message, ...],
@@ -82,7 +82,7 @@ def assembled(
 ) -> Prompt:
     """A Prompt of what it asks and of what a line holds beside. Raises ValueError."""
     return Prompt(
-        id=filled(fields.get("id", default_id), "id"),
+        id=nonempty_text(fields.get("id", default_id), "id"),
         messages=messages,
         max_tokens=output_tokens(fields),
         options=_options(fields.get("options", {})),
@@ -98,7 +98,7 @@ def assembled(
     )
 
 
-def filled(value: object, name: str) -> str:
+def nonempty_text(value: object, name: str) -> str:
     """A text that is not empty. Raises ValueError."""
     if not text(value, name).strip():
         raise ValueError(f"{name} is empty; write it, or leave the field out")
@@ -116,20 +116,20 @@ def _messages(fields: Mapping[str, object], folder: Path) -> tuple[Message, ...]
             raise ValueError("both prompt and prompt_tokens, which makes one up; keep one of them")
         said = NOT_MADE
     elif "prompt" in fields:
-        said = filled(fields["prompt"], "prompt")
+        said = nonempty_text(fields["prompt"], "prompt")
     elif "inputs" in fields:
         said = "\n\n".join(_inputs(fields))
     else:
         raise ValueError("neither prompt nor messages; give one of them")
     asked = Message("user", said, images(fields.get("images"), "images", folder))
-    return (Message("system", filled(fields["system"], "system")), asked) if "system" in fields else (asked,)
+    return (Message("system", nonempty_text(fields["system"], "system")), asked) if "system" in fields else (asked,)
 
 
 def _inputs(fields: Mapping[str, object]) -> tuple[str, ...]:
     value = fields.get("inputs", [])
     if not isinstance(value, list) or ("inputs" in fields and not value):
         wrong("inputs", value, "make it a list of texts to embed")
-    return tuple(filled(one, f"inputs[{at}]") for at, one in enumerate(value))
+    return tuple(nonempty_text(one, f"inputs[{at}]") for at, one in enumerate(value))
 
 
 def _object(value: object, name: str, such: str) -> Mapping[str, object]:
@@ -155,7 +155,7 @@ def _format(value: object) -> object | None:
 def _tags(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         wrong("tags", value, 'make it a list of texts, such as ["chat", "en"]')
-    return tuple(filled(tag, f"tags[{at}]") for at, tag in enumerate(value))
+    return tuple(nonempty_text(tag, f"tags[{at}]") for at, tag in enumerate(value))
 
 
 def _weight(value: object) -> float:

@@ -12,7 +12,7 @@ TABLES = (".csv", ".tsv")
 TEXTS = ("id", "prompt", "text", "question", "instruction", "input", "system")
 
 
-class Record(NamedTuple):
+class Item(NamedTuple):
     """One record: its number in the file, from 1, how an error says where it is, and a value, or bytes of JSON."""
 
     number: int
@@ -20,22 +20,22 @@ class Record(NamedTuple):
     value: object
 
 
-def records(path: Path, data: bytes) -> Iterator[Record]:
+def records(path: Path, data: bytes) -> Iterator[Item]:
     """The records of a file by its name's end (.csv, .tsv, .txt) or else its content (JSON). Raises ValueError."""
     if path.suffix.lower() in TABLES:
         return _rows(_text(data), "\t" if path.suffix.lower() == ".tsv" else ",")
     if path.suffix.lower() == ".txt":
         lines = enumerate(_text(data).split("\n"), start=1)
-        return (Record(at, f":{at}", {"prompt": line.strip()}) for at, line in lines if line.strip())
+        return (Item(at, f":{at}", {"prompt": line.strip()}) for at, line in lines if line.strip())
     array = _array(data)
-    return _lines(data) if array is None else (Record(at, f": item {at}", one) for at, one in enumerate(array, start=1))
+    return _lines(data) if array is None else (Item(at, f": item {at}", one) for at, one in enumerate(array, start=1))
 
 
-def _lines(data: bytes) -> Iterator[Record]:
+def _lines(data: bytes) -> Iterator[Item]:
     # Cut at \n only: str.splitlines also cuts at U+2028 and U+0085, which JSON allows inside a string.
     for number, line in enumerate(data.split(b"\n"), start=1):
         if line.strip()[:1] not in (b"", b"#"):
-            yield Record(number, f":{number}", line)
+            yield Item(number, f":{number}", line)
 
 
 def _array(data: bytes) -> list[object] | None:
@@ -57,7 +57,7 @@ def _array(data: bytes) -> list[object] | None:
     return [whole] if b"\n" in data.strip() else None
 
 
-def _rows(text: str, delimiter: str) -> Iterator[Record]:
+def _rows(text: str, delimiter: str) -> Iterator[Item]:
     csv.field_size_limit(2**31 - 1)
     mark = "tab" if delimiter == "\t" else "comma"
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -69,7 +69,7 @@ def _rows(text: str, delimiter: str) -> Iterator[Record]:
                 raise ValueError(f":{rows.line_num}: {what}; put texts that hold a {mark} in double quotes")
             if any(cells):
                 row = {name: _cell(name, cell) for name, cell in zip(header, cells, strict=False) if cell.strip()}
-                yield Record(number, f":{rows.line_num}", row)
+                yield Item(number, f":{rows.line_num}", row)
     except csv.Error as error:
         raise ValueError(f":{rows.line_num}: not CSV: {error}; write a header and a row a prompt") from None
 

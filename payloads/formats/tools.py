@@ -20,7 +20,7 @@ def read(value: object) -> tuple[Mapping[str, object], ...]:
 def leaderboard(value: object) -> tuple[Mapping[str, object], ...]:
     """BFCL's functions: types become JSON schema's, and names what OpenAI allows: math.hypot → math_hypot."""
     given = value if isinstance(value, list) else [value]
-    return read([_renamed(_schema(one)) for one in given])
+    return read([_with_plain_types(_schema(one)) for one in given])
 
 
 def _tool(given: object, name: str) -> Mapping[str, object]:
@@ -31,7 +31,7 @@ def _tool(given: object, name: str) -> Mapping[str, object]:
     return {"type": "function", **tool}
 
 
-def _renamed(function: object) -> object:
+def _with_plain_types(function: object) -> object:
     if not isinstance(function, dict) or not isinstance(function.get("name"), str):
         return function
     return {**function, "name": re.sub(r"[^a-zA-Z0-9_-]", "_", function["name"])[:64]}

@@ -11,14 +11,14 @@ from tokenswarm.payloads.prompt import Message, Turn
 SAID = ("text", "texts", "prompt", "content", "value")
 
 
-def listed(given: object, name: str, folder: Path) -> tuple[Turn, ...]:
+def read_turns(given: object, name: str, folder: Path) -> tuple[Turn, ...]:
     """The turns of a list of texts or objects; none where nobody asks anything. Raises ValueError."""
     if not isinstance(given, list):
         wrong(name, given, "make it a list of texts or objects")
-    return told(_turn(one, f"{name}[{at}]", folder) for at, one in enumerate(given))
+    return asked_turns(_turn(one, f"{name}[{at}]", folder) for at, one in enumerate(given))
 
 
-def told(turns: Iterable[Turn]) -> tuple[Turn, ...]:
+def asked_turns(turns: Iterable[Turn]) -> tuple[Turn, ...]:
     """Turns that begin with a question: what an assistant says in between becomes the answer that a turn follows.
 
     System messages join the turn after them. What is said before the first question, or after the last, is left out.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tokenswarm.reports.dialects.requests import Answers, Array
-from tokenswarm.reports.dialects.statistics import Spread, known, spread_linear, spread_weighted
+from tokenswarm.reports.dialects.statistics import Spread, present, spread_linear, spread_weighted
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def aiperf(a: Answers) -> tuple[Line, ...]:
         _line("E2E Output Token Throughput", spread_linear, _over(tokens * 1e3, latency)),
         _line("Output Sequence Length (tokens)", spread_linear, tokens),
         _line("Input Sequence Length (tokens)", spread_linear, a.prompt_tokens[valid]),
-        _rate("Output Token Throughput (tok/s)", known(tokens), span_s),
+        _rate("Output Token Throughput (tok/s)", present(tokens), span_s),
         _rate("Request Throughput (req/s)", np.ones(int(valid.sum())), span_s),
     )
 
@@ -65,7 +65,7 @@ def guidellm(a: Answers) -> tuple[Line, ...]:
     ok = a.ok & (a.has_output | (tokens > 0))
     first, last, end, counted = (values[ok] for values in (a.first_ms, a.last_ms, a.end_ms, tokens))
     itl = _over(last - first, counted - 1)
-    if len(known(itl)):
+    if len(present(itl)):
         itl = np.nan_to_num(itl)
     span_s = _span_s(a.sent_ms, a.sent_ms + a.end_ms)
     return _present(
@@ -76,7 +76,7 @@ def guidellm(a: Answers) -> tuple[Line, ...]:
         _line("TPOT (ms)", spread_weighted, _over(np.where(np.isnan(last), end, last), counted), counted),
         _line("Output Tok (Per Req)", spread_weighted, counted),
         _rate("Output Tokens (Per Sec)", tokens, span_s),
-        _rate("Requests (Per Sec)", np.ones(len(known(a.sent_ms + a.end_ms))), span_s),
+        _rate("Requests (Per Sec)", np.ones(len(present(a.sent_ms + a.end_ms))), span_s),
     )
 
 
@@ -92,8 +92,8 @@ def vllm(a: Answers) -> tuple[Line, ...]:
         _gaps("ITL (ms)", a),
         _line("E2EL (ms)", spread_linear, latency),
         _rate("Request throughput (req/s)", np.ones(int(ok.sum())), span_s),
-        _rate("Output token throughput (tok/s)", known(tokens), span_s),
-        _rate("Total token throughput (tok/s)", known(tokens + a.prompt_tokens[ok]), span_s),
+        _rate("Output token throughput (tok/s)", present(tokens), span_s),
+        _rate("Total token throughput (tok/s)", present(tokens + a.prompt_tokens[ok]), span_s),
     )
 
 
@@ -103,13 +103,13 @@ def _over(numerator: Array | float, denominator: Array) -> Array:
 
 
 def _span_s(began_ms: Array, ended_ms: Array) -> float | None:
-    began, ended = known(began_ms), known(ended_ms)
+    began, ended = present(began_ms), present(ended_ms)
     span_s = float(ended.max() - began.min()) / 1e3 if len(began) and len(ended) else 0.0
     return span_s if span_s > 0 else None
 
 
 def _line(name: str, spread: Callable[..., Spread], values: Array, *weights: Array) -> Line:
-    return Line(name, len(known(values)), spread(values, *weights))
+    return Line(name, len(present(values)), spread(values, *weights))
 
 
 def _gaps(name: str, a: Answers) -> Line:

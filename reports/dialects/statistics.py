@@ -12,7 +12,7 @@ Spread = Mapping[str, float]
 PERCENTS = (50, 90, 95, 99)
 
 
-def known(values: Array) -> Array:
+def present(values: Array) -> Array:
     """The values that are there."""
     return values[~np.isnan(values)]
 
@@ -24,7 +24,7 @@ def spread_linear(values: Array, counts: Array | None = None) -> Spread:
     must be sorted then; without it NaN is left out.
     """
     if counts is None:
-        values = np.sort(known(values))
+        values = np.sort(present(values))
         counts = np.ones(len(values), dtype=np.int64)
     below = np.cumsum(counts)
     if not len(values):

@@ -42,7 +42,7 @@ def check_section(summary: Entry) -> Section:
     if rows:
         passed = [entry for entry in summary["checks"]["found"] if entry not in shown]
         lines.append(("Of the answers that a check applies to, how many failed it, with the 95 % interval (Wilson).",))
-        if said := _passed(passed):
+        if said := _pass_line(passed):
             lines.append((f"Without a failure: {said}.",))
     columns = ("check", "endpoint", "model", "n", "failed", "rate, %", "95 % interval, %")
     tables = [Table(columns, tuple(rows), names=3)] if rows else []
@@ -96,7 +96,7 @@ def _text(one: Entry) -> str:
     return f" “{one['text']}”" if one.get("text") else ""
 
 
-def _passed(entries: list[Entry]) -> str:
+def _pass_line(entries: list[Entry]) -> str:
     counts: dict[str, int] = defaultdict(int)
     for entry in entries:
         counts[entry["check"]] += entry["n"]

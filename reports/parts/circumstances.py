@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tokenswarm.metrics.catalogue import METRICS
-from tokenswarm.reports.parts.workers import said
+from tokenswarm.reports.parts.workers import change_lines
 from tokenswarm.reports.render.document import Cell, Code, Line, Section, Table
 from tokenswarm.reports.render.numbers import number
 
@@ -27,7 +27,7 @@ def _workers(found: Mapping[str, Any]) -> Section:
         took = warmup.get("e2e_ms")
         took_ms = f", {number(took)} ms" if isinstance(took, (int, float)) else ""
         lines.append((f"The warm-up request, which is in no figure, ended as {warmup.get('outcome')}{took_ms}.",))
-    lines += [(f"{text}.",) for text in said(found["attendance"])]
+    lines += [(f"{text}.",) for text in change_lines(found["attendance"])]
     names, columns = ["cpu_percent_max", "loop_lag_ms_p99", "loop_lag_ms_max"], list(_COLUMNS)
     if any("clock_ahead_ms" in worker for worker in found["workers"]):
         lines.append(("Times of requests are by the master's clock; a worker's clock was ahead of it, give or take:",))

@@ -24,7 +24,7 @@ def build(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
     if (ok["load_state"] == "cold").any():
         made.append(_distributions(ok, colours))
     if len(models) > 1:
-        made.append(_served(ok, colours, summary))
+        made.append(_plot_served(ok, colours, summary))
     note = (
         "load_ms on a logarithmic axis; solid: cold, dotted: warm. Where models compete: requests with outcome ok that "
         "each model had served by then; a flat line is a model that waits."
@@ -55,7 +55,7 @@ def _distributions(ok: Any, colours: Mapping[str, str]) -> Any:
     return made
 
 
-def _served(ok: Any, colours: Mapping[str, str], summary: Mapping[str, Any]) -> Any:
+def _plot_served(ok: Any, colours: Mapping[str, str], summary: Mapping[str, Any]) -> Any:
     first_ns, window_s = summary["window"]["first_sent_unix_ns"], summary["window"]["window_s"]
     made = figure(
         height=320,

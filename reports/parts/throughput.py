@@ -30,9 +30,11 @@ def build(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
     streams, first_output = ~np.isnan(waited_s), sent + waited_s
     edges = bins(window_s)
     widths = np.diff(edges)
-    rate = np.diff(passed(edges, begin, end, counts)) / widths
-    in_flight = np.diff(passed(edges, sent, ended, ended - sent)) / widths
-    streaming = np.diff(passed(edges, first_output[streams], ended[streams], (ended - first_output)[streams])) / widths
+    rate = np.diff(amount_before(edges, begin, end, counts)) / widths
+    in_flight = np.diff(amount_before(edges, sent, ended, ended - sent)) / widths
+    streaming = (
+        np.diff(amount_before(edges, first_output[streams], ended[streams], (ended - first_output)[streams])) / widths
+    )
     made = figure(
         height=380,
         xaxis={"title": {"text": "s since the first request was sent"}, "range": [0, 1.01 * window_s]},
@@ -50,7 +52,7 @@ def build(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
     made.add_scatter(x=edges, y=steps(rate), name=unit, fill="tozeroy", line=line, fillcolor=FILL)
     for model, colour in _models(rows):
         mine = (rows["model"] == model).to_numpy()
-        share = np.diff(passed(edges, begin[mine], end[mine], counts[mine])) / widths
+        share = np.diff(amount_before(edges, begin[mine], end[mine], counts[mine])) / widths
         made.add_scatter(x=edges, y=steps(share), name=label(f"{unit} of {model}"), line={"color": colour, "width": 1})
     made.add_scatter(x=edges, y=steps(in_flight), name="requests in flight", yaxis="y2", line={"color": ORANGE})
     if streams.any():
@@ -104,7 +106,7 @@ def steps(values: Any) -> Any:
     return np.append(values, values[-1]).round(3)
 
 
-def passed(edges: Any, start: Any, end: Any, amounts: Any) -> Any:
+def amount_before(edges: Any, start: Any, end: Any, amounts: Any) -> Any:
     """How much of all amounts, each spread evenly over its [start, end], lies before each edge. O(n log n)."""
     slopes = amounts / np.maximum(end - start, _SHORTEST_S)
     return _ramps(edges, start, slopes) - _ramps(edges, np.maximum(end, start + _SHORTEST_S), slopes)

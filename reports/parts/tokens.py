@@ -6,7 +6,7 @@ from typing import Any
 from tokenswarm.reports.output import Window, tokens_per_s
 from tokenswarm.reports.render.document import Code, Line, Section, Table
 from tokenswarm.reports.render.numbers import integer, many, number
-from tokenswarm.reports.slices import named, slices
+from tokenswarm.reports.slices import name_cells, slices
 
 
 def generating(frame: Any) -> Any:
@@ -68,7 +68,7 @@ def section(summary: Mapping[str, Any]) -> Section:
         totals = tuple(integer(t[name]) for name in (*output, "prompt_tokens_all", "prompt_tokens_ok"))
         uncounted = t["requests_without_count"] - t["requests_estimated"]
         requests = map(integer, (t["requests_with_count"], t["requests_estimated"], uncounted))
-        rows.append((*named(group), *totals, number(t["output_tokens_per_s"]), *requests))
+        rows.append((*name_cells(group), *totals, number(t["output_tokens_per_s"]), *requests))
     sources = summary["overall"]["tokens"]["token_source"]
     said = ", ".join(f"{name} ({many(n, 'request')})" for name, n in sources.items())
     lines: list[Line] = [

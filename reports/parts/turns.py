@@ -29,8 +29,8 @@ def turns(frame: Any) -> dict[str, Any] | None:
     tool = ok["turn_kind"] == "tool"
     return {
         "sessions": _ends(rows),
-        "turns": [{"turn": int(n), **_described(some)} for n, some in ok[~tool].groupby("place")],
-        "tool_rounds": _described(ok[tool]) if tool.any() else None,
+        "turns": [{"turn": int(n), **_describe(some)} for n, some in ok[~tool].groupby("place")],
+        "tool_rounds": _describe(ok[tool]) if tool.any() else None,
     }
 
 
@@ -46,7 +46,7 @@ def _ends(rows: Any) -> dict[str, int]:
     }
 
 
-def _described(ok: Any) -> dict[str, Any]:
+def _describe(ok: Any) -> dict[str, Any]:
     told = ok[ok["cached_tokens"].notna() & ok["prompt_tokens"].notna()]
     prompt = int(told["prompt_tokens"].sum())
     return {

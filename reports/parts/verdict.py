@@ -41,13 +41,13 @@ def verdict(
     metrics = overall["metrics"]
     if "ttft_ms" in metrics:
         ttft = metrics["ttft_ms"]
-        p95 = f"{number(ttft['p95'])} ms" if ttft["p95"] is not None else _unsupported(95, ttft["n"])
+        p95 = f"{number(ttft['p95'])} ms" if ttft["p95"] is not None else _too_few(95, ttft["n"])
         parts.append(f"TTFT p50 {number(ttft['p50'])} ms, p95 {p95}")
     else:
         parts.append("no TTFT, since nothing was streamed")
     if "itl_ms" in metrics:
         itl = metrics["itl_ms"]
-        p99 = f"{number(itl['p99'])} ms" if itl["p99"] is not None else _unsupported(99, itl["n"])
+        p99 = f"{number(itl['p99'])} ms" if itl["p99"] is not None else _too_few(99, itl["n"])
         parts.append(f"ITL p99 {p99}")
     return "; ".join(parts) + "."
 
@@ -57,9 +57,9 @@ def _e2e(metrics: Mapping[str, Any]) -> str:
     e2e = metrics.get("e2e_ms")
     if e2e is None:
         return "no latencies"
-    p95 = f"{number(e2e['p95'])} ms" if e2e["p95"] is not None else _unsupported(95, e2e["n"])
+    p95 = f"{number(e2e['p95'])} ms" if e2e["p95"] is not None else _too_few(95, e2e["n"])
     return f"E2E p50 {number(e2e['p50'])} ms, p95 {p95}"
 
 
-def _unsupported(percent: float, n: Any) -> str:
+def _too_few(percent: float, n: Any) -> str:
     return f"– (needs {minimum_n(percent)}, there are {n})"

@@ -27,7 +27,7 @@ def attendance(info: Mapping[str, Any], first_sent_ns: int | None) -> list[dict[
     ]
 
 
-def said(changes: Iterable[Mapping[str, Any]]) -> list[str]:
+def change_lines(changes: Iterable[Mapping[str, Any]]) -> list[str]:
     """A sentence each, without its full stop."""
     return [
         f"{number(one['since_s'])} s after the first request worker {one['worker']} {WAYS[one['what']]}"

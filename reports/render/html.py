@@ -43,12 +43,12 @@ def render(document: Document, plots: Iterable[Plot] = ()) -> str:
             '<!doctype html><html lang="en"><head><meta charset="utf-8">',
             f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{_escaped(f'{validity} {document.title}'.strip())}</title>",
+            f"<title>{_escape(f'{validity} {document.title}'.strip())}</title>",
             f"<style>{_CSS.read_text(encoding='utf-8')}</style>",
             f"<script>{get_plotlyjs()}</script></head><body>" if plots else "</head><body>",
-            f"<h1>{badge}{_escaped(document.title)}</h1>",
+            f"<h1>{badge}{_escape(document.title)}</h1>",
             f'<div class="facts">{facts}</div>',
-            f'<p class="verdict">{_escaped(document.verdict)}</p>',
+            f'<p class="verdict">{_escape(document.verdict)}</p>',
             f'<div class="tiles">{tiles}</div>' if tiles else "",
             *findings,
             *top,
@@ -67,8 +67,8 @@ def _section(section: Section, plots: tuple[Plot, ...]) -> str:
         parts.append(f'<div class="tables">{"".join(map(_table, section.tables))}</div>')
     parts += [_plot(plot, level=3) for plot in plots if plot.section == section.key]
     if section.folded:
-        return f"<details><summary>{_escaped(section.title)}</summary>{''.join(parts)}</details>"
-    return f'<section id="{section.key}"><h2>{_escaped(section.title)}</h2>{"".join(parts)}</section>'
+        return f"<details><summary>{_escape(section.title)}</summary>{''.join(parts)}</details>"
+    return f'<section id="{section.key}"><h2>{_escape(section.title)}</h2>{"".join(parts)}</section>'
 
 
 def _soft(section: Section) -> str:
@@ -90,10 +90,10 @@ def _row(cells: tuple[Cell, ...], names: int, tag: str) -> str:
 
 def _plot(plot: Plot, level: int) -> str:
     drawn = "".join(_figure(f"figure-{plot.name}-{at}", figure) for at, figure in enumerate(plot.figures))
-    heading = f"<h{level}>{_escaped(plot.title)}</h{level}>"
-    keys = "".join(f'<span><i style="background:{colour}"></i>{_escaped(text)}</span>' for colour, text in plot.keys)
+    heading = f"<h{level}>{_escape(plot.title)}</h{level}>"
+    keys = "".join(f'<span><i style="background:{colour}"></i>{_escape(text)}</span>' for colour, text in plot.keys)
     legend = f'<div class="keys">{keys}</div>' if keys else ""
-    note = f"<figcaption>{_escaped(plot.note)}</figcaption>"
+    note = f"<figcaption>{_escape(plot.note)}</figcaption>"
     return f'{heading}<figure>{legend}<div class="plots">{drawn}</div>{note}</figure>'
 
 
@@ -113,12 +113,12 @@ def _line(line: Line) -> str:
 
 
 def _cell(cell: Cell) -> str:
-    return f"<code>{_escaped(cell.text)}</code>" if isinstance(cell, Code) and cell.text else _escaped(_text(cell))
+    return f"<code>{_escape(cell.text)}</code>" if isinstance(cell, Code) and cell.text else _escape(_text(cell))
 
 
 def _text(cell: Cell) -> str:
     return cell.text if isinstance(cell, Code) else cell
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     return html.escape(plain(text))

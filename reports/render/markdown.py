@@ -12,8 +12,8 @@ _SPECIAL = re.compile(r"([\\`*<>|$\[\]~#]|(?<!\w)_|_(?!\w))")
 def render(document: Document) -> str:
     """The whole report as text that ends with a newline."""
     blocks = [
-        f"# {f'{document.validity}: ' if document.validity else ''}{_escaped(document.title)}",
-        f"**{_escaped(document.verdict)}**",
+        f"# {f'{document.validity}: ' if document.validity else ''}{_escape(document.title)}",
+        f"**{_escape(document.verdict)}**",
     ]
     blocks.append("\n".join(f"- {label}: {_cell(cell)}" for label, cell in document.facts))
     blocks.extend(block for section in document.sections for block in _section(section))
@@ -41,7 +41,7 @@ def _line(line: Line) -> str:
 
 def _cell(cell: Cell) -> str:
     if isinstance(cell, str):
-        return _escaped(cell)
+        return _escape(cell)
     text = plain(cell.text).strip()
     if not text:
         return ""
@@ -50,5 +50,5 @@ def _cell(cell: Cell) -> str:
     return f"{fence}{pad}{text}{pad}{fence}".replace("|", r"\|")
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", plain(text))

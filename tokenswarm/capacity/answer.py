@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tokenswarm.capacity.load_curve import gave_way, knee
-from tokenswarm.capacity.search import ERROR, Answer, Field
+from tokenswarm.capacity.search import ERROR, Field, SearchResult
 from tokenswarm.metrics.slo.language import Slo
 
 LIMITED = "the client was the limit, not the server"
@@ -23,7 +23,7 @@ def requests(n: int) -> str:
     return f"{n:,} request{'' if n == 1 else 's'}"
 
 
-def found(answer: Answer, field: Field, slos: Sequence[Slo], trials: Trials, broken: str) -> dict[str, Any]:
+def result(answer: SearchResult, field: Field, slos: Sequence[Slo], trials: Trials, broken: str) -> dict[str, Any]:
     """All of it; `broken` says why the search was broken off. `qualifier` is empty where the answer is exact."""
     why = (
         broken
@@ -43,7 +43,7 @@ def found(answer: Answer, field: Field, slos: Sequence[Slo], trials: Trials, bro
     if answer.above == "limited" and not broken:
         what, sentence = "client", f"The client gave way first: {'; '.join(_limits(trials, answer.bad))}."
     elif first and bad:
-        what, sentence = gave_way(first, best, bad, _crossed(bad))
+        what, sentence = gave_way(first, best, bad, _crossing(bad))
         if first["load"] == bad["load"] and what != "errors":
             what, sentence = "", ""  # the least load was too much: there is none to compare it with
     return {
@@ -64,7 +64,7 @@ def found(answer: Answer, field: Field, slos: Sequence[Slo], trials: Trials, bro
     }
 
 
-def said(trial: Mapping[str, Any], field: Field) -> str:
+def trial_line(trial: Mapping[str, Any], field: Field) -> str:
     """A line about one trial."""
     why = "; ".join(trial["client"]) if trial["verdict"] == "limited" else trial["why"]
     sure = "" if trial["sure"] else ", not sure"
@@ -72,7 +72,7 @@ def said(trial: Mapping[str, Any], field: Field) -> str:
     return f"{head} ({requests(trial['steady'])}, {trial['seconds']:.1f} s){f': {why}' if why else ''}"
 
 
-def _sentence(answer: Answer, field: Field, slos: Sequence[Slo], best: Mapping[str, Any] | None, why: str) -> str:
+def _sentence(answer: SearchResult, field: Field, slos: Sequence[Slo], best: Mapping[str, Any] | None, why: str) -> str:
     kept = " and ".join(slo.text for slo in slos)
     if answer.load is None:
         if answer.above == "crossed":
@@ -110,8 +110,8 @@ def _knee(trials: Trials, field: Field) -> dict[str, Any]:
 
 def _of(trials: Trials, at: float | None, verdict: str) -> Mapping[str, Any] | None:
     """The last firm trial of a load with this verdict, else the last one."""
-    found = [t for t in trials if t["load"] == at and t["verdict"] == verdict]
-    return next((t for t in reversed(found) if t["firm"]), found[-1] if found else None)
+    result = [t for t in trials if t["load"] == at and t["verdict"] == verdict]
+    return next((t for t in reversed(result) if t["firm"]), result[-1] if result else None)
 
 
 def _least_crossed(trials: Trials) -> Mapping[str, Any] | None:
@@ -122,7 +122,7 @@ def _load(trial: Mapping[str, Any]) -> float:
     return float(trial["load"])
 
 
-def _crossed(trial: Mapping[str, Any]) -> str:
+def _crossing(trial: Mapping[str, Any]) -> str:
     return next((one["slo"] for one in trial["standings"] if one["state"] == "crossed"), "")
 
 

@@ -11,17 +11,17 @@ import gevent
 from gevent.event import Event
 from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner, WorkerRunner
 
-from tokenswarm.capacity.answer import found, said
+from tokenswarm.capacity.answer import result, trial_line
 from tokenswarm.capacity.gate import PARKED, TRIAL, Begin, Trials
 from tokenswarm.capacity.load_curve import figures
 from tokenswarm.capacity.options import at, field, trial_s
-from tokenswarm.capacity.search import Answer, Tried, Try, best, next_step
-from tokenswarm.capacity.stopping import Ended, drained, ended, judged, unjudged
+from tokenswarm.capacity.search import SearchResult, Tried, Try, best, next_step
+from tokenswarm.capacity.stopping import Ended, drained, judge_trial, slos_without_requests, trial_end
 from tokenswarm.capacity.trial import Trial
 from tokenswarm.metrics.validity.client_limit import limits as client_limits
 from tokenswarm.metrics.validity.evidence import Evidence
 from tokenswarm.metrics.validity.rules import Facts
-from tokenswarm.run.lifecycle import Swarm
+from tokenswarm.run.lifecycle import RunLifecycle
 from tokenswarm.run.slo_gate import CROSSED, slos
 from tokenswarm.transport.health import Mark
 
@@ -33,10 +33,10 @@ MOST_SPAWN_PER_S = 100  # more than that Locust warns of
 
 
 class Capacity:
-    """Runs the search of each run that asks for one; `Swarm` must have heard of Locust's events first."""
+    """Runs the search of each run that asks for one; `RunLifecycle` must have heard of Locust's events first."""
 
-    def __init__(self, environment: Any, swarm: Swarm) -> None:
-        self._environment, self._swarm, self._runner = environment, swarm, environment.runner
+    def __init__(self, environment: Any, lifecycle: RunLifecycle) -> None:
+        self._environment, self._lifecycle, self._runner = environment, lifecycle, environment.runner
         self._is_master = isinstance(self._runner, MasterRunner)
         self._is_worker = isinstance(self._runner, WorkerRunner)
         self._greenlet: gevent.Greenlet | None = None
@@ -69,23 +69,23 @@ class Capacity:
     def _hand_over(self, number: int) -> None:
         """All that was under way has ended: the master gets the rows, then hears of it."""
         self._wait_for_the_last()
-        self._swarm.publisher.report()
+        self._lifecycle.publisher.report()
         self._runner.send_message(PARKED, {"number": number, "health": self._health()})
 
     # Where users run
 
     def _told(self, message: Mapping[str, Any]) -> None:
-        work = self._environment.tokenswarm
+        run_context = self._environment.tokenswarm
         if begin := message["begin"]:
-            self._mark = work.health.mark()
-            work.trials.begin(work, Begin(**begin))
+            self._mark = run_context.health.mark()
+            run_context.trials.begin(run_context, Begin(**begin))
         else:
-            work.trials.end(work)
+            run_context.trials.end(run_context)
 
     def _wait_for_the_last(self) -> None:
-        work = self._environment.tokenswarm
-        until_s = time.monotonic() + work.settings.timeouts.total_s + SPARE_S
-        while work.health.in_flight and time.monotonic() < until_s:
+        run_context = self._environment.tokenswarm
+        until_s = time.monotonic() + run_context.settings.timeouts.total_s + SPARE_S
+        while run_context.health.in_flight and time.monotonic() < until_s:
             gevent.sleep(0.01)
 
     def _health(self) -> Mapping[str, Any]:
@@ -108,7 +108,7 @@ class Capacity:
         self._trials: list[dict[str, Any]] = []
         self._rows: list[dict[str, str]] = []
         self._number, self._e2e_s, self._answered = 0, FIRST_S, False
-        self._swarm.watch = self._take
+        self._lifecycle.watch = self._take
         self._spawned.clear()
         self._greenlet = gevent.spawn(self._search)
         self._greenlet.link_exception(lambda _: self._end(None, "the search itself failed"))
@@ -153,7 +153,7 @@ class Capacity:
         while end is None and self._workers() == workers:
             gevent.sleep(LOOK_S)
             spent_s = (time.time_ns() - from_ns) / 1e9
-            end = ended(self._trial, spent_s, self._limit_s, users, firm=step.firm)
+            end = trial_end(self._trial, spent_s, self._limit_s, users, firm=step.firm)
         to_ns = time.time_ns()
         health = self._end_trial(workers)
         if end is None or self._workers() != workers or len(health) < len(workers):
@@ -166,10 +166,10 @@ class Capacity:
                 return "no client was free for the arrivals; allow more in flight (--max-in-flight)"
             return f"a trial of {time_s} was over before a request that counts was; give a longer --trial-time"
         end = drained(end, self._trial, users, firm=step.firm)
-        if not dead and (unknown := unjudged(end)):
+        if not dead and (unknown := slos_without_requests(end)):
             return f"no request says anything of {' and '.join(unknown)}; leave that out"
         limits = client_limits(_facts(self._rows, health), self._slos)
-        tried = judged(step, end, limits, self._trial.mean_ms, pooled=self._field.pooled)
+        tried = judge_trial(step, end, limits, self._trial.mean_ms, pooled=self._field.pooled)
         tried = replace(tried, dead=dead)
         seconds = {"seconds": round((time.time_ns() - began_ns) / 1e9, 3)}
         self._keep(tried, end, limits, figures(self._rows, self._slos, from_ns, to_ns) | seconds)
@@ -233,22 +233,22 @@ class Capacity:
 
     def _keep(self, tried: Tried, end: Ended, limits: list[str], seen: Mapping[str, Any]) -> None:
         self._tried.append(tried)
-        judged = {"verdict": tried.verdict, "firm": tried.firm, "sure": end.sure, "why": end.why, "client": limits}
+        judge_trial = {"verdict": tried.verdict, "firm": tried.firm, "sure": end.sure, "why": end.why, "client": limits}
         standings = [asdict(one) for one in end.standings]
-        self._trials.append({"trial": self._number, "load": tried.load, **judged, **seen, "standings": standings})
+        self._trials.append({"trial": self._number, "load": tried.load, **judge_trial, **seen, "standings": standings})
         self._tell_run({**self._so_far(None, "the search had not ended"), "state": "searching"})
-        print(f"tokenswarm: {said(self._trials[-1], self._field)}", file=sys.stderr)
+        print(f"tokenswarm: {trial_line(self._trials[-1], self._field)}", file=sys.stderr)
 
-    def _so_far(self, answer: Answer | None, broken: str) -> dict[str, Any]:
+    def _so_far(self, answer: SearchResult | None, broken: str) -> dict[str, Any]:
         met = best(self._tried) if answer is None else None
-        answer = answer or Answer(met.load if met else None, "end")
-        return found(answer, self._field, self._slos, self._trials, broken)
+        answer = answer or SearchResult(met.load if met else None, "end")
+        return result(answer, self._field, self._slos, self._trials, broken)
 
     def _tell_run(self, capacity: dict[str, Any]) -> None:
-        if self._swarm.recorder:
-            self._swarm.recorder.tell(capacity=capacity)
+        if self._lifecycle.recorder:
+            self._lifecycle.recorder.tell(capacity=capacity)
 
-    def _finish(self, answer: Answer | None, broken: str) -> None:
+    def _finish(self, answer: SearchResult | None, broken: str) -> None:
         self._answered = True
         capacity = self._so_far(answer, broken)
         self._tell_run({**capacity, "state": "complete" if not broken else "broken off"})
@@ -257,7 +257,7 @@ class Capacity:
                 print(f"tokenswarm: {line}", file=sys.stderr)
         self._environment.process_exit_code = 0 if capacity["answer"] is not None else CROSSED
 
-    def _end(self, answer: Answer | None, broken: str) -> None:
+    def _end(self, answer: SearchResult | None, broken: str) -> None:
         """The search ends the run."""
         self._finish(answer, broken)
         gevent.spawn(self._runner.quit if self._environment.parsed_options.headless else self._runner.stop)

@@ -19,7 +19,7 @@ ROUNDS, STILL = 3, 0.003  # the trials near the estimate give another estimate
 LEAST_ERROR = 0.01  # what the supposed curve is off by
 
 
-class Point(NamedTuple):
+class TrialPoint(NamedTuple):
     """One trial: its load, how many independent requests it is worth, the share beyond the limit, and that allowed."""
 
     load: float
@@ -35,7 +35,7 @@ class Estimate(NamedTuple):
     error: float
 
 
-def estimate(points: Sequence[Point], around: float) -> Estimate:
+def estimate(points: Sequence[TrialPoint], around: float) -> Estimate:
     """Posterior mean and deviation of the load at which the share is what is allowed; nothing is known beforehand but
     that it lies near `around`.
 
@@ -50,7 +50,7 @@ def estimate(points: Sequence[Point], around: float) -> Estimate:
     return Estimate(around, math.hypot(deviation, LEAST_ERROR))
 
 
-def _posterior(points: Sequence[Point], around: float) -> tuple[float, float]:
+def _posterior(points: Sequence[TrialPoint], around: float) -> tuple[float, float]:
     """Of the logarithm of the load, from `around` on."""
     cells = [SPREAD * (2 * cell / CELLS - 1) for cell in range(CELLS + 1)]
     beyond = [(_nearby(point, above), above) for point in points for above in [math.log(point.load / around)]]
@@ -71,7 +71,7 @@ def _posterior(points: Sequence[Point], around: float) -> tuple[float, float]:
     return mean, math.sqrt(max(0.0, square / total - mean**2))
 
 
-def _nearby(point: Point, above: float) -> Point:
+def _nearby(point: TrialPoint, above: float) -> TrialPoint:
     return point._replace(weight=point.weight * math.exp(-((above / REACH) ** 2) / 2))
 
 
@@ -79,7 +79,7 @@ def _log_prior(power: float) -> float:
     return -((math.log(power / USUAL_POWER) / POWERS_SPREAD) ** 2) / 2
 
 
-def _log_likelihood(point: Point, beyond: float, power: float) -> float:
+def _log_likelihood(point: TrialPoint, beyond: float, power: float) -> float:
     allowed = min(1 - LEAST_SHARE, max(LEAST_SHARE, point.allowed))
     odds = math.log(allowed / (1 - allowed)) + power * beyond
     # log p = -log(1 + e^-odds), log (1 - p) = -log(1 + e^odds)

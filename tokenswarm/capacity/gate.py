@@ -14,7 +14,7 @@ from tokenswarm.load.arrivals import parse
 from tokenswarm.metrics.record import Phase
 
 if TYPE_CHECKING:
-    from tokenswarm.users.base import Work
+    from tokenswarm.users.base import RunContext
 
 TRIAL, PARKED = "tokenswarm_trial", "tokenswarm_parked"
 
@@ -53,22 +53,22 @@ class Trials:
         self._places = itertools.count()
         self._began_s = 0.0
 
-    def begin(self, work: "Work", now: Begin) -> None:
+    def begin(self, run_context: "RunContext", now: Begin) -> None:
         """A trial begins."""
         self._now, self._places, self._began_s = now, itertools.count(), time.monotonic()
         self._entered.clear()
         self._asked.clear()
-        work.stage = now.number
-        if now.arrivals and work.dispatcher:
-            work.dispatcher.restart((at_s, None) for at_s in parse(now.arrivals).times_s(now.seed))
-            work.dispatcher.share(now.started_ns, now.started_ns, now.index, now.of)
+        run_context.stage = now.number
+        if now.arrivals and run_context.dispatcher:
+            run_context.dispatcher.restart((at_s, None) for at_s in parse(now.arrivals).times_s(now.seed))
+            run_context.dispatcher.share(now.started_ns, now.started_ns, now.index, now.of)
         self._open.set()
 
-    def end(self, work: "Work") -> None:
+    def end(self, run_context: "RunContext") -> None:
         """No further requests; those under way come to their ends."""
         self._open.clear()
-        if work.dispatcher:
-            work.dispatcher.stop()
+        if run_context.dispatcher:
+            run_context.dispatcher.stop()
 
     def enter(self, user: Any) -> None:
         """Wait until a trial goes on; in a closed loop users begin one after the other, not as one burst."""

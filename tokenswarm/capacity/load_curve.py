@@ -6,7 +6,7 @@ from typing import Any
 
 from tokenswarm.capacity.trial import wrong
 from tokenswarm.metrics.output import Output, TokensPerChunk, count, output, spread
-from tokenswarm.metrics.percentile import rank, supported
+from tokenswarm.metrics.percentile import is_supported, rank
 from tokenswarm.metrics.slo.language import Slo
 
 LEAST_LOADS = 3  # a curve of fewer has no knee
@@ -82,7 +82,7 @@ def values(rows: Iterable[Mapping[str, Any]], name: str) -> list[float]:
 def percentile(seen: Sequence[float], percent: float) -> float | None:
     """By nearest rank; None where there are too few for it."""
     n = len(seen)
-    return round(sorted(seen)[rank(n, percent) - 1], 6) if n and supported(n, percent) else None
+    return round(sorted(seen)[rank(n, percent) - 1], 6) if n and is_supported(n, percent) else None
 
 
 def knee(trials: Sequence[Figures]) -> Figures | None:
@@ -114,9 +114,9 @@ def gave_way(least: Figures, best: Figures | None, bad: Figures, slo: str) -> tu
     if not grown or max(grown.values()) <= 0:
         return "", ""
     first = max(grown, key=lambda name: grown[name])
-    at = [f"{_rounded(value)} ms" for value in known[first]]
+    at = [f"{_round(value)} ms" for value in known[first]]
     said = SAID[first] if told or first != "queue" else "until the first output it took"
-    others = ", ".join(f"{name} by {_rounded(growth, '+')} ms" for name, growth in grown.items() if name != first)
+    others = ", ".join(f"{name} by {_round(growth, '+')} ms" for name, growth in grown.items() if name != first)
     beside = f" ({others} from the lowest load on)" if others else ""
     head = {"queue": "The queue", "decode": "Decoding", "prefill": "Prefill", "model load": "Loading the model"}[first]
     return first, (
@@ -125,7 +125,7 @@ def gave_way(least: Figures, best: Figures | None, bad: Figures, slo: str) -> tu
     )
 
 
-def _rounded(value: float, sign: str = "") -> str:
+def _round(value: float, sign: str = "") -> str:
     """To three digits, never as a power of ten."""
     return f"{float(f'{value:.3g}'):{sign},.10g}"
 

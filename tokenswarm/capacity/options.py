@@ -4,7 +4,7 @@ from typing import Any
 
 from locust.util.timespan import parse_timespan
 
-from tokenswarm.capacity.search import Field, rounded
+from tokenswarm.capacity.search import Field, round_load
 from tokenswarm.load.arrivals import Arrivals, ArrivalsError, parse
 from tokenswarm.metrics.slo.judge import allowed_share
 from tokenswarm.run.slo_gate import slos
@@ -52,9 +52,9 @@ def field(options: Any) -> Field:
     """Where to search."""
     if not options.arrivals:
         return Field(False, 1.0, 1.0, float(options.most_users))
-    start = rounded(_steady(options.arrivals).rates_per_s[0])
+    start = round_load(_steady(options.arrivals).rates_per_s[0])
     pooled = all(allowed_share(slo) for slo in slos(options.slo))
-    return Field(True, start, min(start, rounded(LEAST_REQUESTS / trial_s(options))), MOST_RATE, pooled)
+    return Field(True, start, min(start, round_load(LEAST_REQUESTS / trial_s(options))), MOST_RATE, pooled)
 
 
 def at(options: Any, rate_per_s: float) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from tokenswarm.capacity.estimate import REACH, Point, estimate
+from tokenswarm.capacity.estimate import REACH, TrialPoint, estimate
 
 STEP = 1.03  # rates so close together are neighbours
 COARSE = 1.15  # so close, it is no more a matter of one trial or the other, but of all together
@@ -34,16 +34,16 @@ class Field:
     def between(self, good: float, bad: float) -> float | None:
         """A load in the middle; None where they are neighbours."""
         if self.open:
-            return None if bad / good <= (COARSE if self.pooled else STEP) + 1e-9 else rounded(math.sqrt(good * bad))
+            return None if bad / good <= (COARSE if self.pooled else STEP) + 1e-9 else round_load(math.sqrt(good * bad))
         return None if bad - good <= 1 else float(round((good + bad) / 2 - 1e-9))
 
     def above(self, load: float, factor: float = 2.0) -> float:
         """The next load while it grows."""
-        return min(self.most, rounded(load * factor) if self.open else load * factor)
+        return min(self.most, round_load(load * factor) if self.open else load * factor)
 
     def below(self, load: float) -> float:
         """The next load while not even the first was met."""
-        return max(self.least, rounded(load / 2) if self.open else math.floor(load / 2))
+        return max(self.least, round_load(load / 2) if self.open else math.floor(load / 2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Try:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SearchResult:
     """The most that is met (None: not even the least), and what lies just above: crossed, limited, or nothing; or the
     server is gone, even for loads that it bore.
 
@@ -85,12 +85,12 @@ class Answer:
     error: float | None = None
 
 
-def next_step(tried: Sequence[Tried], field: Field) -> Try | Answer:
+def next_step(tried: Sequence[Tried], field: Field) -> Try | SearchResult:
     """Grow until it is not met, then narrow down; both neighbours of the answer must have been tried firmly."""
     if not tried:
         return Try(field.start, False)
     if tried[-1].dead and (met := best([one for one in tried if not one.dead])):  # too much for it, or is it gone?
-        return Answer(met.load, "gone") if tried[-2].dead else Try(met.load, False)
+        return SearchResult(met.load, "gone") if tried[-2].dead else Try(met.load, False)
     levels = standing(tried)
     firm = [one for one in tried if one.firm]
     if field.pooled and firm and {"met", "crossed"} <= {one.verdict for one in tried}:
@@ -104,7 +104,7 @@ def next_step(tried: Sequence[Tried], field: Field) -> Try | Answer:
         assert good is not None
         if good < field.most:
             return Try(field.above(good, 4.0 if known[good].idle and field.open else 2.0), False)
-        return Answer(good, "end") if known[good].firm else Try(good, True)
+        return SearchResult(good, "end") if known[good].firm else Try(good, True)
     if good is None:
         if not known[bad].firm:
             return Try(bad, True) if bad <= field.least else Try(field.below(bad), False)
@@ -112,7 +112,7 @@ def next_step(tried: Sequence[Tried], field: Field) -> Try | Answer:
     if known[bad].verdict == "limited" and any(one.load == bad and one.verdict == "met" for one in tried):
         # What quick trials say is not to be relied on with this client: down to a load that it bears for long.
         sure = max((load for load, one in known.items() if load < bad and one.firm), default=None)
-        return Try(field.below(bad), True) if sure is None else Answer(sure, "limited", bad)
+        return Try(field.below(bad), True) if sure is None else SearchResult(sure, "limited", bad)
     middle = field.between(good, bad)
     if middle is not None and good < middle < bad:
         return Try(middle, False)
@@ -121,27 +121,27 @@ def next_step(tried: Sequence[Tried], field: Field) -> Try | Answer:
     for load in (good, bad):
         if not known[load].firm:
             return Try(load, True)
-    return Answer(good, "limited" if known[bad].verdict == "limited" else "crossed", bad)
+    return SearchResult(good, "limited" if known[bad].verdict == "limited" else "crossed", bad)
 
 
-def _together(tried: Sequence[Tried], around: float) -> Try | Answer:
+def _together(tried: Sequence[Tried], around: float) -> Try | SearchResult:
     """Firm trials where all of them together say that the limit is, until that is known well enough."""
     limited = [one for one in tried if one.verdict == "limited" and one.firm]
     if len(limited) >= LIMITED_TWICE:
         met = [one.load for one in tried if one.verdict == "met" and one.load < limited[-1].load]
-        return Answer(max(met, default=None), "limited", limited[-1].load)
+        return SearchResult(max(met, default=None), "limited", limited[-1].load)
     firm = [one for one in tried if one.firm and one.verdict != "limited"]
     if not firm:  # quick trials say little more than on which side they are
-        return Try(rounded(around), True)
+        return Try(round_load(around), True)
     found = estimate(points(tried, around), around)
     near = [one for one in firm if _within(one, found.load, NEAR)]
     enough = len(firm) >= MOST_FIRM or len(near) >= MOST_NEAR
     sides = {one.share > one.allowed for one in near}
     if enough or (len(near) >= LEAST_FIRM and len(sides) == 2 and found.error <= ERROR):
-        return Answer(rounded(found.load), "crossed", None, round(found.error, 4))
+        return SearchResult(round_load(found.load), "crossed", None, round(found.error, 4))
     if len(near) > 1 and len(sides) == 1:
-        return Try(rounded(_bold(firm, found.load, over=sides.pop())), True)
-    return Try(rounded(found.load), True)
+        return Try(round_load(_bold(firm, found.load, over=sides.pop())), True)
+    return Try(round_load(found.load), True)
 
 
 def _bold(firm: Sequence[Tried], load: float, *, over: bool) -> float:
@@ -153,7 +153,7 @@ def _bold(firm: Sequence[Tried], load: float, *, over: bool) -> float:
     return load * (max(steps) if over else min(steps))
 
 
-def points(tried: Sequence[Tried], around: float) -> list[Point]:
+def points(tried: Sequence[Tried], around: float) -> list[TrialPoint]:
     """The trials as the estimate takes them. A quick trial ends when it leans to one side, so it counts for less.
 
     How much requests fare alike shows only where some are beyond the limit, and is another in an overload, so it is
@@ -163,7 +163,7 @@ def points(tried: Sequence[Tried], around: float) -> list[Point]:
     n = sum(one.n for one in alike)
     inflation = sum(one.inflation * one.n for one in alike) / n if n else USUAL_INFLATION
     return [
-        Point(one.load, one.n / max(1.0, inflation) * (1 if one.firm else LOOK_WEIGHT), one.share, one.allowed)
+        TrialPoint(one.load, one.n / max(1.0, inflation) * (1 if one.firm else LOOK_WEIGHT), one.share, one.allowed)
         for one in tried
         if one.verdict != "limited" and one.n
     ]
@@ -178,7 +178,7 @@ def standing(tried: Iterable[Tried]) -> dict[float, Tried | None]:
     by_load: dict[float, list[Tried]] = {}
     for one in tried:
         by_load.setdefault(one.load, []).append(one)
-    return {load: _known(trials) for load, trials in by_load.items()}
+    return {load: _last_known(trials) for load, trials in by_load.items()}
 
 
 def best(tried: Sequence[Tried]) -> Tried | None:
@@ -188,7 +188,7 @@ def best(tried: Sequence[Tried]) -> Tried | None:
     return max((one for one in known if one.load < bad), key=lambda one: one.load, default=None)
 
 
-def _known(trials: Sequence[Tried]) -> Tried | None:
+def _last_known(trials: Sequence[Tried]) -> Tried | None:
     clean = [one for one in trials if one.verdict != "limited"]
     if firm := [one for one in clean if one.firm]:
         return firm[-1]
@@ -197,10 +197,10 @@ def _known(trials: Sequence[Tried]) -> Tried | None:
     return clean[-1] if clean else None
 
 
-def _none(one: Tried, load: float) -> Answer:
-    return Answer(None, "limited" if one.verdict == "limited" else "crossed", load)
+def _none(one: Tried, load: float) -> SearchResult:
+    return SearchResult(None, "limited" if one.verdict == "limited" else "crossed", load)
 
 
-def rounded(load: float) -> float:
+def round_load(load: float) -> float:
     """Four digits are enough of a rate."""
     return float(f"{load:.4g}")

@@ -25,7 +25,7 @@ class Ended:
     standings: tuple[Standing, ...]
 
 
-def ended(
+def trial_end(
     trial: Trial, spent_s: float, limit_s: float, users: float, *, firm: bool, drained: bool = False
 ) -> Ended | None:
     """The end of a trial of so long, None while it goes on.
@@ -62,7 +62,7 @@ def _well(one: Standing) -> bool:
     return one.sure or (one.n > 0 and one.share is not None and one.share * 2 <= one.allowed)
 
 
-def unjudged(end: Ended) -> list[str]:
+def slos_without_requests(end: Ended) -> list[str]:
     """SLOs that a trial says nothing of, since no request has what they are about, if no other SLO is crossed."""
     known = [one for one in end.standings if one.n]
     return [] if any(one.state == "crossed" for one in known) else [one.slo for one in end.standings if not one.n]
@@ -70,13 +70,13 @@ def unjudged(end: Ended) -> list[str]:
 
 def drained(end: Ended, trial: Trial, users: float, *, firm: bool) -> Ended:
     """The end with the requests that were still under way then: they may cross what was met, never the reverse."""
-    last = ended(trial, 0, 0, users, firm=firm, drained=True) or end
+    last = trial_end(trial, 0, 0, users, firm=firm, drained=True) or end
     if end.state == "crossed":
         return replace(end, standings=last.standings)
     return replace(last, sure=end.sure) if last.state == "met" else last
 
 
-def judged(step: Try, end: Ended, limits: Sequence[str], mean_ms: float | None, *, pooled: bool) -> Tried:
+def judge_trial(step: Try, end: Ended, limits: Sequence[str], mean_ms: float | None, *, pooled: bool) -> Tried:
     """What a trial came to; `limits` says how the client was one, `mean_ms` is the mean time of a request.
 
     A load that is far too much needs no healthy client, since only the way is to be shown; what decides does.

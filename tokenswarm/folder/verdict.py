@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tokenswarm.metrics.clock import tracks
-from tokenswarm.metrics.slo.judge import Judged, judge_file
+from tokenswarm.metrics.slo.judge import SloResult, judge_file
 from tokenswarm.metrics.slo.language import parse
 from tokenswarm.metrics.validity.evidence import gather
 from tokenswarm.metrics.validity.rules import Facts, finding, judge
@@ -28,7 +28,7 @@ def validity(
         return {"verdict": "INVALID", "findings": [*known, finding("judged", "invalid", what, "see requests.csv")]}
 
 
-def slos(folder: Path, run: Mapping[str, Any]) -> list[Judged]:
+def slos(folder: Path, run: Mapping[str, Any]) -> list[SloResult]:
     """The run's own SLOs. Those of a capacity search are of its trials, not of the run."""
     options = run.get("options", {})
     texts = [] if options.get("find_capacity") else re.split(r"[;\n]", options.get("slo") or "")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tokenswarm.payloads.distribution import parse
-from tokenswarm.payloads.formats.lengths import MOST, traced
+from tokenswarm.payloads.formats.lengths import MOST, recipe_and_limit
 from tokenswarm.payloads.made_up import NOT_MADE
 from tokenswarm.payloads.prompt import Message, Prompt
 from tokenswarm.payloads.recipe import Recipe
@@ -164,7 +164,7 @@ def _prompt(fields: dict[str, object], default_id: str, scale: float) -> Prompt:
         numbers = {
             name: int(text) if isinstance(text, str) and text.isdigit() else text for name, text in fields.items()
         }
-        recipe, limit = traced(numbers)
+        recipe, limit = recipe_and_limit(numbers)
     if scale != 1:
         tokens = parse(str(max(1, round(recipe.tokens.first * scale))), most=MOST)
         recipe = replace(recipe, tokens=tokens, block_tokens=recipe.block_tokens * scale)

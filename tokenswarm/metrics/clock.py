@@ -15,7 +15,7 @@ TOLERANCE_NS = 200_000
 MOST_POINTS = 100
 
 
-class Reading(NamedTuple):
+class ClockSample(NamedTuple):
     """What one round trip said: ahead by so much when the answer was back, by the clock of the one who asked."""
 
     back_ns: int
@@ -27,17 +27,17 @@ class Reading(NamedTuple):
         return self.round_trip_ns / 2 + DRIFT * abs(now_ns - self.back_ns)
 
 
-def reading(asked_ns: int, master_ns: int, back_ns: int) -> Reading:
+def reading(asked_ns: int, master_ns: int, back_ns: int) -> ClockSample:
     """Round-trip halving (Cristian, 1989): the master read its clock at some time between `asked` and `back`."""
-    return Reading(back_ns, (asked_ns + back_ns) // 2 - master_ns, back_ns - asked_ns)
+    return ClockSample(back_ns, (asked_ns + back_ns) // 2 - master_ns, back_ns - asked_ns)
 
 
-def best(readings: Sequence[Reading], now_ns: int) -> Reading:
+def best(readings: Sequence[ClockSample], now_ns: int) -> ClockSample:
     """The reading that can be off the least now: with the smallest round trip, but not too old."""
     return min(readings, key=lambda each: each.doubt_ns(now_ns))
 
 
-def with_new(readings: Sequence[Reading], new: Reading) -> tuple[Reading, ...]:
+def with_new(readings: Sequence[ClockSample], new: ClockSample) -> tuple[ClockSample, ...]:
     """The readings to go by from now on; those before are void where the new one cannot be true with them."""
     if not readings:
         return (new,)
@@ -47,14 +47,14 @@ def with_new(readings: Sequence[Reading], new: Reading) -> tuple[Reading, ...]:
     return (*readings[1 - KEPT :], new)
 
 
-class Point(NamedTuple):
+class ClockOffset(NamedTuple):
     """How far a worker's clock was ahead at a moment by that clock."""
 
     worker_ns: int
     ahead_ns: int
 
 
-def extended(track: Sequence[Point], new: Point, tolerance_ns: int = TOLERANCE_NS) -> tuple[Point, ...]:
+def extend(track: Sequence[ClockOffset], new: ClockOffset, tolerance_ns: int = TOLERANCE_NS) -> tuple[ClockOffset, ...]:
     """A worker's clock over the run with one more point, where it adds something: between points it is a line.
 
     Where the clock stays within the tolerance, only the ends are kept, so that a step stays as sharp as it was seen.
@@ -64,13 +64,13 @@ def extended(track: Sequence[Point], new: Point, tolerance_ns: int = TOLERANCE_N
     longer = (*track, new)
     if len(longer) <= MOST_POINTS:
         return longer
-    coarse: tuple[Point, ...] = ()
+    coarse: tuple[ClockOffset, ...] = ()
     for point in longer:
-        coarse = extended(coarse, point, 2 * tolerance_ns)
+        coarse = extend(coarse, point, 2 * tolerance_ns)
     return coarse
 
 
-def ahead_ns(track: Sequence[Point], worker_ns: int) -> int:
+def ahead_ns(track: Sequence[ClockOffset], worker_ns: int) -> int:
     """How far the worker's clock was ahead when it showed `worker_ns`."""
     at = bisect_right(track, worker_ns, key=lambda point: point.worker_ns)
     if at in (0, len(track)):
@@ -80,7 +80,7 @@ def ahead_ns(track: Sequence[Point], worker_ns: int) -> int:
     return before.ahead_ns + round((after.ahead_ns - before.ahead_ns) * part)
 
 
-def told(track: Sequence[Point], doubt_ns: float, round_trip_ns: int, *, shared: bool) -> dict[str, Any]:
+def as_run_json(track: Sequence[ClockOffset], doubt_ns: float, round_trip_ns: int, *, shared: bool) -> dict[str, Any]:
     """A worker's clock as run.json has it, ms; of one that could not be compared `clock_ahead_ms` is None."""
     if not track:
         return {"clock_ahead_ms": None}
@@ -96,15 +96,15 @@ def told(track: Sequence[Point], doubt_ns: float, round_trip_ns: int, *, shared:
     return {**said, "clock_shared": shared, "clock_track": [list(point) for point in track]}
 
 
-Tracks = Mapping[int, Sequence[Point]]
+Tracks = Mapping[int, Sequence[ClockOffset]]
 TIMES = ("scheduled_unix_ns", "sent_unix_ns", "ended_unix_ns")
 
 
 def tracks(workers: Iterable[Mapping[str, Any]]) -> Tracks:
     """By worker, the clocks of run.json's workers that are not the master's own."""
-    found: dict[int, Sequence[Point]] = {}
+    found: dict[int, Sequence[ClockOffset]] = {}
     for worker in workers:
-        points = sorted(Point(*map(int, point)) for point in worker.get("clock_track") or ())
+        points = sorted(ClockOffset(*map(int, point)) for point in worker.get("clock_track") or ())
         if any(point.ahead_ns for point in points):
             found[int(worker["worker"])] = points
     return found

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tokenswarm.metrics.record_builder import Tally
+from tokenswarm.metrics.record_builder import RecordBuilder
 from tokenswarm.wire import reading
 from tokenswarm.wire.thinking import PAUSE
 from tokenswarm.wire.values import Api, Chunk, Transcript
@@ -14,7 +14,7 @@ CHUNKS_AT_ONCE = 16
 class Interpreted(NamedTuple):
     """An answer as it was read."""
 
-    tally: Tally
+    builder: RecordBuilder
     verdict: reading.Verdict
 
 
@@ -32,17 +32,17 @@ def interpret(
     Not `prompted`, with nothing to answer, was a request that only has a model loaded or unloaded. `pause` is
     called now and then: a reader may take a hundred milliseconds over a long answer.
     """
-    tally = Tally(streamed=stream and transcript.streamed, late_stamps=transcript.late_stamps)
+    builder = RecordBuilder(streamed=stream and transcript.streamed, late_stamps=transcript.late_stamps)
     try:
         for count, chunk in enumerate(reading.chunks(api, transcript)):
-            tally.add(chunk)
+            builder.add(chunk)
             if pause and (count % CHUNKS_AT_ONCE == CHUNKS_AT_ONCE - 1 or chunk is PAUSE):
                 pause()
     except Exception as fault:  # noqa: BLE001 - whatever a server thinks of, its request keeps its row
-        tally.failed = Chunk(0, broken=f"unreadable: {fault!r}")
-    tally.end(transcript)
-    verdict = reading.verdict(api, transcript, tally.ending(), prompted)
+        builder.failed = Chunk(0, broken=f"unreadable: {fault!r}")
+    builder.end(transcript)
+    verdict = reading.verdict(api, transcript, builder.ending(), prompted)
     if texts is not None:
-        verdict = reading.vectors_for_all(verdict, tally.embeddings, texts)
-    tally.habits |= reading.habits(api, transcript, tally.ending(), verdict, stream=stream)
-    return Interpreted(tally, verdict)
+        verdict = reading.vectors_for_all(verdict, builder.embeddings, texts)
+    builder.habits |= reading.habits(api, transcript, builder.ending(), verdict, stream=stream)
+    return Interpreted(builder, verdict)

@@ -18,7 +18,7 @@ _SHORTEST = 1e-9
 _NOTHING = ("", None)
 
 
-def placed(e2e: Number, waited: Number, chunked: Number, decoded: Number) -> tuple[Number, Number]:
+def output_span(e2e: Number, waited: Number, chunked: Number, decoded: Number) -> tuple[Number, Number]:
     """Between which moments a request's output lies, since it was sent. Durations of one unit, ABSENT where unknown.
 
     From its first output, for which the client `waited`, to its end. Where nothing was streamed, or all of it came at
@@ -33,7 +33,7 @@ def placed(e2e: Number, waited: Number, chunked: Number, decoded: Number) -> tup
     return end - _either((lasted >= 0) & (lasted <= end), lasted, end), end
 
 
-def passed(begin: Number, end: Number, at: Number) -> Number:
+def share_before(begin: Number, end: Number, at: Number) -> Number:
     """The share of begin to end that lies before a moment."""
     span = _either(end - begin > _SHORTEST, end - begin, _SHORTEST)
     share = (at - begin) / span
@@ -42,7 +42,7 @@ def passed(begin: Number, end: Number, at: Number) -> Number:
 
 def within(begin: Number, end: Number, since: Number, until: Number) -> Number:
     """The share of begin to end that lies in a window."""
-    return passed(begin, end, until) - passed(begin, end, since)
+    return share_before(begin, end, until) - share_before(begin, end, since)
 
 
 def _either(which: Number, one: Number, other: Number) -> Number:
@@ -119,7 +119,7 @@ def spread(row: Mapping[str, Any]) -> tuple[int, int] | None:
         ABSENT if row[name] in _NOTHING else float(row[name]) * 1e6 for name in ("ttft_ms", "eval_ms")
     )
     chunked_ns = ABSENT if row["outcome"] == "ok" or waited_ns < 0 else gaps_ms(row["itl_ms_hist"]) * 1e6
-    begin, end = placed(max(0, int(row["ended_unix_ns"]) - sent_ns), waited_ns, chunked_ns, decoded_ns)
+    begin, end = output_span(max(0, int(row["ended_unix_ns"]) - sent_ns), waited_ns, chunked_ns, decoded_ns)
     return sent_ns + round(begin), sent_ns + round(end)
 
 

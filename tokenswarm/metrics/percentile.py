@@ -5,7 +5,7 @@ import math
 CONFIDENCE = 0.99
 
 
-def needed(percent: float) -> int:
+def least_n(percent: float) -> int:
     """The fewest values by which a percentile can be judged: the smallest n with q ** n <= 1 - CONFIDENCE.
 
     With fewer, not one value in the tail might have been drawn, with a probability above 1 - CONFIDENCE. This is the
@@ -18,10 +18,10 @@ def needed(percent: float) -> int:
 
 def minimum_n(percent: float) -> int:
     """The fewest values of which a percentile is shown: as needed, but the median, which has no tail, is of any n."""
-    return 1 if percent == 50 else needed(percent)
+    return 1 if percent == 50 else least_n(percent)
 
 
-def supported(n: int, percent: float) -> bool:
+def is_supported(n: int, percent: float) -> bool:
     """May this percentile of so many values be shown?"""
     return n >= minimum_n(percent)
 

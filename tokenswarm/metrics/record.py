@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tokenswarm.metrics.checks.case import UNJUDGED, Judged
+from tokenswarm.metrics.checks.case import UNJUDGED, CheckResults
 from tokenswarm.metrics.load_state import Memory
 from tokenswarm.wire.values import Embeddings, Usage
 
@@ -97,5 +97,5 @@ class Record:
     resends: int = 0
     phase: Phase = "steady"
     embeddings: Embeddings | None = None
-    judged: Judged = UNJUDGED
+    judged: CheckResults = UNJUDGED
     kept: Kept | None = None

@@ -1,15 +1,15 @@
 """Folding the chunks of one answer into its Record."""
 
-from tokenswarm.metrics.checks.case import UNJUDGED, Judged
+from tokenswarm.metrics.checks.case import UNJUDGED, CheckResults
 from tokenswarm.metrics.durations import SPARE_CHUNKS, without_doubtful
 from tokenswarm.metrics.histogram import bucket
 from tokenswarm.metrics.record import Identity, Kept, Phase, Record
-from tokenswarm.metrics.tool_calls import joined
+from tokenswarm.metrics.tool_calls import join_calls
 from tokenswarm.wire.reading import Ending
 from tokenswarm.wire.values import Answer, Chunk, Embeddings, ToolCall, Transcript, Usage
 
 
-class Tally:
+class RecordBuilder:
     """Counts chunks as they are read; `record` gives what they come to.
 
     An answer that is not streamed has no first output: it arrives whole, so its TTFT and gaps are absent.
@@ -106,7 +106,7 @@ class Tally:
     def answer(self) -> Answer:
         """What was said, whole; the pieces of a tool call's arguments joined."""
         text, thinking = "".join(self._text), "".join(self._thinking)
-        return Answer(text, thinking, joined(self._pieces), self._context, self._tagged)
+        return Answer(text, thinking, join_calls(self._pieces), self._context, self._tagged)
 
     def record(
         self,
@@ -118,7 +118,7 @@ class Tally:
         prompt_text: str | None = None,
         phase: Phase = "steady",
         interpreted_ns: int | None = None,
-        judged: Judged = UNJUDGED,
+        judged: CheckResults = UNJUDGED,
     ) -> Record:
         """The Record of the request that this answer belongs to; the texts are kept where the prompt's is given."""
         self.end(transcript)

@@ -8,7 +8,7 @@ from tokenswarm.wire.values import ToolCall
 MOST_TRIES = 100  # to find out whether arguments so far are whole: each reads them all
 
 
-def joined(pieces: Iterable[ToolCall]) -> tuple[ToolCall, ...]:
+def join_calls(pieces: Iterable[ToolCall]) -> tuple[ToolCall, ...]:
     """Whole calls, numbered as they began.
 
     A piece belongs to the call with its id, else to the last one at its place, else (where it does not say its place)

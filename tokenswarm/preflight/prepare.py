@@ -13,7 +13,7 @@ from tokenswarm.metrics.validity.rules import finding
 from tokenswarm.payloads.recipe import Scale
 from tokenswarm.preflight.prompt_length import calibrate
 from tokenswarm.preflight.server import Preflight, Server, WarmUp, apis_spoken
-from tokenswarm.preflight.unused import unused
+from tokenswarm.preflight.unused import unused_options
 from tokenswarm.probe.questions import probe
 from tokenswarm.run import open_loop, stages
 from tokenswarm.run.slo_gate import slos
@@ -80,26 +80,26 @@ def prepare(options: Any, classes: Sequence[Any], named: Sequence[str]) -> Prepa
     ours = [c for c in chosen if issubclass(c, LLMUser)]
     findings = []
     ignored = asking.check(ours, checked, ollama=server.kind == "ollama", named=bool(named))
-    for what in ignored + unused(options, chosen):
+    for what in ignored + unused_options(options, chosen):
         findings.append(finding("ignored options", "remark", what, "leave them out, or name other classes"))
         print(f"tokenswarm: warning: {what}", file=sys.stderr)
     probed, warm_ups, scales = None, {}, {}
     if ours:
         asks = [replace(asking.ask_of(ours[0], checked), model=model) for model in several]
         if options.probe:  # before the warm-up, so that it sees a model that is not loaded yet
-            probed = _probed(checked, server, asks[0], findings)
+            probed = _probe(checked, server, asks[0], findings)
         for ask in asks:
             warm_ups[ask.model] = _warmed_up(preflight, ours[0], ask, findings)
             if checked.mix.makes_text:  # each counts tokens in its own way
-                scales[ask.model] = _counted(preflight, checked, ours[0], ask, findings)
+                scales[ask.model] = _count_tokens(preflight, checked, ours[0], ask, findings)
         options.scale = json.dumps({model: astuple(scale) for model, scale in scales.items() if scale})
     model = several[0] if len(several) == 1 else options.model
     target = {"host": options.host, "model": model, **asdict(server)}
-    payloads = likeness.asked(checked.mix.prompts, options.trace)
+    payloads = likeness.prompts_digest(checked.mix.prompts, options.trace)
     return Prepared(tuple(chosen), target, warm_ups, scales, tuple(findings), probed, payloads)
 
 
-def _probed(checked: Settings, server: Server, ask: Ask, findings: list[dict[str, Any]]) -> dict[str, Any] | None:
+def _probe(checked: Settings, server: Server, ask: Ask, findings: list[dict[str, Any]]) -> dict[str, Any] | None:
     """What the probe finds; nothing and a finding, if the server does not answer it: the load may be about that."""
     try:
         found = probe(checked, server, ask.model, ask.options)
@@ -121,7 +121,7 @@ def _warmed_up(preflight: Preflight, user_class: Any, ask: Ask, findings: list[d
     return warm_up
 
 
-def _counted(
+def _count_tokens(
     preflight: Preflight, checked: Settings, user_class: Any, ask: Ask, findings: list[dict[str, Any]]
 ) -> Scale | None:
     """How the server counts made-up text; nothing and a finding, if it does not say."""

@@ -13,8 +13,8 @@ from tokenswarm.metrics.text import plain
 from tokenswarm.payloads.mix import nonce
 from tokenswarm.payloads.prompt import Prompt, unique
 from tokenswarm.settings.errors import UsageError
-from tokenswarm.settings.models import settled
-from tokenswarm.settings.redaction import shown
+from tokenswarm.settings.models import settle
+from tokenswarm.settings.redaction import clean_line
 from tokenswarm.settings.settings import Settings
 from tokenswarm.transport.http1 import AGENT
 from tokenswarm.wire import embeddings, reading
@@ -60,13 +60,15 @@ class Preflight:
         if version.status_code == 200 and isinstance(said := _json(version).get("version"), str):
             models = tuple(plain(str(model.get("name"))) for model in _json(self._get("/api/tags")).get("models") or ())
             loaded = tuple(plain(str(model.get("name"))) for model in _json(self._get("/api/ps")).get("models") or ())
-            return Server("ollama", shown(said), models, loaded)
+            return Server("ollama", clean_line(said), models, loaded)
         listing = self._get("/v1/models")
         if listing.status_code in (401, 403):
-            raise UsageError(f"{self._url} wants an API key ({_said(listing)}); set OPENAI_API_KEY or --api-key")
+            raise UsageError(f"{self._url} wants an API key ({_error_line(listing)}); set OPENAI_API_KEY or --api-key")
         if listing.status_code == 200 and isinstance(data := _json(listing).get("data"), list):
             software = listing.headers.get("Server")
-            return Server("openai", software and shown(software), tuple(plain(str(model.get("id"))) for model in data))
+            return Server(
+                "openai", software and clean_line(software), tuple(plain(str(model.get("id"))) for model in data)
+            )
         raise UsageError(
             f"{self._url} answers, but is no LLM server that we speak to (GET /api/version: {version.status_code}, "
             f"GET /v1/models: {listing.status_code}); check --host, also its path"
@@ -79,7 +81,7 @@ class Preflight:
         """
         if not wanted or not server.models:
             return self._only(server)
-        return settled(wanted, server.models, lambda name: _there(server, name), lambda name: self.model(server, name))
+        return settle(wanted, server.models, lambda name: _there(server, name), lambda name: self.model(server, name))
 
     def model(self, server: Server, wanted: str) -> str:
         """One model, if the server has it; without a name the only one. Raises UsageError."""
@@ -90,7 +92,7 @@ class Preflight:
         implied = ":latest" if server.kind == "ollama" else ""
         near = get_close_matches(wanted, [name.removesuffix(implied) for name in server.models], n=1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""
-        raise UsageError(f"{self._url} has no model {wanted!r}{hint}; it has: {_listed(server)}")
+        raise UsageError(f"{self._url} has no model {wanted!r}{hint}; it has: {_model_names(server)}")
 
     def _only(self, server: Server) -> str:
         if not server.models:
@@ -99,7 +101,7 @@ class Preflight:
         for choice in (server.models, server.loaded):
             if len(choice) == 1:
                 return choice[0]
-        raise UsageError(f"which model? Give --model; {self._url} has: {_listed(server)}")
+        raise UsageError(f"which model? Give --model; {self._url} has: {_model_names(server)}")
 
     def warm_up(self, api: Api, ask: Ask) -> WarmUp:
         """One short generation, so that a cold load is not measured by accident.
@@ -135,8 +137,8 @@ class Preflight:
             complete=True,
         )
         texts = len(embeddings.texts(prompt)) if api in reading.EMBEDDING else None
-        tally, judged = interpret(api, transcript, stream=False, texts=texts)
-        outcome, error_text = judged[0], shown(judged[1])
+        builder, judged = interpret(api, transcript, stream=False, texts=texts)
+        outcome, error_text = judged[0], clean_line(judged[1])
         if answer.status_code in (401, 403):
             raise UsageError(f"{self._url} wants another API key ({error_text}); set OPENAI_API_KEY or --api-key")
         _check_kind(ask.model, api, error_text)
@@ -144,9 +146,9 @@ class Preflight:
             raise UsageError(f"{self._url}{call.path} refuses what the run would ask: {error_text}")
         facts = {
             "e2e_ms": round(answer.elapsed.total_seconds() * 1e3, 3),
-            "load_ms": None if (load_ns := tally.usage.load_ns) is None else load_ns / 1e6,
-            "prompt_tokens": tally.usage.prompt_tokens,
-            "output_tokens": tally.usage.output_tokens,
+            "load_ms": None if (load_ns := builder.usage.load_ns) is None else load_ns / 1e6,
+            "prompt_tokens": builder.usage.prompt_tokens,
+            "output_tokens": builder.usage.output_tokens,
         }
         return WarmUp(api.PATH, outcome, error_text, facts)
 
@@ -177,7 +179,7 @@ def _there(server: Server, name: str) -> bool:
     return name in server.models or (server.kind == "ollama" and f"{name}:latest" in server.models)
 
 
-def _listed(server: Server) -> str:
+def _model_names(server: Server) -> str:
     return ", ".join(server.models[:20]) + (", …" if len(server.models) > 20 else "")
 
 
@@ -197,7 +199,7 @@ def _json(response: requests.Response) -> dict[str, Any]:
     return decoded if isinstance(decoded, dict) else {}
 
 
-def _said(response: requests.Response) -> str:
+def _error_line(response: requests.Response) -> str:
     return f"HTTP {response.status_code} {error_text(response.content)}".strip()[:200]
 
 
@@ -209,4 +211,4 @@ def _plain(error: BaseException) -> str:
             break
         reason = inner
     text = getattr(reason, "strerror", None) or str(reason)
-    return shown(re.sub(r".*(\[Errno -?\d+\]|>:) ", "", text))
+    return clean_line(re.sub(r".*(\[Errno -?\d+\]|>:) ", "", text))

@@ -36,7 +36,7 @@ NEEDS: tuple[tuple[tuple[str, ...], Uses, str], ...] = (
 )
 
 
-def unused(given: Any, classes: Sequence[Any]) -> list[str]:
+def unused_options(given: Any, classes: Sequence[Any]) -> list[str]:
     """One line each, where an option has another value than its default."""
     return [
         f"--{name.replace('_', '-')} does nothing here: it is for {what}"

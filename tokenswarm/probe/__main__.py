@@ -135,14 +135,14 @@ def table(found: dict[str, Any]) -> str:
     """The findings for a terminal: what, how many, how it was found; then what it cost."""
     server = " ".join(str(found[name]) for name in ("kind", "version") if found[name])
     head = f"{found['model']} at {found['target']} ({server})"
-    lines = [f"{figure['label']:<35}{shown(figure):>22}   {_how(figure)}" for figure in found["figures"].values()]
+    lines = [f"{figure['label']:<35}{value_text(figure):>22}   {_how(figure)}" for figure in found["figures"].values()]
     tokens = f"{found['prompt_tokens']:,} prompt and {found['output_tokens']:,} output tokens"
     return "\n".join(
         [head, "", *lines, "", f"It took {found['seconds']:.1f} s, {found['requests']:,} requests, {tokens}."]
     )
 
 
-def shown(figure: dict[str, Any]) -> str:
+def value_text(figure: dict[str, Any]) -> str:
     """A figure's value with its unit, `?` if it is not known."""
     value = figure["value"]
     if value is None:

@@ -13,7 +13,7 @@ import gevent
 from tokenswarm.metrics.interpret import interpret
 from tokenswarm.payloads.mix import nonce
 from tokenswarm.payloads.prompt import Message, Prompt, unique
-from tokenswarm.probe.estimates import Seen
+from tokenswarm.probe.estimates import ProbeAnswer
 from tokenswarm.settings.settings import Settings
 from tokenswarm.transport.connection import Transport
 from tokenswarm.transport.control import ControlClient, Unanswered, question
@@ -26,7 +26,7 @@ WORDS = "the and you are not but his out was one day get has him how man new now
 LOOK_S, QUIET_S, PATIENCE_S = 0.02, 0.3, 20.0
 
 
-class Asker:
+class ProbeClient:
     """Asks one model at one server by one API. Counts what it costs: `requests`, `prompt_tokens`, `output_tokens`."""
 
     def __init__(self, settings: Settings, api: Api, ask: Ask) -> None:
@@ -51,16 +51,16 @@ class Asker:
         prompt = Prompt(f"probe-{number}", (Message("user", " ".join(chosen)),))
         return unique(prompt, nonce(0, 0, number, self._run))
 
-    def one(self, prompt: Prompt, max_tokens: int) -> Seen:
+    def one(self, prompt: Prompt, max_tokens: int) -> ProbeAnswer:
         """One generation."""
         return self.generate([prompt], max_tokens)[0]
 
-    def generate(self, prompts: Sequence[Prompt], max_tokens: int, *, hang_up: bool = False) -> list[Seen]:
+    def generate(self, prompts: Sequence[Prompt], max_tokens: int, *, hang_up: bool = False) -> list[ProbeAnswer]:
         """Generations that are sent together."""
         ask = replace(self._ask, max_tokens=max_tokens)
         return self.burst([self.api.build(prompt, ask) for prompt in prompts], hang_up=hang_up)
 
-    def told(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    def ask_plain(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """What an endpoint that is no generation says; {} if that is no JSON object, or it says no."""
         try:
             return self._client.ask(question(method, path, body))
@@ -74,7 +74,7 @@ class Asker:
             places = range(first, min(number, first + 64))
             gevent.joinall([gevent.spawn(self._send, at, Exchange(), question("GET", path)) for at in places])
 
-    def burst(self, calls: Sequence[Call], *, hang_up: bool = False, prompted: bool = True) -> list[Seen]:
+    def burst(self, calls: Sequence[Call], *, hang_up: bool = False, prompted: bool = True) -> list[ProbeAnswer]:
         """Send all at once, each over a connection of its own, and wait for all their ends.
 
         With `hang_up` only until the server has had time to refuse what it refuses: the others are cut then.
@@ -116,19 +116,19 @@ def _settle(exchanges: Sequence[Exchange]) -> None:
         gevent.sleep(LOOK_S)
 
 
-def read(api: Api, transcript: Transcript, prompted: bool) -> Seen:
+def read(api: Api, transcript: Transcript, prompted: bool) -> ProbeAnswer:
     """Interpret an answer; one to a request without a prompt only loads its model."""
-    tally, (outcome, error) = interpret(api, transcript, stream=True, prompted=prompted)
+    builder, (outcome, error) = interpret(api, transcript, stream=True, prompted=prompted)
     ended_ns = transcript.ended_ns or 0
-    return Seen(
+    return ProbeAnswer(
         sent_ns=transcript.sent_ns or ended_ns,
         ended_ns=ended_ns,
-        first_ns=tally.first_output_ns,
-        last_ns=tally.last_output_ns,
+        first_ns=builder.first_output_ns,
+        last_ns=builder.last_output_ns,
         status=transcript.status,
         outcome=outcome,
         error=error,
-        finish_reason=tally.finish_reason,
-        chunks=tally.output_chunks,
-        usage=tally.usage or Usage(),
+        finish_reason=builder.finish_reason,
+        chunks=builder.output_chunks,
+        usage=builder.usage or Usage(),
     )

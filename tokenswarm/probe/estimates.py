@@ -19,7 +19,7 @@ NOTHING = Usage()
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ProbeAnswer:
     """One answer: moments in wall-clock ns; `first_ns` and `last_ns` are of chunks with output, absent without any."""
 
     sent_ns: int
@@ -68,7 +68,7 @@ class Level:
         return bool(self.running) and (self.silence >= SILENCE if self.waited else self.refused > 0)
 
 
-def level(burst: Sequence[Seen]) -> Level:
+def level(burst: Sequence[ProbeAnswer]) -> Level:
     """Count what ran at once among requests that were sent together, each with two tokens of output or more."""
     begun = [seen for seen in burst if seen.first_ns is not None]
     spans = [(s.first_ns, s.last_ns) for s in begun if s.first_ns is not None and s.last_ns is not None]
@@ -85,7 +85,7 @@ def level(burst: Sequence[Seen]) -> Level:
     return Level(most, waited, refused, _silence(burst, events, most) if waited else 0.0)
 
 
-def _silence(burst: Sequence[Seen], events: Sequence[tuple[int, int]], most: int) -> float:
+def _silence(burst: Sequence[ProbeAnswer], events: Sequence[tuple[int, int]], most: int) -> float:
     """The longest time at the highest level, while somebody waited, relative to the time until it was first reached."""
     sent_ns = min(seen.sent_ns for seen in burst)
     begins = sum(1 for _, step in events if step > 0)
@@ -99,7 +99,7 @@ def _silence(burst: Sequence[Seen], events: Sequence[tuple[int, int]], most: int
     return longest_ns / max(1, reached_ns - sent_ns) if reached_ns is not None else 0.0
 
 
-def waiting_limit(burst: Sequence[Seen], slots: int) -> int | None:
+def waiting_limit(burst: Sequence[ProbeAnswer], slots: int) -> int | None:
     """How many may wait for a slot: those not refused beyond the slots. None if none was refused, or one had ended
     before the last was: its place may have been given away again.
     """
@@ -109,13 +109,13 @@ def waiting_limit(burst: Sequence[Seen], slots: int) -> int | None:
     return max(0, len(burst) - len(refusals) - slots)
 
 
-def before_the_load(burst: Sequence[Seen]) -> bool:
+def before_the_load(burst: Sequence[ProbeAnswer]) -> bool:
     """Had all requests been sent, and all refusals come, before the first of the others was answered?"""
     loaded_ns = min((seen.ended_ns for seen in burst if seen.outcome == "ok"), default=0)
     return loaded_ns > max(seen.ended_ns if seen.refused else seen.sent_ns for seen in burst)
 
 
-def load_queue_limit(burst: Sequence[Seen]) -> int | None:
+def load_queue_limit(burst: Sequence[ProbeAnswer]) -> int | None:
     """Ollama's queue before a load, from requests sent to a model that is not loaded: one more is accepted than the
     limit says, the one whose load it is. None if none was refused, or the load was over before all had been decided.
     """
@@ -123,7 +123,7 @@ def load_queue_limit(burst: Sequence[Seen]) -> int | None:
     return len(burst) - refused - 1 if refused and before_the_load(burst) else None
 
 
-def decode_per_s(seen: Seen) -> float | None:
+def decode_per_s(seen: ProbeAnswer) -> float | None:
     """Decode rate, tokens/s: n - 1 intervals between n tokens, by the server's clock if it tells, else by the chunks.
 
     A token that ends the text has no chunk, so an answer that stopped by itself has one interval less to show.
@@ -137,7 +137,7 @@ def decode_per_s(seen: Seen) -> float | None:
     return intervals * 1e9 / eval_ns if intervals > 0 and eval_ns > 0 else None
 
 
-def prefill_per_s(short: Sequence[Seen], long: Seen) -> float | None:
+def prefill_per_s(short: Sequence[ProbeAnswer], long: ProbeAnswer) -> float | None:
     """Prefill rate, tokens/s: the slope from short prompts to a long one, so that what each request costs beside its
     own tokens (a template that is cached, the network) falls out.
     """

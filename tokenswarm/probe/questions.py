@@ -8,9 +8,9 @@ from typing import Any
 from tokenswarm.preflight.server import Server
 from tokenswarm.probe import estimates, rates, slots
 from tokenswarm.probe import model_loads as loads
-from tokenswarm.probe.client import Asker
-from tokenswarm.probe.estimates import Seen
-from tokenswarm.probe.result import LABELS, Figure
+from tokenswarm.probe.client import ProbeClient
+from tokenswarm.probe.estimates import ProbeAnswer
+from tokenswarm.probe.result import LABELS, ProbeResult
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.settings import Settings
 from tokenswarm.transport.control import count_in, objects, text_in
@@ -49,7 +49,7 @@ def probe(
     ollama = server.kind == "ollama"
     options = {name: given[name] for name in LOADING if name in given and ollama}
     ask = Ask(model, think=settings.ask.think, options=options)
-    asker = Asker(settings, ollama_generate if ollama else openai_chat, ask)
+    asker = ProbeClient(settings, ollama_generate if ollama else openai_chat, ask)
     try:
         figures = _figures(asker, server, limits)
     finally:
@@ -68,7 +68,7 @@ def probe(
     }
 
 
-def _figures(asker: Asker, server: Server, limits: Limits) -> dict[str, Figure]:
+def _figures(asker: ProbeClient, server: Server, limits: Limits) -> dict[str, ProbeResult]:
     first = asker.one(asker.prompt(), 8)
     if first.outcome != "ok":
         raise UsageError(f"{asker.model} does not answer a short request ({first.error}); nothing can be probed")
@@ -81,8 +81,8 @@ def _figures(asker: Asker, server: Server, limits: Limits) -> dict[str, Figure]:
     parallel, refused = slots.slots(asker, singles, limits.max_parallel)
     found = {
         "slots": parallel,
-        "waiting_limit": refused or Figure(None, "requests", "nothing was refused; ask with --intrusive"),
-        "load_queue_limit": Figure(None, "requests", "shows only before a load; ask with --intrusive"),
+        "waiting_limit": refused or ProbeResult(None, "requests", "nothing was refused; ask with --intrusive"),
+        "load_queue_limit": ProbeResult(None, "requests", "shows only before a load; ask with --intrusive"),
         "decode_tokens_per_s": decode,
         "prefill_tokens_per_s": prefill,
         "prompt_cache": cache,
@@ -97,13 +97,13 @@ def _figures(asker: Asker, server: Server, limits: Limits) -> dict[str, Figure]:
             found["cold_load_ms"], found["load_queue_limit"] = loads.cold(asker, limits.max_burst)
     if server.kind != "ollama":
         for name in ("load_queue_limit", "warm_load_ms", "cold_load_ms"):
-            found[name] = Figure(None, found[name].unit, "an OpenAI-compatible server tells nothing of loads")
+            found[name] = ProbeResult(None, found[name].unit, "an OpenAI-compatible server tells nothing of loads")
     return found
 
 
-def _singles(asker: Asker, tokens: int) -> list[Seen]:
+def _singles(asker: ProbeClient, tokens: int) -> list[ProbeAnswer]:
     """Answers to one stream alone; on a machine that is disturbed a few more of them."""
-    seen: list[Seen] = []
+    seen: list[ProbeAnswer] = []
     spread: float | None = None
     while len(seen) < LEAST or (len(seen) < MOST and (spread or 0) > UNSTEADY_PERCENT):
         seen.append(asker.one(asker.prompt(), tokens))
@@ -111,22 +111,22 @@ def _singles(asker: Asker, tokens: int) -> list[Seen]:
     return seen
 
 
-def _context(asker: Asker, server: Server) -> Figure:
+def _context(asker: ProbeClient, server: Server) -> ProbeResult:
     """The context length in force, else the greatest that the model takes."""
     names = (asker.model, f"{asker.model}:latest")
     if server.kind == "ollama":
-        for model in objects(asker.told("GET", "/api/ps"), "models"):
+        for model in objects(asker.ask_plain("GET", "/api/ps"), "models"):
             if text_in(model, "name") in names and (tokens := count_in(model, "context_length")):
-                return Figure(tokens, "tokens", "in force, says /api/ps", 1)
-        facts = asker.told("POST", "/api/show", {"model": asker.model}).get("model_info")
+                return ProbeResult(tokens, "tokens", "in force, says /api/ps", 1)
+        facts = asker.ask_plain("POST", "/api/show", {"model": asker.model}).get("model_info")
         facts = facts if isinstance(facts, dict) else {}
         for name in facts:
             if name.endswith(".context_length") and (tokens := count_in(facts, name)):
-                return Figure(tokens, "tokens", "the model's greatest, says /api/show; less may be in force", 1)
-    for model in objects(asker.told("GET", "/v1/models"), "data"):
+                return ProbeResult(tokens, "tokens", "the model's greatest, says /api/show; less may be in force", 1)
+    for model in objects(asker.ask_plain("GET", "/v1/models"), "data"):
         if text_in(model, "id") in names and (tokens := count_in(model, "max_model_len")):
-            return Figure(tokens, "tokens", "max_model_len, says /v1/models", 1)
-    settings = asker.told("GET", "/props").get("default_generation_settings")
+            return ProbeResult(tokens, "tokens", "max_model_len, says /v1/models", 1)
+    settings = asker.ask_plain("GET", "/props").get("default_generation_settings")
     if isinstance(settings, dict) and (tokens := count_in(settings, "n_ctx")):
-        return Figure(tokens, "tokens", "in force for each slot, says llama.cpp's /props", 1)
-    return Figure(None, "tokens", "the server does not say")
+        return ProbeResult(tokens, "tokens", "in force for each slot, says llama.cpp's /props", 1)
+    return ProbeResult(None, "tokens", "the server does not say")

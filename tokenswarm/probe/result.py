@@ -17,7 +17,7 @@ LABELS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class ProbeResult:
     """One finding: absent is None, and `how` says why. `n` answers gave it; `at_least`: there may be more."""
 
     value: float | bool | None

@@ -15,7 +15,7 @@ from gevent.event import Event
 from locust.exception import RPCError
 from locust.runners import MasterRunner, WorkerRunner
 
-from tokenswarm.metrics.clock import Point, Reading, best, extended, reading, told, with_new
+from tokenswarm.metrics.clock import ClockOffset, ClockSample, as_run_json, best, extend, reading, with_new
 
 ASK, ANSWER = "tokenswarm_clock_ask", "tokenswarm_clock_answer"
 BURST, EVERY_S, LOOK_S, PATIENCE_S = 8, 5.0, 0.5, 1.0
@@ -39,15 +39,15 @@ def _wall_less_monotonic_ns() -> int:
     return min(tries)[1]
 
 
-class Clocks:
+class ClockSync:
     """One process's part in it. `ahead_ns` is that of this process's wall clock, 0 where it is the master's."""
 
     def __init__(self, environment: Any) -> None:
         self._environment = environment
         self._is_worker = isinstance(environment.runner, WorkerRunner)
         self._boot = boot_id()
-        self._readings: tuple[Reading, ...] = ()  # of the monotonic clock
-        self._burst_of: list[Reading] = []
+        self._readings: tuple[ClockSample, ...] = ()  # of the monotonic clock
+        self._burst_of: list[ClockSample] = []
         self._answered, self._begun = Event(), Event()
         self._shared = self._same_boot = False
         self._new_run()
@@ -69,15 +69,15 @@ class Clocks:
             return 0
         return best(self._readings, time.monotonic_ns()).ahead_ns + _wall_less_monotonic_ns()
 
-    def told(self) -> dict[str, Any]:
+    def as_run_json(self) -> dict[str, Any]:
         """What run.json says of a worker's clock."""
         if not self._is_worker:
             return {}
         self._look()
-        return told(self._track, self._doubt_ns, self._round_trip_ns, shared=self._shared)
+        return as_run_json(self._track, self._doubt_ns, self._round_trip_ns, shared=self._shared)
 
     def _new_run(self) -> None:
-        self._track: tuple[Point, ...] = ()
+        self._track: tuple[ClockOffset, ...] = ()
         self._doubt_ns, self._round_trip_ns = 0.0, 0
 
     def _on_test_start(self, **_: Any) -> None:
@@ -104,7 +104,7 @@ class Clocks:
         if self._burst_of:
             self._go_by(min(self._burst_of, key=lambda each: each.round_trip_ns))
 
-    def _go_by(self, new: Reading) -> None:
+    def _go_by(self, new: ClockSample) -> None:
         self._readings = with_new(self._readings, new)
         wall_ahead_ns = new.ahead_ns + _wall_less_monotonic_ns()
         self._shared = self._same_boot and abs(wall_ahead_ns) <= new.doubt_ns(time.monotonic_ns())
@@ -113,7 +113,7 @@ class Clocks:
         """Note how far ahead the wall clock is: between two bursts it may be set."""
         if self._readings:
             known = best(self._readings, now_ns := time.monotonic_ns())
-            self._track = extended(self._track, Point(time.time_ns(), self.ahead_ns))
+            self._track = extend(self._track, ClockOffset(time.time_ns(), self.ahead_ns))
             self._doubt_ns = max(self._doubt_ns, 0.0 if self._shared else known.doubt_ns(now_ns))
             self._round_trip_ns = min(each.round_trip_ns for each in self._readings)
 

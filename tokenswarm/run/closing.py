@@ -16,29 +16,29 @@ from tokenswarm.run.publisher import AGAIN_S
 from tokenswarm.run.recorder import Recorder
 
 if TYPE_CHECKING:
-    from tokenswarm.run.lifecycle import Swarm
+    from tokenswarm.run.lifecycle import RunLifecycle
 
 FINISH = "tokenswarm_finish"
 ROOT = Path(__file__).parents[2]  # where the package lies
 WAIT_FOR_WORKERS_S, WAIT_FOR_LOST_S = 30.0, 5.0
 
 
-class Ending:
-    """How the runs of one process end; the run itself is its `Swarm`'s."""
+class Closing:
+    """How the runs of one process end; the run itself is its `RunLifecycle`'s."""
 
-    def __init__(self, swarm: "Swarm") -> None:
-        self._swarm = swarm
+    def __init__(self, lifecycle: "RunLifecycle") -> None:
+        self._lifecycle = lifecycle
         self._closing: gevent.Greenlet | None = None
 
     def on_finish(self, environment: Any, msg: Any, **_: Any) -> None:
         """The master ends the run (Locust's own quit message would come only after it has closed the folder)."""
-        if self._swarm.publisher.run_id == msg.data["run"]:
+        if self._lifecycle.publisher.run_id == msg.data["run"]:
             environment.runner.stop()
         else:  # had no part in it
-            if self._swarm.health:  # but in one whose end it missed
+            if self._lifecycle.health:  # but in one whose end it missed
                 environment.runner.stop()
-            self._swarm.publisher.reset(msg.data["run"])
-        self._swarm.publisher.send_final()
+            self._lifecycle.publisher.reset(msg.data["run"])
+        self._lifecycle.publisher.send_final()
 
     def on_test_stop(self, **_: Any) -> None:
         """The run ends in this process: hand over all rows, or wait for all and close the folder.
@@ -47,48 +47,48 @@ class Ending:
         to be killed (its task called `runner.quit`, which must go on), or in the very one that takes in the workers'
         messages (when the last of them has quit, as on Ctrl-C, which they get too). Then `on_quitting` waits.
         """
-        swarm = self._swarm
-        if swarm.is_worker:
+        lifecycle = self._lifecycle
+        if lifecycle.is_worker:
             self._closing = gevent.spawn(self._hand_over)
-        elif swarm.recorder:
-            swarm.ending = True
+        elif lifecycle.recorder:
+            lifecycle.ending = True
             self._closing = gevent.spawn(
-                self._close_on_master if swarm.is_master else self._close_alone, swarm.recorder
+                self._close_on_master if lifecycle.is_master else self._close_alone, lifecycle.recorder
             )
-        here, runner = gevent.getcurrent(), swarm.environment.runner
-        listening = swarm.is_master and here in runner.greenlet and here is not runner.shape_greenlet
+        here, runner = gevent.getcurrent(), lifecycle.environment.runner
+        listening = lifecycle.is_master and here in runner.greenlet and here is not runner.shape_greenlet
         if self._closing and here not in runner.user_greenlets and not listening:
             self._closing.join()
 
     def _hand_over(self) -> None:
         try:
             self._wait_for_the_cut()
-            self._swarm.publisher.send_final()
+            self._lifecycle.publisher.send_final()
         finally:
             self._stop_health()
 
     def _close_alone(self, recorder: Recorder) -> None:
         self._wait_for_the_cut()
-        publisher = self._swarm.publisher
+        publisher = self._lifecycle.publisher
         if publisher.outbox.made > recorder.folder.rows:
             gevent.sleep(AGAIN_S)
             publisher.write_own()
         made = {"requests": recorder.folder.rows, "made": publisher.outbox.made}
-        seen = {**self._swarm.snapshot(), **made, "ended": True}
-        self._swarm.findings += attendance.findings([seen])
+        seen = {**self._lifecycle.snapshot(), **made, "ended": True}
+        self._lifecycle.findings += attendance.findings([seen])
         self._stop_health()
         self._end_folder(recorder, [seen])
 
     def _wait_for_the_cut(self) -> None:
         """Requests that are being cut leave their rows in turn, a millisecond at a time."""
         waited_until_s = time.monotonic() + WAIT_FOR_WORKERS_S
-        while self._swarm.health and self._swarm.health.in_flight and time.monotonic() < waited_until_s:
+        while self._lifecycle.health and self._lifecycle.health.in_flight and time.monotonic() < waited_until_s:
             gevent.sleep(0.01)
 
     def _stop_health(self) -> None:
-        if self._swarm.health:
-            self._swarm.health.stop()
-            self._swarm.health = None
+        if self._lifecycle.health:
+            self._lifecycle.health.stop()
+            self._lifecycle.health = None
 
     def on_quitting(self, **_: Any) -> None:
         """The process ends, but first a worker hands over its rows, and the master closes its folder.
@@ -96,50 +96,50 @@ class Ending:
         Listeners of this event are called last one first, so this comes before Locust says goodbye to the master, which
         takes no more messages after the last worker's goodbye.
         """
-        if self._swarm.is_worker and self._swarm.health:
-            self._swarm.environment.runner.stop()
+        if self._lifecycle.is_worker and self._lifecycle.health:
+            self._lifecycle.environment.runner.stop()
         if self._closing:
             self._closing.join()
-        if self._swarm.is_worker:
-            self._swarm.spooling.end()
+        if self._lifecycle.is_worker:
+            self._lifecycle.spooling.end()
 
     def _close_on_master(self, recorder: Recorder) -> None:
-        workers = self._swarm.publisher.attended(self._wait_for_workers(recorder))
-        self._swarm.findings += attendance.findings(workers) + strangers() + self._swarm.unlike()
+        workers = self._lifecycle.publisher.workers_as_run_json(self._wait_for_workers(recorder))
+        self._lifecycle.findings += attendance.findings(workers) + strangers() + self._lifecycle.unlike()
         self._end_folder(recorder, workers)
 
     def _wait_for_workers(self, recorder: Recorder) -> set[str]:
         """Wait until all rows are here; give the workers of which they are not."""
-        runner, publisher = self._swarm.environment.runner, self._swarm.publisher
+        runner, publisher = self._lifecycle.environment.runner, self._lifecycle.publisher
         # Who joins from now on has no part in the run.
-        joined = {one["client"] for one in recorder.circumstances.get("attendance", ())} | _connected(runner)
+        joined = {one["client"] for one in recorder.circumstances.get("attendance", ())} | _connected_ids(runner)
         runner.send_message(FINISH, {"run": publisher.run_id})
         began_s = time.monotonic()
         while True:
-            connected = _connected(runner)
+            connected = _connected_ids(runner)
             missing = (joined | set(publisher.workers)) - publisher.finished
             # One that has said goodbye may have its last rows on the way; one that was killed has not.
-            patience_s = WAIT_FOR_WORKERS_S + (self._swarm.environment.stop_timeout or 0)
+            patience_s = WAIT_FOR_WORKERS_S + (self._lifecycle.environment.stop_timeout or 0)
             if not missing or time.monotonic() - began_s > (patience_s if missing & connected else WAIT_FOR_LOST_S):
                 return missing
             gevent.sleep(0.05)
 
     def _end_folder(self, recorder: Recorder, workers: list[dict[str, Any]]) -> None:
-        swarm = self._swarm
-        swarm.recorder, swarm.publisher.sink, swarm.publisher.keep = None, None, None
+        lifecycle = self._lifecycle
+        lifecycle.recorder, lifecycle.publisher.sink, lifecycle.publisher.keep = None, None, None
         try:
-            validity = recorder.end(workers, swarm.findings)
+            validity = recorder.end(workers, lifecycle.findings)
             path, why = recorder.folder.path, [f["what"] for f in validity["findings"] if f["level"] == "invalid"]
-            swarm.verdicts[path.name] = ": ".join([validity["verdict"], *(["; ".join(why)] if why else [])])
+            lifecycle.verdicts[path.name] = ": ".join([validity["verdict"], *(["; ".join(why)] if why else [])])
             rows = recorder.folder.rows
             print(f"tokenswarm: {rows} request{'' if rows == 1 else 's'} in {path}", file=sys.stderr)
-            print(f"tokenswarm: {swarm.verdicts[path.name]}", file=sys.stderr)
-            if swarm.gate:
-                slos = [f"{each.slo}: {each.state}" for each in swarm.gate.close()]
-                swarm.verdicts[path.name] = "; ".join([swarm.verdicts[path.name], *slos])
+            print(f"tokenswarm: {lifecycle.verdicts[path.name]}", file=sys.stderr)
+            if lifecycle.gate:
+                slos = [f"{each.slo}: {each.state}" for each in lifecycle.gate.close()]
+                lifecycle.verdicts[path.name] = "; ".join([lifecycle.verdicts[path.name], *slos])
             if found := recorder.circumstances.get("capacity"):
-                swarm.verdicts[path.name] = f"{found['sentence']} {swarm.verdicts[path.name]}"
-            if not swarm.options.no_report:
+                lifecycle.verdicts[path.name] = f"{found['sentence']} {lifecycle.verdicts[path.name]}"
+            if not lifecycle.options.no_report:
                 # In a process of its own: pandas stays out of the one that measures, and an error in it harms no run.
                 environment = {**os.environ, "PYTHONPATH": str(ROOT)}
                 reporting = [sys.executable, "-P", "-m", "tokenswarm.reports", str(path)]
@@ -147,10 +147,10 @@ class Ending:
         except OSError as error:
             what = f"{recorder.folder.path} could not be closed: {error}; {recorder.folder.rows} rows are in it"
             print(f"tokenswarm: error: {what}", file=sys.stderr)
-            swarm.environment.process_exit_code = 2
+            lifecycle.environment.process_exit_code = 2
         finally:
-            swarm.ending = False
+            lifecycle.ending = False
 
 
-def _connected(runner: Any) -> set[str]:
+def _connected_ids(runner: Any) -> set[str]:
     return {client.id for client in runner.clients.all if client.state != STATE_MISSING}

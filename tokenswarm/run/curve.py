@@ -81,7 +81,7 @@ def install() -> None:
     if original.__module__ != __name__:  # Locust loads a locustfile twice where another begins with it
         zmqrpc.BaseSocket.__init__ = made
         zmqrpc.BaseSocket.recv_from_client = _readable(zmqrpc.BaseSocket.recv_from_client)
-        MasterRunner.handle_message = _survived(MasterRunner.handle_message)
+        MasterRunner.handle_message = _surviving(MasterRunner.handle_message)
 
 
 def _readable(receive: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -98,7 +98,7 @@ def _readable(receive: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return received
 
 
-def _survived(handle: Callable[[Any, str, Any], None]) -> Callable[[Any, str, Any], None]:
+def _surviving(handle: Callable[[Any, str, Any], None]) -> Callable[[Any, str, Any], None]:
     """The same for a message that holds what no worker says."""
 
     def handled(self: Any, client_id: str, msg: Any) -> None:

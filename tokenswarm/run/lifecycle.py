@@ -16,34 +16,34 @@ from tokenswarm.folder.row import COLUMNS
 from tokenswarm.folder.run_folder import new_path, run_name
 from tokenswarm.metrics.clock import onto_master, tracks
 from tokenswarm.preflight.prepare import Prepared, prepare
-from tokenswarm.run.clock_sync import Clocks
-from tokenswarm.run.closing import FINISH, Ending
+from tokenswarm.run.clock_sync import ClockSync
+from tokenswarm.run.closing import FINISH, Closing
 from tokenswarm.run.handover import Spooling
 from tokenswarm.run.origin import Own, home, keep_at_home
 from tokenswarm.run.publisher import ACKNOWLEDGE, ROWS, Publisher
 from tokenswarm.run.recorder import Recorder
 from tokenswarm.run.slo_gate import Gate
-from tokenswarm.run.stages import resume, shape, told
+from tokenswarm.run.stages import as_run_json, resume, shape
 from tokenswarm.run.worker_token import check_key
 from tokenswarm.settings import fingerprint as likeness
 from tokenswarm.settings import form
 from tokenswarm.settings import secrets as secret
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.options import OURS, OWN
-from tokenswarm.settings.redaction import header_shown, learn, learn_options, redacted
+from tokenswarm.settings.redaction import header_shown, learn, learn_options, redact
 from tokenswarm.settings.settings import Settings, settings
 from tokenswarm.settings.weights import weigh
 from tokenswarm.transport import kernel_stamps as stamps
 from tokenswarm.transport.exchange import plain_socket
 from tokenswarm.transport.health import Health, spare_the_loop
-from tokenswarm.users.base import Work
+from tokenswarm.users.base import RunContext
 
 CHOSEN = ("host", "layout", "model", "api_key", "header", "scale")
 LOCUSTS = ("num_users", "spawn_rate", "run_time", "stop_timeout", "processes")  # its options that a run is known by
 SECRET = {"api_key", "header", "layout"}  # a header may hold a key, so may a query
 
 
-class Swarm:
+class RunLifecycle:
     """What this suite does in one Locust process: on the master, on a worker, or alone (then both)."""
 
     def __init__(self, environment: Any) -> None:
@@ -52,12 +52,12 @@ class Swarm:
         self.is_worker = isinstance(environment.runner, WorkerRunner)
         self.is_master = isinstance(environment.runner, MasterRunner)
         self.health: Health | None = None
-        self.work: Work | None = None
+        self.run_context: RunContext | None = None
         self.recorder: Recorder | None = None
         self.findings: list[dict[str, Any]] = []
         self.verdicts: dict[str, str] = {}  # of the runs of this process, by their folder's name
         self.publisher = Publisher(environment, self.snapshot)
-        self.clocks = Clocks(environment)
+        self.clocks = ClockSync(environment)
         self._classes, self._own_shape = tuple(environment.user_classes), environment.shape_class
         learn_options(self.options)
         self._own = Own(self.options.host, secret.api_key(self.options), self.options.header)
@@ -73,7 +73,7 @@ class Swarm:
         self.watch: Callable[[list[dict[str, str]]], None] | None = None  # of a capacity search: rows as they come
         self._kernel_stamps = False
         self._like = {"code": likeness.code()}  # as it is now: it may be edited while this process runs
-        self._end = Ending(self)
+        self._end = Closing(self)
 
     def listen(self) -> None:
         """Connect to Locust's events."""
@@ -207,27 +207,27 @@ class Swarm:
             self._kernel_stamps = stamps.prime(plain_socket)
             checked: Settings = settings(self.options)
             self.health = Health(checked.warmup_s)
-            self._like["payloads"] = likeness.asked(checked.mix.prompts, self.options.trace)
+            self._like["payloads"] = likeness.prompts_digest(checked.mix.prompts, self.options.trace)
             worker = max(0, self.environment.runner.worker_index)
-            self.work = self.environment.tokenswarm = Work(checked, worker, self.health)
-            self.work.all_started = self.is_worker and self.options.all_started
+            self.run_context = self.environment.tokenswarm = RunContext(checked, worker, self.health)
+            self.run_context.all_started = self.is_worker and self.options.all_started
             resume(self.environment)
 
     def on_spawning_complete(self, **_: Any) -> None:
         """All users run (on workers: the master says so): the ramp-up is over, but for a stage that is one."""
         self.options.all_started = True  # a worker that joins later is told so by the order to spawn
-        if self.work and not self.work.ramping:
-            self.work.all_started = True
+        if self.run_context and not self.run_context.ramping:
+            self.run_context.all_started = True
 
     def on_test_stopping(self, **_: Any) -> None:
         """The run is about to be stopped in this process: what ends from now on is the drain."""
         self.ending = self.recorder is not None
-        if self.work:
-            self.work.ending = self.work.health.ending = True
+        if self.run_context:
+            self.run_context.ending = self.run_context.health.ending = True
 
     def _begin_folder(self) -> None:
         options = self.options
-        path = new_path(options.run_dir, run_name(redacted(options.name), time.time()))
+        path = new_path(options.run_dir, run_name(redact(options.name), time.time()))
         options.run_id, options.all_started, options.columns = path.name, False, likeness.columns()
         kept = {name: getattr(options, name, None) for name in (*LOCUSTS, *sorted(OURS - SECRET))}
         kept["header"] = [header_shown(header) for header in options.header]
@@ -238,7 +238,7 @@ class Swarm:
             "seed": options.seed,
             "target": {"host": options.host, "model": options.model},
             **(prepared.circumstances() if prepared else {}),
-            **told(options),
+            **as_run_json(options),
             "user_classes": [c.__name__ for c in self.environment.user_classes],
             "preflight_findings": list(self.findings),
             "weights": {c.__name__: c.weight for c in self.environment.user_classes},
@@ -255,7 +255,9 @@ class Swarm:
         if self.recorder:
             self.recorder.folder.sync()
             done = self.publisher.finished | {client_id}
-            self.recorder.tell(workers=[one for one in self.publisher.attended(set()) if one["client"] in done])
+            self.recorder.tell(
+                workers=[one for one in self.publisher.workers_as_run_json(set()) if one["client"] in done]
+            )
 
     def _seen(self, rows: bytes) -> None:
         if self.recorder and self.gate:
@@ -271,7 +273,9 @@ class Swarm:
     def snapshot(self) -> dict[str, Any]:
         """What is known of this process: its number as a worker, its clock, its health."""
         index = max(0, self.environment.runner.worker_index)
-        seen = self.clocks.told() | (self.health.snapshot() if self.health else {})
-        left = {"left_models": self.work.left_models} if self.work and self.work.left_models else {}
+        seen = self.clocks.as_run_json() | (self.health.snapshot() if self.health else {})
+        left = (
+            {"left_models": self.run_context.left_models} if self.run_context and self.run_context.left_models else {}
+        )
         source = "kernel" if self._kernel_stamps else "clock"
         return {"worker": index, "clock_source": source, **self._like, **seen, **left}

@@ -15,11 +15,11 @@ from locust.util.timespan import parse_timespan
 
 from tokenswarm.metrics.text import cell
 from tokenswarm.metrics.validity.rules import finding
-from tokenswarm.run.lifecycle import Swarm
-from tokenswarm.settings.redaction import shown
+from tokenswarm.run.lifecycle import RunLifecycle
+from tokenswarm.settings.redaction import clean_line
 from tokenswarm.settings.settings import Settings, settings
 from tokenswarm.transport.control import Unanswered, text_in
-from tokenswarm.transport.listing import Listing, Loaded, full_name
+from tokenswarm.transport.listing import LoadedModel, ModelListing, full_name
 
 SIZES = ("size_bytes", "size_vram_bytes", "context_length")
 COLUMNS = ("unix_s", "took_ms", "version", "model", *SIZES, "expires_at", "error")
@@ -27,7 +27,7 @@ PATIENCE_S = 5.0
 MOST_MODELS = 100  # in the lines of one look
 
 
-class Seen:
+class MemoryLooks:
     """What the looks of one run have in common: versions, and how often a model of the run came and went."""
 
     def __init__(self, models: tuple[str, ...]) -> None:
@@ -62,10 +62,10 @@ class Seen:
 class Sampler:
     """Watches the server of each run of the process that has the run folder."""
 
-    def __init__(self, environment: Any, swarm: Swarm) -> None:
-        self._environment, self._swarm = environment, swarm
+    def __init__(self, environment: Any, lifecycle: RunLifecycle) -> None:
+        self._environment, self._lifecycle = environment, lifecycle
         self._greenlet: gevent.Greenlet | None = None
-        self._seen = Seen(())
+        self._seen = MemoryLooks(())
 
     def listen(self) -> None:
         """Connect to Locust's events; after the swarm, which makes the run folder."""
@@ -76,11 +76,11 @@ class Sampler:
 
     def on_test_start(self, **_: Any) -> None:
         """A run begins."""
-        options, recorder = self._swarm.options, self._swarm.recorder
+        options, recorder = self._lifecycle.options, self._lifecycle.recorder
         every_s = float(parse_timespan(options.sample_every))
-        if recorder and every_s and self._swarm.server_kind == "ollama":
+        if recorder and every_s and self._lifecycle.server_kind == "ollama":
             checked = settings(options)
-            self._seen = Seen(checked.models)
+            self._seen = MemoryLooks(checked.models)
             self._greenlet = gevent.spawn(self._watch, recorder.folder.path / "server.csv", checked, every_s)
 
     def on_test_stopping(self, **_: Any) -> None:
@@ -88,10 +88,10 @@ class Sampler:
         if self._greenlet:
             self._greenlet.kill()
             self._greenlet = None
-            self._swarm.findings += self._seen.findings()
+            self._lifecycle.findings += self._seen.findings()
 
     def _watch(self, path: Path, checked: Settings, every_s: float) -> None:
-        listing = Listing(checked, PATIENCE_S)
+        listing = ModelListing(checked, PATIENCE_S)
         due_s = time.monotonic()
         try:
             with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
@@ -106,29 +106,31 @@ class Sampler:
             listing.close()
 
 
-def _look(listing: Listing, seen: Seen) -> list[tuple[Any, ...]]:
+def _look(listing: ModelListing, seen: MemoryLooks) -> list[tuple[Any, ...]]:
     """One look, as lines of server.csv."""
     unix_s, began_s = round(time.time(), 3), time.monotonic()
     try:
         loaded = listing.loaded()[:MOST_MODELS]
-        version = shown(text_in(listing.get("/api/version"), "version") or "")
+        version = clean_line(text_in(listing.get("/api/version"), "version") or "")
     except Unanswered as error:
-        return [(unix_s, _since_ms(began_s), "", "", "", "", "", "", told(str(error)))]
+        return [(unix_s, _since_ms(began_s), "", "", "", "", "", "", cell_text(str(error)))]
     seen.look(version, {one.model for one in loaded})
     took_ms = _since_ms(began_s)
     if not loaded:
         return [(unix_s, took_ms, cell(version), "", "", "", "", "", "")]
-    return [(unix_s, took_ms, cell(version), told(m.model), *sizes(m), told(m.expires_at), "") for m in loaded]
+    return [
+        (unix_s, took_ms, cell(version), cell_text(m.model), *sizes(m), cell_text(m.expires_at), "") for m in loaded
+    ]
 
 
-def sizes(m: Loaded) -> tuple[int | None, int | None, int | None]:
+def sizes(m: LoadedModel) -> tuple[int | None, int | None, int | None]:
     """What stands in the columns SIZES."""
     return m.size_bytes, m.size_vram_bytes, m.context_length
 
 
-def told(said: str) -> str:
+def cell_text(said: str) -> str:
     """What a server said, as a cell."""
-    return cell(shown(said))
+    return cell(clean_line(said))
 
 
 def _since_ms(began_s: float) -> float:

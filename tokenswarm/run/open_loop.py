@@ -16,9 +16,9 @@ from tokenswarm.load.arrivals import ArrivalsError, parse
 from tokenswarm.load.dispatcher import NOTICE_NS, TOO_LATE_NS, Dispatcher, Due
 from tokenswarm.metrics.record import Identity, Record
 from tokenswarm.payloads.prompt import Prompt
-from tokenswarm.run.clock_sync import Clocks
+from tokenswarm.run.clock_sync import ClockSync
 from tokenswarm.settings.errors import UsageError
-from tokenswarm.users.base import LLMUser, Work
+from tokenswarm.users.base import LLMUser, RunContext
 
 SHARE, PATIENCE = "tokenswarm_share", "tokenswarm_patience"
 MAX_IN_FLIGHT = 1000
@@ -38,7 +38,7 @@ class Offer(NamedTuple):
 def offer(options: Any, *, whole: bool = True) -> Offer | None:
     """The arrivals of `--arrivals` or `--trace`, None for a closed loop; a `whole` trace's end. Raises UsageError."""
     if options.trace:
-        return Offer(_traced(options), _last_s(options) if whole else None)
+        return Offer(_trace_arrivals(options), _last_s(options) if whole else None)
     try:
         process = parse(options.arrivals) if options.arrivals else None
     except ArrivalsError as error:
@@ -72,7 +72,7 @@ def check(options: Any) -> None:
     options.spawn_rate = options.num_users
 
 
-def _traced(options: Any) -> Iterator[tuple[float, Prompt]]:
+def _trace_arrivals(options: Any) -> Iterator[tuple[float, Prompt]]:
     """The part of the trace that `--trace-window` names, its beginning at 0, faster by `--speed`."""
     from_s, to_s = window(options.trace_window)
     rows = _breathing(trace.arrivals(options.trace, seed=options.seed, scale=options.trace_scale_tokens))
@@ -94,7 +94,7 @@ def _breathing(due: Iterator[T]) -> Iterator[T]:
 def _last_s(options: Any) -> float:
     """When the trace's last request is due, having read it all."""
     try:
-        last = deque(_traced(options), maxlen=1)
+        last = deque(_trace_arrivals(options), maxlen=1)
     except trace.TraceError as error:
         raise UsageError(f"--trace {error}", f"--trace {options.trace}") from None
     if not last:
@@ -145,9 +145,9 @@ def places(worker: str, there: Sequence[tuple[str, tuple[str, ...]]]) -> dict[st
 
 
 class OpenLoop:
-    """One process's part in it, from Locust's events; `Swarm` must have heard of them first."""
+    """One process's part in it, from Locust's events; `RunLifecycle` must have heard of them first."""
 
-    def __init__(self, environment: Any, clocks: Clocks) -> None:
+    def __init__(self, environment: Any, clocks: ClockSync) -> None:
         self._environment, self._clocks = environment, clocks
         self._is_worker = isinstance(environment.runner, WorkerRunner)
         self._is_master = isinstance(environment.runner, MasterRunner)
@@ -176,12 +176,12 @@ class OpenLoop:
         self._offer, self._dispatcher = offer(options, whole=not self._is_worker), None
         self._searches = options.find_capacity
         if self._offer and not self._is_master:
-            work: Work = self._environment.tokenswarm
+            run_context: RunContext = self._environment.tokenswarm
             classes = [c for c in self._environment.user_classes if issubclass(c, LLMUser)]
             # The way to where the trace's window begins may be long: it is gone before any user is there.
             arrivals = chain(list(islice(self._offer.arrivals, 1)), self._offer.arrivals)
-            self._dispatcher = work.dispatcher = Dispatcher(
-                arrivals, options.seed, classes, self._drop, lambda: self._clocks.ahead_ns, work.made
+            self._dispatcher = run_context.dispatcher = Dispatcher(
+                arrivals, options.seed, classes, self._drop, lambda: self._clocks.ahead_ns, run_context.with_text
             )
 
     def _on_spawning_complete(self, **_: Any) -> None:
@@ -254,19 +254,19 @@ class OpenLoop:
 
     def _drop(self, user_class: Any, due: Due, why: str) -> None:
         """An arrival that is not sent is counted, with when it was due."""
-        work: Work = self._environment.tokenswarm
-        asked = work.settings.ask
+        run_context: RunContext = self._environment.tokenswarm
+        asked = run_context.settings.ask
         who = Identity(
-            work.worker,
-            work.next_sequence(),
+            run_context.worker,
+            run_context.next_sequence(),
             user_class.__name__,
             user_class.api.PATH,
-            work.model("arrival", due.number) or asked.model,
+            run_context.model("arrival", due.number) or asked.model,
             "",
             asked.max_tokens or 0,
-            stage=work.stage,
+            stage=run_context.stage,
             arrival=due.number,
         )
-        error = f"{why}: {work.health.in_flight} in flight on this worker"
-        record = Record(who, "dropped", error, scheduled_ns=due.ns, streamed=False, phase=work.phase())
+        error = f"{why}: {run_context.health.in_flight} in flight on this worker"
+        record = Record(who, "dropped", error, scheduled_ns=due.ns, streamed=False, phase=run_context.phase())
         self._environment.events.generation.fire(record=record, response_bytes=0)

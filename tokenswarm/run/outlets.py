@@ -15,7 +15,7 @@ from locust.runners import Runner
 from locust.stats import StatsError
 
 from tokenswarm.settings import secrets
-from tokenswarm.settings.redaction import clean, learn, learn_header, learn_host, redacted
+from tokenswarm.settings.redaction import clean, learn, learn_header, learn_host, redact
 
 _SECRET = re.compile(r"--(?!tls-|.*-file)[\w-]*(?:key|token(?!s)|secret|passw)", re.IGNORECASE)
 _FORMATTER = logging.Formatter()
@@ -28,7 +28,7 @@ class _Redacting:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        self._stream.write(redacted(text))
+        self._stream.write(redact(text))
         return len(text)
 
     def writelines(self, lines: Sequence[str]) -> None:
@@ -51,20 +51,20 @@ def install(*_: Any, **__: Any) -> None:
     locusts: Any = (zmqrpc.BaseSocket, Runner, StatsError)
     # What a worker sends; what a master sends are the options that its workers need.
     locusts[0].send = lambda self, msg: send(self, Message(msg.type, clean(msg.data), msg.node_id))
-    locusts[1].log_exception = lambda self, node, msg, text: log_exception(self, node, redacted(msg), redacted(text))
-    locusts[2].parse_error = staticmethod(lambda error: redacted(parse_error(error)))
+    locusts[1].log_exception = lambda self, node, msg, text: log_exception(self, node, redact(msg), redact(text))
+    locusts[2].parse_error = staticmethod(lambda error: redact(parse_error(error)))
 
 
 def _redacting(make: Any) -> Any:
     def made(*args: Any, **kwargs: Any) -> Any:
         record = make(*args, **kwargs)
         try:
-            record.msg, record.args = redacted(record.getMessage()), None
+            record.msg, record.args = redact(record.getMessage()), None
         except (TypeError, ValueError, KeyError):
             return record  # its words do not fit together, which logging says itself
         if record.exc_info and record.exc_info[0]:
-            record.exc_text = redacted(_FORMATTER.formatException(record.exc_info))
-        record.stack_info = record.stack_info and redacted(record.stack_info)
+            record.exc_text = redact(_FORMATTER.formatException(record.exc_info))
+        record.stack_info = record.stack_info and redact(record.stack_info)
         return record
 
     return made

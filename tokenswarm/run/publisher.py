@@ -216,7 +216,7 @@ class Publisher:
             self._ended.add(missed)
             self._environment.runner.send_message("stop", None, client_id)  # it joins anew then
 
-    def attended(self, missing: set[str]) -> list[dict[str, Any]]:
+    def workers_as_run_json(self, missing: set[str]) -> list[dict[str, Any]]:
         """The workers as run.json has them, at the end; `missing` did not hand over all their rows."""
         for client_id in missing - set(self.workers):
             index = self._environment.runner.get_worker_index(client_id)

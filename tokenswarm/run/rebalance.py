@@ -7,25 +7,25 @@ import gevent
 from locust.runners import HEARTBEAT_DEAD_INTERNAL, STATE_MISSING, STATE_RUNNING
 
 if TYPE_CHECKING:
-    from tokenswarm.run.lifecycle import Swarm
+    from tokenswarm.run.lifecycle import RunLifecycle
 
 LOOK_S = 0.25
 # Locust forgets a worker that has been missing for a minute, and then begins all its users anew, as if there were none.
 FORGET_BEFORE = 3
 
 
-class Following:
+class Rebalancer:
     """Notes which workers come and go, in run.json at once, and has Locust share its users out again.
 
     Locust does that by itself only with --enable-rebalancing, and not every time.
     """
 
-    def __init__(self, environment: Any, swarm: "Swarm") -> None:
-        self._environment, self._swarm = environment, swarm
+    def __init__(self, environment: Any, lifecycle: "RunLifecycle") -> None:
+        self._environment, self._lifecycle = environment, lifecycle
         self._greenlet: gevent.Greenlet | None = None
 
     def listen(self) -> None:
-        """Connect to Locust's events; `Swarm` must have heard of them first."""
+        """Connect to Locust's events; `RunLifecycle` must have heard of them first."""
         self._environment.events.test_start.add_listener(self._on_test_start)
         self._environment.events.test_stopping.add_listener(self._on_test_stopping)
 
@@ -57,8 +57,8 @@ class Following:
             return False
         self._attendance += self._changes(self._there, now)
         self._there = now
-        if self._swarm.recorder:
-            self._swarm.recorder.tell(attendance=self._attendance)
+        if self._lifecycle.recorder:
+            self._lifecycle.recorder.tell(attendance=self._attendance)
         return True
 
     def _changes(self, before: set[str], now: set[str]) -> list[dict[str, Any]]:

@@ -15,9 +15,9 @@ from tokenswarm.folder.row import COLUMNS
 from tokenswarm.folder.run_folder import RunFolder
 from tokenswarm.folder.verdict import validity
 from tokenswarm.metrics.clock import tracks
-from tokenswarm.metrics.slo.judge import Judge, as_json
+from tokenswarm.metrics.slo.judge import SloJudge, as_json
 from tokenswarm.metrics.slo.junit import junit
-from tokenswarm.settings.redaction import clean, redacted
+from tokenswarm.settings.redaction import clean, redact
 
 SOFTWARE = ("locust", "gevent", "requests", "httptools", "orjson", "pandas")
 
@@ -26,7 +26,7 @@ class Recorder:
     """From the first row to the closed folder."""
 
     def __init__(
-        self, environment: Any, path: Path, circumstances: dict[str, Any], locust_csv: bool, judge: Judge
+        self, environment: Any, path: Path, circumstances: dict[str, Any], locust_csv: bool, judge: SloJudge
     ) -> None:
         self.folder = RunFolder(path)
         self._judge = judge
@@ -79,7 +79,7 @@ class Recorder:
             self._judge.clocks = tracks(workers)
             judged = self._judge.judged()
             run["slos"] = as_json(judged)
-            text = redacted(junit(self.folder.path.name, judged))
+            text = redact(junit(self.folder.path.name, judged))
             (self.folder.path / "slo-junit.xml").write_text(text, encoding="utf-8")
         self._write(run)  # as it is, before anything else can go wrong
         verdict = validity(self.folder.path, run, known, lambda: gevent.sleep(0.001))

@@ -5,7 +5,7 @@ from typing import Any
 
 import gevent
 
-from tokenswarm.metrics.slo.judge import Judge, Judged
+from tokenswarm.metrics.slo.judge import SloJudge, SloResult
 from tokenswarm.metrics.slo.junit import say
 from tokenswarm.metrics.slo.language import Slo, SloError, several
 from tokenswarm.settings.errors import UsageError
@@ -26,7 +26,7 @@ class Gate:
 
     def __init__(self, environment: Any, text: str, abort: bool) -> None:
         self._environment, self._abort = environment, abort
-        self.judge = Judge(slos(text))
+        self.judge = SloJudge(slos(text))
 
     def look(self) -> None:
         """Rows came: is there still any hope?"""
@@ -37,7 +37,7 @@ class Gate:
             # In a greenlet of its own: this one may be a user's, which that would kill in the middle.
             gevent.spawn(self._environment.runner.quit if headless else self._environment.runner.stop)
 
-    def close(self) -> list[Judged]:
+    def close(self) -> list[SloResult]:
         """The run is over: say how it went; a run that does not meet its SLOs ends with exit code 99."""
         judged = self.judge.judged()
         for each in judged:

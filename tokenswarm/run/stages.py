@@ -11,7 +11,7 @@ from locust import LoadTestShape
 from locust.runners import MasterRunner, WorkerRunner
 
 from tokenswarm.settings.errors import UsageError
-from tokenswarm.users.base import Work
+from tokenswarm.users.base import RunContext
 
 STAGE = "tokenswarm_stage"
 NO_STAGE = (None, False, False)
@@ -135,10 +135,10 @@ def _all_there(environment: Any) -> None:
 
 def resume(environment: Any) -> None:
     """A run begins in this process, and its first stage may have begun just before."""
-    work: Work | None = getattr(environment, "tokenswarm", None)
+    run_context: RunContext | None = getattr(environment, "tokenswarm", None)
     stage, ramp, there = getattr(environment.parsed_options, "stage_now", NO_STAGE)
-    if work and stage:
-        work.stage, work.ramping, work.all_started = stage, ramp, there and not ramp
+    if run_context and stage:
+        run_context.stage, run_context.ramping, run_context.all_started = stage, ramp, there and not ramp
 
 
 def shape(environment: Any, own: LoadTestShape | None) -> LoadTestShape | None:
@@ -156,6 +156,6 @@ def follow(environment: Any) -> None:
         environment.runner.register_message(STAGE, lambda environment, msg, **_: enter(environment, **msg.data))
 
 
-def told(options: Any) -> dict[str, Any]:
+def as_run_json(options: Any) -> dict[str, Any]:
     """The stages as run.json has them."""
     return {"stages": [asdict(stage) for stage in parse(options.stages)] if options.stages else []}

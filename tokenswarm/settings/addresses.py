@@ -21,13 +21,13 @@ def loopback(host: str) -> bool:
 
 def allowed_hosts(text: str) -> str:
     """What `--allowed-hosts` holds; kept as text."""
-    for name in listed(text):
+    for name in split_names(text):
         if not _NAME.fullmatch(name):
             raise ArgumentTypeError(f"▸{name}◂ is no host's name; write it like gpu-box.example.com, *.example.com")
     return text
 
 
-def listed(text: str) -> list[str]:
+def split_names(text: str) -> list[str]:
     return re.split(r"[\s,;]+", text.strip()) if text.strip() else []
 
 

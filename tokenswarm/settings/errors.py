@@ -1,6 +1,6 @@
 """A user's mistake: one line that says what is wrong and what to do, exit code 2, before any load is sent."""
 
-from tokenswarm.settings.redaction import shown
+from tokenswarm.settings.redaction import clean_line
 
 
 class UsageError(Exception):
@@ -11,8 +11,8 @@ class UsageError(Exception):
     """
 
     def __init__(self, text: str, place: str = "") -> None:
-        super().__init__(shown(text))
-        self.place = shown(place)
+        super().__init__(clean_line(text))
+        self.place = clean_line(place)
 
     @property
     def for_form(self) -> str:

@@ -21,7 +21,7 @@ def code() -> str:
     return _digest(path.read_bytes() for path in files)
 
 
-def asked(prompts: Sequence[Any], trace: str) -> str:
+def prompts_digest(prompts: Sequence[Any], trace: str) -> str:
     """Of the prompts that a process chooses from, and of the trace that it replays."""
     files = [Path(trace).read_bytes()] if trace and Path(trace).is_file() else []
     return _digest([*(repr(prompt).encode("utf-8", "replace") for prompt in prompts), *files])

@@ -8,7 +8,7 @@ from typing import Any
 from tokenswarm.payloads.corpus import BUILT_IN, names
 from tokenswarm.settings import options as checks
 from tokenswarm.settings.errors import UsageError
-from tokenswarm.settings.redaction import redacted
+from tokenswarm.settings.redaction import redact
 
 # Fields of Locust's own; the second are those of the form by which a run that goes on is changed.
 LOCUSTS = frozenset(("user_count", "spawn_rate", "run_time", "host", "profile", "user_classes", "shape_class"))
@@ -41,11 +41,11 @@ def as_given(fields: Mapping[str, str], given: Mapping[str, Any], home: str) -> 
 
     `home` is its address as the page shows it after a run.
     """
-    if "host" in fields and fields["host"] not in (home, redacted(given["host"] or "")):
+    if "host" in fields and fields["host"] not in (home, redact(given["host"] or "")):
         return dict(fields)
     told = {name: text for name, text in given.items() if isinstance(text, str)}
     return {
-        name: told[name] if name in told and value == redacted(told[name]) else value
+        name: told[name] if name in told and value == redact(told[name]) else value
         for name, value in fields.items()
         if name != "host"
     }

@@ -31,12 +31,12 @@ def models(text: str) -> tuple[str, ...]:
     What cannot be read so is taken for one name: that is for `settled` to judge.
     """
     try:
-        return _expanded((one.name, _weight(text, one)) for one in _items(text)) if text else ()
+        return _expand((one.name, _weight(text, one)) for one in _items(text)) if text else ()
     except UsageError:
         return (text,)
 
 
-def settled(text: str, listed: Sequence[str], there: Callable[[str], bool], check: Callable[[str], object]) -> str:
+def settle(text: str, listed: Sequence[str], there: Callable[[str], bool], check: Callable[[str], object]) -> str:
     """The same models, spelt so that nothing is left to tell: `a`, or `a=3,b=1`. Raises UsageError.
 
     `listed` are the names that the server gave, if it did, `there` says whether it has a model, and `check` raises for
@@ -48,8 +48,8 @@ def settled(text: str, listed: Sequence[str], there: Callable[[str], bool], chec
         if there(name):
             return spelt(name)
     items = list(_items(text, listed))
-    found = [_settled(text, one, items, there, check, bool(listed)) for one in items]
-    weights = Counter(_expanded(found))
+    found = [_settle_one(text, one, items, there, check, bool(listed)) for one in items]
+    weights = Counter(_expand(found))
     if len(weights) == 1:
         return spelt(found[0][0])
     return ",".join(f"{spelt(name)}={weight}" for name, weight in weights.items())
@@ -61,7 +61,7 @@ def spelt(name: str) -> str:
     return name if plain else json.dumps(name, ensure_ascii=False)
 
 
-def _settled(
+def _settle_one(
     text: str,
     one: Item,
     items: Sequence[Item],
@@ -95,11 +95,11 @@ def _items(text: str, listed: Sequence[str] = ()) -> Iterator[Item]:
     at = 0
     while at <= len(text):
         start = at + len(text[at:]) - len(text[at:].lstrip())
-        one, at = _quoted(text, start) or _whole(text, start, whole) or _plain(text, at)
+        one, at = _read_quoted(text, start) or _whole(text, start, whole) or _plain(text, at)
         yield one
 
 
-def _quoted(text: str, start: int) -> tuple[Item, int] | None:
+def _read_quoted(text: str, start: int) -> tuple[Item, int] | None:
     if text[start : start + 1] != '"':
         return None
     try:
@@ -108,17 +108,17 @@ def _quoted(text: str, start: int) -> tuple[Item, int] | None:
         return None
     if not name.strip():
         raise _wrong(text, start, text[start:end], "names no model; write it like a=3,b=1")
-    return _ended(text, Item(start, name, "", quoted=True), end)
+    return _read_end(text, Item(start, name, "", quoted=True), end)
 
 
 def _whole(text: str, start: int, names: Iterable[str]) -> tuple[Item, int] | None:
     """An item that begins with one of these names."""
     fitting = (name for name in names if text.startswith(name, start))
-    ended = (_ended(text, Item(start, name, ""), start + len(name)) for name in fitting)
+    ended = (_read_end(text, Item(start, name, ""), start + len(name)) for name in fitting)
     return next(filter(None, ended), None)
 
 
-def _ended(text: str, one: Item, end: int) -> tuple[Item, int] | None:
+def _read_end(text: str, one: Item, end: int) -> tuple[Item, int] | None:
     """The item with the weight that follows its name, and where the next begins; None if the name goes on."""
     rest = text[end:].partition(",")[0]
     weight = rest.strip()
@@ -149,7 +149,7 @@ def _weight(text: str, one: Item) -> int:
     return int(given)
 
 
-def _expanded(weighted: Iterable[tuple[str, int]]) -> tuple[str, ...]:
+def _expand(weighted: Iterable[tuple[str, int]]) -> tuple[str, ...]:
     weights: Counter[str] = Counter()
     for name, weight in weighted:
         weights[name] += weight

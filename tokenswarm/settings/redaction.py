@@ -46,7 +46,7 @@ def learn(key: str, headers: Iterable[tuple[str, str]] = ()) -> None:
     for value in (key, *chain.from_iterable(_in_header(*header) for header in headers)):
         letters = value.isalpha() and value.isascii()
         if len(value) >= (NO_WORD if letters else SHORTEST):
-            _secrets.update((text, _spelled(text)) for text in _spellings(value))
+            _secrets.update((text, _spelling(text)) for text in _spellings(value))
 
 
 def learn_query(query: str) -> None:
@@ -88,10 +88,10 @@ def secret_header(name: str, value: str) -> bool:
     """Does a header look as if it held a secret: by its name, or by letters and digits as only machines mix them?"""
     if _NAME.search(name):
         return True
-    return not _HARMLESS.match(name) and any(map(_mixed, re.split("[^A-Za-z0-9]+", value)))
+    return not _HARMLESS.match(name) and any(map(_is_mixed, re.split("[^A-Za-z0-9]+", value)))
 
 
-def _mixed(word: str) -> bool:
+def _is_mixed(word: str) -> bool:
     return len(word) >= 8 and sum(a.isdigit() != b.isdigit() for a, b in pairwise(word)) >= 3
 
 
@@ -122,13 +122,13 @@ def _spellings(secret: str) -> set[str]:
     }
 
 
-def _spelled(text: str) -> _Spelled:
+def _spelling(text: str) -> _Spelled:
     if len(text) < TELLING:
         return _Spelled(text, (text,), len(text))
     return _Spelled(text, tuple(text[at : at + PIECE] for at in range(0, len(text) - PIECE + 1, PIECE)), TELLING)
 
 
-def redacted(text: str) -> str:
+def redact(text: str) -> str:
     """The text without the secrets."""
     for secret in _secrets.values():  # mostly there is none, which is soon seen
         for piece in secret.pieces:
@@ -169,7 +169,7 @@ def _spans(text: str, secret: _Spelled) -> Iterator[tuple[int, int]]:
 def clean(value: Any) -> Any:
     """The same with all texts in it redacted: lists, tuples, sets and mappings of texts and of whatever else."""
     if isinstance(value, str):
-        return redacted(value)
+        return redact(value)
     if isinstance(value, Mapping):
         if type(next(iter(value.values()), "")) in (int, float) and type(next(iter(value))) is int:
             return value  # Locust's counts by milliseconds: thousands of numbers
@@ -179,27 +179,27 @@ def clean(value: Any) -> Any:
     return value
 
 
-def shown(text: str) -> str:
+def clean_line(text: str) -> str:
     """One line without secrets and control characters."""
-    return plain(redacted(text))
+    return plain(redact(text))
 
 
-def cleaned(record: Record) -> Record:
+def clean_record(record: Record) -> Record:
     """The record, its texts fit to be kept."""
     changes: dict[str, Any] = {}
     if record.error:
-        changes["error"] = shown(record.error)
+        changes["error"] = clean_line(record.error)
     if record.finish_reason:
-        changes["finish_reason"] = shown(record.finish_reason)
+        changes["finish_reason"] = clean_line(record.finish_reason)
     if record.judged.notes:
-        changes["judged"] = replace(record.judged, notes=shown(record.judged.notes))
+        changes["judged"] = replace(record.judged, notes=clean_line(record.judged.notes))
     if _secrets:
         who, kept = record.identity, record.kept
         texts = [getattr(who, name) for name in _IDENTITY]
-        if redacted(together := "\n".join(texts)) != together:
-            fit: dict[str, Any] = dict(zip(_IDENTITY, map(redacted, texts), strict=True))
+        if redact(together := "\n".join(texts)) != together:
+            fit: dict[str, Any] = dict(zip(_IDENTITY, map(redact, texts), strict=True))
             changes["identity"] = replace(who, **fit)
         if kept:
-            changes["kept"] = replace(kept, **{one.name: redacted(getattr(kept, one.name)) for one in fields(kept)})
+            changes["kept"] = replace(kept, **{one.name: redact(getattr(kept, one.name)) for one in fields(kept)})
     changed = {name: value for name, value in changes.items() if value != getattr(record, name)}
     return replace(record, **changed) if changed else record

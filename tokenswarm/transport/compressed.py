@@ -27,7 +27,7 @@ class Unpacking:
             self._held = data
             return b""
         try:
-            clear = self._inflated(data, most_bytes)
+            clear = self._inflate(data, most_bytes)
         except zlib.error as error:
             if self._begun:
                 raise ValueError(f"the body said to be {self._encoding} is broken: {error}") from None
@@ -40,7 +40,7 @@ class Unpacking:
         self._begun = True
         return clear
 
-    def _inflated(self, data: bytes, most_bytes: int) -> bytes:
+    def _inflate(self, data: bytes, most_bytes: int) -> bytes:
         clear = b""
         while data and len(clear) <= most_bytes:
             clear += self._inflating.decompress(data, most_bytes + 1 - len(clear))

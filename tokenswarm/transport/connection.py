@@ -169,7 +169,7 @@ class Transport:
             first_byte.start(receiving.on_first_byte_timeout, self._timeouts.first_byte_s)
             total.start(receiving.on_timeout, self._timeouts.total_s)
             try:
-                self._write(request if self._tls is None else self._encrypted(request), exchange)
+                self._write(request if self._tls is None else self._encrypt(request), exchange)
             except OSError as error:
                 exchange.end(time.time_ns(), "closed", f"the connection broke while sending: {error}")
             if exchange.ended_ns is None:
@@ -183,7 +183,7 @@ class Transport:
                 watcher.stop()
                 watcher.close()
 
-    def _encrypted(self, request: bytes) -> bytes:
+    def _encrypt(self, request: bytes) -> bytes:
         assert self._tls is not None
         self._tls.write(request)
         return self._outgoing.read()

@@ -17,7 +17,7 @@ from tokenswarm.settings.settings import Settings
 from tokenswarm.transport.connection import Timeouts, Transport
 from tokenswarm.transport.exchange import Exchange
 from tokenswarm.transport.http1 import request_bytes
-from tokenswarm.wire.decoding import decoded
+from tokenswarm.wire.decoding import decode
 from tokenswarm.wire.errors import text as error_text
 from tokenswarm.wire.values import Call
 
@@ -58,7 +58,7 @@ class Reply:
         if self.status != 200:
             raise Unanswered("status", self.said(), self.status)
         try:
-            said = decoded(self.body)
+            said = decode(self.body)
         except ValueError:
             raise Unanswered("shape", "not JSON", self.status) from None
         if not isinstance(said, dict):

@@ -135,7 +135,7 @@ class Receiving:
         response = exchange.response
         broken: ssl.SSLError | None = None
         if self._tls is not None:
-            data, broken = self._decrypted(self._tls, data)
+            data, broken = self._decrypt(self._tls, data)
         try:
             response.feed(ns, data)
         except ValueError as error:
@@ -177,7 +177,7 @@ class Receiving:
         else:
             self._finish(time.time_ns(), "closed", "the server closed the connection in the middle of the answer")
 
-    def _decrypted(self, tls: ssl.SSLObject, data: bytes) -> tuple[bytes, ssl.SSLError | None]:
+    def _decrypt(self, tls: ssl.SSLObject, data: bytes) -> tuple[bytes, ssl.SSLError | None]:
         """What the records hold, and what came after them: nothing yet, the end of the stream, or an error."""
         self._incoming.write(data)
         clear = []

@@ -7,7 +7,7 @@ from tokenswarm.transport.control import ControlClient, Unanswered, count_in, ob
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedModel:
     """A model in memory; sizes in bytes, `expires_at` as the server wrote it."""
 
     model: str
@@ -17,13 +17,13 @@ class Loaded:
     expires_at: str
 
 
-class Listing(ControlClient):
+class ModelListing(ControlClient):
     """Asks an Ollama for the models in memory."""
 
-    def loaded(self) -> tuple[Loaded, ...]:
+    def loaded(self) -> tuple[LoadedModel, ...]:
         """The models in memory. Raises Unanswered."""
         return tuple(
-            Loaded(
+            LoadedModel(
                 text_in(model, "name") or "",
                 count_in(model, "size"),
                 count_in(model, "size_vram"),

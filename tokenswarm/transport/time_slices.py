@@ -12,7 +12,7 @@ SLICE_NS = 1_000_000
 TURN_S = 1e-6
 
 
-class Lane:
+class TimeSlices:
     """A context manager; inside, `breathe` now and then.
 
     Without it 300 streams that end together would each take their slice before the loop gets to its sockets again.
@@ -22,19 +22,19 @@ class Lane:
         self._lock = BoundedSemaphore(1)
         self._slice_ends_ns = self._left_ns = 0
 
-    def __enter__(self) -> "Lane":
+    def __enter__(self) -> "TimeSlices":
         self._lock.acquire()
         now_ns = time.monotonic_ns()
         if now_ns - self._left_ns > SLICE_NS:
             self._slice_ends_ns = now_ns + SLICE_NS  # nobody was here: the loop has had its turns
         try:
-            self.breathe()
+            self.yield_to_loop()
         except BaseException:
             self._lock.release()
             raise
         return self
 
-    def breathe(self) -> None:
+    def yield_to_loop(self) -> None:
         """Let the loop look at its sockets, if the slice is over."""
         if time.monotonic_ns() > self._slice_ends_ns:
             gevent.sleep(TURN_S)

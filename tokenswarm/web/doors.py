@@ -11,9 +11,9 @@ import re
 import socket
 from typing import Any
 
-from tokenswarm.settings.addresses import listed, loopback
+from tokenswarm.settings.addresses import loopback, split_names
 from tokenswarm.settings.errors import UsageError
-from tokenswarm.settings.redaction import shown
+from tokenswarm.settings.redaction import clean_line
 from tokenswarm.settings.secrets import PASSWORD, web_password
 
 MOST_SAID = 20  # names that were refused, each of them said once
@@ -47,7 +47,7 @@ class Door:
     def __init__(self, web_host: str, allowed: str) -> None:
         own = socket.gethostname().lower()
         bare = own.partition(".")[0]
-        self._given = frozenset(name.lower().strip("[]") for name in listed(allowed))
+        self._given = frozenset(name.lower().strip("[]") for name in split_names(allowed))
         self._names = self._given | {"localhost", own, bare, f"{bare}.local", web_host.lower() or own}
         self._said: set[str] = set()
 
@@ -88,7 +88,7 @@ class Door:
         return name in names or "*" in names or any(n[:1] == "*" and name.endswith(n[1:]) for n in names)
 
     def _unknown(self, host: str) -> str:
-        name = shown(host)[:100]
+        name = clean_line(host)[:100]
         why = f"{name!r} is no name of this machine that is known here; if it should be: --allowed-hosts"
         if name not in self._said and len(self._said) < MOST_SAID:
             self._said.add(name)

@@ -10,9 +10,9 @@ from gevent.lock import Semaphore
 from gevent.pywsgi import WSGIServer
 
 from tokenswarm.metrics.clock import tracks
-from tokenswarm.run.lifecycle import Swarm
+from tokenswarm.run.lifecycle import RunLifecycle
 from tokenswarm.settings.errors import UsageError
-from tokenswarm.settings.redaction import redacted
+from tokenswarm.settings.redaction import redact
 from tokenswarm.web.doors import Door
 from tokenswarm.web.exposition import Totals, family
 
@@ -26,33 +26,33 @@ def _breathe() -> None:
 class Exporter:
     """The figures of the newest run: they begin anew with each, as its run folder does."""
 
-    def __init__(self, swarm: Swarm) -> None:
-        self._swarm = swarm
+    def __init__(self, lifecycle: RunLifecycle) -> None:
+        self._lifecycle = lifecycle
         self._totals: Totals | None = None
         self._one_at_a_time = Semaphore()
 
     def text(self) -> str:
         """All that there is now, as Prometheus reads it."""
         with self._one_at_a_time:
-            run = self._swarm.publisher.run_id
+            run = self._lifecycle.publisher.run_id
             lines = list(self._now(run))  # first: where it says that the run is over, all rows follow
-            path = Path(self._swarm.options.run_dir) / run / "requests.csv"
+            path = Path(self._lifecycle.options.run_dir) / run / "requests.csv"
             if self._totals is None or self._totals.path != path:
                 self._totals = Totals(path)
             if run and path.exists():
-                self._totals.read_on(_breathe, tracks(self._swarm.publisher.workers.values()))
+                self._totals.read_on(_breathe, tracks(self._lifecycle.publisher.workers.values()))
             for number, line in enumerate(self._totals.lines(time.time_ns())):
                 lines.append(line)
                 if number % 50 == 0:
                     _breathe()
-            return redacted("\n".join([*lines, ""]))
+            return redact("\n".join([*lines, ""]))
 
     def _now(self, run: str) -> Iterator[str]:
-        swarm = self._swarm
-        yield from family("users", "gauge", "Users that run now", [("", {}, swarm.environment.runner.user_count)])
-        running = int(swarm.recorder is not None)
+        lifecycle = self._lifecycle
+        yield from family("users", "gauge", "Users that run now", [("", {}, lifecycle.environment.runner.user_count)])
+        running = int(lifecycle.recorder is not None)
         yield from family("run_info", "gauge", "1 while the run goes on, 0 afterwards", [("", {"run": run}, running)])
-        workers = swarm.publisher.workers or ({} if swarm.is_master else {"local": swarm.snapshot()})
+        workers = lifecycle.publisher.workers or ({} if lifecycle.is_master else {"local": lifecycle.snapshot()})
         figures: dict[str, dict[str, float]] = {}
         for seen in workers.values():
             for name, value in seen.items():
@@ -65,7 +65,7 @@ class Exporter:
     def serve(self, address: str) -> None:
         """Answer on a port of its own, /metrics only. Raises UsageError if it cannot be had."""
         host, _, port = address.rpartition(":")
-        door = Door(host, self._swarm.options.allowed_hosts)
+        door = Door(host, self._lifecycle.options.allowed_hosts)
 
         def answer(request: dict[str, Any], start: Any) -> list[bytes]:
             if why_not := door.why_not(request["REQUEST_METHOD"], _headers(request)):

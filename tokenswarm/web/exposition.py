@@ -87,7 +87,7 @@ class Totals:
 
     def lines(self, now_ns: int | None = None) -> Iterator[str]:
         """The sums as text; a metric that no request had is left out. With a moment also what is made a second."""
-        requests = [("", _named(labels), n) for labels, n in sorted(self._requests.items())]
+        requests = [("", _with_names(labels), n) for labels, n in sorted(self._requests.items())]
         yield from family("requests_total", "counter", "Requests that ended", requests)
         for metric in METRICS:
             name, samples = _samples(metric, sorted(self._sums[metric.name].items()))
@@ -103,13 +103,13 @@ class Totals:
             )
 
 
-def _named(labels: Iterable[str]) -> Labels:
+def _with_names(labels: Iterable[str]) -> Labels:
     return dict(zip(LABELS, labels, strict=False))
 
 
 def _samples(metric: Metric, sums: Iterable[tuple[tuple[str, ...], Sum]]) -> tuple[str, list[Sample]]:
     """A metric's name there (base units, as Prometheus wants them) and its samples."""
-    named = [(_named(labels), total) for labels, total in sums]
+    named = [(_with_names(labels), total) for labels, total in sums]
     name = metric.name.removesuffix("_hist")
     if metric.kind == "count":
         return f"{name}_total", [("", labels, s.millionths / 1e6) for labels, s in named]
@@ -143,16 +143,16 @@ def family(name: str, kind: str, words: str, samples: Iterable[Sample]) -> Itera
     """One metric's lines: what it is, and its samples as (suffix of the name, labels, value)."""
     lines = [f"tokenswarm_{name}{suffix}{_labels(labels)} {value:.17g}" for suffix, labels, value in samples]
     if lines:
-        yield f"# HELP tokenswarm_{name} {_escaped(words)}"
+        yield f"# HELP tokenswarm_{name} {_escape(words)}"
         yield f"# TYPE tokenswarm_{name} {kind}"
         yield from lines
 
 
 def _labels(labels: Labels) -> str:
-    pairs = ",".join(f'{name}="{_escaped(text, quoted=True)}"' for name, text in labels.items())
+    pairs = ",".join(f'{name}="{_escape(text, quoted=True)}"' for name, text in labels.items())
     return f"{{{pairs}}}" if pairs else ""
 
 
-def _escaped(text: str, *, quoted: bool = False) -> str:
+def _escape(text: str, *, quoted: bool = False) -> str:
     text = text.replace("\\", "\\\\").replace("\n", "\\n")
     return text.replace('"', '\\"') if quoted else text

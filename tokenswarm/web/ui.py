@@ -7,10 +7,10 @@ from typing import Any
 from flask import Response, abort, jsonify, request, send_from_directory
 from locust.runners import STATE_RUNNING
 
-from tokenswarm.run.lifecycle import Swarm
+from tokenswarm.run.lifecycle import RunLifecycle
 from tokenswarm.settings import form
 from tokenswarm.settings.errors import UsageError
-from tokenswarm.settings.redaction import learn, redacted
+from tokenswarm.settings.redaction import learn, redact
 from tokenswarm.settings.secrets import PASSWORD, web_password
 from tokenswarm.web import doors, login
 from tokenswarm.web.exporter import CONTENT_TYPE, Exporter
@@ -19,9 +19,9 @@ TAB = "tokenswarm-runs"
 SERVED = ("report.html", "report.md", "summary.json", "run.json", "requests.csv")
 
 
-def attach(web_ui: Any, swarm: Swarm, exporter: Exporter) -> None:
+def attach(web_ui: Any, lifecycle: RunLifecycle, exporter: Exporter) -> None:
     """Add our checks and routes to the UI's Flask app. Raises UsageError where a login is wanted and none can be."""
-    options = swarm.options
+    options = lifecycle.options
     doors.check(options)
     _keep_the_door(web_ui, options)
     password = web_password(options)
@@ -48,9 +48,9 @@ def attach(web_ui: Any, swarm: Swarm, exporter: Exporter) -> None:
 
     def checked() -> Any:
         try:
-            with swarm.beginning():
-                edited = swarm.running
-                changes = swarm.prepare_from_form(request.form, web_ui.template_args["extra_options"])
+            with lifecycle.beginning():
+                edited = lifecycle.running
+                changes = lifecycle.prepare_from_form(request.form, web_ui.template_args["extra_options"])
                 fields: Any = request.form.copy()
                 for name, value in changes.items():
                     fields[name] = value
@@ -75,7 +75,7 @@ def attach(web_ui: Any, swarm: Swarm, exporter: Exporter) -> None:
     web_ui.app.view_functions["locust.update_user"] = checked_class
     _choose_ourselves(web_ui)
 
-    _add_tab(web_ui, swarm)
+    _add_tab(web_ui, lifecycle)
 
     @web_ui.app.route(f"{_base(web_ui)}/runs/<run>/<file>")
     def run_file(run: str, file: str) -> Any:
@@ -127,11 +127,11 @@ def _keep_the_door(web_ui: Any, options: Any) -> None:
     def for_this_site(answer: Any) -> Any:
         if not answer.direct_passthrough:  # a file, whose texts are clean
             said = answer.get_data(as_text=True)
-            if (clean := redacted(said)) != said:
+            if (clean := redact(said)) != said:
                 answer.set_data(clean)
         for name in ("Location", "Content-Disposition"):
             if name in answer.headers:
-                answer.headers[name] = redacted(answer.headers[name])
+                answer.headers[name] = redact(answer.headers[name])
         # For browsers that do not say where a request comes from.
         answer.headers["Cross-Origin-Resource-Policy"] = "same-origin"
         answer.headers["X-Frame-Options"] = "SAMEORIGIN"
@@ -139,7 +139,7 @@ def _keep_the_door(web_ui: Any, options: Any) -> None:
         return answer
 
 
-def _add_tab(web_ui: Any, swarm: Swarm) -> None:
+def _add_tab(web_ui: Any, lifecycle: RunLifecycle) -> None:
     """A tab with the runs that this process has made, the newest first, each with its verdict."""
     columns = {"run": "Run", "verdict": "Valid?", "report": "Report (below this address)"}
     structure = [{"key": key, "title": title} for key, title in columns.items()]
@@ -152,11 +152,11 @@ def _add_tab(web_ui: Any, swarm: Swarm) -> None:
         if request.endpoint == "locust.request_stats" and response.is_json:
             runs = [
                 {"run": run, "verdict": verdict, "report": f"{_base(web_ui)}/runs/{run}/report.html"}
-                for run, verdict in reversed(swarm.verdicts.items())
+                for run, verdict in reversed(lifecycle.verdicts.items())
             ]
             tables = [*(response.json.get("extended_stats") or []), {"key": TAB, "data": runs}]
             # The page asks on only while a run goes on; and it does so until its verdict is there.
-            state = {"state": STATE_RUNNING} if swarm.ending else {}
+            state = {"state": STATE_RUNNING} if lifecycle.ending else {}
             # A new answer: Locust keeps its own for two seconds, for whoever asks next.
             return jsonify({**response.json, "extended_stats": tables, **state})
         return response

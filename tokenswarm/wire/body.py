@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 
-def encoded(body: dict[str, Any], given: Mapping[str, object]) -> bytes:
+def encode_body(body: dict[str, Any], given: Mapping[str, object]) -> bytes:
     """The body as JSON. A field that was given as None is left out of it, whoever else sets it."""
     for name, value in given.items():
         if value is None:

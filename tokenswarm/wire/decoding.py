@@ -14,7 +14,7 @@ _GAP = re.compile(f"[{_BETWEEN}]*")
 _MOST_CHARACTERS, _MOST_VALUES = 4 * 1024 * 1024, 10_000
 
 
-def decoded(text: bytes) -> Any:
+def decode(text: bytes) -> Any:
     """What the JSON says, as a lenient reader has it. Raises ValueError, also on what is nested too deep."""
     said = values(text)
     if len(said) != 1:

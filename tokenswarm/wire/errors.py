@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from tokenswarm.wire.decoding import decoded, printable
+from tokenswarm.wire.decoding import decode, printable
 
 _MOST_BYTES, _MOST_OF_A_PAGE = 64 * 1024, 4096  # read of a body; patterns may take the square of a page's length
 _DEEPEST = 6
@@ -97,7 +97,7 @@ def _of_text(said: str, levels: int) -> str:
     said = said[:_MOST_BYTES].strip()
     if said.startswith(("{", "[", '"')) and levels:
         try:
-            return _of(decoded(said.encode("utf-8", "replace")), levels - 1)
+            return _of(decode(said.encode("utf-8", "replace")), levels - 1)
         except ValueError:
             pass
     if is_page(said):

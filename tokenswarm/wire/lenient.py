@@ -52,7 +52,7 @@ def label(value: object) -> str | None:
     return " ".join(_text(value).split())[:_MOST_LABEL] or None if value else None
 
 
-def said(value: object) -> tuple[str, str]:
+def text_and_thinking(value: object) -> tuple[str, str]:
     """(text, thinking) of content that is no text: a list of pieces such as {"type": "thinking", …}, or of texts."""
     text: list[str] = []
     thinking: list[str] = []

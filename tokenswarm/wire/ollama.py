@@ -4,7 +4,7 @@ from typing import Any
 
 from tokenswarm.payloads.prompt import Prompt
 from tokenswarm.wire import errors, lenient
-from tokenswarm.wire.body import encoded
+from tokenswarm.wire.body import encode_body
 from tokenswarm.wire.numbers import count, duration_ns
 from tokenswarm.wire.values import Ask, Call, Chunk, ToolCall, Usage
 
@@ -22,7 +22,7 @@ def call(path: str, prompt: Prompt, ask: Ask, asked: dict[str, Any]) -> Call:
     body.update(prompt.fields)
     options = {**ask.options, **prompt.options, "num_predict": ask.limit(prompt)}
     body["options"] = {name: value for name, value in options.items() if value is not None}
-    return Call("POST", path, HEADERS, encoded(body, {**ask.fields, **prompt.fields}))
+    return Call("POST", path, HEADERS, encode_body(body, {**ask.fields, **prompt.fields}))
 
 
 def bare(image: str) -> str:
@@ -35,7 +35,10 @@ def chunk(ns: int, frame: dict[str, Any], text: Any, thinking: Any, tool_calls: 
     if (not (text or thinking or tool_calls) or frame.get("error")) and (failed := errors.found(frame)):
         return Chunk(ns, error=failed)
     if type(text) is not str or type(thinking) is not str:
-        (text, thought), (_, more) = lenient.said(text), lenient.said([{"thinking": thinking}])
+        (text, thought), (_, more) = (
+            lenient.text_and_thinking(text),
+            lenient.text_and_thinking([{"thinking": thinking}]),
+        )
         thinking = thought + more
     done = frame.get("done")
     if not done or (done is not True and not lenient.yes(done)):

@@ -13,20 +13,20 @@ done_by_sentinel = False
 
 def build(prompt: Prompt, ask: Ask) -> Call:
     """The request for a prompt: its messages as they are, and the tools on offer."""
-    asked: dict[str, Any] = {"messages": [_said(message) for message in prompt.messages]}
+    asked: dict[str, Any] = {"messages": [_message(message) for message in prompt.messages]}
     if prompt.tools:
         asked["tools"] = prompt.tools
     return ollama.call(PATH, prompt, ask, asked)
 
 
-def _said(message: Message) -> dict[str, Any]:
+def _message(message: Message) -> dict[str, Any]:
     said: dict[str, Any] = {"role": message.role, "content": message.content}
     if message.images:
         said["images"] = [ollama.bare(image) for image in message.images]
     if message.thinking:
         said["thinking"] = message.thinking
     if message.tool_calls:
-        said["tool_calls"] = [_called(call) for call in message.tool_calls]
+        said["tool_calls"] = [_tool_call(call) for call in message.tool_calls]
     if message.tool_name:
         said["tool_name"] = message.tool_name
     if message.tool_call_id:
@@ -34,7 +34,7 @@ def _said(message: Message) -> dict[str, Any]:
     return said
 
 
-def _called(call: Mapping[str, object]) -> dict[str, Any]:
+def _tool_call(call: Mapping[str, object]) -> dict[str, Any]:
     function = {"name": call["name"], "arguments": call.get("arguments") or {}}
     return {"id": call["id"], "function": function} if call.get("id") else {"function": function}
 

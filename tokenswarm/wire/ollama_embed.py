@@ -4,7 +4,7 @@ from typing import Any
 
 from tokenswarm.payloads.prompt import Prompt
 from tokenswarm.wire import embeddings, errors, ollama
-from tokenswarm.wire.body import encoded
+from tokenswarm.wire.body import encode_body
 from tokenswarm.wire.values import Ask, Call, Chunk
 
 PATH = "/api/embed"
@@ -17,7 +17,7 @@ def build(prompt: Prompt, ask: Ask) -> Call:
     body: dict[str, Any] = {"model": ask.model, "input": list(embeddings.texts(prompt)), **given}
     if options := {name: value for name, value in {**ask.options, **prompt.options}.items() if value is not None}:
         body["options"] = options
-    return Call("POST", PATH, embeddings.HEADERS, encoded(body, given))
+    return Call("POST", PATH, embeddings.HEADERS, encode_body(body, given))
 
 
 def read(ns: int, frame: dict[str, Any]) -> Chunk:

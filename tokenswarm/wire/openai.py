@@ -5,7 +5,7 @@ from typing import Any
 
 from tokenswarm.payloads.prompt import Prompt
 from tokenswarm.wire import errors, lenient
-from tokenswarm.wire.body import encoded
+from tokenswarm.wire.body import encode_body
 from tokenswarm.wire.numbers import count, duration_ns
 from tokenswarm.wire.values import Ask, Call, Chunk, Usage
 
@@ -36,7 +36,7 @@ def call(path: str, prompt: Prompt, ask: Ask, asked: dict[str, Any]) -> Call:
         body["stream_options"] = {"include_usage": True}
     if prompt.format is not None:
         body["response_format"] = response_format(prompt.format)
-    return Call("POST", path, HEADERS, encoded(body, given))
+    return Call("POST", path, HEADERS, encode_body(body, given))
 
 
 def response_format(wanted: object) -> dict[str, Any]:

@@ -19,7 +19,7 @@ _IMAGE_TYPES = {"/9j/": "jpeg", "iVBORw0KGgo": "png", "UklGR": "webp", "R0lGOD":
 
 def build(prompt: Prompt, ask: Ask) -> Call:
     """The request for a prompt: its messages as they are, and the tools on offer; `think` as `reasoning_effort`."""
-    asked: dict[str, Any] = {"messages": [_said(message) for message in prompt.messages]}
+    asked: dict[str, Any] = {"messages": [_message(message) for message in prompt.messages]}
     if prompt.tools:
         asked["tools"] = prompt.tools
     if ask.think is not None:
@@ -27,14 +27,14 @@ def build(prompt: Prompt, ask: Ask) -> Call:
     return openai.call(PATH, prompt, ask, asked)
 
 
-def _said(message: Message) -> dict[str, Any]:
+def _message(message: Message) -> dict[str, Any]:
     """A message; what the model thought before is left out, since each server has another name for it, or none."""
     said: dict[str, Any] = {"role": message.role, "content": message.content}
     if message.images:
         parts = [{"type": "image_url", "image_url": {"url": _url(image)}} for image in message.images]
         said["content"] = [{"type": "text", "text": message.content}, *parts] if message.content else parts
     if message.tool_calls:
-        said["tool_calls"] = [_called(place, call) for place, call in enumerate(message.tool_calls)]
+        said["tool_calls"] = [_tool_call(place, call) for place, call in enumerate(message.tool_calls)]
     if message.tool_call_id:
         said["tool_call_id"] = message.tool_call_id
     elif message.tool_name:
@@ -42,7 +42,7 @@ def _said(message: Message) -> dict[str, Any]:
     return said
 
 
-def _called(place: int, call: Mapping[str, object]) -> dict[str, Any]:
+def _tool_call(place: int, call: Mapping[str, object]) -> dict[str, Any]:
     arguments = call.get("arguments") or {}
     text = arguments if isinstance(arguments, str) else orjson.dumps(arguments).decode()
     function = {"name": call["name"], "arguments": text}
@@ -68,7 +68,10 @@ def read(ns: int, frame: dict[str, Any]) -> Chunk:
     text = said.get("content") or ""
     thinking = said.get("reasoning") or said.get("reasoning_content") or ""
     if type(text) is not str or type(thinking) is not str:
-        (text, thought), (_, more) = lenient.said(text), lenient.said([{"thinking": thinking}])
+        (text, thought), (_, more) = (
+            lenient.text_and_thinking(text),
+            lenient.text_and_thinking([{"thinking": thinking}]),
+        )
         thinking = thought + more
     calls = said.get("tool_calls")
     return Chunk(

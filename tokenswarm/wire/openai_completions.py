@@ -26,5 +26,5 @@ def read(ns: int, frame: dict[str, Any]) -> Chunk:
         reason = lenient.label(reason)
     text, thinking = choice.get("text") or "", ""
     if type(text) is not str:
-        text, thinking = lenient.said(text)
+        text, thinking = lenient.text_and_thinking(text)
     return Chunk(ns, text, thinking, finish_reason=reason, usage=openai.usage(frame, choice))

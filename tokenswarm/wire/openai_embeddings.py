@@ -7,7 +7,7 @@ from typing import Any
 
 from tokenswarm.payloads.prompt import Prompt
 from tokenswarm.wire import embeddings, lenient, openai
-from tokenswarm.wire.body import encoded
+from tokenswarm.wire.body import encode_body
 from tokenswarm.wire.numbers import count
 from tokenswarm.wire.values import Ask, Call, Chunk
 
@@ -19,7 +19,7 @@ def build(prompt: Prompt, ask: Ask) -> Call:
     """The request for a prompt's texts."""
     given = {**ask.fields, **prompt.fields}
     body: dict[str, Any] = {"model": ask.model, "input": list(embeddings.texts(prompt)), **given}
-    return Call("POST", PATH, embeddings.HEADERS, encoded(body, given))
+    return Call("POST", PATH, embeddings.HEADERS, encode_body(body, given))
 
 
 def read(ns: int, frame: dict[str, Any]) -> Chunk:

@@ -15,7 +15,7 @@ from tokenswarm.wire import (
     openai_completions,
     openai_embeddings,
 )
-from tokenswarm.wire.decoding import decoded, values
+from tokenswarm.wire.decoding import decode, values
 from tokenswarm.wire.endings import meaning
 from tokenswarm.wire.thinking import PAUSE, separate
 from tokenswarm.wire.values import Api, Chunk, Embeddings, Transcript
@@ -126,7 +126,7 @@ def _unknown_keys(api: Api, frame: bytes) -> str:
     """The names that stand in an object which is no frame of the API; "" if it is one."""
     keys = _KEYS.get(api.PATH)
     try:
-        said = decoded(frame)
+        said = decode(frame)
     except ValueError:
         return ""
     if keys is None or not isinstance(said, dict) or any(key in said for key in keys):

@@ -67,7 +67,7 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class CheckResults:
     """`failed` holds 1 (failed) or 0 for each check that applied; `notes` says what failed, in a few words.
 
     `text_digest` is of what was said, `request_digest` of the request: only where the same should give the same.
@@ -79,7 +79,7 @@ class Judged:
     request_digest: str | None = None
 
 
-UNJUDGED = Judged()
+UNJUDGED = CheckResults()
 
 
 def digest(data: bytes) -> str:

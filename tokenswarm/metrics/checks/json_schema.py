@@ -29,7 +29,7 @@ def validator(schema: Mapping[str, object] | bool) -> Validator:
     if known and known[0] is schema:
         return known[1]
     text = json.dumps(schema, sort_keys=True, default=dict)
-    made = _by_text.get(text) or _compiled(json.loads(text))
+    made = _by_text.get(text) or _compile(json.loads(text))
     if len(_by_object) >= MOST_KEPT:  # schemas made anew for every request
         _by_object.clear()
         _by_text.clear()
@@ -46,7 +46,7 @@ def standard(schema: Any) -> Any:
     made: dict[str, Any] = {}
     for key, value in schema.items():
         if key == "type":
-            types = [_TYPES.get(str(one).lower(), str(one).lower()) for one in _listed(value)]
+            types = [_TYPES.get(str(one).lower(), str(one).lower()) for one in _as_list(value)]
             if "any" not in types:
                 made[key] = types
         elif key in _NAMED and isinstance(value, dict):
@@ -58,7 +58,7 @@ def standard(schema: Any) -> Any:
     return made
 
 
-def _listed(value: object) -> list[object]:
+def _as_list(value: object) -> list[object]:
     return value if isinstance(value, list) else [value]
 
 
@@ -66,7 +66,7 @@ def _no_network(uri: str) -> NoReturn:
     raise ValueError(f"$ref {uri} is elsewhere; put what it names into the schema")
 
 
-def _compiled(schema: Any) -> Validator:
+def _compile(schema: Any) -> Validator:
     try:
         handlers = dict.fromkeys(("", "http", "https", "ftp", "file", "urn", "data"), _no_network)
         # Formats are annotations, as the standard has it; servers that constrain an answer heed few of them.

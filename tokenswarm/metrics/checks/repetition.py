@@ -32,11 +32,11 @@ def repeated_tail(text: str) -> Repeated | None:
         if at >= 0:
             period = longest - at
             if tail[period:] == tail[:-period]:
-                return _counted(text, period, span // period)
+                return _count(text, period, span // period)
     return None
 
 
-def _counted(text: str, period: int, times: int) -> Repeated:
+def _count(text: str, period: int, times: int) -> Repeated:
     piece = text[-period:]
     while times < MOST_TIMES and text[-(times + 1) * period : -times * period] == piece:
         times += 1

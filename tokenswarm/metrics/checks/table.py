@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from tokenswarm.metrics.checks.case import UNJUDGED, Case, Judged, arguments, digest, functions, said_bytes
+from tokenswarm.metrics.checks.case import UNJUDGED, Case, CheckResults, arguments, digest, functions, said_bytes
 from tokenswarm.metrics.checks.expect import unmet
 from tokenswarm.metrics.checks.json_schema import validator
 from tokenswarm.metrics.checks.repetition import equal_tokens, repeated_tail
@@ -34,7 +34,7 @@ class Check:
     shown: bool = True
 
 
-def judge(case: Case, pause: Callable[[], None] = lambda: None) -> Judged:
+def judge(case: Case, pause: Callable[[], None] = lambda: None) -> CheckResults:
     """All checks of one answer, with a call of `pause` after each; of one that failed before its end, none."""
     if not case.ok and not (case.outcome == "truncated" and case.clean):
         return UNJUDGED
@@ -49,7 +49,7 @@ def judge(case: Case, pause: Callable[[], None] = lambda: None) -> Judged:
     text = request = None
     if case.ok and case.asked.request and any(case.answer[:3]):
         text, request = digest(said_bytes(case.answer)), digest(case.asked.request)
-    return Judged(failed, "; ".join(notes)[:MOST_NOTES], text, request)
+    return CheckResults(failed, "; ".join(notes)[:MOST_NOTES], text, request)
 
 
 def json_invalid(case: Case) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from tokenswarm.metrics.clock import Tracks, Window, tracks
 from tokenswarm.metrics.histogram import bucket, decode, middle_ms
-from tokenswarm.metrics.percentile import needed, rank
+from tokenswarm.metrics.percentile import least_n, rank
 from tokenswarm.metrics.slo.language import CHECKS, Slo
 from tokenswarm.metrics.slo.sequential import surely_above
 
@@ -18,7 +18,7 @@ State = Literal["met", "crossed", "undecided"]
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class SloResult:
     """What became of one SLO: its figure (the metric's unit; a share 0 to 1; None: none, or infinite), of n values."""
 
     slo: str
@@ -51,7 +51,7 @@ class _Count:
         self.failed += 1
 
 
-class Judge:
+class SloJudge:
     """Takes rows, as text by column, and says of each SLO how it stands.
 
     A failed request counts as the worst value there is. One that the end of the run cut counts with what it had seen
@@ -88,7 +88,7 @@ class Judge:
         """First sent to last ended."""
         return self._window.length_s(self.clocks)
 
-    def judged(self) -> list[Judged]:
+    def judged(self) -> list[SloResult]:
         """Each SLO as it stands now."""
         return [self._judge(*each) for each in zip(self.slos, self._counts, self._values, strict=True)]
 
@@ -105,19 +105,19 @@ class Judge:
                 found.append(f"{slo.text}: {bad} of {count.n} requests are beyond it")
         return found
 
-    def _judge(self, slo: Slo, count: _Count, values: Mapping[int, int]) -> Judged:
+    def _judge(self, slo: Slo, count: _Count, values: Mapping[int, int]) -> SloResult:
         if slo.aggregate == "rate":
             rate = self._good / self.window_s if self.window_s else 0.0
             if not self._requests:
-                return Judged(slo.text, "undecided", None, 0, "there was no request")
+                return SloResult(slo.text, "undecided", None, 0, "there was no request")
             state: State = "met" if slo.keeps(rate) else "crossed"
-            return Judged(slo.text, state, round(rate, 6), self._requests)
+            return SloResult(slo.text, state, round(rate, 6), self._requests)
         if not count.n:
             what = "a check applied to no answer:" if slo.subject in CHECKS else "no request has"
-            return Judged(slo.text, "undecided", None, 0, f"{what} {slo.subject}")
+            return SloResult(slo.text, "undecided", None, 0, f"{what} {slo.subject}")
         if slo.aggregate == "share":
             share = count.kept / count.n
-            return Judged(slo.text, "met" if slo.keeps(share) else "crossed", round(share, 6), count.n)
+            return SloResult(slo.text, "met" if slo.keeps(share) else "crossed", round(share, 6), count.n)
         if slo.aggregate == "percentile":
             return _percentile(slo, count, values)
         figure = {"mean": count.total / max(1, count.n - count.failed), "max": count.most, "min": count.least}
@@ -125,7 +125,7 @@ class Judge:
         spoilt = count.failed and (slo.aggregate == "mean" or (slo.aggregate == "max") == slo.below)
         met = not spoilt and count.n > count.failed and slo.keeps(figure[slo.aggregate])
         why = f"{count.failed} request{'s' * (count.failed > 1)} failed" if spoilt else ""
-        return Judged(slo.text, "met" if met else "crossed", found, count.n, why)
+        return SloResult(slo.text, "met" if met else "crossed", found, count.n, why)
 
 
 def _for_good(slo: Slo, count: _Count) -> int:
@@ -136,10 +136,10 @@ def _for_good(slo: Slo, count: _Count) -> int:
     return count.n - count.kept if slo.aggregate == extreme else 0
 
 
-def judge_file(path: Path, slos: Sequence[Slo], workers: Iterable[Mapping[str, Any]] = ()) -> list[Judged]:
+def judge_file(path: Path, slos: Sequence[Slo], workers: Iterable[Mapping[str, Any]] = ()) -> list[SloResult]:
     """Judge a requests.csv of run.json's workers. Raises OSError, and KeyError where it is none of ours."""
     csv.field_size_limit(sys.maxsize)
-    judge = Judge(slos)
+    judge = SloJudge(slos)
     judge.clocks = tracks(workers)
     with path.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
@@ -147,7 +147,7 @@ def judge_file(path: Path, slos: Sequence[Slo], workers: Iterable[Mapping[str, A
     return judge.judged()
 
 
-def as_json(judged: Iterable[Judged]) -> list[dict[str, Any]]:
+def as_json(judged: Iterable[SloResult]) -> list[dict[str, Any]]:
     """For run.json and summary.json."""
     return [asdict(each) for each in judged]
 
@@ -202,7 +202,7 @@ def allowed_share(slo: Slo) -> float | None:
     return 1 - slo.percent / 100 if slo.below else slo.percent / 100
 
 
-def _percentile(slo: Slo, count: _Count, values: Mapping[int, int]) -> Judged:
+def _percentile(slo: Slo, count: _Count, values: Mapping[int, int]) -> SloResult:
     """By nearest rank: p95 < L when at least ceil(0.95 n) values are; p10 > L when fewer than ceil(0.1 n) are not."""
     assert slo.percent is not None
     at = rank(count.n, slo.percent)
@@ -210,13 +210,13 @@ def _percentile(slo: Slo, count: _Count, values: Mapping[int, int]) -> Judged:
     figure = _nearest(values, at if slo.below else at - count.failed)
     if figure is not None and slo.keeps(figure) != holds:
         figure = slo.limit  # a bucket is 1 % wide, and the limit lies within it
-    least = needed(slo.percent)
+    least = least_n(slo.percent)
     if count.n < least:
         # Too few for a yes; but where as many are beyond the limit as would be too many of the number needed, it is no.
         bad, allowed = count.n - count.kept, 1 - slo.percent / 100 if slo.below else slo.percent / 100
         if not surely_above(bad, count.n, allowed):
-            return Judged(slo.text, "undecided", figure, count.n, f"p{slo.percent:g} needs {least} requests")
-    return Judged(slo.text, "met" if holds else "crossed", figure, count.n)
+            return SloResult(slo.text, "undecided", figure, count.n, f"p{slo.percent:g} needs {least} requests")
+    return SloResult(slo.text, "met" if holds else "crossed", figure, count.n)
 
 
 def _nearest(values: Mapping[int, int], at: int) -> float | None:

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
-from tokenswarm.metrics.slo.judge import Judged
+from tokenswarm.metrics.slo.judge import SloResult
 from tokenswarm.metrics.slo.language import as_said
 
 
-def junit(run: str, judged: Sequence[Judged]) -> str:
+def junit(run: str, judged: Sequence[SloResult]) -> str:
     """The XML text; an SLO that was crossed is a failure, and so is one of which too few requests can tell."""
     missed = [each for each in judged if each.state != "met"]
     suite = ElementTree.Element("testsuite", name="SLOs", tests=str(len(judged)), failures=str(len(missed)))
@@ -19,7 +19,7 @@ def junit(run: str, judged: Sequence[Judged]) -> str:
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(suite, encoding="unicode") + "\n"
 
 
-def say(judged: Judged) -> str:
+def say(judged: SloResult) -> str:
     """One SLO in a line, as the terminal, the report and the JUnit file have it."""
     value, unit = as_said(judged.slo, judged.figure)
     figure = "–" if value is None else f"{value:.4g}{unit}"

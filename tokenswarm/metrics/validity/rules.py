@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from tokenswarm.metrics.histogram import percentile_ms
-from tokenswarm.metrics.percentile import needed
+from tokenswarm.metrics.percentile import least_n
 from tokenswarm.metrics.validity.evidence import Evidence, with_the_cut
 from tokenswarm.wire.habits import HABITS, Habit
 
 ERROR_SHARE, ERROR_MS = 0.05, 10.0
 # From the accuracy curve: the loop lag at p99, in gaps between chunks, and the share of chunks that were merged late.
 LAG_OF_GAP, LATE_PERCENT = 1.0, 0.2
-P50_NEEDS, P95_NEEDS, P99_NEEDS = map(needed, (50, 95, 99))
+P50_NEEDS, P95_NEEDS, P99_NEEDS = map(least_n, (50, 95, 99))
 MOST_REASONS = 5  # finish reasons named in one remark
 Figure = float | int | None
 
@@ -106,12 +106,12 @@ def _cut_shift(f: Facts, percent: float) -> Figure:
     return 0 if with_cut <= open_to_ms else 100 * (with_cut - shown) / shown
 
 
-def _failed(f: Facts) -> int:
+def _failures(f: Facts) -> int:
     return f.rows.total - f.rows.ok - f.rows.outcomes["cancelled"] - f.rows.outcomes["dropped"]
 
 
-def _missing(f: Facts, needed: int) -> Figure:
-    return max(0, needed - f.rows.answers) if f.rows.answers or needed == P50_NEEDS else None
+def _missing(f: Facts, least_n: int) -> Figure:
+    return max(0, least_n - f.rows.answers) if f.rows.answers or least_n == P50_NEEDS else None
 
 
 def _of_habit(habit: Habit) -> Rule:
@@ -139,7 +139,7 @@ RULES: tuple[Rule, ...] = (
     Rule("estimated tokens", "% of the tokens", lambda f: _percent(f.rows.estimated_tokens, f.rows.counted_tokens + f.rows.estimated_tokens), 1, 50, "{figure} % of the output tokens are an estimate, by the run's tokens a chunk: those of requests that were cut, or failed in the middle, which nobody counted", "run longer, or let them end with --stop-timeout; see the errors in the report"),
     Rule("dropped", "% of the arrivals", lambda f: _percent(f.rows.outcomes["dropped"], f.rows.total), 0, 100 * ERROR_SHARE, "{figure} % of the arrivals were not sent (no client was free, or the client itself was a second behind): the load was lower than asked for, and the latencies are those of the others", "see the errors in the report; allow more in flight (--max-in-flight), use more workers (--processes), or ask for a lower rate"),
     Rule("unsent", "arrivals", lambda f: f.rows.offered.unsent, 0, lambda f: ERROR_SHARE * f.rows.offered.arrivals, "{figure} arrivals have no row: the worker whose they were was lost, or cut off: the load was lower than asked for", "see which workers were lost, and when"),
-    Rule("errors", "% of the requests", lambda f: _percent(_failed(f), f.rows.total), 0, 100 * ERROR_SHARE, "{figure} % of the requests failed: the latencies are those of the others", "see the errors in the report"),
+    Rule("errors", "% of the requests", lambda f: _percent(_failures(f), f.rows.total), 0, 100 * ERROR_SHARE, "{figure} % of the requests failed: the latencies are those of the others", "see the errors in the report"),
     Rule("output limit", "% of the requests", lambda f: _percent(f.rows.over_limit, f.rows.limited), 0, 1, "{figure} % of the answers were longer than the limit that was sent: the load was another than asked for", "see which limit the server heeds (with format and thinking Ollama runs the model twice)"),
     Rule("token counts", "% of the answers", lambda f: _percent(f.rows.over_counted, f.rows.answers), 0, 1, "{figure} % of the answers came in more chunks than the server counted tokens: tokens/s are too low", "Ollama counts one run of two when it thinks with a format: leave one of them out"),
     Rule("uncounted tokens", "% of the answers", lambda f: _percent(f.rows.uncounted, f.rows.answers), 0, lambda f: 1 if f.rows.uncounted < f.rows.answers else None, "for {figure} % of the answers the server gave no token count: they are in no tokens/s, and nothing else counts them", "see whether the server can send its usage (stream_options.include_usage)"),

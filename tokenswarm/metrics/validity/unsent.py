@@ -22,15 +22,15 @@ class Offered:
     @property
     def arrivals(self) -> int:
         """Those that were due, but in the last second of their stage."""
-        return sum(last + 1 for last, _ in map(_counted, self._of.values()))
+        return sum(last + 1 for last, _ in map(_count, self._of.values()))
 
     @property
     def unsent(self) -> int:
         """Those of them without a row."""
-        return sum(last + 1 - there for last, there in map(_counted, self._of.values()))
+        return sum(last + 1 - there for last, there in map(_count, self._of.values()))
 
 
-def _counted(pairs: "array[int]") -> tuple[int, int]:
+def _count(pairs: "array[int]") -> tuple[int, int]:
     """(the last number before the tail, how many numbers up to it there are); (-1, 0) if all of it is tail."""
     numbers, due_ns = pairs[::2], pairs[1::2]
     until_ns = max(due_ns) - TAIL_NS

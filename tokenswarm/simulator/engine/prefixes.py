@@ -18,7 +18,7 @@ class Prefixes:
     def cached_tokens(self, prompt: str, prompt_tokens: int) -> int:
         """How many of a prompt's tokens need no evaluation: its longest known beginning; one at least is left to do."""
         known = 0
-        for mark, end in _marked(prompt[: self._most * _BLOCK]):
+        for mark, end in _mark(prompt[: self._most * _BLOCK]):
             if mark not in self._marks:
                 break
             known = end
@@ -29,14 +29,14 @@ class Prefixes:
 
     def remember(self, text: str) -> None:
         """Know all beginnings of a text; of what is older the ends go first, as a beginning is worth more."""
-        for mark, _end in reversed(_marked(text[: self._most * _BLOCK])):  # more could not be kept
+        for mark, _end in reversed(_mark(text[: self._most * _BLOCK])):  # more could not be kept
             self._marks[mark] = None
             self._marks.move_to_end(mark)
         while len(self._marks) > self._most:
             self._marks.popitem(last=False)
 
 
-def _marked(text: str) -> list[tuple[int, int]]:
+def _mark(text: str) -> list[tuple[int, int]]:
     """A hash of each beginning of a text, and where it ends: at whole blocks, and the whole text."""
     mark, found = 0, []
     for start, end in pairwise([*range(0, len(text), _BLOCK), len(text)]):
