@@ -19,6 +19,7 @@ _WORDS = (
     *("error_description", "faultstring", "detail", "details", "reason", "description", "title", "text"),
 )
 _CODES = ("code", "status", "status_code", "statuscode", "error_code", "errorcode", "errcode", "err_code", "ret")
+_STATES = ("object", "type", "status")
 _FAILED = ("error", "failed", "failure", "fail")
 _FINE = ("", "0", "200", "ok", "success", "succeeded", "successful")
 _LINE_ENDS = re.compile(r"[\r\n\t]+")
@@ -40,29 +41,34 @@ def text(body: bytes) -> str:
 
 def found(frame: Mapping[str, Any]) -> str | None:
     """What a JSON object says is wrong, if it is an error object; to be asked of one that is no part of an answer."""
-    failed = _is_error({str(name).lower(): value for name, value in frame.items()})
+    said = _lowered(frame)
+    alone = "message" in said and "choices" not in said and not any(name in said for name in _CODES)
+    failed = _is_error(said) or (alone and _words(said) is not None)
     return _of(frame, _DEEPEST) if failed else None
 
 
-def _is_error(said: dict[str, Any]) -> bool:
+def _is_error(said: Mapping[str, Any]) -> bool:
     if any(said.get(name) for name in (*_ERRORS, "detail")) or said.get("success") is False:
         return True
-    if any(
-        isinstance(word := said.get(name), str) and word.lower() in _FAILED for name in ("object", "type", "status")
-    ):
+    if any(isinstance(word := said.get(name), str) and word.lower() in _FAILED for name in _STATES):
         return True
-    if any(isinstance(inner := said.get(name), dict) and found(inner) is not None for name in _ENVELOPES):
+    if any(isinstance(inner := said.get(name), dict) and _is_error(_lowered(inner)) for name in _ENVELOPES):
         return True
+    return _words(said) is not None and any(map(_failing, map(said.get, _CODES)))
+
+
+def _lowered(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {str(name).lower(): inner for name, inner in value.items()}
+
+
+def _words(said: Mapping[str, Any]) -> str | None:
     words = next((said[name] for name in _WORDS if said.get(name)), None)
-    if not isinstance(words, str) or words.strip().lower() in _FINE:
-        return False
-    codes = [said[name] for name in _CODES if said.get(name) is not None]
-    return any(map(_failing, codes)) if codes else "message" in said and "choices" not in said
+    return words if isinstance(words, str) and words.strip().lower() not in _FINE else None
 
 
 def _failing(code: object) -> bool:
     """Does a code say that something failed? 0, 200 and the like say that nothing did."""
-    return not isinstance(code, bool) and str(code).strip().lower() not in _FINE
+    return code is not None and not isinstance(code, bool) and str(code).strip().lower() not in _FINE
 
 
 def _of(value: object, levels: int) -> str:
@@ -77,7 +83,7 @@ def _of(value: object, levels: int) -> str:
 
 def _of_object(value: Mapping[str, Any], levels: int) -> str:
     """Its words, "" if it has none; before them what names the error's kind, as Spring has it, or FastAPI's place."""
-    low = {str(name).lower(): inner for name, inner in value.items()}
+    low = _lowered(value)
     said = next((found for name in _WORDS if (found := low.get(name)) and not _silent(found)), None)
     words = _of(said, levels - 1)
     kind = next((inner for name in (*_ERRORS, *_ENVELOPES) if (inner := _of(low.get(name), levels - 1))), "")
