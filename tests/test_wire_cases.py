@@ -103,7 +103,10 @@ ENDS: dict[str, dict[str, Any]] = {
 }
 RIGHT = {**TYPES, **FRAMES, **ENDS}
 # Cases about the preflight, the transport or a whole run, which have their tests elsewhere.
-ELSEWHERE: dict[str, str] = {}  # name: the test file
+ELSEWHERE: dict[str, str] = {  # name: the test file
+    **dict.fromkeys(("A2-done-then-open", "A2-finish-then-heartbeats"), "test_transport_ends.py"),
+    "C1-keepalives-only": "test_transport_ends.py",
+}
 
 
 @pytest.mark.parametrize("name", RIGHT)
@@ -128,6 +131,7 @@ def test_case(name: str) -> None:
 def test_every_case_has_its_right_value() -> None:
     assert not set(RIGHT) & set(ELSEWHERE)
     assert {*RIGHT, *ELSEWHERE} <= set(cases())
+    assert all(name in (Path(__file__).parent / file).read_text() for name, file in ELSEWHERE.items())
 
 
 def test_a_run_against_a_case_meets_it_on_the_wire(tmp_path: Path) -> None:

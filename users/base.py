@@ -225,7 +225,7 @@ class LLMUser(User):
             arrival=self._arrival,
         )
         self._arrival = None
-        exchange, phase = Exchange(scheduled_ns, s.max_answer_bytes), run_context.phase(self)
+        exchange, phase = Exchange(scheduled_ns, s.max_answer_bytes, self.api), run_context.phase(self)
         run_context.health.in_flight += 1
         try:
             try:

@@ -121,7 +121,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("itl_ms_hist", "histogram", "itl_ms: every gap between consecutive chunks with output, pooled over requests, exact to 1 %; a gap is a chunk gap (see tokens_per_chunk)", lambda r: encode(r.gaps)),
     Metric("longest_gap_ms", "duration", "the longest gap between consecutive chunks with output of the request", lambda r: _as_ms(r.longest_gap_ns)),
     Metric("tpot_ms", "duration", "(last output chunk − first output chunk) / (output tokens − 1); absent under 2 tokens or 2 chunks", tpot_ms, ui=True),
-    Metric("e2e_ms", "duration", "last byte − sent; of a failed request until it failed", lambda r: _ms(r.ended_ns, r.sent_ns)),
+    Metric("e2e_ms", "duration", "the answer's end − sent: its last byte, or where the body is left open the read that bore its own end (done:true, [DONE], a finish reason); of a failed request until it failed", lambda r: _ms(r.ended_ns, r.sent_ns)),
     Metric("response_ms", "duration", "last byte − scheduled; open loop only", lambda r: _ms(r.ended_ns, r.scheduled_ns)),
     Metric("prompt_tokens", "count", "the server's own count (prompt_eval_count, usage.prompt_tokens), cached ones included", lambda r: r.usage.prompt_tokens, ui=True),
     Metric("cached_tokens", "count", "prompt tokens that the server says it had cached (prompt_eval_cached_count, usage.prompt_tokens_details.cached_tokens, cache_n); absent where it does not say, as with an Ollama before 0.33.3", lambda r: r.usage.cached_tokens),

@@ -54,6 +54,7 @@ class RecordBuilder:
             self.finish_reason, self._end_ns = finish_reason, ns
         if usage:
             self.usage = _later(self.usage, usage)
+            self._end_ns = ns if self.finish_reason else None
         if done:
             self.done, self._end_ns = True, ns
         if context is not None:

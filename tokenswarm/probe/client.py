@@ -79,7 +79,7 @@ class ProbeClient:
 
         With `hang_up` only until the server has had time to refuse what it refuses: the others are cut then.
         """
-        exchanges = [Exchange(most_bytes=self._settings.max_answer_bytes) for _ in calls]
+        exchanges = [Exchange(None, self._settings.max_answer_bytes, self.api) for _ in calls]
         jobs = [gevent.spawn(self._send, at, *pair) for at, pair in enumerate(zip(exchanges, calls, strict=True))]
         try:
             if hang_up:

@@ -211,7 +211,7 @@ def add(parser: Any, **_: Any) -> None:
     option("--api-key-file", env_var="TOKENSWARM_API_KEY_FILE", type=secret.file, default="", include_in_web_ui=False, help="File that holds the key for the Authorization header")
     option("--header", env_var="TOKENSWARM_HEADER", action="append", default=[], include_in_web_ui=False, help='Further header, "Name: value"; may be given several times')
     option("--request-timeout", env_var="TOKENSWARM_REQUEST_TIMEOUT", type=seconds, default=300.0, help="Longest time from sending a request to the end of its answer, s")
-    option("--first-byte-timeout", env_var="TOKENSWARM_FIRST_BYTE_TIMEOUT", type=seconds, default=300.0, help="Longest time from sending a request to the first byte of its answer, s")
+    option("--first-byte-timeout", env_var="TOKENSWARM_FIRST_BYTE_TIMEOUT", type=seconds, default=300.0, help="Longest time from sending a request to the first byte of its answer, s; what only keeps the connection alive is none")
     option("--connect-timeout", env_var="TOKENSWARM_CONNECT_TIMEOUT", type=seconds, default=10.0, help="Longest time to open a connection, s")
     option("--max-answer-bytes", env_var="TOKENSWARM_MAX_ANSWER_BYTES", type=answer_bytes, default=64_000_000, help="Longest answer, bytes (also 500kB, 64MB, 1GB): what is longer is cut off there, protocol_error")
     option("--pause-after-error", env_var="TOKENSWARM_PAUSE_AFTER_ERROR", type=pause, default=1.0, help="How long a user waits after a failed request, s: a server that is down is not hammered")

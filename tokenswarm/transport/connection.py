@@ -15,7 +15,7 @@ import gevent.socket
 from gevent import GreenletExit, Timeout, get_hub
 
 from tokenswarm.transport import kernel_stamps as stamps
-from tokenswarm.transport.exchange import Exchange, Receiving, plain_socket
+from tokenswarm.transport.exchange import LOOK_S, Exchange, Receiving, plain_socket
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ class Transport:
         self._timeouts = timeouts
         self._context = tls
         self._new_connection = new_connection
+        self._leaves_open = False  # did the server leave the last body open?
         self._sock: socket.socket | None = None
         self._tls: ssl.SSLObject | None = None
         self._incoming = ssl.MemoryBIO()
@@ -74,6 +75,7 @@ class Transport:
             raise
         finally:
             exchange.response.release()
+            self._leaves_open = "left_open" in exchange.response.habits
             if exchange.failure or self._new_connection or not exchange.response.keep_alive:
                 self.close()
 
@@ -159,15 +161,18 @@ class Transport:
 
     def _send_and_receive(self, exchange: Exchange, request: bytes) -> None:
         assert self._sock is not None
-        receiving = Receiving(self._sock, exchange, self._tls, self._incoming)
+        receiving = Receiving(self._sock, exchange, self._tls, self._incoming, self._leaves_open)
         loop = get_hub().loop
         reader = loop.io(self._sock.fileno(), 1)
         first_byte, total = loop.timer(self._timeouts.first_byte_s), loop.timer(self._timeouts.total_s)
+        look = loop.timer(LOOK_S, LOOK_S)
         try:
             reader.start(receiving.on_readable)
             exchange.begin()
             first_byte.start(receiving.on_first_byte_timeout, self._timeouts.first_byte_s)
             total.start(receiving.on_timeout, self._timeouts.total_s)
+            if exchange.watch is not None:
+                look.start(receiving.look)
             try:
                 self._write(request if self._tls is None else self._encrypt(request), exchange)
             except OSError as error:
@@ -179,7 +184,8 @@ class Transport:
             receiving.drain()
             raise
         finally:
-            for watcher in (reader, first_byte, total):
+            receiving.close()
+            for watcher in (reader, first_byte, total, look):
                 watcher.stop()
                 watcher.close()
 

@@ -6,18 +6,24 @@ import sys
 import time
 from fcntl import ioctl
 from termios import FIONREAD
+from typing import Any
 
-from gevent.hub import Waiter
+from gevent.hub import Waiter, get_hub
 from gevent.monkey import get_original
 
 from tokenswarm.transport import kernel_stamps as stamps
 from tokenswarm.transport.http1 import ANSWER_BYTES, Response
-from tokenswarm.wire.values import Failure, FailureKind, Transcript
+from tokenswarm.wire.values import Api, Failure, FailureKind, Transcript
+from tokenswarm.wire.watch import Watch
 
 READ_BYTES = 65536
 DRAINED_BYTES = 4 * 1024 * 1024
 # A read this long after the kernel's stamp may have merged chunks that came apart.
 LATE_NS = 1_000_000
+# How long the end of the body is waited for after the answer's own: after a finish reason, after [DONE] or done:true.
+GRACES_NS = (1_000_000_000, 500_000_000)
+KNOWN_GRACES_NS = (500_000_000, 20_000_000)  # of a server that left the last body open
+LOOK_S = 1.0
 # The class beneath gevent's: its sockets would switch greenlets for every read.
 plain_socket: type[socket.socket] = get_original("socket", "socket")
 
@@ -25,8 +31,9 @@ plain_socket: type[socket.socket] = get_original("socket", "socket")
 class Exchange:
     """One request under way, and all that was seen of it, also when it is cut in the middle."""
 
-    def __init__(self, scheduled_ns: int | None = None, most_bytes: int = ANSWER_BYTES) -> None:
-        self.response, self._most_bytes = Response(most_bytes), most_bytes
+    def __init__(self, scheduled_ns: int | None = None, most_bytes: int = ANSWER_BYTES, api: Api | None = None) -> None:
+        self.response, self._most_bytes, self._api = Response(most_bytes), most_bytes, api
+        self.watch = Watch(api) if api else None
         self.scheduled_ns = scheduled_ns
         self.connect_ns: int | None = None
         self.sent_ns: int | None = None
@@ -49,6 +56,7 @@ class Exchange:
         self.failure = self.ended_ns = None
         self.response.release()
         self.response = Response(self._most_bytes)
+        self.watch = Watch(self._api) if self._api else None
         self.resends += 1
 
     def end(self, ended_ns: int, kind: FailureKind | None = None, text: str = "") -> None:
@@ -98,12 +106,22 @@ class Receiving:
     Per read there is one `recvmsg`, one pass of llhttp and one append; `waiter` wakes the user's greenlet at the end.
     """
 
-    __slots__ = ("_exchange", "_incoming", "_sock", "_tls", "waiter")
+    __slots__ = ("_exchange", "_graces_ns", "_incoming", "_loop", "_mark", "_sock", "_timer", "_tls", "waiter")
 
     def __init__(
-        self, sock: socket.socket, exchange: Exchange, tls: ssl.SSLObject | None, incoming: ssl.MemoryBIO
+        self,
+        sock: socket.socket,
+        exchange: Exchange,
+        tls: ssl.SSLObject | None,
+        incoming: ssl.MemoryBIO,
+        leaves_open: bool = False,
     ) -> None:
         self._sock, self._exchange, self._tls, self._incoming = sock, exchange, tls, incoming
+        self._graces_ns = KNOWN_GRACES_NS if leaves_open else GRACES_NS
+        # Looked for in each read only where the server is known to leave bodies open: its users lose no time then.
+        self._mark = exchange.watch.mark if exchange.watch and leaves_open else None
+        self._loop = get_hub().loop
+        self._timer: Any = None
         self.waiter = Waiter()
 
     def on_readable(self) -> None:
@@ -149,6 +167,8 @@ class Receiving:
             self._on_end_of_stream()
         elif broken:
             self._finish(ns, "closed", f"TLS broke: {broken}")
+        elif self._mark is not None and response.bodies and self._mark in response.bodies[-1]:
+            self.look()
 
     def drain(self) -> None:
         """Take in what the kernel holds by now, and no more than that, however fast the server goes on sending."""
@@ -160,14 +180,49 @@ class Receiving:
             self.on_readable()  # also the end of the stream, after the last byte
             left -= max(1, self._exchange.response.came_bytes - came)
 
+    def look(self, patient: bool = True) -> None:
+        """Has the answer ended by its own word, though its body goes on? Then it is over, after a moment's grace."""
+        exchange = self._exchange
+        if exchange.watch is None or exchange.ended_ns is not None:
+            return
+        end = exchange.watch.end(exchange.response.stamps, exchange.response.bodies)
+        if end is None:
+            return
+        left_ns = end.ns + self._graces_ns[end.firm] - time.time_ns()
+        if patient and left_ns > 0:
+            self.close()
+            self._timer = self._loop.timer(left_ns / 1e9)
+            self._timer.start(self.look)
+            return
+        exchange.response.keep_alive = False
+        exchange.response.habits.add("left_open")
+        self._finish(end.ns)
+
+    def close(self) -> None:
+        """Let go of the timer, if there is one."""
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer.close()
+            self._timer = None
+
     def on_first_byte_timeout(self, limit_s: float) -> None:
-        """Too long without any byte of the body."""
-        if not self._exchange.response.bodies:
-            self._finish(time.time_ns(), "timeout", f"no first byte within {limit_s:g} s")
+        """Too long without any byte of the body, but for what only keeps a connection alive."""
+        if not self._exchange.response.bodies or self._only_kept_alive:
+            self._finish(time.time_ns(), "timeout", f"no first byte within {limit_s:g} s{self._kept_alive()}")
 
     def on_timeout(self, limit_s: float) -> None:
         """Too long altogether."""
-        self._finish(time.time_ns(), "timeout", f"no end within {limit_s:g} s")
+        self.look(patient=False)
+        self._finish(time.time_ns(), "timeout", f"no end within {limit_s:g} s{self._kept_alive()}")
+
+    @property
+    def _only_kept_alive(self) -> bool:
+        exchange = self._exchange
+        return bool(exchange.watch and exchange.watch.only_kept_alive(exchange.response.bodies))
+
+    def _kept_alive(self) -> str:
+        came = self._exchange.response.bodies
+        return f", only keep-alives ({len(came)})" if came and self._only_kept_alive else ""
 
     def _on_end_of_stream(self) -> None:
         if self._exchange.response.end_of_stream():

@@ -1,0 +1,127 @@
+"""What is known of an answer while its body still comes: has it ended by its own word, is it more than kept alive?
+
+Looked at once a second, and not at each token: a body mostly tells by its HTTP framing that it has ended.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from enum import IntEnum
+from typing import NamedTuple
+
+import orjson
+
+from tokenswarm.wire.values import Api, Chunk
+
+_LINE_ENDS = re.compile(rb"[\r\n]+")
+_PASSED_OVER = (b":", b"event:", b"id:", b"retry:")
+# In which an end is looked for; Ollama's holds the whole context.
+TAIL_BYTES, TAIL_PIECES, TAIL_FRAMES = 1 << 20, 1000, 16
+
+
+class Weight(IntEnum):
+    """How much a piece of a body says: nothing but that the connection lives, that something is made, or more."""
+
+    IDLE = 0
+    ALIVE = 1
+    SAYS = 2
+
+
+class End(NamedTuple):
+    """When an answer ended by its own word; `firm` by its protocol's own mark, not only by a finish reason."""
+
+    ns: int
+    firm: bool
+
+
+class Watch:
+    """Follows the pieces of one body."""
+
+    __slots__ = ("_api", "_last", "_looked", "mark")
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._looked = 0  # so many pieces were looked at
+        self._last = -1  # of them, the last that says anything
+        self.mark = b"[DONE]" if api.done_by_sentinel else b'"done":true'  # without it there is mostly no firm end
+
+    def end(self, stamps: Sequence[int], bodies: Sequence[bytes]) -> End | None:
+        """The answer's own end, if nothing but what keeps a connection alive has come since."""
+        for at in range(len(bodies) - 1, self._looked - 1, -1):
+            if self._weight(bodies[at]) is Weight.SAYS:
+                self._last = at
+                break
+        self._looked = len(bodies)
+        if self._last < 0:
+            return None
+        firm = self._ended(bodies)
+        return None if firm is None else End(stamps[self._last], firm)
+
+    def only_kept_alive(self, bodies: Sequence[bytes]) -> bool:
+        """Has nothing come but comments, blank lines and messages without anything in them?"""
+        return self._last < 0 and all(self._weight(body) is Weight.IDLE for body in bodies)
+
+    def _ended(self, bodies: Sequence[bytes]) -> bool | None:
+        """Does the last thing that was said end the answer, and firmly? None if not."""
+        for number, frame in enumerate(_last_frames(bodies, self._last)):
+            if number == TAIL_FRAMES:
+                break
+            if self._api.done_by_sentinel and frame == b"[DONE]":
+                return True
+            chunk = _read(self._api, frame)
+            if chunk is None:
+                break  # cut in the middle, or no frame at all
+            if chunk.done:
+                return True
+            if chunk.finish_reason or chunk.error is not None:
+                return False
+            if chunk.output:
+                break
+        return None
+
+    def _weight(self, piece: bytes) -> Weight:
+        heaviest = Weight.IDLE
+        for frame in _frames(piece):
+            weight = self._weight_of(frame)
+            if weight is Weight.SAYS:
+                return weight
+            heaviest = max(heaviest, weight)
+        return heaviest
+
+    def _weight_of(self, frame: bytes) -> Weight:
+        chunk = _read(self._api, frame)
+        if chunk is None or chunk.output or chunk.finish_reason or chunk.done or chunk.usage or chunk.embeddings:
+            return Weight.SAYS
+        if chunk.error is not None:
+            return Weight.SAYS
+        # A line of Ollama's, or a text that is empty: tokens that are not shown. A role, or nothing, is no token.
+        return Weight.ALIVE if b'"text"' in frame or b'"response"' in frame or b'"done"' in frame else Weight.IDLE
+
+
+def _read(api: Api, frame: bytes) -> Chunk | None:
+    """The chunk of a frame; None where it is none."""
+    try:
+        value = orjson.loads(frame)
+        return api.read(0, value) if isinstance(value, dict) else Chunk(0) if value is None else None
+    except (ArithmeticError, AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError):
+        return None
+
+
+def _frames(piece: bytes) -> Iterator[bytes]:
+    """What stands on the lines of a piece, from the last on, without fields' names."""
+    for line in reversed(_LINE_ENDS.split(piece)):
+        bare = line.strip()
+        if bare and not bare.startswith(_PASSED_OVER):
+            yield bare.removeprefix(b"data:").lstrip()
+
+
+def _last_frames(bodies: Sequence[bytes], last: int) -> Iterator[bytes]:
+    """The frames of a body up to its `last` piece, from the last on; no more pieces are joined than it takes."""
+    held, looked_bytes = b"", 0
+    for at in range(last, max(-1, last - TAIL_PIECES), -1):
+        looked_bytes += len(bodies[at])
+        if looked_bytes > TAIL_BYTES:
+            return
+        held, *rest = _LINE_ENDS.split(bodies[at] + held, maxsplit=1)  # the first begins before
+        if rest:
+            yield from _frames(rest[0])
+    yield from _frames(held)
