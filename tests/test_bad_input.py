@@ -157,7 +157,10 @@ def test_a_server_that_is_no_llm_server(tmp_path: Path) -> None:
     with serving(script) as port:
         done = headless(f"http://127.0.0.1:{port}/blog", tmp_path, "--run-time", "2s")
     line = _the_one_line(done.stderr)
-    assert "is no LLM server that we speak to (GET /api/version: 404, GET /v1/models: 404); check --host" in line
+    assert (
+        "is no LLM server that we speak to (GET /blog/api/version: 404, GET /blog/api/tags: 404, GET /blog/v1" in line
+    )
+    assert "GET /blog/models: 404); check --host, also its path; if it only gives no list of its models, give" in line
     assert done.returncode == 2
 
 

@@ -51,7 +51,7 @@ LIBRARIES = {
     "settings": {"locust", "orjson"},
     "load": {"gevent"},
     "users": {"locust", "gevent", "requests"},
-    "preflight": {"requests"},
+    "preflight": {"gevent"},
     "run": {"locust", "gevent", "psutil", "zmq"},
     "capacity": {"locust", "gevent"},
     "probe": {"locust", "gevent"},

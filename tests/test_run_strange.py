@@ -20,7 +20,7 @@ def llm(answer: Callable[[socket.socket], None]) -> Callable[[socket.socket], No
                 sock.sendall(whole(MODELS, "200 OK", "Content-Type: application/json\r\n"))
             elif said.startswith(b"GET"):
                 sock.sendall(whole(b"", "404 Not Found"))
-            elif b'"stream":true' in said:
+            elif b'"stream":true' in said and b"-warm-up-" not in said:
                 answer(sock)
             else:
                 body = b'{"choices":[{"message":{"content":"hi"},"finish_reason":"stop"}]}'

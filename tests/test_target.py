@@ -97,7 +97,7 @@ def test_what_people_paste(pasted: str) -> None:
 @pytest.mark.parametrize("pasted", PASTED)
 def test_what_was_found_out_is_the_same_on_a_worker(pasted: str) -> None:
     for found in readings(pasted, {}):
-        assert target(found.url, {}, found.told()) == found
+        assert target(found.url, {}, found.layout()) == found
         assert "?" not in found.url
 
 

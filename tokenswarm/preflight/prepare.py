@@ -4,16 +4,19 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from tokenswarm.capacity import options as searching
 from tokenswarm.metrics.validity.rules import finding
 from tokenswarm.payloads.recipe import Scale
+from tokenswarm.payloads.request_fields import V1_CHAT
+from tokenswarm.preflight.discovery import Server
 from tokenswarm.preflight.prompt_length import calibrate
-from tokenswarm.preflight.server import Preflight, Server, WarmUp, apis_spoken
+from tokenswarm.preflight.server import Preflight, apis_spoken
 from tokenswarm.preflight.unused import unused_options
+from tokenswarm.preflight.warm_up import Rehearsal, WarmUp
 from tokenswarm.probe.questions import probe
 from tokenswarm.run import open_loop, stages
 from tokenswarm.run.slo_gate import slos
@@ -22,9 +25,10 @@ from tokenswarm.settings import weights
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.models import models
 from tokenswarm.settings.settings import Settings, settings
+from tokenswarm.settings.target import readings, unused_proxy
 from tokenswarm.users import request_fields as asking
 from tokenswarm.users.base import LLMUser
-from tokenswarm.wire.values import Ask
+from tokenswarm.wire.values import Api, Ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,72 +70,131 @@ def prepare(options: Any, classes: Sequence[Any], named: Sequence[str]) -> Prepa
     """Check the options and ask the server; `host` and `model` are filled in. Raises UsageError; no load was sent."""
     checked = offline(options)
     _check_run_dir(options.run_dir)
-    preflight = Preflight(checked, options.ca_cert, options.insecure)
-    server = preflight.server()
+    if text := unused_proxy(checked.target, os.environ):
+        print(f"tokenswarm: {text}", file=sys.stderr)
+    preflight = Preflight(checked, readings(options.host, os.environ))
+    server = preflight.server(options.model, native=_are_native(classes, named))
     options.model = preflight.models(server, options.model)
     several = tuple(dict.fromkeys(models(options.model)))
-    options.host, options.layout = checked.target.url, checked.target.told()
-    chosen = choose(classes, server, named)
+    chosen = choose(classes, server, named or at_path(options.path, classes))
     for c in chosen:
         if getattr(c, "least_models", 1) > len(several):
             raise UsageError(f"{c.__name__} wants {c.least_models} models or more to choose from; give --model a,b")
     open_loop.check_classes(options, chosen)
     weights.check_classes(options.weights, chosen)
     ours = [c for c in chosen if issubclass(c, LLMUser)]
-    findings = []
+    if options.path:
+        preflight.place(the_only_api(ours), options.path)
+    findings: list[dict[str, Any]] = []
     ignored = asking.check(ours, checked, ollama=server.kind == "ollama", named=bool(named))
     for what in ignored + unused_options(options, chosen):
-        findings.append(finding("ignored options", "remark", what, "leave them out, or name other classes"))
-        print(f"tokenswarm: warning: {what}", file=sys.stderr)
-    probed, warm_ups, scales = None, {}, {}
-    if ours:
-        asks = [replace(asking.ask_of(ours[0], checked), model=model) for model in several]
-        if options.probe:  # before the warm-up, so that it sees a model that is not loaded yet
-            probed = _probe(checked, server, asks[0], findings)
-        for ask in asks:
-            warm_ups[ask.model] = _warmed_up(preflight, ours[0], ask, findings)
-            if checked.mix.makes_text:  # each counts tokens in its own way
-                scales[ask.model] = _count_tokens(preflight, checked, ours[0], ask, findings)
-        options.scale = json.dumps({model: astuple(scale) for model, scale in scales.items() if scale})
-    model = several[0] if len(several) == 1 else options.model
-    target = {"host": options.host, "model": model, **asdict(server)}
+        _warn(findings, "ignored options", what, "leave them out, or name other classes")
+    done = _rehearse(preflight, server, ours, several, findings, probes=options.probe, named=bool(named))
+    for what in preflight.warnings:
+        _warn(findings, "preflight", what, "see whether that is what was meant")
+    options.scale = json.dumps({model: astuple(scale) for model, scale in done.scales.items() if scale})
+    where = preflight.settings.target
+    options.host, options.layout = where.url, where.layout()
+    target = {"host": options.host, "model": several[0] if len(several) == 1 else options.model, **asdict(server)}
     payloads = likeness.prompts_digest(checked.mix.prompts, options.trace)
-    return Prepared(tuple(chosen), target, warm_ups, scales, tuple(findings), probed, payloads)
+    kept = tuple(c for c in chosen if c not in done.left_out)
+    return Prepared(kept, target, done.warm_ups, done.scales, tuple(findings), done.probe, payloads)
 
 
-def _probe(checked: Settings, server: Server, ask: Ask, findings: list[dict[str, Any]]) -> dict[str, Any] | None:
+@dataclass
+class Rehearsed:
+    """What the requests before the load have shown: by model how they went, and classes that must not run."""
+
+    warm_ups: dict[str, WarmUp] = field(default_factory=dict)
+    scales: dict[str, Scale | None] = field(default_factory=dict)
+    probe: dict[str, Any] | None = None
+    left_out: list[Any] = field(default_factory=list)
+
+
+def _rehearse(
+    preflight: Preflight,
+    server: Server,
+    ours: Sequence[Any],
+    several: Sequence[str],
+    findings: list[dict[str, Any]],
+    *,
+    probes: bool,
+    named: bool,
+) -> Rehearsed:
+    """Ask every model once, and every API: of an Ollama only one, as it is known to have them all. Raises UsageError.
+
+    A class that nobody named, whose API the server has not, is left out.
+    """
+    done, rehearsal, native, first = Rehearsed(), Rehearsal(preflight), server.kind == "ollama", None
+    for c in ours:
+        asks = [replace(asking.ask_of(c, preflight.settings), model=model) for model in several]
+        if probes and native:  # before the warm-up, so that it sees a model that is not loaded yet
+            done.probe = _probe(preflight, server, asks[0], findings)
+        try:
+            for ask in asks[:1] if done.warm_ups else asks:
+                warm_up = _warmed_up(rehearsal, c, ask, findings)
+                done.warm_ups.setdefault(ask.model, warm_up)
+                if preflight.settings.mix.makes_text and ask.model not in done.scales:  # each counts in its own way
+                    done.scales[ask.model] = _count_tokens(rehearsal, preflight.settings, c, ask, findings)
+        except UsageError as error:
+            if named or native:
+                raise
+            first = first or error
+            done.left_out.append(c)
+            _warn(findings, "preflight", f"{c.__name__} is left out: {error}", "name the classes that fit the server")
+        if native:
+            break
+    if first and len(done.left_out) == len(ours):
+        raise first
+    if probes and ours and not native:
+        asks = [replace(asking.ask_of(ours[0], preflight.settings), model=several[0])]
+        done.probe = _probe(preflight, server, asks[0], findings)
+    return done
+
+
+def _warn(findings: list[dict[str, Any]], rule: str, what: str, do: str) -> None:
+    findings.append(finding(rule, "remark", what, do))
+    print(f"tokenswarm: warning: {what}", file=sys.stderr)
+
+
+def _are_native(classes: Sequence[Any], named: Sequence[str]) -> bool:
+    """Were only classes named that ask an Ollama?"""
+    wanted = [c for c in classes if c.__name__ in named]
+    return bool(wanted) and all(
+        c.api.PATH.startswith("/api/") if issubclass(c, LLMUser) else getattr(c, "ollama_only", False) for c in wanted
+    )
+
+
+def _probe(preflight: Preflight, server: Server, ask: Ask, findings: list[dict[str, Any]]) -> dict[str, Any] | None:
     """What the probe finds; nothing and a finding, if the server does not answer it: the load may be about that."""
     try:
-        found = probe(checked, server, ask.model, ask.options)
+        found = probe(preflight.settings, server, ask)
     except UsageError as error:
-        findings.append(finding("probe", "remark", str(error), "see whether the server is healthy"))
-        print(f"tokenswarm: warning: {error}", file=sys.stderr)
+        _warn(findings, "probe", str(error), "see whether the server is healthy")
         return None
     print(f"tokenswarm: probed the server in {found['seconds']:.1f} s, by its model {ask.model}", file=sys.stderr)
     return found
 
 
-def _warmed_up(preflight: Preflight, user_class: Any, ask: Ask, findings: list[dict[str, Any]]) -> WarmUp:
+def _warmed_up(rehearsal: Rehearsal, user_class: Any, ask: Ask, findings: list[dict[str, Any]]) -> WarmUp:
     """One short request to a model; a finding, if it fails."""
-    warm_up = preflight.warm_up(user_class.api, ask)
+    warm_up = rehearsal.warm_up(user_class.api, ask)
     if warm_up.outcome != "ok":
         what = f"the warm-up request to {ask.model} ended as {warm_up.outcome}: {warm_up.error}"
-        findings.append(finding("warm-up", "remark", what, "see whether the server is healthy"))
-        print(f"tokenswarm: warning: {what}", file=sys.stderr)
+        _warn(findings, "warm-up", what, "see whether the server is healthy")
     return warm_up
 
 
 def _count_tokens(
-    preflight: Preflight, checked: Settings, user_class: Any, ask: Ask, findings: list[dict[str, Any]]
+    rehearsal: Rehearsal, checked: Settings, user_class: Any, ask: Ask, findings: list[dict[str, Any]]
 ) -> Scale | None:
     """How the server counts made-up text; nothing and a finding, if it does not say."""
-    found, problem = calibrate(preflight, checked, user_class.api, ask)
+    found, problem = calibrate(rehearsal, checked, user_class.api, ask)
     if problem:
         what = (
             f"{ask.model}: made-up prompts are only roughly as long as asked for, a word taken for a token: {problem}"
         )
-        findings.append(finding("prompt length", "remark", what, "look at prompt_tokens"))
-        print(f"tokenswarm: warning: {what}", file=sys.stderr)
+        _warn(findings, "prompt length", what, "look at prompt_tokens")
     return found
 
 
@@ -142,6 +205,26 @@ def _check_run_dir(run_dir: str) -> None:
         raise UsageError(f"--run-dir {run_dir}: {error.strerror}; name a folder that can be made") from None
     if not os.access(run_dir, os.W_OK):
         raise UsageError(f"--run-dir {run_dir} cannot be written to; name another folder")
+
+
+def at_path(path: str, classes: Sequence[Any]) -> list[str]:
+    """The name of the class that asks at `--path`, by its end: what is no known endpoint's takes chats."""
+    if not path:
+        return []
+    end = path.partition("?")[0].rstrip("/")
+    asking = [c for c in classes if issubclass(c, LLMUser) and not c.only_named]
+    ends = {c.__name__: c.api.PATH.removeprefix("/v1") for c in asking}
+    fitting = sorted((name for name in ends if end.endswith(ends[name])), key=lambda name: -len(ends[name]))
+    chats = [c.__name__ for c in asking if c.api.PATH == V1_CHAT]
+    return (fitting or chats)[:1]
+
+
+def the_only_api(classes: Sequence[Any]) -> Api:
+    """The one API of these classes. Raises UsageError if they have several: `--path` is one path."""
+    apis = {c.api.PATH: c.api for c in classes}
+    if len(apis) != 1:
+        raise UsageError(f"--path is the path of one API; name one User class, not {len(apis)} APIs'")
+    return next(iter(apis.values()))
 
 
 def choose(classes: Sequence[Any], server: Server, named: Sequence[str]) -> list[Any]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from tokenswarm.payloads.made_up import ruler, scale
 from tokenswarm.payloads.recipe import Scale
-from tokenswarm.preflight.server import Preflight
+from tokenswarm.preflight.warm_up import Rehearsal, WarmUp
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.settings import Settings
 from tokenswarm.wire import reading
@@ -16,26 +16,39 @@ from tokenswarm.wire.values import Api, Ask
 SHORT_WORDS, LONG_WORDS, LONG_WORDS_TO_EMBED = 64, 512, 192
 
 
-def calibrate(preflight: Preflight, settings: Settings, api: Api, ask: Ask) -> tuple[Scale | None, str]:
+def calibrate(rehearsal: Rehearsal, settings: Settings, api: Api, ask: Ask) -> tuple[Scale | None, str]:
     """The scale by the server's own count, and why there is none if there is none.
 
-    Raises UsageError if the server refuses the requests, or if prompts are to be shorter than its template alone.
+    Raises UsageError if prompts are to be shorter than the server's template alone.
     """
-    counts = []
-    for words in (SHORT_WORDS, LONG_WORDS_TO_EMBED if api in reading.EMBEDDING else LONG_WORDS):
-        # New words each time: some servers leave cached tokens out of their count.
-        prompt = ruler(settings.mix.making, words, time.time_ns())
-        said = preflight.ask(prompt, api, replace(ask, max_tokens=1))
+    counts: list[tuple[int, int]] = []
+    # Half a thousand tokens may be more than a model takes.
+    for words in (SHORT_WORDS, LONG_WORDS_TO_EMBED if api in reading.EMBEDDING else LONG_WORDS, LONG_WORDS_TO_EMBED):
+        said = _counted(rehearsal, settings, words, api, ask)
         tokens = said.facts.get("prompt_tokens")
-        if said.outcome != "ok" or not tokens:
+        if said.outcome == "ok" and tokens:
+            counts.append((words, int(tokens)))
+        elif said.outcome != "http_error" or not counts:
             return None, said.error or "the server does not say how many tokens a prompt has"
-        counts.append((words, int(tokens)))
+        if len(counts) == 2:
+            break
+    else:
+        return None, said.error
     try:
         found = scale(counts[0], counts[1])
     except ValueError as error:
         return None, f"the server counts {error}"
     _check_short(settings, found)
     return found, ""
+
+
+def _counted(rehearsal: Rehearsal, settings: Settings, words: int, api: Api, ask: Ask) -> WarmUp:
+    # New words each time: some servers leave cached tokens out of their count.
+    prompt = ruler(settings.mix.making, words, time.time_ns())
+    said = rehearsal.once(prompt, api, ask if ask.max_tokens is None else replace(ask, max_tokens=1))
+    if said.outcome != "http_error" or ask.max_tokens is None:
+        return said
+    return rehearsal.once(replace(prompt, max_tokens=None), api, ask)  # a limit of 1 may be too small for it
 
 
 def _check_short(settings: Settings, found: Scale) -> None:

@@ -1,173 +1,165 @@
-"""Before any load: is the server there, what is it, has it the model, does it answer? With `requests`."""
+"""Before any load: is the server there, what is it, has it the model?"""
 
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
-from typing import Any
+from typing import TypeVar
 
-import requests
+import gevent
 
-from tokenswarm.metrics.interpret import interpret
-from tokenswarm.metrics.text import plain
-from tokenswarm.payloads.mix import nonce
-from tokenswarm.payloads.prompt import Prompt, unique
+from tokenswarm.payloads.request_fields import V1_CHAT
+from tokenswarm.preflight.discovery import PATIENCE_S, Look, Server, summary_of
+from tokenswarm.preflight.model_list import is_pattern
+from tokenswarm.preflight.replies import NotReady
 from tokenswarm.settings.errors import UsageError
-from tokenswarm.settings.models import settle
-from tokenswarm.settings.redaction import clean_line
+from tokenswarm.settings.models import settle, spell
 from tokenswarm.settings.settings import Settings
-from tokenswarm.transport.http1 import AGENT
-from tokenswarm.wire import embeddings, reading
-from tokenswarm.wire.errors import text as error_text
-from tokenswarm.wire.values import Api, Ask, Transcript
+from tokenswarm.settings.target import Target, at
+from tokenswarm.transport.control import ControlClient, Unanswered, question
+from tokenswarm.wire.values import Api
 
-WARM_UP_TOKENS = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """What was found: `kind` is `ollama` (speaks both APIs) or `openai`; `loaded` are models in memory, Ollama only."""
-
-    kind: str
-    version: str | None
-    models: tuple[str, ...]
-    loaded: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class WarmUp:
-    """How the one request before the load went."""
-
-    endpoint: str
-    outcome: str
-    error: str = ""
-    facts: dict[str, float | int | None] = field(default_factory=dict)
+Found = TypeVar("Found")
+PAUSE_S = 1.0  # between two looks at a server that is not ready
 
 
 class Preflight:
-    """The questions, asked over one session."""
+    """What was asked before the run, and what is known by it.
 
-    def __init__(self, settings: Settings, ca_cert: str, insecure: bool) -> None:
-        self._settings = settings
-        self._session = requests.Session()
-        self._session.trust_env = False  # what is asked must go where the load goes, not through a proxy
-        self._session.verify = False if insecure else (ca_cert or True)
-        self._session.headers.update({"User-Agent": f"{AGENT} (preflight)", **dict(settings.headers)})
+    `addresses` are what `--host` can mean (see `settings.target`), the likeliest first: as soon as the server has told
+    which of them it is, that is the target of `settings`. `warnings` are what should be said to the user. A server that
+    is not ready is waited for until `--wait-ready` has gone by.
+    """
 
-    def server(self) -> Server:
-        """Find out what answers at the target. Raises UsageError if it is not there, or nothing that we speak to."""
-        version = self._get("/api/version")
-        if version.status_code == 200 and isinstance(said := _json(version).get("version"), str):
-            models = tuple(plain(str(model.get("name"))) for model in _json(self._get("/api/tags")).get("models") or ())
-            loaded = tuple(plain(str(model.get("name"))) for model in _json(self._get("/api/ps")).get("models") or ())
-            return Server("ollama", clean_line(said), models, loaded)
-        listing = self._get("/v1/models")
-        if listing.status_code in (401, 403):
-            raise UsageError(f"{self._url} wants an API key ({_error_line(listing)}); set OPENAI_API_KEY or --api-key")
-        if listing.status_code == 200 and isinstance(data := _json(listing).get("data"), list):
-            software = listing.headers.get("Server")
-            return Server(
-                "openai", software and clean_line(software), tuple(plain(str(model.get("id"))) for model in data)
-            )
-        raise UsageError(
-            f"{self._url} answers, but is no LLM server that we speak to (GET /api/version: {version.status_code}, "
-            f"GET /v1/models: {listing.status_code}); check --host, also its path"
+    def __init__(self, settings: Settings, addresses: Sequence[Target] = ()) -> None:
+        self.settings = settings
+        self.addresses = tuple(addresses) or (settings.target,)
+        self.warnings: list[str] = []
+        self.unlisted: dict[str, str] = {}  # models that the server's list has not, each with a hint
+        self.problem: UsageError | None = None  # what kept us from its list: the answer to the warm-up will tell
+        self._until_s = time.monotonic() + settings.wait_ready_s
+        self._waits = False
+
+    def server(self, wanted: str = "", *, native: bool = False) -> Server:
+        """Find out what answers at the target. `wanted` are the models that will be asked for, if the user named any.
+
+        Then the server need not have a list of them; `native` says what it is, if nothing else tells: an Ollama. Raises
+        UsageError if nothing is there, or nothing that we speak to.
+        """
+        return self.patiently(lambda: self._found(wanted, native))
+
+    def patiently(self, ask: Callable[[], Found]) -> Found:
+        """What `ask` gives; of a server that is not ready, as soon as it is, or the user waits no longer: NotReady."""
+        while True:
+            try:
+                return ask()
+            except NotReady as error:
+                left_s = self._left_s
+                if left_s <= 0:
+                    raise NotReady(self._waited(error)) from None
+                if not self._waits:
+                    print(f"tokenswarm: waiting {left_s:.0f} s at most: {error}", file=sys.stderr)
+                self._waits = True
+                gevent.sleep(min(left_s, error.retry_after_s or PAUSE_S))
+
+    @property
+    def _left_s(self) -> float:
+        return self._until_s - time.monotonic()
+
+    def _waited(self, error: UsageError) -> str:
+        waited_s = self.settings.wait_ready_s
+        if not isinstance(error, NotReady):
+            return str(error)
+        return f"{error}; " + (f"waited {waited_s:g} s" if waited_s else "--wait-ready 60s waits for it")
+
+    def take(self, where: Target) -> None:
+        """That is the server's address."""
+        self.addresses = (where,)
+        self.settings = replace(self.settings, target=where)
+
+    def place(self, api: Api, path: str) -> None:
+        """One API stands at a path of the user's (`--path`). Raises UsageError."""
+        self.take(at(self.addresses[0], api.PATH, path))
+
+    def _found(self, wanted: str, native: bool) -> Server:
+        # An address that is a whole endpoint has no list of its own.
+        addresses = [one for one in self.addresses if V1_CHAT not in one.moved] or self.addresses
+        looks = []
+        for where in addresses:
+            look = Look(self.settings, where)
+            if server := look.server():
+                self.take(where)
+                self._note_missing_list(server, look, wanted)
+                return server
+            looks.append(look)
+        return self._unlisted(looks, wanted, native)
+
+    def _note_missing_list(self, server: Server, look: Look, wanted: str) -> None:
+        if server.listed:
+            return
+        if not wanted or look.needs_key():
+            raise look.problem() or self._nothing([look])
+        self.warnings.append(f"{look.where.url} gives no list of its models ({look.summary()}); taking --model for it")
+
+    def _unlisted(self, looks: Sequence[Look], wanted: str, native: bool) -> Server:
+        problem = next(filter(None, (look.problem() for look in looks)), None)
+        if not wanted or any(look.needs_key() for look in looks):
+            raise problem or self._nothing(looks)
+        if isinstance(problem, NotReady) and self._left_s > 0:
+            raise problem
+        self.problem = UsageError(self._waited(problem)) if problem else self._nothing(looks)
+        why = str(problem) if problem else f"{looks[0].where.url} gives no list of its models ({summary_of(looks)})"
+        self.warnings.append(f"{why}; taking --model for it")
+        return Server("ollama" if native else "openai", None, (), listed=False)
+
+    def _nothing(self, looks: Sequence[Look]) -> UsageError:
+        return UsageError(
+            f"{looks[0].where.url} answers, but is no LLM server that we speak to ({summary_of(looks)}); check --host, "
+            "also its path; if it only gives no list of its models, give --model"
         )
 
     def models(self, server: Server, wanted: str) -> str:
-        """The models to load: those asked for if they are there (see `settings.models`), else the only one.
-
-        Raises UsageError.
-        """
-        if not wanted or not server.models:
+        """The models to load: those asked for (see `settings.models`), else the only one. Raises UsageError."""
+        if not wanted:
             return self._only(server)
-        return settle(wanted, server.models, lambda name: _there(server, name), lambda name: self.model(server, name))
+        return settle(wanted, server.models, lambda name: _there(server, name), lambda name: self._check(server, name))
 
-    def model(self, server: Server, wanted: str) -> str:
-        """One model, if the server has it; without a name the only one. Raises UsageError."""
-        if not wanted or not server.models:
-            return self._only(server)
-        if _there(server, wanted):
-            return wanted
+    def _only(self, server: Server) -> str:
+        url, names = self.settings.target.url, [name for name in server.models if not is_pattern(name)]
+        if not server.models:
+            hint = "pull one first (ollama pull NAME)" if server.kind == "ollama" else "load one first, or give --model"
+            raise UsageError(f"{url} has no model; {hint}")
+        for choice in (() if server.more else names, server.loaded):
+            if len(choice) == 1:
+                return spell(choice[0])
+        raise UsageError(f"which model? Give --model; {url} has: {_shown(server)}")
+
+    def _check(self, server: Server, wanted: str) -> None:
+        """May this model be asked for? Only an Ollama is sure that there is none. Raises UsageError."""
+        if not server.listed or _there(server, wanted):
+            return
         implied = ":latest" if server.kind == "ollama" else ""
         near = get_close_matches(wanted, [name.removesuffix(implied) for name in server.models], n=1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""
-        raise UsageError(f"{self._url} has no model {wanted!r}{hint}; it has: {_model_names(server)}")
+        what = f"{self.settings.target.url} has no model {wanted!r}{hint}; it has: {_shown(server) or 'none'}"
+        known = self._shows(wanted) if server.kind == "ollama" else None
+        if known is False:
+            raise UsageError(what)
+        if known is None:
+            self.unlisted[wanted] = what
+            self.warnings.append(f"{what}; asking it for {wanted} all the same")
 
-    def _only(self, server: Server) -> str:
-        if not server.models:
-            hint = "pull one first (ollama pull NAME)" if server.kind == "ollama" else "load one first"
-            raise UsageError(f"{self._url} has no model; {hint}")
-        for choice in (server.models, server.loaded):
-            if len(choice) == 1:
-                return choice[0]
-        raise UsageError(f"which model? Give --model; {self._url} has: {_model_names(server)}")
-
-    def warm_up(self, api: Api, ask: Ask) -> WarmUp:
-        """One short generation, so that a cold load is not measured by accident.
-
-        Raises UsageError if the server calls the request itself wrong (4xx): no load could go well. Any other failure
-        is the server's, and what a load test may be about: it is told.
-        """
-        settings = self._settings
-        prompt = unique(settings.mix.pick(0, 0), nonce(settings.mix.seed, 0, 0, "warm-up"))
-        limit = None if ask.max_tokens is None else WARM_UP_TOKENS
-        return self.ask(replace(prompt, max_tokens=None), api, replace(ask, max_tokens=limit))
-
-    def ask(self, prompt: Prompt, api: Api, ask: Ask) -> WarmUp:
-        """One request in one piece, and how it went. Raises UsageError if the server calls it wrong (4xx)."""
-        settings = self._settings
-        call = api.build(prompt, replace(ask, stream=False))
-        timeouts = (settings.timeouts.connect_s, settings.timeouts.total_s)
+    def _shows(self, model: str) -> bool | None:
+        """Does an Ollama know a model by this name, as it reads names? None if it does not say."""
+        client = ControlClient(self.settings, PATIENCE_S)
         try:
-            answer = self._session.request(
-                call.method,
-                self._url + call.path,
-                data=call.body,
-                headers=dict(call.headers),
-                timeout=timeouts,
-                allow_redirects=False,
-            )
-        except requests.RequestException as error:
-            return WarmUp(api.PATH, "timeout" if isinstance(error, requests.Timeout) else "truncated", _plain(error))
-        transcript = Transcript(
-            pieces=((0, answer.content),),
-            status=answer.status_code,
-            content_type=answer.headers.get("Content-Type", ""),
-            complete=True,
-        )
-        texts = len(embeddings.texts(prompt)) if api in reading.EMBEDDING else None
-        builder, judged = interpret(api, transcript, stream=False, texts=texts)
-        outcome, error_text = judged[0], clean_line(judged[1])
-        if answer.status_code in (401, 403):
-            raise UsageError(f"{self._url} wants another API key ({error_text}); set OPENAI_API_KEY or --api-key")
-        _check_kind(ask.model, api, error_text)
-        if 400 <= answer.status_code < 500 and answer.status_code not in (408, 429):
-            raise UsageError(f"{self._url}{call.path} refuses what the run would ask: {error_text}")
-        facts = {
-            "e2e_ms": round(answer.elapsed.total_seconds() * 1e3, 3),
-            "load_ms": None if (load_ns := builder.usage.load_ns) is None else load_ns / 1e6,
-            "prompt_tokens": builder.usage.prompt_tokens,
-            "output_tokens": builder.usage.output_tokens,
-        }
-        return WarmUp(api.PATH, outcome, error_text, facts)
-
-    @property
-    def _url(self) -> str:
-        return self._settings.target.url
-
-    def _get(self, path: str) -> requests.Response:
-        timeouts = (self._settings.timeouts.connect_s, 30.0)
-        try:
-            return self._session.get(self._url + path, timeout=timeouts, allow_redirects=False)
-        except requests.exceptions.SSLError as error:
-            raise UsageError(f"{self._url}: TLS failed ({_plain(error)}); see --ca-cert and --insecure") from None
-        except requests.ConnectionError as error:
-            raise UsageError(
-                f"no server answers at {self._url} ({_plain(error)}); is it running there? See --host and OLLAMA_HOST"
-            ) from None
-        except requests.RequestException as error:
-            raise UsageError(f"{self._url}{path} gives no proper answer ({_plain(error)}); check --host") from None
+            status = client.send(question("POST", "/api/show", {"model": model})).status
+        except Unanswered:
+            return None
+        finally:
+            client.close()
+        return True if status == 200 else False if status in (400, 404) else None
 
 
 def apis_spoken(server: Server, apis: Sequence[Api]) -> tuple[Api, ...]:
@@ -179,36 +171,5 @@ def _there(server: Server, name: str) -> bool:
     return name in server.models or (server.kind == "ollama" and f"{name}:latest" in server.models)
 
 
-def _model_names(server: Server) -> str:
-    return ", ".join(server.models[:20]) + (", …" if len(server.models) > 20 else "")
-
-
-def _check_kind(model: str, api: Api, error: str) -> None:
-    """Models either embed or generate; which of both only their refusals say. Raises UsageError."""
-    if api in reading.EMBEDDING and "does not support embeddings" in error:
-        raise UsageError(f"{model} does not embed, it generates: name OllamaChatUser, OpenAIChatUser or the like")
-    if api not in reading.EMBEDDING and ("does not support generate" in error or "does not support chat" in error):
-        raise UsageError(f"{model} only embeds: name OllamaEmbedUser or OpenAIEmbeddingsUser on the command line")
-
-
-def _json(response: requests.Response) -> dict[str, Any]:
-    try:
-        decoded = response.json()
-    except ValueError:
-        return {}
-    return decoded if isinstance(decoded, dict) else {}
-
-
-def _error_line(response: requests.Response) -> str:
-    return f"HTTP {response.status_code} {error_text(response.content)}".strip()[:200]
-
-
-def _plain(error: BaseException) -> str:
-    """The innermost reason, without urllib3's object addresses."""
-    reason: Any = error
-    while (inner := getattr(reason, "reason", None) or next(iter(getattr(reason, "args", ())), None)) is not None:
-        if not isinstance(inner, BaseException):
-            break
-        reason = inner
-    text = getattr(reason, "strerror", None) or str(reason)
-    return clean_line(re.sub(r".*(\[Errno -?\d+\]|>:) ", "", text))
+def _shown(server: Server) -> str:
+    return ", ".join(server.models[:20]) + (", …" if len(server.models) > 20 or server.more else "")

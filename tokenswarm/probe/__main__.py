@@ -5,24 +5,34 @@ import json
 import os
 import sys
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from locust.argument_parser import LocustArgumentParser
 
 from tokenswarm.payloads.field_check import misfit
+from tokenswarm.preflight.discovery import Server
 from tokenswarm.preflight.server import Preflight
+from tokenswarm.preflight.warm_up import Rehearsal
 from tokenswarm.probe.questions import MAX_BURST, MAX_PARALLEL, Limits, probe
 from tokenswarm.run import outlets
 from tokenswarm.settings import options
 from tokenswarm.settings import secrets as secret
 from tokenswarm.settings.errors import UsageError
+from tokenswarm.settings.models import models
 from tokenswarm.settings.redaction import clean
-from tokenswarm.settings.settings import settings
+from tokenswarm.settings.settings import Settings, settings
+from tokenswarm.settings.target import readings
+from tokenswarm.users import request_fields as asking
+from tokenswarm.users.ollama import OllamaGenerateUser
+from tokenswarm.users.openai import OpenAIChatUser
+from tokenswarm.wire.values import Api, Ask
 
 # Those of a run's options that say where and whom to ask; the others keep their defaults.
 SHARED = {
     *("--model", "--think", "--options", "--api-key", "--api-key-file", "--header", "--insecure", "--ca-cert"),
+    *("--path", "--wait-ready"),
     *("--request-timeout", "--first-byte-timeout", "--connect-timeout", "--max-answer-bytes"),
 }
 
@@ -35,14 +45,18 @@ def main(arguments: list[str] | None = None) -> int:
         _allow_files(given.max_burst if given.intrusive else given.max_parallel)
         given.api_key = secret.api_key(given)
         checked = settings(given)
-        preflight = Preflight(checked, given.ca_cert, given.insecure)
-        server = preflight.server()
-        fields = checked.overrides.get("", {})
-        for name, value in fields.items():
+        preflight = Preflight(checked, readings(given.host, os.environ))
+        server = preflight.server(given.model)
+        for name, value in checked.overrides.get("", {}).items():
             if server.kind == "ollama" and (text := misfit("/api/generate", name, value, ollama=True)):
                 raise UsageError(f"--options: {text}")
         limits = Limits(given.intrusive, given.max_parallel, given.max_burst)
-        found = probe(checked, server, preflight.model(server, checked.ask.model), fields, limits)
+        model = models(preflight.models(server, given.model))[0]
+        for what in preflight.warnings:
+            print(f"tokenswarm: warning: {what}", file=sys.stderr)
+        user_class = OllamaGenerateUser if server.kind == "ollama" else OpenAIChatUser
+        ask = replace(asking.ask_of(user_class, checked), model=model)
+        found = probe(_at_its_address(preflight, server, user_class.api, ask, given.path), server, ask, limits)
         if into:
             store(found, into)
     except UsageError as error:
@@ -50,6 +64,15 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     print(json.dumps(found, indent=2, ensure_ascii=False) if given.json else table(found))
     return 0
+
+
+def _at_its_address(preflight: Preflight, server: Server, api: Api, ask: Ask, path: str) -> Settings:
+    """The settings with the server's address; where no list of models has told it, one request does."""
+    if path:
+        preflight.place(api, path)
+    elif not server.listed:
+        Rehearsal(preflight).warm_up(api, ask)
+    return preflight.settings
 
 
 def _parser() -> Any:

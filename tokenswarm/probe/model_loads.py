@@ -5,7 +5,7 @@ from statistics import median
 
 import gevent
 
-from tokenswarm.preflight.server import Server
+from tokenswarm.preflight.discovery import Server
 from tokenswarm.probe import estimates
 from tokenswarm.probe.client import ProbeClient
 from tokenswarm.probe.estimates import ProbeAnswer

@@ -1,11 +1,10 @@
 """The probe's questions, in their order, and the figures that come of them."""
 
 import time
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tokenswarm.preflight.server import Server
+from tokenswarm.preflight.discovery import Server
 from tokenswarm.probe import estimates, rates, slots
 from tokenswarm.probe import model_loads as loads
 from tokenswarm.probe.client import ProbeClient
@@ -37,18 +36,19 @@ class Limits:
 PLAIN = Limits()
 
 
-def probe(
-    settings: Settings, server: Server, model: str, given: Mapping[str, object], limits: Limits = PLAIN
-) -> dict[str, Any]:
+def probe(settings: Settings, server: Server, asked: Ask, limits: Limits = PLAIN) -> dict[str, Any]:
     """All findings as JSON has them, with what they cost. Raises UsageError if the model does not answer at all.
 
-    Of the request fields `given` those are sent that Ollama loads a model with: it must be the one the load will find.
+    Of what the run asks those options are sent that Ollama loads a model with (it must be the one the load will find),
+    and what it leaves out is left out.
     """
     prime(plain_socket)
     began_s = time.monotonic()
     ollama = server.kind == "ollama"
+    model, given = asked.model, asked.options
     options = {name: given[name] for name in LOADING if name in given and ollama}
-    ask = Ask(model, think=settings.ask.think, options=options)
+    left_out = {name: value for name, value in asked.fields.items() if value is None}
+    ask = Ask(model, think=settings.ask.think, options=options, fields=left_out, limit_as=asked.limit_as)
     asker = ProbeClient(settings, ollama_generate if ollama else openai_chat, ask)
     try:
         figures = _figures(asker, server, limits)

@@ -46,16 +46,16 @@ def settle(text: str, listed: Sequence[str], there: Callable[[str], bool], check
     """
     for name in (text, text.strip()):
         if there(name):
-            return spelt(name)
+            return spell(name)
     items = list(_items(text, listed))
     found = [_settle_one(text, one, items, there, check, bool(listed)) for one in items]
     weights = Counter(_expand(found))
     if len(weights) == 1:
-        return spelt(found[0][0])
-    return ",".join(f"{spelt(name)}={weight}" for name, weight in weights.items())
+        return spell(found[0][0])
+    return ",".join(f"{spell(name)}={weight}" for name, weight in weights.items())
 
 
-def spelt(name: str) -> str:
+def spell(name: str) -> str:
     """A name as it stands in the text of all: in quotes if it would be read as more than a name."""
     plain = name == name.strip() and not name.startswith('"') and "," not in name and models(name) == (name,)
     return name if plain else json.dumps(name, ensure_ascii=False)

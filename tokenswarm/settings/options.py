@@ -216,6 +216,8 @@ def add(parser: Any, **_: Any) -> None:
     option("--max-answer-bytes", env_var="TOKENSWARM_MAX_ANSWER_BYTES", type=answer_bytes, default=64_000_000, help="Longest answer, bytes (also 500kB, 64MB, 1GB): what is longer is cut off there, protocol_error")
     option("--pause-after-error", env_var="TOKENSWARM_PAUSE_AFTER_ERROR", type=pause, default=1.0, help="How long a user waits after a failed request, s: a server that is down is not hammered")
     option("--new-connection", env_var="TOKENSWARM_NEW_CONNECTION", action="store_true", default=False, help="Open a new connection for every request")
+    option("--path", env_var="TOKENSWARM_PATH", default="", include_in_web_ui=False, help="Where the server takes the requests of the one User class that runs, if it is at no usual path: /serving-endpoints/NAME/invocations")
+    option("--wait-ready", env_var="TOKENSWARM_WAIT_READY", type=timespan, default="0s", help="Wait so long for a server that is not ready yet: not there, loading a model (503), busy (429)")
     option("--insecure", env_var="TOKENSWARM_INSECURE", action="store_true", default=False, include_in_web_ui=False, help="Accept any TLS certificate")
     option("--ca-cert", env_var="TOKENSWARM_CA_CERT", default="", include_in_web_ui=False, help="PEM file of the certificate authority to trust")
     option("--web-user", env_var="TOKENSWARM_WEB_USER", default="tokenswarm", include_in_web_ui=False, help="User name of the web UI's login")

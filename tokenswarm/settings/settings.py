@@ -47,6 +47,7 @@ class Settings:
     new_connection: bool
     pause_after_error_s: float
     warmup_s: float
+    wait_ready_s: float
     batch_size: Distribution
     models: tuple[str, ...]
     tls: ssl.SSLContext | None
@@ -75,6 +76,7 @@ def settings(options: Any) -> Settings:
         new_connection=options.new_connection,
         pause_after_error_s=options.pause_after_error,
         warmup_s=_warmup_s(options),
+        wait_ready_s=float(parse_timespan(options.wait_ready)),
         batch_size=parse(options.batch_size.strip() or "1", least=1),
         models=several,
         tls=tls_context(options) if where.scheme == "https" else None,
@@ -139,15 +141,20 @@ def headers(options: Any) -> tuple[tuple[str, str], ...]:
 def tls_context(options: Any) -> ssl.SSLContext:
     """How to check the server's certificate. Raises UsageError if the CA file cannot be used."""
     if options.insecure:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        return context
+        return unchecked()
     try:
         return ssl.create_default_context(cafile=options.ca_cert or None)
     except (OSError, ssl.SSLError) as error:
         raise UsageError(
             f"--ca-cert {options.ca_cert}: {error}; name a PEM file with the authority's certificate"
         ) from error
+
+
+def unchecked() -> ssl.SSLContext:
+    """TLS that takes any certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 def _think(text: str) -> bool | str | None:

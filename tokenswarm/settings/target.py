@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import quote, urlsplit
+from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
 
 from tokenswarm.payloads.request_fields import PATHS, V1_CHAT
 from tokenswarm.settings.errors import UsageError
@@ -60,7 +61,7 @@ class Target:
         where = self.base_path + path if where is None else where
         return f"{where}?{self.query}" if self.query and "?" not in where else where
 
-    def told(self) -> str:
+    def layout(self) -> str:
         """All that `url` does not say, as `--layout` hands it to the workers."""
         return json.dumps({"moved": dict(self.moved), "query": self.query})
 
@@ -89,6 +90,7 @@ def readings(host_option: str | None, environment: Mapping[str, str], layout: st
     try:
         parts = urlsplit(f"//{rest}")
         port = parts.port
+        (parts.hostname or "").encode("idna")
     except ValueError as error:
         raise UsageError(f"{name} {given!r} is no address ({error}); write it like {DEFAULT}") from error
     if "@" in parts.netloc or any(c.isspace() for c in rest):
@@ -108,6 +110,19 @@ def at(where: Target, api_path: str, path_option: str) -> Target:
         raise UsageError(f"--path {path_option!r} is no path; write it like /openai/chat, and the rest into --host")
     path = quote(path_option if path_option.startswith("/") else f"/{path_option}", _SAFE + "?")
     return replace(where, moved={**where.moved, api_path: path})
+
+
+def unused_proxy(where: Target, environment: Mapping[str, str]) -> str:
+    """A line on the proxy that other programs would take, "" if there is none: we go to the server itself."""
+    names = (f"{where.scheme}_proxy", "all_proxy")
+    name = next((one for lower in names for one in (lower.upper(), lower) if environment.get(one)), "")
+    if not name or proxy_bypass_environment(where.host, {"no": _no_proxy(environment)}):
+        return ""
+    return f"{name} is set and not used: requests go straight to {where.scheme}://{where.authority}"
+
+
+def _no_proxy(environment: Mapping[str, str]) -> str:
+    return environment.get("no_proxy") or environment.get("NO_PROXY") or ""
 
 
 Reading = tuple[str, dict[str, str]]

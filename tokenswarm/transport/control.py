@@ -16,14 +16,13 @@ from tokenswarm.metrics.text import plain
 from tokenswarm.settings.settings import Settings
 from tokenswarm.transport.connection import Timeouts, Transport
 from tokenswarm.transport.exchange import Exchange
-from tokenswarm.transport.http1 import request_bytes
+from tokenswarm.transport.http1 import request_bytes, retry_after_s
+from tokenswarm.transport.refusal import words
 from tokenswarm.wire.decoding import decode
-from tokenswarm.wire.errors import text as error_text
 from tokenswarm.wire.values import Call
 
 HEADERS = (("Accept", "application/json"),)
 CONTROL_BYTES = 16 * 1024 * 1024
-SHOWN_CHARACTERS = 200
 NAME_CHARACTERS = 1000
 MOST = 1 << 60
 
@@ -47,6 +46,7 @@ class Reply:
     headers: Mapping[str, str]
     body: bytes
     took_s: float
+    retry_after_s: float | None = None
 
     @property
     def content_type(self) -> str:
@@ -67,7 +67,7 @@ class Reply:
 
     def said(self) -> str:
         """The status and what an error body says, short."""
-        return f"HTTP {self.status} {error_text(self.body)}".strip()[:SHOWN_CHARACTERS]
+        return words(self.status, self.headers, self.body, self.retry_after_s)
 
 
 class ControlClient:
@@ -107,7 +107,8 @@ class ControlClient:
             raise Unanswered(reason, failure.text, response.status)
         assert response.status is not None
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
-        return Reply(response.status, headers, b"".join(response.bodies), time.monotonic() - began_s)
+        wait_s = retry_after_s(response.headers, time.time())
+        return Reply(response.status, headers, b"".join(response.bodies), time.monotonic() - began_s, wait_s)
 
     def close(self) -> None:
         """Drop the connection."""

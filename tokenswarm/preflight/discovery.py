@@ -1,0 +1,165 @@
+"""What answers at an address: an Ollama, a server of OpenAI's API, or neither; a few small questions tell."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tokenswarm.preflight.model_list import ModelList, has_ollamas_marks, ollama_names, read_list
+from tokenswarm.preflight.replies import BUSY, KEY, PROXY, NotReady, login_error, not_ready_error, redirect_error
+from tokenswarm.settings.errors import UsageError
+from tokenswarm.settings.redaction import clean_line
+from tokenswarm.settings.settings import Settings, unchecked
+from tokenswarm.settings.target import V1, Target
+from tokenswarm.transport.control import ControlClient, Reply, Unanswered, question, text_in
+from tokenswarm.wire.decoding import decode
+
+VERSION, TAGS, LOADED, MODELS, ROOT = "/api/version", "/api/tags", "/api/ps", "/v1/models", "/"
+PATIENCE_S, SNIFF_S = 30.0, 3.0
+RUNS_OLLAMA = b"Ollama is running"
+_NOISE = re.compile(r"^no connection: |\[Errno -?\d+\] |\(_ssl\.c:\d+\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What was found: `kind` is `ollama` (speaks both APIs) or `openai`; `loaded` are models in memory, Ollama only.
+
+    `listed`: the server gave a list of its models; `more`: there are others beside those that it named.
+    """
+
+    kind: str
+    version: str | None
+    models: tuple[str, ...]
+    loaded: tuple[str, ...] = ()
+    listed: bool = True
+    more: bool = False
+
+
+class Look:
+    """The questions to one address, and what came of them."""
+
+    def __init__(self, settings: Settings, where: Target) -> None:
+        self.where, self._settings = where, settings
+        self._client = ControlClient(replace(settings, target=where), PATIENCE_S)
+        self.replies: dict[str, Reply] = {}  # by path
+        self.failures: dict[str, Unanswered] = {}
+        self.runs_ollama = False
+
+    def server(self) -> Server | None:
+        """What answers here, if it is one that we know. Raises UsageError, or NotReady, if nothing answers at all."""
+        try:
+            return self._ollama() or self._openai()
+        finally:
+            self._client.close()
+
+    def problem(self) -> UsageError | None:
+        """What stands between us and the answer, if anything of what was said tells."""
+        for path, reply in self._by_importance():
+            if reply.status in (*KEY, PROXY):
+                return login_error(self.where, reply.said(), reply.status, has_key=bool(self._settings.headers))
+            if reply.status in BUSY:
+                return not_ready_error(self.where, reply.said(), reply.retry_after_s)
+            if 300 <= reply.status < 400:
+                return redirect_error(self.where, path, reply.status, reply.headers.get("location", ""))
+        return None
+
+    def summary(self) -> str:
+        """Each question with the status that came."""
+        said = [f"GET {self.where.path(path)}: {reply.status}" for path, reply in self.replies.items() if path != ROOT]
+        return ", ".join(said + [f"GET {self.where.path(path)}: {error}" for path, error in self.failures.items()])
+
+    def needs_key(self) -> bool:
+        """Was a login asked for, and none given?"""
+        return not self._settings.headers and any(reply.status == 401 for _, reply in self._by_importance())
+
+    def _by_importance(self) -> Iterator[tuple[str, Reply]]:
+        has_version = (found := self.replies.get(VERSION)) is not None and found.status == 200
+        for path in (MODELS, TAGS, VERSION):
+            if path in self.replies and (path != TAGS or has_version or MODELS not in self.replies):
+                yield path, self.replies[path]
+
+    def _ollama(self) -> Server | None:
+        if V1 in self.where.moved:
+            return None
+        said = self._json(VERSION)
+        version = text_in(said, "version") if isinstance(said, dict) else None
+        tags = self._json(TAGS)
+        names = ollama_names(tags)
+        if version is None and names is None:
+            return None
+        # Others have a version, too, and some a list for the sake of Ollama's clients.
+        if (version is None or names is None) and not (names and has_ollamas_marks(tags)) and not self._says_so():
+            return None
+        loaded = ollama_names(self._json(LOADED)) or ()
+        return Server("ollama", version and clean_line(version), names or (), loaded, listed=names is not None)
+
+    def _says_so(self) -> bool:
+        self._get(ROOT)
+        found = self.replies.get(ROOT)
+        self.runs_ollama = found is not None and found.body.strip().startswith(RUNS_OLLAMA)
+        return self.runs_ollama
+
+    def _openai(self) -> Server | None:
+        found = self._list()
+        if found is None:
+            return None
+        software = self.replies[MODELS].headers.get("server")
+        return Server("openai", software and clean_line(software), found.names, more=found.more)
+
+    def _list(self) -> ModelList | None:
+        return read_list(self._json(MODELS))
+
+    def _json(self, path: str) -> Any:
+        """What a path says in a 200, None if that is no JSON."""
+        self._get(path)
+        reply = self.replies.get(path)
+        if reply is None or reply.status != 200:
+            return None
+        try:
+            return decode(reply.body)
+        except ValueError:
+            return None
+
+    def _get(self, path: str) -> None:
+        first = not self.replies and not self.failures
+        try:
+            self.replies[path] = reply = self._client.send(question("GET", path))
+        except Unanswered as error:
+            self.failures[path] = error
+            if first and "certificate" not in str(error):
+                self._check_scheme()
+            if error.reason in ("refused", "tls", "timeout"):
+                raise self._gone(error) from None
+        else:
+            if first and reply.status in (400, 426, 497):
+                self._check_scheme()
+
+    def _gone(self, error: Unanswered) -> UsageError:
+        url, text = self.where.url, _NOISE.sub("", str(error)).strip()
+        if error.reason == "tls":
+            return UsageError(f"{url}: TLS failed ({text}); see --ca-cert and --insecure")
+        return NotReady(f"no server answers at {url} ({text}); is it running there? See --host and OLLAMA_HOST")
+
+    def _check_scheme(self) -> None:
+        """Raises UsageError if the server speaks the other of http and https."""
+        tls = unchecked() if self.where.scheme == "http" else None
+        where = replace(self.where, scheme="https" if tls else "http")
+        client = ControlClient(replace(self._settings, target=where, tls=tls), SNIFF_S)
+        try:
+            reply = client.send(question("GET", ROOT))
+            # A TLS port may say in plain words that it is one.
+            spoken = tls is not None or not (
+                reply.status == 400 or reply.headers.get("location", "").startswith("https:")
+            )
+        except Unanswered as error:
+            spoken = tls is not None and error.reason not in ("refused", "tls", "timeout")
+        finally:
+            client.close()
+        if spoken:
+            what = "answers with TLS" if tls else "speaks no TLS"
+            raise UsageError(f"{self.where.url} {what}; give --host {where.url}")
+
+
+def summary_of(looks: Iterable[Look]) -> str:
+    """All questions with their statuses."""
+    return "; ".join(filter(None, (look.summary() for look in looks)))
