@@ -58,14 +58,13 @@ def frames(pieces: Sequence[tuple[int, bytes]], label: str) -> Iterator[Frame]:
     if found == "events":
         yield from events(pieces)
     elif found == "lines":
-        for ns, line, terminated in lines(pieces, cr=_first_line(pieces)[1] == b"\r"):
-            yield ns, line, terminated, ""
+        yield from lines(pieces, cr=_first_line(pieces)[1] == b"\r")
     elif whole := b"".join(data for _, data in pieces).strip():
         yield pieces[-1][0], whole, True, ""
 
 
-def lines(pieces: Pieces, *, cr: bool = False) -> Iterator[tuple[int, bytes, bool]]:
-    """`(arrival ns of the last byte, line, terminated)`, cut at `\\n`, with `cr` also at `\\r` and `\\r\\n`.
+def lines(pieces: Pieces, *, cr: bool = False) -> Iterator[Frame]:
+    """`(arrival ns of the last byte, line, terminated, "")`, cut at `\\n`, with `cr` also at `\\r` and `\\r\\n`.
 
     Not `splitlines`: it cuts at U+0085 and U+2028, which stand unescaped inside JSON strings. What follows the last
     `\\n` comes as a line that is not terminated. Raises TooMuch.
@@ -90,14 +89,14 @@ def lines(pieces: Pieces, *, cr: bool = False) -> Iterator[tuple[int, bytes, boo
         if held:
             held.append(first)
             first = b"".join(held)
-        yield ns, first, True
+        yield ns, first, True, ""
         last = rest.pop()
         for line in rest:
-            yield ns, line, True
+            yield ns, line, True, ""
         held = [last] if last else []
         held_bytes = len(last)
     if tail := b"".join(held):
-        yield ns, tail, False
+        yield ns, tail, False, ""
 
 
 def events(pieces: Pieces) -> Iterator[Frame]:
@@ -114,7 +113,7 @@ def events(pieces: Pieces) -> Iterator[Frame]:
     bare: list[bytes] = []  # JSON without a field name, so far
     name = ""
     data_ns = tries = 0
-    for number, (ns, line, terminated) in enumerate(lines(pieces, cr=True)):
+    for number, (ns, line, terminated, _) in enumerate(lines(pieces, cr=True)):
         if number % LINES_A_PAUSE == LINES_A_PAUSE - 1:
             yield ns, b"", True, ""
         if not line:

@@ -68,16 +68,13 @@ def error(ns: int, frame: dict[str, Any], choice: dict[str, Any] | None = None) 
 
 
 def usage(frame: dict[str, Any], choice: Mapping[str, Any] | None = None) -> Usage | None:
-    """`usage` and llama.cpp's `timings` together; None if the frame has neither.
+    """`usage` and llama.cpp's `timings` together; None if the frame, in which an answer ends, has neither.
 
-    Moonshot says `usage` in the choice, Groq in `x_groq`, others in an object of their own: it is looked for there once
-    an answer ends.
+    Moonshot says `usage` in the choice, Groq in `x_groq`, others in an object of their own.
     """
     said, timings = frame.get("usage"), frame.get("timings")
     if said or timings:
         return _usage(lenient.mapping(said), lenient.mapping(timings))
-    if choice and not choice.get("finish_reason") and not choice.get("usage"):
-        return None
     places = (choice or {}, *(value for value in frame.values() if isinstance(value, dict)))
     elsewhere = next((inner for place in places if (inner := lenient.mapping(place.get("usage")))), None)
     return _usage(elsewhere, {}) if elsewhere else None

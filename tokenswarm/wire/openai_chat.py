@@ -60,7 +60,8 @@ def read(ns: int, frame: dict[str, Any]) -> Chunk:
     """One event. Thinking is `reasoning` (Ollama, newer vLLM) or `reasoning_content` (llama.cpp, SGLang)."""
     choice = openai.choice(frame)
     reason = choice.get("finish_reason")
-    if (not choice or reason or frame.get("error")) and (failed := openai.error(ns, frame, choice)):
+    ends = reason or not choice  # where errors and counts may stand in other places, too
+    if (ends or frame.get("error")) and (failed := openai.error(ns, frame, choice)):
         return failed
     said = choice.get("delta") or choice.get("message") or {}
     if type(said) is not dict:
@@ -80,5 +81,5 @@ def read(ns: int, frame: dict[str, Any]) -> Chunk:
         thinking,
         lenient.tool_calls(calls) if calls else (),
         reason if reason is None or type(reason) is str else lenient.label(reason),
-        openai.usage(frame, choice),
+        openai.usage(frame, choice) if ends or frame.get("usage") or frame.get("timings") else None,
     )

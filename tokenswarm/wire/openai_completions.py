@@ -20,11 +20,13 @@ def read(ns: int, frame: dict[str, Any]) -> Chunk:
     """One event. Ollama throws thinking away here and sends empty texts meanwhile: they carry no output."""
     choice = openai.choice(frame)
     reason = choice.get("finish_reason")
-    if (not choice or reason or frame.get("error")) and (failed := openai.error(ns, frame, choice)):
+    ends = reason or not choice  # where errors and counts may stand in other places, too
+    if (ends or frame.get("error")) and (failed := openai.error(ns, frame, choice)):
         return failed
     if reason is not None and type(reason) is not str:
         reason = lenient.label(reason)
     text, thinking = choice.get("text") or "", ""
     if type(text) is not str:
         text, thinking = lenient.text_and_thinking(text)
-    return Chunk(ns, text, thinking, finish_reason=reason, usage=openai.usage(frame, choice))
+    usage = openai.usage(frame, choice) if ends or frame.get("usage") or frame.get("timings") else None
+    return Chunk(ns, text, thinking, (), reason, usage)
