@@ -17,8 +17,8 @@ CHAT, V1_CHAT = APIS["/api/chat"], APIS["/v1/chat/completions"]
 
 
 @pytest.mark.parametrize("said", [12, 12.0, "12", "12.0", " 12 ", "1.2e1"])
-def test_a_count_however_it_is_written(text_and_thinking: object) -> None:
-    assert count(text_and_thinking) == 12
+def test_a_count_however_it_is_written(said: object) -> None:
+    assert count(said) == 12
 
 
 @pytest.mark.parametrize(
@@ -47,8 +47,8 @@ def test_a_count_however_it_is_written(text_and_thinking: object) -> None:
         "9" * 500,
     ],
 )
-def test_what_is_no_count_is_absent(text_and_thinking: object) -> None:
-    assert count(text_and_thinking) is None
+def test_what_is_no_count_is_absent(said: object) -> None:
+    assert count(said) is None
 
 
 @pytest.mark.parametrize(
@@ -79,12 +79,12 @@ def test_what_is_no_count_is_absent(text_and_thinking: object) -> None:
         ({}, None),
     ],
 )
-def test_a_duration_however_it_is_written(text_and_thinking: object, ns: int | None) -> None:
-    assert duration_ns(text_and_thinking) == ns
+def test_a_duration_however_it_is_written(said: object, ns: int | None) -> None:
+    assert duration_ns(said) == ns
 
 
 def test_milliseconds_as_nanoseconds() -> None:
-    assert [duration_ns(text_and_thinking, 1e6) for text_and_thinking in (56, 56.25, "56.25", -1, 10**400)] == [
+    assert [duration_ns(said, 1e6) for said in (56, 56.25, "56.25", -1, 10**400)] == [
         56 * MS,
         56_250_000,
         56_250_000,
