@@ -19,7 +19,7 @@ from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.mixing import mix
 from tokenswarm.settings.models import models
 from tokenswarm.settings.overrides import read_overrides
-from tokenswarm.settings.redaction import learn, learn_query
+from tokenswarm.settings.redaction import learn, learn_header, learn_query
 from tokenswarm.settings.target import Target, target
 from tokenswarm.transport.connection import Timeouts
 from tokenswarm.wire.values import Ask
@@ -128,8 +128,8 @@ def headers(options: Any) -> tuple[tuple[str, str], ...]:
     for text in options.header:
         name, colon, value = text.partition(":")
         if not colon or not name.strip() or any(c.isspace() for c in name.strip()) or "\n" in text or "\r" in text:
-            which = f"--header number {len(own) + 1}" if len(options.header) > 1 else "--header"
-            raise UsageError(f'{which} is no header (not shown: it may hold a key); write it as "Name: value"')
+            learn_header(text)  # a key, perhaps, of which the line shows nothing then
+            raise UsageError(f'--header {text!r} is no header; write it as "Name: value"')
         own.append((name.strip(), value.strip()))
     key = options.api_key
     learn(key, own)
