@@ -1,6 +1,7 @@
 """The wheel as others install it: beside `users/` and `reports/` of their own, and with a locustfile of their own."""
 
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -39,6 +40,18 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     there = made / "site"
     subprocess.run([*pip, "install", "--no-deps", "--no-index", "--target", str(there), str(wheel)], check=True)
     return there
+
+
+def test_the_version_stands_in_one_place_and_the_licence_is_in_the_wheel(site: Path) -> None:
+    (about,) = site.glob("tokenswarm-*.dist-info")
+    assert "License-Expression: MIT" in (about / "METADATA").read_text()
+    assert "MIT License" in (about / "licenses" / "LICENSE").read_text()
+    for path in (ROOT / "deploy/kubernetes").glob("*.yaml"):
+        assert set(re.findall(r"image: tokenswarm:(\S+)", path.read_text())) <= {__version__}, path
+    assert f"\n## {__version__}\n" in (ROOT / "CHANGELOG.md").read_text()
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    code = [ROOT / name for name in tracked if name.endswith(".py") and not (ROOT / name).is_symlink()]
+    assert [path for path in code if f'"{__version__}"' in path.read_text()] == [ROOT / "tokenswarm/__init__.py"]
 
 
 @pytest.fixture
