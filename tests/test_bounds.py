@@ -7,11 +7,14 @@ import gevent
 import pytest
 from scripted import CHUNKED, chunk, request, serving
 
+from tokenswarm.metrics.interpret import interpret
 from tokenswarm.settings.target import Target
 from tokenswarm.transport.connection import Timeouts, Transport
 from tokenswarm.transport.exchange import Exchange
 from tokenswarm.transport.http1 import request_bytes
-from tokenswarm.wire.values import Call
+from tokenswarm.transport.time_slices import TimeSlices, Turn
+from tokenswarm.wire import ollama_chat
+from tokenswarm.wire.values import Call, Transcript
 
 REQUEST = request_bytes(Call("POST", "/api/chat", (), b"{}"), Target("http", "here", 80), ())
 
@@ -51,3 +54,47 @@ def test_a_line_or_an_answer_that_never_ends_is_cut_off_where_it_is_too_much(par
     words = "a line of more than 16,777,216 bytes" if b"\n" not in part else "an answer of more than 67,108,864 bytes"
     assert seen.failure.text == words
     assert sum(map(len, seen.response.bodies)) <= 64 << 20
+
+
+def test_who_has_no_time_left_leaves_the_rest_of_an_answer_unread() -> None:
+    line = b'{"message":{"content":"a"}}\n'
+    answer = Transcript([(number, line) for number in range(100)], status=200, content_type="application/x-ndjson")
+    calls = iter([True, True, False])
+    builder, verdict = interpret(ollama_chat, answer, stream=True, pause=lambda: next(calls))
+    assert verdict.outcome == "cancelled"
+    assert builder.answer().text == "a" * 32
+    builder, verdict = interpret(ollama_chat, answer, stream=True)
+    assert (verdict.outcome, builder.answer().text) == ("truncated", "a" * 100)
+
+
+def test_an_answer_that_takes_long_to_interpret_lets_others_have_their_turn() -> None:
+    slices, order = TimeSlices(), []
+
+    def read(name: str, seconds: float) -> None:
+        with Turn(slices) as turn:
+            until_s = time.monotonic() + seconds
+            while time.monotonic() < until_s:
+                turn.yield_to_loop()
+            order.append(name)
+
+    gevent.joinall([gevent.spawn(read, "long", 1.5), gevent.spawn(read, "other", 1.0), gevent.spawn(read, "short", 0)])
+    assert order[0] == "short"
+    assert not slices.lock.locked()
+    assert not slices.slow_lock.locked()
+
+
+def test_a_reader_that_is_killed_wherever_it_waits_leaves_the_lane_to_others() -> None:
+    slices = TimeSlices()
+
+    def read() -> None:
+        with Turn(slices) as turn:
+            while True:
+                turn.yield_to_loop()
+
+    readers = [gevent.spawn(read) for _ in range(6)]
+    for reader in readers:
+        gevent.sleep(0.15)
+        reader.kill()
+    with Turn(slices):
+        pass
+    assert not slices.slow_lock.locked()

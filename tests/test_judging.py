@@ -27,7 +27,7 @@ def judged(
     who = Identity(0, changes.pop("sequence", 0), "U", "/api/chat", "m", "p", 128, **changes)
     text = "\n\n".join(message.content for message in prompt.messages)
     sent = Sent(prompt, ask, ollama_chat.build(prompt, ask), who, text)
-    return (judge or AnswerChecker(())).judge(sent, AnswerFacts(**seen), None)
+    return (judge or AnswerChecker(())).judge(sent, AnswerFacts(**seen), lambda: None)
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ UPWARD = {
     ("run/lifecycle.py", "capacity"),
     ("transport/control.py", "settings"),
     ("transport/http1.py", "settings"),
-    ("users/base.py", "capacity"),
+    ("users/context.py", "capacity"),
 }
 # What a room may import of others' packages.
 LIBRARIES = {

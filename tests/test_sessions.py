@@ -21,7 +21,8 @@ from tokenswarm.payloads.prompt import Message, Prompt, Turn
 from tokenswarm.settings import options
 from tokenswarm.settings.settings import settings
 from tokenswarm.transport.health import Health
-from tokenswarm.users.base import LLMUser, RunContext
+from tokenswarm.users.base import LLMUser
+from tokenswarm.users.context import RunContext
 from tokenswarm.users.ollama import OllamaChatUser, OllamaGenerateUser
 from tokenswarm.users.openai import OpenAIChatUser, OpenAICompletionsUser
 

@@ -55,7 +55,7 @@ BODIES: dict[str, tuple[str, bytes]] = {
     "calls of new ids": (NDJSON, b"".join(call('"}' if n else '{"a":"', str(n)) for n in range(MB // 60))),
     "tool calls": (NDJSON, b'{"message":{"tool_calls":[' + b'{"function":{"name":"f"}},' * 20_000 + b"{}]}}\n"),
 }
-CUTS = {"whole": 1 << 30, "finely": 50}
+CUTS = {"whole": 1 << 30, "finely": 100}
 
 
 def read(api: Api, body: bytes, label: str, size: int) -> tuple[list[Chunk], float]:

@@ -62,12 +62,12 @@ class AnswerChecker:
         same = sent.identity.session == session and len(sent.text) >= characters
         return tokens if same and not any(message.thinking for message in sent.prompt.messages) else 0
 
-    def judge(self, sent: Sent, seen: AnswerFacts, pause: Callable[[], None] | None) -> CheckResults:
+    def judge(self, sent: Sent, seen: AnswerFacts, pause: Callable[[], object]) -> CheckResults:
         """What the checks find; of an answer so strange that they cannot read it nothing, with a note."""
         if seen.outcome not in ("ok", "truncated"):
             return UNJUDGED
         try:
-            judged = judge(Case(self._asked(sent), *seen), pause or (lambda: None))
+            judged = judge(Case(self._asked(sent), *seen), pause)
         except Exception as fault:  # noqa: BLE001 - whatever a server thinks of, its request keeps its row
             judged = CheckResults(notes=f"not judged: {fault!r}"[:200])
         if seen.outcome == "ok":

@@ -1,8 +1,7 @@
 """LLMUser: a Locust User that asks one API, one request after the other, and tells what it saw."""
 
-import itertools
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -12,78 +11,26 @@ from locust import User, task
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
-from tokenswarm.capacity.gate import Trials
 from tokenswarm.load.dispatcher import Dispatcher, Due
 from tokenswarm.metrics.interpret import interpret
 from tokenswarm.metrics.load_state import Memory
 from tokenswarm.metrics.record import Identity, Phase, Record
-from tokenswarm.payloads.batch import batch
 from tokenswarm.payloads.conversation import TurnKind
-from tokenswarm.payloads.made_up import with_text
 from tokenswarm.payloads.mix import nonce
 from tokenswarm.payloads.prompt import Prompt, unique
 from tokenswarm.payloads.seeded import fraction
 from tokenswarm.settings.redaction import clean_record
-from tokenswarm.settings.settings import Settings
 from tokenswarm.transport.connection import Transport
 from tokenswarm.transport.exchange import Exchange
-from tokenswarm.transport.health import Health
 from tokenswarm.transport.http1 import request_bytes
-from tokenswarm.transport.time_slices import TimeSlices
+from tokenswarm.transport.room import ROOM
+from tokenswarm.transport.time_slices import Turn
 from tokenswarm.users import request_fields as asking
 from tokenswarm.users.answer_checks import AnswerChecker, AnswerFacts, Sent
+from tokenswarm.users.context import RunContext
 from tokenswarm.users.conversation import hold
 from tokenswarm.wire import embeddings, reading
 from tokenswarm.wire.values import Answer, Api, Ask, Call, Transcript
-
-
-class RunContext:
-    """What the users of one process share during one run."""
-
-    def __init__(self, settings: Settings, worker: int, health: Health) -> None:
-        self.settings, self.worker, self.health = settings, worker, health
-        self.slices = TimeSlices()
-        self.next_sequence = itertools.count().__next__
-        self.next_user = itertools.count().__next__
-        self._next_conversation = itertools.count().__next__
-        self.all_started = self.ending = self.ramping = False
-        self.stage: int | None = None  # of --stages
-        self.left_models: list[str] = []  # that lifecycle users made and could not remove
-        self.dispatcher: Dispatcher | None = None  # of an open loop
-        self.trials: Trials | None = None  # of a capacity search
-        self._warm_from_ns = time.monotonic_ns() + int(settings.warmup_s * 1e9)
-
-    def model(self, *place: object) -> str:
-        """The model that is asked at a place of the run, by weight; "" where there is only one."""
-        models = self.settings.models
-        return models[int(fraction(self.settings.mix.seed, "model", *place) * len(models))] if len(models) > 1 else ""
-
-    def pick(self, model: str = "") -> Prompt:
-        """The next prompt of the mix, by a count of its own: how long a conversation took does not change the next.
-
-        For that model, else for the one whose turn it is.
-        """
-        number = self._next_conversation()
-        return self.settings.mix.pick(self.worker, number, model or self.model(self.worker, number))
-
-    def with_text(self, prompt: Prompt, number: int) -> Prompt:
-        """The text of a trace's prompt, the same whichever worker asks it."""
-        mix = self.settings.mix
-        return with_text(replace(prompt, model=self.model("arrival", number)), mix.making, mix.seed, 0, number)
-
-    def batch(self, model: str = "") -> Prompt:
-        """The texts of the next `--batch-size` prompts of the mix."""
-        number = self._next_conversation()
-        model = model or self.model(self.worker, number)
-        return batch(self.settings.mix, self.worker, number, self.settings.batch_size, model)
-
-    def phase(self, user: object = None) -> Phase:
-        """The phase of the run that a request of a user belongs to which begins now."""
-        if time.monotonic_ns() < self._warm_from_ns:
-            return "warm-up"
-        if self.trials:
-            return self.trials.phase(user)
-        return "steady" if self.all_started else "ramp-up"
 
 
 class LLMUser(User):
@@ -225,7 +172,7 @@ class LLMUser(User):
             arrival=self._arrival,
         )
         self._arrival = None
-        exchange, phase = Exchange(scheduled_ns, s.max_answer_bytes, self.api), run_context.phase(self)
+        exchange, phase = Exchange(scheduled_ns, s.max_answer_bytes, self.api, ROOM), run_context.phase(self)
         run_context.health.in_flight += 1
         try:
             try:
@@ -235,34 +182,38 @@ class LLMUser(User):
                 # loop from the others, whose last chunks would seem to have come together.
                 record = self._read_and_tell(identity, exchange, prompt, phase)
         finally:
+            exchange.let_go()
             run_context.health.in_flight -= 1
         return record
 
     def _read_and_tell(self, identity: Identity, exchange: Exchange, prompt: Prompt, phase: Phase) -> Record:
         transcript = exchange.transcript()
+        if transcript.failure and transcript.failure.kind == "cancelled":
+            self.run_context.cut()
         try:
-            with self.run_context.slices:
-                record = self._read(identity, transcript, prompt, phase, yielding=True)
+            with Turn(self.run_context.slices) as turn:
+                record = self._read(identity, transcript, prompt, phase, turn.yield_to_loop)
         except BaseException:
             # Cut again, or while it waited for its turn: its row must be there when they are collected.
-            record = self._read(identity, transcript, prompt, phase, yielding=False)
+            self.run_context.cut()
+            record = self._read(identity, transcript, prompt, phase, lambda: None)
             self._tell(record, transcript)
             raise
         self._tell(record, transcript)
         return record
 
     def _read(
-        self, identity: Identity, transcript: Transcript, prompt: Prompt, phase: Phase, *, yielding: bool
+        self, identity: Identity, transcript: Transcript, prompt: Prompt, phase: Phase, breathe: Callable[[], None]
     ) -> Record:
         """Interpret an answer that has ended, in slices of a millisecond, with the loop's turn between them."""
-        s, breathe = self.run_context.settings, self.run_context.slices.yield_to_loop if yielding else None
+        s, pause = self.run_context.settings, self.run_context.pauses(transcript, breathe)
         builder, verdict = interpret(
             self.api,
             transcript,
             stream=self._ask.stream,
             texts=identity.batch_size or None,
             prompted=any(message.content or message.images for message in prompt.messages),
-            pause=breathe,
+            pause=pause,
         )
         self.answer = builder.answer()
         said = embeddings.texts(prompt) if identity.batch_size else [message.content for message in prompt.messages]
@@ -275,7 +226,7 @@ class LLMUser(User):
             *verdict,
             prompt_text=asked.text if s.keep_text else None,
             phase="drain" if self.run_context.ending and phase != "warm-up" else phase,
-            judged=self._judge.judge(asked, seen, breathe),
+            judged=self._judge.judge(asked, seen, pause),
             interpreted_ns=time.time_ns() if self._goes_on_at_once(transcript, prompt) else None,
         )
         return clean_record(record)

@@ -15,7 +15,7 @@ from tokenswarm.metrics.record import Identity, Record
 from tokenswarm.settings.redaction import clean_record
 from tokenswarm.transport.control import ControlClient, Unanswered, objects, question, text_in
 from tokenswarm.transport.listing import full_name
-from tokenswarm.users.base import RunContext
+from tokenswarm.users.context import RunContext
 from tokenswarm.users.made_models import MadeModels
 from tokenswarm.wire.decoding import decode
 from tokenswarm.wire.errors import text as error_text

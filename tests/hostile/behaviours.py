@@ -1,4 +1,4 @@
-"""Some sixty ways for a server to misbehave, each as the steps of one answer: bytes to send, seconds to wait, a reset."""
+"""Seventy ways for a server to misbehave, each as the steps of one answer: bytes to send, seconds to wait, a reset."""
 
 import itertools
 import json
@@ -19,6 +19,9 @@ END = b"0\r\n\r\n"
 TOKEN = b'{"message":{"role":"assistant","content":"a "},"done":false}\n'
 DONE = {"message": {"role": "assistant", "content": ""}, "done": True, "done_reason": "stop"}
 NUMBERS = {"prompt_eval_count": 5, "prompt_eval_duration": 10**6, "eval_count": 5, "eval_duration": 8 * 10**7}
+
+
+SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n"
 
 
 def slug(name: str) -> str:
@@ -119,7 +122,7 @@ ANSWERS: dict[str, Callable[[], Steps]] = {
     "a byte of body a second": lambda: then(OK + NDJSON + b"\r\n", *itertools.islice(one_by_one(b"{"), 600)),
     "a blank chunk a second": lambda: endless(CHUNKED, chunk(b"\n"), 1.0),
     # huge
-    "10^15 bytes announced, then nothing": lambda: then(OK + NDJSON + b"Content-Length: 1000000000000000\r\n\r\n{", HOLD),
+    "10^15 bytes announced, then nothing": lambda: then(OK + b"Content-Length: 1%s\r\n\r\n{" % (b"0" * 15), HOLD),
     "10^15 bytes announced, and sent": lambda: counted(10**15),
     "a length of 400 digits": lambda: then(OK + b"Content-Length: " + b"9" * 400 + b"\r\n\r\n{}"),
     "a line of 20 MB": lambda: stream(token("x" * 20 * MB), done()),
@@ -151,7 +154,7 @@ ANSWERS: dict[str, Callable[[], Steps]] = {
     "no HTTP": lambda: then(b"SSH-2.0-OpenSSH_9.6\r\n", HOLD),
     "HTTP/0.9": lambda: then(b"<html>hello</html>"),
     "HTTP/2": lambda: then(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00", HOLD),
-    "a switch of protocols": lambda: then(OK.replace(b"200 OK", b"101 Switching") + b"Upgrade: h2c\r\nConnection: upgrade\r\n\r\n", HOLD),
+    "a switch of protocols": lambda: then(SWITCH, HOLD),
     "chunks of no size": lambda: then(CHUNKED + b"zzz\r\nhello\r\n", HOLD),
     "a chunk of 2^60 bytes": lambda: endless(CHUNKED + b"fffffffffffffff\r\n", b"x" * 1000),
     "two lengths": lambda: then(OK + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}"),

@@ -1,4 +1,4 @@
-"""`make test-hostile`: each behaviour against a load, a preflight and a probe; what came of it, how long, how much memory.
+"""`make test-hostile`: each behaviour against a load, a preflight and a probe; what came of it, how long, what memory.
 
 A trial has held if its process ended in time by itself, without a traceback, in no more than 300 MB.
 """
@@ -31,6 +31,9 @@ USERS, RUN_S, MOST_MB = 20, 6, 300
 LIMITS = ("--request-timeout", "5", "--connect-timeout", "3")
 # A run: its time and 5 s; before it the preflight, whose slowest answers take their time-outs. In s, with the start.
 WITHIN_S = {"load": RUN_S + 5 + 30, "preflight": 130, "probe": 130}
+
+
+HEAD = ("| behaviour | against | ended as | s | MB | exit | |", "|---|---|---|---:|---:|---:|---|")
 
 
 @dataclass
@@ -127,15 +130,10 @@ def outcomes(folder: Path) -> str:
     )
 
 
-def table(trials: list[Trial]) -> str:
-    """All trials, as Markdown."""
-    lines = ["| behaviour | against | ended as | s | MB | exit | |", "|---|---|---|---:|---:|---:|---|"]
-    for t in trials:
-        outcome = t.outcome.replace("|", "\\|")
-        lines.append(
-            f"| {t.name} | {t.against} | {outcome} | {t.seconds} | {t.peak_mb:.0f} | {t.code} | {'' if t.held else '**no**'} |"
-        )
-    return "\n".join(lines)
+def row(t: Trial) -> str:
+    """A line of the table."""
+    cells = (t.name, t.against, t.outcome.replace("|", "\\|"), t.seconds, f"{t.peak_mb:.0f}", t.code)
+    return f"| {' | '.join(map(str, cells))} | {'' if t.held else '**no**'} |"
 
 
 def main() -> int:
@@ -154,20 +152,17 @@ def main() -> int:
         def one(number: int) -> Trial:
             name, against, url = asked[number]
             trial = try_one(name, against, url, Path(parent) / str(number), ca=ca)
-            print(
-                f"{trial.name} / {trial.against}: {trial.outcome} {trial.seconds} s, {trial.peak_mb} MB, exit {trial.code}{'' if trial.held else ' NOT HELD'}",
-                flush=True,
-            )
+            print(row(trial), flush=True)
             if given.show or not trial.held:
                 print(trial.said[-3000:])
             return trial
 
         trials = ThreadPool(given.at_once).map(one, range(len(asked)), chunksize=1)
     bad = [trial for trial in trials if not trial.held]
-    text = table(trials)
+    text = "\n".join([*HEAD, *map(row, trials)])
     if given.into:
         given.into.write_text(text + "\n", encoding="utf-8")
-    print(text)
+    print(text if given.show else "\n".join(map(row, bad)))
     print(f"\n{len(trials)} trials of {len({t.name for t in trials})} behaviours: {len(bad)} have not held")
     return bool(bad)
 

@@ -14,7 +14,7 @@ from tokenswarm.load.arrivals import parse
 from tokenswarm.metrics.record import Phase
 
 if TYPE_CHECKING:
-    from tokenswarm.users.base import RunContext
+    from tokenswarm.users.context import RunContext
 
 TRIAL, PARKED = "tokenswarm_trial", "tokenswarm_parked"
 

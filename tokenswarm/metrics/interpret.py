@@ -9,6 +9,7 @@ from tokenswarm.wire.thinking import PAUSE
 from tokenswarm.wire.values import Api, Chunk, Transcript
 
 CHUNKS_AT_ONCE = 16
+OUT_OF_TIME = reading.Verdict("cancelled", "cut: it was still being interpreted when the run ended")
 
 
 class Interpreted(NamedTuple):
@@ -25,19 +26,22 @@ def interpret(
     stream: bool,
     texts: int | None = None,
     prompted: bool = True,
-    pause: Callable[[], None] | None = None,
+    pause: Callable[[], bool] = lambda: True,
 ) -> Interpreted:
     """Read an answer to a request that asked for a `stream`, or for vectors of so many `texts`. Raises nothing.
 
     Not `prompted`, with nothing to answer, was a request that only has a model loaded or unloaded. `pause` is
-    called now and then: a reader may take a hundred milliseconds over a long answer.
+    called first, and now and then, since a reader may take a hundred milliseconds over a long answer: where it says
+    that no time is left, the rest remains unread.
     """
     builder = RecordBuilder(streamed=stream and transcript.streamed, late_stamps=transcript.late_stamps)
+    if not pause():
+        return Interpreted(builder, OUT_OF_TIME)
     try:
         for count, chunk in enumerate(reading.chunks(api, transcript)):
             builder.add(chunk)
-            if pause and (count % CHUNKS_AT_ONCE == CHUNKS_AT_ONCE - 1 or chunk is PAUSE):
-                pause()
+            if (count % CHUNKS_AT_ONCE == CHUNKS_AT_ONCE - 1 or chunk is PAUSE) and not pause():
+                return Interpreted(builder, OUT_OF_TIME)
     except Exception as fault:  # noqa: BLE001 - whatever a server thinks of, its request keeps its row
         builder.failed = Chunk(0, broken=f"unreadable: {fault!r}")
     builder.end(transcript)

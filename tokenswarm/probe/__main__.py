@@ -33,7 +33,7 @@ from tokenswarm.wire.values import Api, Ask
 SHARED = {
     *("--model", "--think", "--options", "--api-key", "--api-key-file", "--header", "--insecure", "--ca-cert"),
     *("--path", "--wait-ready"),
-    *("--request-timeout", "--first-byte-timeout", "--connect-timeout", "--max-answer-bytes"),
+    *("--request-timeout", "--first-byte-timeout", "--connect-timeout"),
 }
 
 

@@ -23,6 +23,7 @@ from tokenswarm.wire.values import Api, Ask, Call, Transcript, Usage
 
 # Words of three letters: with the blank four characters, and a token each in every vocabulary we know of.
 WORDS = "the and you are not but his out was one day get has him how man new now old see two way who boy did its let"
+MOST_BYTES = 1024 * 1024  # of one of the probe's answers, which are short, but many at once
 LOOK_S, QUIET_S, PATIENCE_S = 0.02, 0.3, 20.0
 
 
@@ -79,7 +80,7 @@ class ProbeClient:
 
         With `hang_up` only until the server has had time to refuse what it refuses: the others are cut then.
         """
-        exchanges = [Exchange(None, self._settings.max_answer_bytes, self.api) for _ in calls]
+        exchanges = [Exchange(None, MOST_BYTES, self.api) for _ in calls]
         jobs = [gevent.spawn(self._send, at, *pair) for at, pair in enumerate(zip(exchanges, calls, strict=True))]
         try:
             if hang_up:

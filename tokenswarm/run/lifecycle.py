@@ -36,7 +36,7 @@ from tokenswarm.settings.weights import weigh
 from tokenswarm.transport import kernel_stamps as stamps
 from tokenswarm.transport.exchange import plain_socket
 from tokenswarm.transport.health import Health, spare_the_loop
-from tokenswarm.users.base import RunContext
+from tokenswarm.users.context import RunContext
 
 CHOSEN = ("host", "layout", "model", "api_key", "header", "scale")
 LOCUSTS = ("num_users", "spawn_rate", "run_time", "stop_timeout", "processes")  # its options that a run is known by

@@ -18,7 +18,8 @@ from tokenswarm.metrics.record import Identity, Record
 from tokenswarm.payloads.prompt import Prompt
 from tokenswarm.run.clock_sync import ClockSync
 from tokenswarm.settings.errors import UsageError
-from tokenswarm.users.base import LLMUser, RunContext
+from tokenswarm.users.base import LLMUser
+from tokenswarm.users.context import RunContext
 
 SHARE, PATIENCE = "tokenswarm_share", "tokenswarm_patience"
 MAX_IN_FLIGHT = 1000

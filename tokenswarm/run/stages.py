@@ -11,7 +11,7 @@ from locust import LoadTestShape
 from locust.runners import MasterRunner, WorkerRunner
 
 from tokenswarm.settings.errors import UsageError
-from tokenswarm.users.base import RunContext
+from tokenswarm.users.context import RunContext
 
 STAGE = "tokenswarm_stage"
 NO_STAGE = (None, False, False)

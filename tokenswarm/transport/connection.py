@@ -161,9 +161,9 @@ class Transport:
 
     def _send_and_receive(self, exchange: Exchange, request: bytes) -> None:
         assert self._sock is not None
-        receiving = Receiving(self._sock, exchange, self._tls, self._incoming, self._leaves_open)
         loop = get_hub().loop
         reader = loop.io(self._sock.fileno(), 1)
+        receiving = Receiving(self._sock, exchange, self._tls, self._incoming, reader, self._leaves_open)
         first_byte, total = loop.timer(self._timeouts.first_byte_s), loop.timer(self._timeouts.total_s)
         look = loop.timer(LOOK_S, LOOK_S)
         try:

@@ -13,11 +13,12 @@ from gevent.monkey import get_original
 
 from tokenswarm.transport import kernel_stamps as stamps
 from tokenswarm.transport.http1 import ANSWER_BYTES, Response
+from tokenswarm.transport.room import FREE_BYTES, Room, Share
 from tokenswarm.wire.values import Api, Failure, FailureKind, Transcript
 from tokenswarm.wire.watch import Watch
 
 READ_BYTES = 65536
-DRAINED_BYTES = 4 * 1024 * 1024
+DRAINED_BYTES = 1024 * 1024
 # A read this long after the kernel's stamp may have merged chunks that came apart.
 LATE_NS = 1_000_000
 # How long the end of the body is waited for after the answer's own: after a finish reason, after [DONE] or done:true.
@@ -31,9 +32,17 @@ plain_socket: type[socket.socket] = get_original("socket", "socket")
 class Exchange:
     """One request under way, and all that was seen of it, also when it is cut in the middle."""
 
-    def __init__(self, scheduled_ns: int | None = None, most_bytes: int = ANSWER_BYTES, api: Api | None = None) -> None:
+    def __init__(
+        self,
+        scheduled_ns: int | None = None,
+        most_bytes: int = ANSWER_BYTES,
+        api: Api | None = None,
+        room: Room | None = None,
+    ) -> None:
         self.response, self._most_bytes, self._api = Response(most_bytes), most_bytes, api
         self.watch = Watch(api) if api else None
+        self.room = room
+        self.share: Share | None = None
         self.scheduled_ns = scheduled_ns
         self.connect_ns: int | None = None
         self.sent_ns: int | None = None
@@ -55,9 +64,16 @@ class Exchange:
         """It will be sent a second time: forget how the first went."""
         self.failure = self.ended_ns = None
         self.response.release()
+        self.let_go()
         self.response = Response(self._most_bytes)
         self.watch = Watch(self._api) if self._api else None
         self.resends += 1
+
+    def let_go(self) -> None:
+        """What was seen is no longer needed (where there is a `room`, its caller must say so)."""
+        if self.share:
+            self.share.give_back()
+            self.share = None
 
     def end(self, ended_ns: int, kind: FailureKind | None = None, text: str = "") -> None:
         """The exchange is over, whole or not; only the first end counts."""
@@ -106,7 +122,18 @@ class Receiving:
     Per read there is one `recvmsg`, one pass of llhttp and one append; `waiter` wakes the user's greenlet at the end.
     """
 
-    __slots__ = ("_exchange", "_graces_ns", "_incoming", "_loop", "_mark", "_sock", "_timer", "_tls", "waiter")
+    __slots__ = (
+        "_exchange",
+        "_graces_ns",
+        "_incoming",
+        "_loop",
+        "_mark",
+        "_reader",
+        "_sock",
+        "_timer",
+        "_tls",
+        "waiter",
+    )
 
     def __init__(
         self,
@@ -114,9 +141,11 @@ class Receiving:
         exchange: Exchange,
         tls: ssl.SSLObject | None,
         incoming: ssl.MemoryBIO,
+        reader: Any,
         leaves_open: bool = False,
     ) -> None:
         self._sock, self._exchange, self._tls, self._incoming = sock, exchange, tls, incoming
+        self._reader = reader  # gevent's watcher of the socket
         self._graces_ns = KNOWN_GRACES_NS if leaves_open else GRACES_NS
         # Looked for in each read only where the server is known to leave bodies open: its users lose no time then.
         self._mark = exchange.watch.mark if exchange.watch and leaves_open else None
@@ -161,6 +190,8 @@ class Receiving:
             response.keep_alive = False
             self._finish(ns, *(() if response.complete else ("protocol", str(error))))
             return
+        if exchange.room and response.body_bytes > FREE_BYTES:
+            self._share(exchange.room)
         if response.complete:
             self._finish(ns)
         elif isinstance(broken, ssl.SSLZeroReturnError):
@@ -169,6 +200,13 @@ class Receiving:
             self._finish(ns, "closed", f"TLS broke: {broken}")
         elif self._mark is not None and response.bodies and self._mark in response.bodies[-1]:
             self.look()
+
+    def _share(self, room: Room) -> None:
+        """The answer is a long one: it holds some of what is for all."""
+        exchange = self._exchange
+        if not exchange.share:
+            exchange.share = room.enter(self._reader.stop, lambda: self._reader.start(self.on_readable))
+        exchange.share.grow(exchange.response.held_bytes - FREE_BYTES - exchange.share.bytes)
 
     def drain(self) -> None:
         """Take in what the kernel holds by now, and no more than that, however fast the server goes on sending."""
@@ -199,7 +237,9 @@ class Receiving:
         self._finish(end.ns)
 
     def close(self) -> None:
-        """Let go of the timer, if there is one."""
+        """Nothing more will be read: let go of the timer, if there is one."""
+        if self._exchange.share:
+            self._exchange.share.ended()
         if self._timer is not None:
             self._timer.stop()
             self._timer.close()
@@ -213,7 +253,12 @@ class Receiving:
     def on_timeout(self, limit_s: float) -> None:
         """Too long altogether."""
         self.look(patient=False)
-        self._finish(time.time_ns(), "timeout", f"no end within {limit_s:g} s{self._kept_alive()}")
+        why = self._kept_alive() or self._held_back()
+        self._finish(time.time_ns(), "timeout", f"no end within {limit_s:g} s{why}")
+
+    def _held_back(self) -> str:
+        share = self._exchange.share
+        return "; held back by this client, whose memory others' long answers fill" if share and share.waits else ""
 
     @property
     def _only_kept_alive(self) -> bool:

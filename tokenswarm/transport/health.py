@@ -10,6 +10,8 @@ import time
 import gevent
 from locust import argument_parser
 
+from tokenswarm.transport.room import ROOM
+
 INTERVAL_S = 0.02
 COLLECT_EVERY_S = 1.0
 MOST_LAGS = 60_000  # 20 minutes' worth
@@ -26,6 +28,7 @@ class Health:
 
     def __init__(self, warmup_s: float = 0.0) -> None:
         self.in_flight = 0
+        self._held_back_before = ROOM.held_back
         self.ending = False  # cutting what is under way keeps the loop busy, and harms nothing any more
         self._lags_ms: list[float] = []
         self._marked_ms: list[float] | None = None  # since the last mark, if there was one
@@ -61,6 +64,7 @@ class Health:
             "pid": os.getpid(),
             "cpus": os.cpu_count() or 0,
             "in_flight": self.in_flight,
+            "held_back": ROOM.held_back - self._held_back_before,
             "cpu_percent_mean": round(100 * cpu_s / wall_s, 1) if wall_s else 0.0,
             "cpu_percent_max": round(self._cpu_max, 1),
             "loop_lag_ms_p50": round(lags[len(lags) // 2], 3) if lags else 0.0,

@@ -9,16 +9,16 @@ import httptools
 from tokenswarm import __version__
 from tokenswarm.settings.target import Target
 from tokenswarm.transport.compressed import ENCODINGS, GZIP, Unpacking
-from tokenswarm.wire.framing import MAX_FRAME_BYTES
+from tokenswarm.wire.framing import MAX_FRAME_BYTES, MAX_LINES
 from tokenswarm.wire.values import Call
 
 AGENT = f"tokenswarm/{__version__}"
 MOST_WAIT_S = 1e9
 HEAD_BYTES = 64 * 1024
 ANSWER_BYTES = 64 * 1024 * 1024
-JOINED_BYTES = 4096
+JOINED_BYTES, LONG_BYTES = 4096, 1024 * 1024
 TOO_MUCH_HEAD = f"a head of more than {HEAD_BYTES:,} bytes"
-LEAST_READ_BYTES = 32  # on the average: each read costs some 100 bytes more to keep
+LEAST_READ_BYTES, READ_OVERHEAD_BYTES = 32, 100  # the average of a read, and what it costs more to keep
 
 # What RFC 9112 lets a recipient forgive: no load test is about it.
 _LENIENT = {
@@ -67,7 +67,8 @@ class Response:
     `bodies` are pieces of the body, one or more a read, `stamps` when each of them came; two lists and not one of
     pairs, since a pair a token is one more object for the garbage collector to walk through. `complete` when the
     message has ended as its framing promised. Nothing grows without end: neither the head (64 kB, also of several that
-    are only informational), nor a line of a stream (16 MB), nor the body (`most_bytes`, and as much for its framing).
+    are only informational), nor a line of a stream (16 MB), nor its lines (a million), nor the body (`most_bytes`, and
+    as much for its framing).
     """
 
     def __init__(self, most_bytes: int = ANSWER_BYTES) -> None:
@@ -86,7 +87,8 @@ class Response:
         self._most_bytes = most_bytes
         self._reads_left = most_bytes // LEAST_READ_BYTES
         self._head_bytes = 0
-        self._line_bytes: int | None = None  # since the last line end; not looked for before it can be too long
+        self._lines = 0
+        self._line_bytes: int | None = None  # since the last line end
         self._now_ns = 0
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self._parser.set_dangerous_leniencies(**_LENIENT)
@@ -114,6 +116,11 @@ class Response:
     def release(self) -> None:
         """Let go of the parser, which refers back to this: without cyclic collection neither would ever be freed."""
         self._parser = None
+
+    @property
+    def held_bytes(self) -> int:
+        """What the body takes in memory."""
+        return self.body_bytes + READ_OVERHEAD_BYTES * len(self.bodies)
 
     def end_of_stream(self) -> bool:
         """The server closed the connection: was that the end of the message? (A body without any framing ends so.)"""
@@ -175,8 +182,8 @@ class Response:
         self.body_bytes += len(body)
         if self.body_bytes > self._most_bytes:
             raise ValueError(self._too_much())
-        if self.body_bytes > MAX_FRAME_BYTES and ("ndjson" in self.content_type or "event" in self.content_type):
-            self._measure_line(body)
+        if self.body_bytes > LONG_BYTES:
+            self._bound_lines(body)
         if self.stamps and self.stamps[-1] == self._now_ns and len(self.bodies[-1]) < JOINED_BYTES:
             self.bodies[-1] += body  # chunks of a few bytes each, that came together, would cost many times their size
             return
@@ -186,7 +193,17 @@ class Response:
     def _too_much(self) -> str:
         return f"an answer of more than {self._most_bytes:,} bytes"
 
-    def _measure_line(self, body: bytes) -> None:
+    def _bound_lines(self, body: bytes) -> None:
+        """No stream has so many lines, or so long ones; looked at only in bodies that are long enough for them."""
+        if not self._lines:
+            self._lines = sum(held.count(b"\n") for held in self.bodies)
+        self._lines += body.count(b"\n")
+        if self._lines > MAX_LINES:
+            raise ValueError(f"more than {MAX_LINES:,} lines")
+        if "ndjson" in self.content_type or "event" in self.content_type:
+            self._bound_line(body)
+
+    def _bound_line(self, body: bytes) -> None:
         if self._line_bytes is None:
             self._line_bytes = 0
             for held in reversed(self.bodies):

@@ -11,7 +11,7 @@ _LENIENT = json.JSONDecoder(strict=False)
 _BETWEEN = "\ufeff\x1e \t\r\n"  # white space, a byte order mark, the record separator of application/json-seq
 _GAP = re.compile(f"[{_BETWEEN}]*")
 # A lenient reader takes its time, and each value some: what is so long, or so many, is a fault.
-_MOST_CHARACTERS, _MOST_VALUES = 4 * 1024 * 1024, 10_000
+_MOST_BYTES, _MOST_VALUES = 4 * 1024 * 1024, 10_000
 
 
 def decode(text: bytes) -> Any:
@@ -30,14 +30,16 @@ def values(text: bytes) -> tuple[Any, ...]:
     """
     try:
         return (orjson.loads(text),)
-    except orjson.JSONDecodeError:
+    except orjson.JSONDecodeError as error:
+        if len(text) > _MOST_BYTES:
+            raise ValueError(str(error)) from None
         return _leniently(text.decode("utf-8", "replace").strip(_BETWEEN))
 
 
 def _leniently(text: str) -> tuple[Any, ...]:
     found: list[Any] = []
-    at, end = 0, len(text) if len(text) <= _MOST_CHARACTERS else 0
-    while at < end and len(found) < _MOST_VALUES:
+    at = 0
+    while at < len(text) and len(found) < _MOST_VALUES:
         try:
             value, at = _LENIENT.raw_decode(text, at)
             found.append(json.loads(printable(json.dumps(value, ensure_ascii=False))))
@@ -46,7 +48,7 @@ def _leniently(text: str) -> tuple[Any, ...]:
         gap = _GAP.match(text, at)
         at = gap.end() if gap else at
     if at < len(text):
-        raise ValueError("too long, or too many values")
+        raise ValueError("too many values")
     return tuple(found)
 
 

@@ -36,7 +36,7 @@ def form(pieces: Sequence[tuple[int, bytes]], label: str) -> Form:
 
     Lines that are JSON each are a stream; one JSON object alone is one only where it is labelled NDJSON.
     """
-    first, _, more = _first_line(pieces)
+    first, last, _, more = _first_line(pieces)
     if first.startswith(_FIELDS):
         return "events"
     labelled: Form = "events" if "event-stream" in label else "lines" if "ndjson" in label else "whole"
@@ -47,7 +47,7 @@ def form(pieces: Sequence[tuple[int, bytes]], label: str) -> Form:
         return "whole" if words and not events_follow else labelled
     if labelled == "events":  # perhaps an error object without any field name, before or instead of events
         return "whole" if _whole(b"".join(data for _, data in pieces)) else "events"
-    if not first.endswith((b"}", b"]")):
+    if not last.endswith((b"}", b"]")):
         return "whole" if more else labelled  # one object over several lines, or a line that was cut off
     return "lines" if more else labelled
 
@@ -58,7 +58,7 @@ def frames(pieces: Sequence[tuple[int, bytes]], label: str) -> Iterator[Frame]:
     if found == "events":
         yield from events(pieces)
     elif found == "lines":
-        yield from lines(pieces, cr=_first_line(pieces)[1] == b"\r")
+        yield from lines(pieces, cr=_first_line(pieces)[2] == b"\r")
     elif whole := b"".join(data for _, data in pieces).strip():
         yield pieces[-1][0], whole, True, ""
 
@@ -148,20 +148,33 @@ def events(pieces: Pieces) -> Iterator[Frame]:
         yield data_ns, b"\n".join(data or bare), False, name
 
 
-def _first_line(pieces: Pieces) -> tuple[bytes, bytes, bool]:
-    """The first line with anything on it, stripped; its end (b"" where it has none); does anything follow?"""
+def _first_line(pieces: Pieces) -> tuple[bytes, bytes, bytes, bool]:
+    """How the first line with anything on it begins and ends (some bytes of it); its line end; does anything follow?"""
     held: list[bytes] = []
     rest = iter(pieces)
     for _, piece in rest:
+        if held and b"\n" not in piece and b"\r" not in piece and not held[-1].endswith(b"\r"):
+            held.append(piece)
+            continue
         data = held.pop() + piece if held and held[-1].endswith(b"\r") else piece  # is this pair a line end?
         data = data if held else data.lstrip(_BEFORE)
         at, end = _line_end(data)
         if end:
             more = bool(data[at + len(end) :].strip()) or any(data.strip() for _, data in rest)
-            return b"".join((*held, data[:at])).strip(), end, more
+            return *_ends([*held, data[:at]]), end, more
         if data:
             held.append(data)
-    return b"".join(held).strip(), b"", False
+    return *_ends(held), b"", False
+
+
+def _ends(held: Sequence[bytes]) -> tuple[bytes, bytes]:
+    begun = b""
+    for piece in held:
+        begun += piece[: MOST_WORDS_BYTES - len(begun)]
+        if len(begun) == MOST_WORDS_BYTES:
+            break
+    last = next((data for piece in reversed(held) if (data := piece.rstrip())), b"")
+    return begun.rstrip(), last[-1:]
 
 
 def _line_end(data: bytes) -> tuple[int, bytes]:

@@ -47,6 +47,7 @@ _KEYS = {
 }
 _LOADS = ("load", "unload")  # Ollama's to a request without a prompt
 _LABELS = {"events": ("event-stream",), "lines": ("ndjson", "jsonl", "jsonlines", "json-seq", "stream+json")}
+_MAX_ERROR_PIECES = 1000
 MOST_FRAMES = 262_144
 FRAMES_A_PAUSE = 16
 
@@ -70,9 +71,12 @@ def _frames(api: Api, transcript: Transcript) -> Iterator[Chunk]:
     if transcript.status is None:
         return
     if transcript.status != 200:
-        yield Chunk(_end(transcript), error=errors.text(b"".join(data for _, data in transcript.pieces)))
+        begun = b"".join(data for _, data in transcript.pieces[:_MAX_ERROR_PIECES])
+        yield Chunk(_end(transcript), error=errors.text(begun))
         return
     whole, read, loads = not transcript.streamed, api.read, orjson.loads
+    if whole and transcript.failure and sum(len(data) for _, data in transcript.pieces) > framing.MAX_FRAME_BYTES:
+        return  # a huge object that was cut off is none
     unknown: bytes | None = b""  # the first frame, until one says anything that is known
     try:
         cut = framing.frames(transcript.pieces, transcript.content_type)

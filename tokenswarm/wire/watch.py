@@ -36,11 +36,12 @@ class End(NamedTuple):
 class Watch:
     """Follows the pieces of one body."""
 
-    __slots__ = ("_api", "_last", "_looked", "mark")
+    __slots__ = ("_api", "_idle", "_last", "_looked", "mark")
 
     def __init__(self, api: Api) -> None:
         self._api = api
         self._looked = 0  # so many pieces were looked at
+        self._idle = 0  # so many at the beginning say nothing
         self._last = -1  # of them, the last that says anything
         self.mark = b"[DONE]" if api.done_by_sentinel else b'"done":true'  # without it there is mostly no firm end
 
@@ -58,7 +59,9 @@ class Watch:
 
     def only_kept_alive(self, bodies: Sequence[bytes]) -> bool:
         """Has nothing come but comments, blank lines and messages without anything in them?"""
-        return self._last < 0 and all(self._weight(body) is Weight.IDLE for body in bodies)
+        while self._last < 0 and self._idle < len(bodies) and self._weight(bodies[self._idle]) is Weight.IDLE:
+            self._idle += 1
+        return self._last < 0 and self._idle == len(bodies)
 
     def _ended(self, bodies: Sequence[bytes]) -> bool | None:
         """Does the last thing that was said end the answer, and firmly? None if not."""
@@ -116,12 +119,15 @@ def _frames(piece: bytes) -> Iterator[bytes]:
 
 def _last_frames(bodies: Sequence[bytes], last: int) -> Iterator[bytes]:
     """The frames of a body up to its `last` piece, from the last on; no more pieces are joined than it takes."""
-    held, looked_bytes = b"", 0
+    held: list[bytes] = []  # what follows, the last first, up to a line end
+    looked_bytes = 0
     for at in range(last, max(-1, last - TAIL_PIECES), -1):
         looked_bytes += len(bodies[at])
         if looked_bytes > TAIL_BYTES:
             return
-        held, *rest = _LINE_ENDS.split(bodies[at] + held, maxsplit=1)  # the first begins before
+        begun, *rest = _LINE_ENDS.split(bodies[at], maxsplit=1)  # the first begins before
         if rest:
-            yield from _frames(rest[0])
-    yield from _frames(held)
+            yield from _frames(b"".join([rest[0], *reversed(held)]))
+            held = []
+        held.append(begun)
+    yield from _frames(b"".join(reversed(held)))

@@ -34,7 +34,7 @@ class Check:
     shown: bool = True
 
 
-def judge(case: Case, pause: Callable[[], None] = lambda: None) -> CheckResults:
+def judge(case: Case, pause: Callable[[], object] = lambda: None) -> CheckResults:
     """All checks of one answer, with a call of `pause` after each; of one that failed before its end, none."""
     if not case.ok and not (case.outcome == "truncated" and case.clean):
         return UNJUDGED

@@ -1,0 +1,89 @@
+"""What the users of one process share during one run."""
+
+import itertools
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from tokenswarm.capacity.gate import Trials
+from tokenswarm.load.dispatcher import Dispatcher
+from tokenswarm.metrics.record import Phase
+from tokenswarm.payloads.batch import batch
+from tokenswarm.payloads.made_up import with_text
+from tokenswarm.payloads.prompt import Prompt
+from tokenswarm.payloads.seeded import fraction
+from tokenswarm.settings.settings import Settings
+from tokenswarm.transport.health import Health
+from tokenswarm.transport.time_slices import TimeSlices
+from tokenswarm.wire.values import Transcript
+
+# Answers of which the run's end may leave the rest unread, bytes; and how long it takes for all of them together, s.
+SHORT_BYTES, CLOSING_S = 128 * 1024, 2.0
+
+
+class RunContext:
+    """What the users of one process share during one run."""
+
+    def __init__(self, settings: Settings, worker: int, health: Health) -> None:
+        self.settings, self.worker, self.health = settings, worker, health
+        self.slices = TimeSlices()
+        self.next_sequence = itertools.count().__next__
+        self.next_user = itertools.count().__next__
+        self._next_conversation = itertools.count().__next__
+        self.all_started = self.ending = self.ramping = False
+        self.stage: int | None = None  # of --stages
+        self.left_models: list[str] = []  # that lifecycle users made and could not remove
+        self.dispatcher: Dispatcher | None = None  # of an open loop
+        self.trials: Trials | None = None  # of a capacity search
+        self._cut_s: float | None = None  # when the run's end began to cut what was under way
+        self._warm_from_ns = time.monotonic_ns() + int(settings.warmup_s * 1e9)
+
+    def cut(self) -> None:
+        """A request was cut, or its reading: if that is the run's end, it has begun."""
+        if self.ending and self._cut_s is None:
+            self._cut_s = time.monotonic()
+
+    def pauses(self, transcript: Transcript, breathe: Callable[[], None]) -> Callable[[], bool]:
+        """What a reader calls now and then: it lets the loop have its turn, and says whether there is time to go on.
+
+        Short answers are always read. But no server can keep a run from ending by answers that take long to read.
+        """
+        short = sum(len(data) for _, data in transcript.pieces) <= SHORT_BYTES
+
+        def pause() -> bool:
+            breathe()
+            return short or self._cut_s is None or time.monotonic() - self._cut_s < CLOSING_S
+
+        return pause
+
+    def model(self, *place: object) -> str:
+        """The model that is asked at a place of the run, by weight; "" where there is only one."""
+        models = self.settings.models
+        return models[int(fraction(self.settings.mix.seed, "model", *place) * len(models))] if len(models) > 1 else ""
+
+    def pick(self, model: str = "") -> Prompt:
+        """The next prompt of the mix, by a count of its own: how long a conversation took does not change the next.
+
+        For that model, else for the one whose turn it is.
+        """
+        number = self._next_conversation()
+        return self.settings.mix.pick(self.worker, number, model or self.model(self.worker, number))
+
+    def with_text(self, prompt: Prompt, number: int) -> Prompt:
+        """The text of a trace's prompt, the same whichever worker asks it."""
+        mix = self.settings.mix
+        return with_text(replace(prompt, model=self.model("arrival", number)), mix.making, mix.seed, 0, number)
+
+    def batch(self, model: str = "") -> Prompt:
+        """The texts of the next `--batch-size` prompts of the mix."""
+        number = self._next_conversation()
+        model = model or self.model(self.worker, number)
+        return batch(self.settings.mix, self.worker, number, self.settings.batch_size, model)
+
+    def phase(self, user: object = None) -> Phase:
+        """The phase of the run that a request of a user belongs to which begins now."""
+        if time.monotonic_ns() < self._warm_from_ns:
+            return "warm-up"
+        if self.trials:
+            return self.trials.phase(user)
+        return "steady" if self.all_started else "ramp-up"
