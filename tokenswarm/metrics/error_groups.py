@@ -27,10 +27,9 @@ _DATE = re.compile(
 _TIME = "[nuµmk]?s|secs?|seconds?|milliseconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?"
 _UNIT = rf"(?:{_TIME}|[KMGT]i?B|[kmgt]b|B|bytes?)(?![a-z])"
 _MEASURE = re.compile(rf"(?<![\w.,])\d[\d.,]*(?: ?{_UNIT})(?:\d[\d.]*{_UNIT})*", re.IGNORECASE)
-_UUID_OR_ADDRESS = re.compile(
-    r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|(?:\b[0-9a-f]{1,4})?(?::[0-9a-f]{0,4}){3,7}|(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}\b",
-    re.IGNORECASE,
-)
+_UUID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", re.IGNORECASE)
+_ADDRESS = re.compile(r"(?:\b[0-9a-f]{1,4})?(?::[0-9a-f]{0,4}){3,7}|(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}\b", re.IGNORECASE)
+_LONG_ID = re.compile(r"(?<![0-9a-z])(?=[a-z]*[0-9])[0-9a-z]{12,}(?:[-_]+[0-9a-z]+)*", re.IGNORECASE)
 _NAMED_ID = re.compile(
     r"((?:(?<![^\W_])(?i:id|uuid|guid|nonce|trace)|Id|ID)[\"']?\s*[:=#]\s*[\"'(<\[]?)[a-z0-9_-]+", re.IGNORECASE
 )
@@ -52,21 +51,27 @@ _BLANKS = re.compile(
 )
 
 
-@lru_cache(maxsize=256)
 def masked(text: str, model: str = "") -> str:
     """The text without what differs from one error of its kind to the next; the model's own name stays.
 
     Numbers, dates, durations, sizes, addresses, ids and quoted sentences are a blank; codes such as HTTP's stay.
     """
-    text = " ".join(text[:READ_CHARACTERS].replace('\\"', '"').replace(_MODEL, " ").split())
+    text = text[:READ_CHARACTERS].replace(_MODEL, " ")
     if model:
         text = re.sub(rf"(?<!\w){re.escape(model)}(?!\w)", _MODEL, text)
+    # Most ids go here already: what is left is often equal, and known.
+    return _masked(_LONG_ID.sub(BLANK, _UUID.sub(BLANK, text))).replace(_MODEL, model)[:SHOWN_CHARACTERS]
+
+
+@lru_cache(maxsize=1024)
+def _masked(text: str) -> str:
+    text = " ".join(text.replace('\\"', '"').split())
     text = _UNCLOSED.sub(_unclosed, _QUOTED.sub(_quoted, text))
     if not text.isalpha():
-        for pattern in (_DATE, _UUID_OR_ADDRESS, _MEASURE):
+        for pattern in (_DATE, _ADDRESS, _MEASURE):
             text = pattern.sub(BLANK, text)
     text = _WORD.sub(_word, _NAMED_ID.sub(rf"\g<1>{BLANK}", text))
-    return _BLANKS.sub(BLANK, text).replace(_MODEL, model)[:SHOWN_CHARACTERS]
+    return _BLANKS.sub(BLANK, text)
 
 
 def _quoted(found: re.Match[str]) -> str:
