@@ -35,7 +35,10 @@ class Parser:
 @pytest.mark.parametrize("readme", READMES)
 def test_every_option_metric_outcome_and_class_is_there(readme: str) -> None:
     text = (ROOT / readme).read_text(encoding="utf-8")
-    table = (ROOT / "docs" / readme.replace("README", "options")).read_text(encoding="utf-8")
+    table, glossary_page, results = (
+        (ROOT / "docs" / readme.replace("README", page)).read_text(encoding="utf-8")
+        for page in ("options", "glossary", "results")
+    )
     listed = "".join(re.findall(r"^\| (`--[^|]*)\|", table, re.MULTILINE))
     parser = Parser()
     options.add(parser)
@@ -43,9 +46,9 @@ def test_every_option_metric_outcome_and_class_is_there(readme: str) -> None:
     for name in parser.names:
         assert f"`{name}`" in listed or name in ("--run-id", "--layout", "--scale"), name  # the master sets them itself
     for metric in METRICS:
-        assert f"`{metric.name}`" in text, metric.name
+        assert f"`{metric.name}`" in glossary_page, metric.name
     for outcome in OUTCOMES:
-        assert f"`{outcome}`" in text, outcome
+        assert f"`{outcome}`" in results, outcome
     for name in classes():
         assert f"`{name}`" in text, name
 
@@ -89,7 +92,7 @@ def test_every_link_leads_somewhere(page: str) -> None:
 
 
 def test_the_glossary_is_the_tables() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
     found = re.search(r"<!-- glossary[^>]*-->\n(.*?)\n<!-- /glossary -->", text, re.DOTALL)
     assert found
     assert found[1].strip() == glossary().strip()
@@ -101,8 +104,9 @@ def test_the_accuracy_is_what_was_measured(readme: str) -> None:
     found = re.search(r"<!-- accuracy[^>]*-->\n(.*?)\n<!-- /accuracy -->", text, re.DOTALL)
     assert found
     goals = (ROOT / "docs" / "accuracy.md").read_text(encoding="utf-8").partition("## Goals")[2].partition("\n## ")[0]
-    assert "| gap error p99 at 100 streams, ms |" in found[1]
-    assert found[1].strip() in goals
+    rows = found[1].strip().splitlines()
+    assert len(rows) > 5
+    assert set(rows) <= set(goals.splitlines())
 
 
 @pytest.mark.parametrize("readme", READMES)
@@ -114,7 +118,9 @@ def test_every_make_target_exists(readme: str) -> None:
 
 
 def test_the_example_locustfile_runs(tmp_path: Path) -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    (example,) = re.findall(
+        r"```python\n(.*?)```", (ROOT / "docs" / "your-own-locustfile.md").read_text("utf-8"), re.DOTALL
+    )
     own = tmp_path / "mine.py"
     own.write_text(example, encoding="utf-8")
     load = ("Reader", "--model", "fault-empty", "--headless", "--only-summary", "--users", "1", "--run-time", "3s")
@@ -126,3 +132,15 @@ def test_the_example_locustfile_runs(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     kept = folder(tmp_path / "runs")
     assert {row["user_class"] for row in kept.rows} == {"Reader"}
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_two_minutes_are_enough_to_read_it(readme: str) -> None:
+    assert len((ROOT / readme).read_text(encoding="utf-8").splitlines()) <= 120
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    for page in PAGES:
+        name = page.removeprefix("docs/")
+        assert f"({name})" in index or "README" in name, page
