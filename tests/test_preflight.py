@@ -1,8 +1,12 @@
 """What a run learns before its load of a server's models and words: it begins, or one line says why not."""
 
+import gzip
+import json
+import socket
+
 import pytest
-from doors import CHAT, COMPLETIONS, GOOD, GOOD_TEXT, NOT_FOUND, Door, attempt, page, said
-from scripted import whole
+from doors import CHAT, COMPLETIONS, GOOD, GOOD_NATIVE, GOOD_TEXT, NOT_FOUND, Door, attempt, page, prepared, said
+from scripted import request, serving, whole
 
 M = ("--model", "m")
 LISTS = {
@@ -86,6 +90,60 @@ def test_where_the_server_has_not_the_model_indeed_its_words_and_the_hint_stand_
     done = attempt(Door({"/v1/models": said({"data": [{"id": "qwen3"}]}), CHAT: refusal}), "--model", "qwen")
     assert "refuses what the run would ask: HTTP 404 The model `qwen` does not exist." in done.line
     assert "(did you mean 'qwen3'?)" in done.line
+
+
+def test_a_list_that_comes_compressed_though_nobody_asked_for_it() -> None:
+    body = gzip.compress(json.dumps({"data": [{"id": "m"}]}).encode())
+    packed = whole(body, "200 OK", "Content-Type: application/json\r\nContent-Encoding: gzip\r\n")
+    done = attempt(Door({"/v1/models": packed, CHAT: GOOD, COMPLETIONS: GOOD_TEXT}))
+    assert (done.line, done.options.model) == ("", "m")
+
+
+DEEP: object = []
+for _ in range(200):
+    DEEP = [DEEP]
+ANYTHING = (None, True, 5, -1.5, "", "text", "a\nb", "\ud83d", [], [None], [[]], {}, {"": None}, DEEP, "x" * 5000)
+ASKED = ("/api/version", "/api/tags", "/api/ps", "/api/show", "/v1/models", "/")
+
+
+@pytest.mark.parametrize("path", ASKED)
+def test_whatever_a_server_says_to_a_question_is_a_run_a_warning_or_one_line(path: str) -> None:
+    """Each as the whole answer, and in the place of its list, of an entry, of a name."""
+    good = {
+        "/api/version": said({"version": "0.32.1"}),
+        "/api/tags": said({"models": [{"name": "m:latest"}]}),
+        "/api/show": said({}),
+        "/v1/models": said({"data": [{"id": "m"}]}),
+        CHAT: GOOD,
+        "/api/chat": GOOD_NATIVE,
+    }
+    for value in ANYTHING:
+        named = {"name": value, "id": value, "version": value}
+        for body in (value, {"models": value, "data": value, **named}, {"models": [value]}, {"data": [named, value]}):
+            for arguments in ((), ("--model", "m")):
+                done = attempt(Door({**good, path: said(body)}), *arguments)
+                assert done.prepared or done.line, body
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"\0" * 100, b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 999 \xff\r\n\r\n", b"HTTP/2 200\r\n"]
+)
+def test_what_is_no_answer_is_one_line(raw: bytes) -> None:
+    def handle(sock: socket.socket) -> None:
+        request(sock)
+        sock.sendall(raw)
+
+    for arguments in ((), ("--model", "m")):
+        with serving(handle) as port:
+            done = prepared("--host", f"http://127.0.0.1:{port}", "--connect-timeout", "2", *arguments)
+        assert done.line
+
+
+@pytest.mark.parametrize(
+    "host", ["http://.box", "http://" + "a" * 70 + ".b", "http://a..b", "http://x:y:z", "http://[::1"]
+)
+def test_an_address_that_is_none_is_one_line(host: str) -> None:
+    assert "is no address" in prepared("--host", host).line
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from doors import CHAT, GOOD, JSON, ONE, Done, Door, attempt, events, said
-from locust_process import folder, headless
+from locust_process import folder, headless, processes
 from scripted import serving, whole
 
 CHATS = ("OpenAIChatUser",)
@@ -175,7 +175,8 @@ def test_a_run_keeps_the_wait_that_a_server_asks_for_in_its_rows(tmp_path: Path)
         return limited if asked % 2 == 0 else GOOD
 
     door = Door({"/v4/chat/completions?a=1": chat})
-    load = ("OpenAIChatUser", "--model", "m", "--users", "1", "--run-time", "2s", "--pause-after-error", "0.05")
+    load = ("OpenAIChatUser", "--model", "m", "--users", "2", "--run-time", "2s", "--pause-after-error", "0.05")
+    load += processes(2)  # each of which must know the paths
     with serving(door.handle) as port:
         host = f"http://127.0.0.1:{port}/v4?a=1"
         done = headless(

@@ -106,6 +106,10 @@ RIGHT = {**TYPES, **FRAMES, **ENDS}
 ELSEWHERE: dict[str, str] = {  # name: the test file
     **dict.fromkeys(("A2-done-then-open", "A2-finish-then-heartbeats"), "test_transport_ends.py"),
     "C1-keepalives-only": "test_transport_ends.py",
+    **dict.fromkeys(
+        (name for name in cases() if name.startswith(("B13", "B14", "B15", "B16", "B17", "B18")) and name not in RIGHT),
+        "test_wire_cases_preflight.py",
+    ),
 }
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tokenswarm.preflight.model_list import ModelList, has_ollamas_marks, ollama_names, read_list
+from tokenswarm.preflight.model_list import has_ollamas_marks, ollama_names, read_list
 from tokenswarm.preflight.replies import BUSY, KEY, PROXY, NotReady, login_error, not_ready_error, redirect_error
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.redaction import clean_line
@@ -87,6 +87,8 @@ class Look:
         names = ollama_names(tags)
         if version is None and names is None:
             return None
+        if version and self.needs_key():
+            raise self.problem() or login_error(self.where, "", 401, has_key=False)
         # Others have a version, too, and some a list for the sake of Ollama's clients.
         if (version is None or names is None) and not (names and has_ollamas_marks(tags)) and not self._says_so():
             return None
@@ -100,14 +102,11 @@ class Look:
         return self.runs_ollama
 
     def _openai(self) -> Server | None:
-        found = self._list()
+        found = read_list(self._json(MODELS))
         if found is None:
             return None
         software = self.replies[MODELS].headers.get("server")
         return Server("openai", software and clean_line(software), found.names, more=found.more)
-
-    def _list(self) -> ModelList | None:
-        return read_list(self._json(MODELS))
 
     def _json(self, path: str) -> Any:
         """What a path says in a 200, None if that is no JSON."""

@@ -121,7 +121,7 @@ class Rehearsal:
         return min(tried, key=lambda one: one.transcript.status in NOT_HERE)
 
     def _sent(self, where: Target, prompt: Prompt, api: Api, ask: Ask) -> Asked:
-        s, exchange = self._preflight.settings, Exchange(most_bytes=self._preflight.settings.max_answer_bytes)
+        s, exchange = self._preflight.settings, Exchange(None, self._preflight.settings.max_answer_bytes, api)
         transport = Transport(where.host, where.port, s.timeouts, s.tls)
         request_id = (("X-Request-Id", f"{s.run_id or 'tokenswarm'}-warm-up-{next(self._numbers)}"),)
         try:
