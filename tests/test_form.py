@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from test_readme import Parser
 
-from tokenswarm.settings import form, options
+from tokenswarm.settings import form, options, redaction
 from tokenswarm.settings.errors import UsageError
 
 options.add(Parser())
@@ -19,6 +19,20 @@ GIVEN = {"payloads": "chat", "trace": ""}
 def test_numbers_are_given_back_as_locust_reads_them() -> None:
     sent = {"user_count": "2", "host": "http://x", "max_tokens": " 8 ", "speed": "2x", "model": "a"}
     assert form.check(sent, SHOWN) == {"max_tokens": "8", "speed": "2.0"}
+
+
+def test_what_the_page_showed_without_its_secret_comes_back_as_it_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redaction, "_secrets", {})
+    redaction.learn("sk-4fJq7ZrwLmNop")
+    given = {"host": "http://own/v1?key=sk-4fJq7ZrwLmNop", "options": "user=sk-4fJq7ZrwLmNop", "model": "m", "seed": 0}
+    shown = {"host": "http://own/v1?key=[secret]", "options": "user=[secret]", "model": "", "user_count": "3"}
+    whole = {"options": given["options"], "model": "", "user_count": "3"}  # and the host that was given
+    assert form.as_given(shown, given, "") == whole
+    assert form.as_given({**shown, "host": "http://own"}, given, "http://own") == whole  # as it is shown after a run
+    assert form.as_given({**shown, "model": "[secret]"}, given, "")["model"] == "[secret]"
+    elsewhere = {**shown, "host": "http://other?key=[secret]"}
+    assert form.as_given(elsewhere, given, "http://own") == elsewhere
+    assert form.as_given({"host": ""}, {"host": None}, "") == {}
 
 
 HIDDEN = """run_dir header ca_cert insecure api_key_file files expect run_id scale layout web_password_file csv_prefix

@@ -52,6 +52,7 @@ WRONG = [
     ("--host", f"http://me:{KEY}@127.0.0.1:9"),
     ("--host", f"http://127.0.0.1:9/v1?api_key={KEY} x"),
     ("--host", f"http://127.0.0.1:9/v1?api_key={KEY}"),
+    ("--host", f"http://me:{KEY}@127.0.0.1:9", "--headful", "--web-port", "1"),
 ]
 
 

@@ -112,6 +112,36 @@ def test_what_was_given_for_one_server_goes_to_no_other(tmp_path: Path) -> None:
     assert ["other host" in rules for rules in found] == [True, True, False]
 
 
+def test_a_key_in_the_address_is_not_shown_and_comes_back_from_the_page(tmp_path: Path) -> None:
+    heard: list[bytes] = []
+
+    def answer(sock: socket.socket) -> None:
+        while said := request(sock):
+            heard.append(said)
+            sock.sendall(_one_model(said))
+
+    with serving(answer) as own, serving(answer) as stranger:
+        simulator = Simulator(None, f"http://127.0.0.1:{own}/v1?api-key={KEY}")
+        with web(simulator, tmp_path / "runs", "--no-report") as url:
+            page = requests.get(url, timeout=10).text
+            assert KEY not in page
+            assert f"http://127.0.0.1:{own}/v1?api-key=[secret]" in page
+            for number, host in enumerate(
+                (f"http://127.0.0.1:{own}/v1?api-key=[secret]", f"http://127.0.0.1:{own}"), 1
+            ):
+                assert start(url, host=host)["success"]
+                wait_for_runs(tmp_path / "runs", number)
+                time.sleep(0.5)
+            mine = len(heard)
+            start(url, host=f"http://127.0.0.1:{stranger}")
+    assert mine > 4
+    assert all(f"?api-key={KEY} HTTP".encode() in said.partition(b"\r\n")[0] for said in heard[:mine])
+    assert len(heard) > mine
+    assert KEY.encode() not in b"".join(heard[mine:])
+    for path in tmp_path.rglob("*"):
+        assert not path.is_file() or KEY.encode() not in path.read_bytes(), path
+
+
 def _one_model(asked: bytes) -> bytes:
     event = b'data: {"choices":[{"index":0,"delta":{"content":"hi"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
     whole_answer = b'{"choices":[{"index":0,"message":{"content":"hi"},"finish_reason":"stop"}]}'

@@ -1,5 +1,6 @@
 """Locust's web UI: the form is checked like the command line, secrets are not shown, reports can be opened."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from tokenswarm.settings import form
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.redaction import learn, redact
 from tokenswarm.settings.secrets import PASSWORD, web_password
+from tokenswarm.settings.target import target
 from tokenswarm.web import doors, login
 from tokenswarm.web.exporter import CONTENT_TYPE, Exporter
 
@@ -20,9 +22,14 @@ SERVED = ("report.html", "report.md", "summary.json", "run.json", "requests.csv"
 
 
 def attach(web_ui: Any, lifecycle: RunLifecycle, exporter: Exporter) -> None:
-    """Add our checks and routes to the UI's Flask app. Raises UsageError where a login is wanted and none can be."""
+    """Add our checks and routes to the UI's Flask app.
+
+    Raises UsageError where a login is wanted and none can be, and where the page would show a host that is none.
+    """
     options = lifecycle.options
     doors.check(options)
+    if options.host:
+        target(options.host, os.environ)
     _keep_the_door(web_ui, options)
     password = web_password(options)
     learn(password)
