@@ -74,6 +74,7 @@ def learn_options(options: Any) -> None:
     """From now on this process shows nothing that is secret in a run's options."""
     learn(options.api_key)
     learn_host(options.host or "")
+    learn_host(options.path)
     for text in options.header:
         learn_header(text)
 
