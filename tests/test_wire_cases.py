@@ -97,8 +97,11 @@ ENDS: dict[str, dict[str, Any]] = {
     "A1-ollama-done-reason-error": {"outcome": "server_error", "error": "done_reason error", "output_tokens": 12},
     "A6-nothing-in-a-200": {"outcome": "protocol_error", "error": "nothing in it", "output_chunks": 0},
     "A6-ollama-done-reason-load": {"outcome": "server_error", "error": "done_reason load", "output_chunks": 0},
+    "A8-last-chunk-repeats-all": {**COUNTED, "text": W, "output_chunks": 12, "habits": ("repeated",), "e2e_ms": 330.0},
+    "A9-reasoning-details-only": {**COUNTED, "text": W[:18], "thinking": W[:18], "output_chunks": 12, "ttft_ms": 50.0},
     "B2-stream-ignored": {**COUNTED, "streamed": False, "ttft_ms": None, "habits": ("not_streamed",)},
     "B8-done-without-finish-reason": {**COUNTED, "text": W, "habits": ("no_finish_reason",)},
+    "C5-two-choices": {"outcome": "ok", "text": W[:18], "output_chunks": 6, "longest_gap_ns": 40 * MS},
     "B8-no-done-sentinel": {**COUNTED, "text": W, "habits": ("no_sentinel",), "e2e_ms": 330.0},
 }
 RIGHT = {**TYPES, **FRAMES, **ENDS}

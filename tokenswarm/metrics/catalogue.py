@@ -128,6 +128,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("output_tokens", "count", "the server's own count (eval_count, usage.completion_tokens), thinking and stop tokens included; never the number of chunks", lambda r: r.usage.output_tokens, ui=True),
     Metric("reasoning_tokens", "count", "output tokens that the server says were reasoning (completion_tokens_details.reasoning_tokens); in output_tokens also where it counts them beside completion_tokens (xAI)", lambda r: r.usage.reasoning_tokens),
     Metric("output_chunks", "count", "chunks with output that arrived; absent when not streamed", lambda r: r.output_chunks if r.streamed else None),
+    Metric("unread_chunks", "count", "chunks that held something under a name that nobody here reads, and no output: they count in no time", lambda r: r.unread_chunks),
     Metric("tokens_per_chunk", "rate", "output_tokens / output_chunks; absent when not streamed", tokens_per_chunk),
     Metric("eval_tokens_per_s", "rate", "eval_count / eval_duration × 1e9: the rate as Ollama documents it; absent under 2 tokens, for which it reports 1000 ns", eval_tokens_per_s, ui=True),
     Metric("decode_tokens_per_s", "rate", "(eval_count − 1) / eval_duration × 1e9: the unbiased decode rate, since eval_duration spans eval_count − 1 intervals; absent under 2 tokens", decode_tokens_per_s, ui=True),

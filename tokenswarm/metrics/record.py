@@ -81,6 +81,7 @@ class Record:
     ended_ns: int | None = None
     interpreted_ns: int | None = None
     output_chunks: int = 0
+    unread_chunks: int = 0
     coalesced_chunks: int = 0
     late_chunks: int = 0
     text_chars: int = 0

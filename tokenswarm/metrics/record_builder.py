@@ -8,6 +8,8 @@ from tokenswarm.metrics.tool_calls import join_calls
 from tokenswarm.wire.reading import Ending
 from tokenswarm.wire.values import Answer, Chunk, Embeddings, ToolCall, Transcript, Usage
 
+LEAST_REPEATED = 24  # characters of a chunk that may repeat all before; a shorter one may just be said again
+
 
 class RecordBuilder:
     """Counts chunks as they are read; `record` gives what they come to.
@@ -29,7 +31,8 @@ class RecordBuilder:
         self.first_output_ns: int | None = None
         self._first_answer_ns: int | None = None
         self.last_output_ns: int | None = None
-        self.output_chunks = self._coalesced = self._late = 0
+        self.output_chunks = self.unread_chunks = self._coalesced = self._late = 0
+        self._text_chars = 0
         self.usage = Usage()
         self.doubt: str | None = None  # what of the server's durations cannot be: see metrics.durations
         self.done = False
@@ -40,14 +43,24 @@ class RecordBuilder:
 
     def add(self, chunk: Chunk) -> None:
         """Take in the next chunk, in order of arrival."""
-        ns, text, thinking, calls, finish_reason, usage, done, error, broken, ends, context, embeddings, tagged = chunk
+        # fmt: off
+        (ns, text, thinking, calls, finish_reason, usage, done, error, broken, ends, context, embeddings, tagged, whole,
+         unread, _, habit) = chunk
+        # fmt: on
         if tagged:
             self._tagged = True
+        if habit:
+            self.habits.add(habit)
+        if unread:
+            self.unread_chunks += 1
+        if whole or len(text) >= LEAST_REPEATED:
+            text, thinking, calls = self._new(text, thinking, calls, whole)
         if ends:
             self._all_was_thinking()
         if text or thinking or calls:
             self._add_output(ns, answer=bool(text or calls))
             self._text.append(text)
+            self._text_chars += len(text)
             self._thinking.append(thinking)
             self._pieces.extend(calls)
         if finish_reason:
@@ -64,10 +77,23 @@ class RecordBuilder:
         if error is not None or broken is not None:
             self.failed = chunk
 
+    def _new(
+        self, text: str, thinking: str, calls: tuple[ToolCall, ...], whole: bool
+    ) -> tuple[str, str, tuple[ToolCall, ...]]:
+        """What of a chunk was not said before: some servers say all again at the end, as a message or a delta."""
+        alike = abs(self._text_chars - len(text)) < LEAST_REPEATED and self.output_chunks > 1
+        if not whole and not (alike and text.strip() == "".join(self._text).strip()):
+            return text, thinking, calls
+        new = ("" if self._text_chars else text, "" if any(self._thinking) else thinking, () if self._pieces else calls)
+        if new != (text, thinking, calls):
+            self.habits.add("repeated")
+        return new
+
     def _all_was_thinking(self) -> None:
         self._first_answer_ns = None
         self._thinking.extend(self._text)
         self._text.clear()
+        self._text_chars = 0
 
     def _add_output(self, ns: int, *, answer: bool) -> None:
         self.output_chunks += 1
@@ -145,6 +171,7 @@ class RecordBuilder:
             ended_ns=self._end_ns if own_end and self._end_ns else transcript.ended_ns,
             interpreted_ns=interpreted_ns,
             output_chunks=self.output_chunks,
+            unread_chunks=self.unread_chunks,
             coalesced_chunks=self._coalesced,
             late_chunks=self._late,
             text_chars=len(answer.text),

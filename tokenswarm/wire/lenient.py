@@ -3,6 +3,7 @@
 These are asked only where the plain reading finds another type than the API's own.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,17 @@ _DEEPEST = 20  # lists in lists of pieces; no server nests them more than three 
 _LABELS = ("type", "reason", "finish_reason", "name", "value", "code", "message")
 _TEXTS = ("text", "content", "output_text", "refusal", "value", "parts")
 _THOUGHTS = ("thinking", "reasoning", "reasoning_content", "thought", "summary")
+
+# Names that stand beside what a model said, and say nothing of it.
+_ASIDE = frozenset(
+    re.findall(
+        r"\w+",
+        "role name id index type object finish_reason stop_reason native_finish_reason matched_stop logprobs usage"
+        " content text annotations citations provider_specific_fields obfuscation padding channel token_ids"
+        " prompt_token_ids prompt_logprobs signature thinking_signature content_filter_results content_filter_result"
+        " tool_name habit error",
+    )
+)
 
 
 def mapping(value: object) -> dict[str, Any]:
@@ -34,6 +46,11 @@ def first(value: object) -> dict[str, Any]:
 def yes(value: object) -> bool:
     """true, also as a text or a number."""
     return value.strip().lower() in ("true", "1") if isinstance(value, str) else value is True or value == 1
+
+
+def unread(value: dict[str, Any]) -> bool:
+    """Is there a text, a list or an object in it under a name that nobody here knows?"""
+    return any(inner and name not in _ASIDE and isinstance(inner, str | list | dict) for name, inner in value.items())
 
 
 def label(value: object) -> str | None:

@@ -45,10 +45,11 @@ def read(ns: int, frame: dict[str, Any]) -> Chunk:
     if type(message) is not dict:
         message = {"content": message} if "done" in frame else {}  # alone it is a gateway's error
     calls = message.get("tool_calls")
-    return ollama.chunk(
+    chunk = ollama.chunk(
         ns,
         frame,
         message.get("content") or "",
         message.get("thinking") or "",
         lenient.tool_calls(calls) if calls else (),
     )
+    return chunk if chunk.output or not lenient.unread(message) else chunk._replace(unread=True)

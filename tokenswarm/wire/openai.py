@@ -54,9 +54,23 @@ def effort(think: bool | str) -> str:
 def choice(frame: dict[str, Any]) -> dict[str, Any]:
     """The first choice, or an empty one: the usage chunk has none. Ollama ignores `n`, and we never ask for more."""
     choices = frame.get("choices")
-    if type(choices) is list and choices and type(choices[0]) is dict:
+    if type(choices) is list and len(choices) == 1 and type(choices[0]) is dict:
         return choices[0]
+    if isinstance(choices, list) and len(found := [one for one in choices if isinstance(one, dict)]) > 1:
+        return min(found, key=number) | {"habit": "other_choices"}
     return lenient.first(choices)
+
+
+def finish_reason(reason: object) -> str | None:
+    """Why the answer ended; some write "null" for not yet."""
+    word = reason if type(reason) is str else lenient.label(reason)
+    return None if word in ("null", "None", "") else word
+
+
+def number(choice: dict[str, Any]) -> int:
+    """Which choice it is; 0 where it does not say."""
+    index = choice.get("index", 0)
+    return index if type(index) is int else count(index) or 0
 
 
 def error(ns: int, frame: dict[str, Any], choice: dict[str, Any] | None = None) -> Chunk | None:

@@ -7,10 +7,12 @@ import orjson
 
 from tokenswarm.payloads.prompt import Message, Prompt
 from tokenswarm.wire import lenient, openai
-from tokenswarm.wire.values import Ask, Call, Chunk
+from tokenswarm.wire.values import Ask, Call, Chunk, ToolCall
 
 PATH = "/v1/chat/completions"
 done_by_sentinel = True
+# What others call thinking: OpenRouter, gateways to Anthropic, some engines.
+_THOUGHTS = ("reasoning_details", "thinking", "thinking_blocks", "reasoning_text", "thinking_content", "thought")
 
 
 # What base64 begins with, by the format of the image.
@@ -63,7 +65,10 @@ def read(ns: int, frame: dict[str, Any]) -> Chunk:
     ends = reason or not choice  # where errors and counts may stand in other places, too
     if (ends or frame.get("error")) and (failed := openai.error(ns, frame, choice)):
         return failed
-    said = choice.get("delta") or choice.get("message") or {}
+    said, whole = choice.get("delta"), False
+    if not said:
+        said = choice.get("message") or {}
+        whole = bool(said)
     if type(said) is not dict:
         said = {"content": said}
     text = said.get("content") or ""
@@ -75,11 +80,26 @@ def read(ns: int, frame: dict[str, Any]) -> Chunk:
         )
         thinking = thought + more
     calls = said.get("tool_calls")
+    calls, unread = lenient.tool_calls(calls) if calls else (), False
+    if said and not text and not thinking and not calls:
+        text, thinking, calls, unread = _by_other_names(said)
     return Chunk(
         ns,
         text,
         thinking,
-        lenient.tool_calls(calls) if calls else (),
-        reason if reason is None or type(reason) is str else lenient.label(reason),
+        calls,
+        reason if reason is None else openai.finish_reason(reason),
         openai.usage(frame, choice) if ends or frame.get("usage") or frame.get("timings") else None,
+        whole=whole,
+        unread=unread,
+        choice=openai.number(choice),
+        habit=choice.get("habit", ""),
     )
+
+
+def _by_other_names(said: dict[str, Any]) -> tuple[str, str, tuple[ToolCall, ...], bool]:
+    """Text, thinking and tool calls where the usual names hold none of them; and is there anything else?"""
+    text, thinking = lenient.text_and_thinking(said.get("refusal"))
+    thinking += lenient.text_and_thinking([{"thinking": [said.get(name) for name in _THOUGHTS]}])[1]
+    calls = lenient.tool_calls(said["function_call"]) if said.get("function_call") else ()
+    return text, thinking, calls, not text and not thinking and not calls and lenient.unread(said)

@@ -23,10 +23,17 @@ def read(ns: int, frame: dict[str, Any]) -> Chunk:
     ends = reason or not choice  # where errors and counts may stand in other places, too
     if (ends or frame.get("error")) and (failed := openai.error(ns, frame, choice)):
         return failed
-    if reason is not None and type(reason) is not str:
-        reason = lenient.label(reason)
     text, thinking = choice.get("text") or "", ""
     if type(text) is not str:
         text, thinking = lenient.text_and_thinking(text)
-    usage = openai.usage(frame, choice) if ends or frame.get("usage") or frame.get("timings") else None
-    return Chunk(ns, text, thinking, (), reason, usage)
+    return Chunk(
+        ns,
+        text,
+        thinking,
+        (),
+        reason if reason is None else openai.finish_reason(reason),
+        openai.usage(frame, choice) if ends or frame.get("usage") or frame.get("timings") else None,
+        unread=not text and not thinking and lenient.unread(choice),
+        choice=openai.number(choice),
+        habit=choice.get("habit", ""),
+    )

@@ -77,6 +77,7 @@ def _frames(api: Api, transcript: Transcript) -> Iterator[Chunk]:
     whole, read, loads = not transcript.streamed, api.read, orjson.loads
     if whole and transcript.failure and sum(len(data) for _, data in transcript.pieces) > framing.MAX_FRAME_BYTES:
         return  # a huge object that was cut off is none
+    choice = 0  # the number of the one that is read: the first that says anything
     unknown: bytes | None = b""  # the first frame, until one says anything that is known
     try:
         cut = framing.frames(transcript.pieces, transcript.content_type)
@@ -95,7 +96,7 @@ def _frames(api: Api, transcript: Transcript) -> Iterator[Chunk]:
             except _SHAPE_ERRORS:
                 pass
             else:
-                if chunk.error is None:
+                if chunk.error is None and chunk.choice == choice:
                     yield chunk
                     if unknown is not None:
                         unknown = None if chunk.output or chunk.finish_reason else unknown or frame
@@ -103,6 +104,11 @@ def _frames(api: Api, transcript: Transcript) -> Iterator[Chunk]:
             for chunk in _decode(api, ns, frame):
                 if chunk.broken and not (terminated and (transcript.complete or not whole)):
                     return  # cut in the middle of a frame: the missing end says so, not what is left of it
+                if chunk.choice != choice and (chunk.output or chunk.finish_reason):
+                    if unknown is None:
+                        yield Chunk(ns, usage=chunk.usage, habit="other_choices")
+                        continue
+                    choice = chunk.choice
                 yield chunk
                 if chunk.broken or chunk.error is not None:
                     return

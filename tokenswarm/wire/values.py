@@ -149,7 +149,9 @@ class Chunk(NamedTuple):
     `error` is the server's own error text; `broken` says what made a frame unreadable; `done` is Ollama's
     `done:true` or OpenAI's `[DONE]`; `finish_reason` may come with it or before it. `ends_thinking`: all text of the
     chunks before was thinking, as a closing tag without an opening one tells. `tagged`: a tag was taken
-    out of the text.
+    out of the text. `whole`: it is a message, which may repeat what the deltas before it said. `unread`: it holds
+    something under a name that nobody reads, and no output. `choice` is the number of the one that it belongs to, and
+    `habit` names one of `wire.habits` that it shows.
     """
 
     ns: int
@@ -165,6 +167,10 @@ class Chunk(NamedTuple):
     context: tuple[int, ...] | None = None
     embeddings: Embeddings | None = None
     tagged: bool = False
+    whole: bool = False
+    unread: bool = False
+    choice: int = 0
+    habit: str = ""
 
     @property
     def output(self) -> bool:

@@ -42,6 +42,7 @@ class Evidence:
     uncounted_chunks: Counter[tuple[str, str]] = field(default_factory=Counter)
     coalesced_chunks: int = 0
     late_chunks: int = 0
+    unread_chunks: int = 0
     reads: int = 0
     late_reads: int = 0
     clock_stamps: int = 0
@@ -135,6 +136,7 @@ class Evidence:
         self.turnaround_sum_ms += float(row["turnaround_ms"] or 0)
         self.chunks += int(row["output_chunks"] or 0)
         self.coalesced_chunks += int(row["coalesced_chunks"] or 0)
+        self.unread_chunks += int(row.get("unread_chunks") or 0)
         self.late_chunks += int(row["late_chunks"] or 0)
         self.habits.update((row.get("habits") or "").split())
         if (reason := row["finish_reason"]) and meaning(reason) == "unknown":
