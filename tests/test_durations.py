@@ -1,12 +1,15 @@
 """Durations of a server that cannot be give no rate and a finding; those of real servers all stand."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from captures import APIS, load, read, timed
 from test_checks import case
 from test_wire_readers import MS, delta, event, line, ndjson, sse
+from wire_http import cases
+from wire_http import load as load_run
 
 from tokenswarm.metrics.catalogue import METRICS
 from tokenswarm.metrics.checks.table import judge
@@ -35,7 +38,6 @@ WHO = Identity(0, 0, "User", "/api/chat", "m", "p", 8)
         ({"load_ns": 250 * MS, "total_ns": None}, "load, prompt eval and eval 490 ms, e2e 310 ms"),
         ({"prompt_eval_ns": 1}, "prompt eval 1e-06 ms, 60 tokens"),
         ({"prompt_eval_ns": 1, "cached_tokens": 60}, ""),
-        ({"load_ns": 0}, ""),
         ({"eval_ns": None, "prompt_eval_ns": None, "load_ns": None, "total_ns": 1}, "total 1e-06 ms"),
         ({"eval_ns": 1000, "output_tokens": 1}, ""),  # as Ollama says it of one token
         (dict.fromkeys(("total_ns", "load_ns", "prompt_eval_ns", "eval_ns")), None),
@@ -123,3 +125,15 @@ def test_real_servers_are_believed() -> None:
         assert not builder.doubt, f"{name}: {builder.doubt}"
         seen += builder.doubt is not None
     assert seen > 100
+
+
+def test_a_run_against_a_server_that_makes_them_up_says_so(tmp_path: Path) -> None:
+    run, terminal, _ = load_run(cases()["A4-ollama-made-up-durations"], tmp_path)
+    good = [row for row in run.rows if row["outcome"] == "ok"]
+    assert len(good) > 3
+    for row in good:
+        assert (row["durations_impossible"], row["output_tokens"]) == ("1", "12")
+        assert not any(row[f"{name}_tokens_per_s"] for name in ("eval", "decode", "prompt"))
+    (finding,) = (one for one in run.run["validity"]["findings"] if one["rule"] == "durations")
+    assert (finding["level"], finding["figure"]) == ("remark", 100)
+    assert "durations of the server's that cannot be" in terminal

@@ -54,7 +54,9 @@ def test_what_is_no_count_is_absent(said: object) -> None:
 @pytest.mark.parametrize(
     ("said", "ns"),
     [
-        (0, 0),
+        (0, None),
+        (0.0, None),
+        (0.25, 1),  # seconds, perhaps: it will be doubted, not passed over
         (220, 220),
         (220.4, 220),
         ("220000000", 220 * MS),

@@ -91,7 +91,8 @@ def test_a_usage_that_is_none(usage: object) -> None:
 def test_usage_wherever_it_stands() -> None:
     usage = {"prompt_tokens": 60, "completion_tokens": 12, "total_tokens": 72}
     finish = delta("stop")
-    for place in (finish, finish["choices"][0], finish.setdefault("x_groq", {}), finish.setdefault("x_other", {})):
+    places = (finish, finish["choices"][0], finish["choices"][0]["delta"])
+    for place in (*places, finish.setdefault("x_groq", {}), finish.setdefault("x_other", {})):
         place["usage"] = usage
         body = event(delta(content="hi")) + event(finish) + SENTINEL
         assert read(V1_CHAT, sse(body))[1].usage.output_tokens == 12

@@ -31,7 +31,10 @@ def count(value: object) -> int | None:
 
 
 def duration_ns(value: object, unit_ns: float = 1.0) -> int | None:
-    """A duration in ns, of a number of units or a text as Go writes it ("1.5s", "1m2.5s"); None where it is none."""
+    """A duration in ns, of a number of units or a text as Go writes it ("1.5s", "1m2.5s"); None where it is none.
+
+    0 is none, too: Ollama leaves it out, and others say it where they do not know.
+    """
     if type(value) is not int or unit_ns != 1.0:
         if value is None:
             return None
@@ -40,8 +43,8 @@ def duration_ns(value: object, unit_ns: float = 1.0) -> int | None:
         said = number(value)
         if said is None or said >= _MOST_NS:
             return None
-        value = round(said * unit_ns)
-    return value if 0 <= value < _MOST_NS else None
+        value = max(1, round(said * unit_ns)) if said else 0
+    return value if 0 < value < _MOST_NS else None
 
 
 def _of_text(text: str) -> int | None:

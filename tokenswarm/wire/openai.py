@@ -89,7 +89,8 @@ def usage(frame: dict[str, Any], choice: Mapping[str, Any] | None = None) -> Usa
     said, timings = frame.get("usage"), frame.get("timings")
     if said or timings:
         return _usage(lenient.mapping(said), lenient.mapping(timings))
-    places = (choice or {}, *(value for value in frame.values() if isinstance(value, dict)))
+    choice = choice or {}
+    places = (choice, *(value for value in (*choice.values(), *frame.values()) if isinstance(value, dict)))
     elsewhere = next((inner for place in places if (inner := lenient.mapping(place.get("usage")))), None)
     return _usage(elsewhere, {}) if elsewhere else None
 
