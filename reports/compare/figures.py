@@ -1,0 +1,148 @@
+"""The figures in which A and B are compared, each as a Contrast."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from reports.compare import contrast
+from reports.compare.contrast import Contrast
+from reports.compare.matching import Matching, match
+from reports.compare.rates import rate, unit
+from reports.compare.steady import settled, steady
+from reports.compare.strata import alike
+from reports.percentiles import minimum_n, rank
+
+Array = Any
+TIMES = ("tpot_ms", "ttft_ms", "e2e_ms")
+AGGREGATES = ("mean", "p50", "p95")
+FAILED = "failed"
+RATES = {"output_tokens": "output_tokens_per_s", "vectors": "vectors_per_s", "requests": "ok_per_s"}
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What is compared of one run: all its rows, the steady ones, of these those that ended ok, and when it began."""
+
+    whole: Any
+    steady: Any
+    ok: Any
+    began_s: float
+
+    @classmethod
+    def of(cls, frame: Any, began_s: float, stage: int | None = None) -> "Rows":
+        """Of a run's frame; of one of its stages."""
+        rows = steady(frame if stage is None else frame[frame["stage"] == stage])
+        return cls(frame, rows, rows[rows["outcome"] == "ok"].reset_index(drop=True), began_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure: `aggregate` (mean, p50, p95, or empty for a rate or a share) of `metric`, in a stage (1, 2, …)."""
+
+    metric: str
+    aggregate: str
+    contrast: Contrast
+    stage: int | None = None
+
+    @property
+    def lower_is_better(self) -> bool:
+        """Is less of it what one wants?"""
+        return self.metric in (*TIMES, FAILED)
+
+
+Sides = tuple[Sequence[Rows], Sequence[Rows]]
+
+
+def matching(sides: Sides, same_seed: bool, same_arrivals: bool) -> Matching:
+    """Which ok requests of the sides are alike."""
+    which = np.array([0] * len(sides[0]) + [1] * len(sides[1]))
+    return match([rows.ok for side in sides for rows in side], which, same_seed, same_arrivals)
+
+
+def figures(sides: Sides, matched: Matching, stage: int | None = None) -> list[Figure]:
+    """Every figure that both sides have, in the order in which they are shown."""
+    return [Figure(metric, how, made, stage) for metric, how, made in _contrasts(sides, matched)]
+
+
+def _contrasts(sides: Sides, matched: Matching) -> Iterator[tuple[str, str, Contrast]]:
+    for metric in TIMES:
+        for how in AGGREGATES:
+            strata = matched.strata if how == "mean" else matched.prompts
+            samples = [_sample(rows.ok, codes, metric) for rows, codes in zip(_all(sides), strata, strict=True)]
+            if all(len(values) for values, _ in samples) and (made := _time(sides, samples, how)):
+                yield metric, how, made
+    counted = unit([rows.whole for rows in _all(sides)])
+    if made := _rate(sides, counted):
+        yield RATES[counted], "", made
+    if made := _failed(sides):
+        yield FAILED, "", made
+
+
+def _all(sides: Sides) -> list[Rows]:
+    return [*sides[0], *sides[1]]
+
+
+Sample = tuple[Array, Array]
+
+
+def _sample(ok: Any, codes: Array, metric: str) -> Sample:
+    """Values and strata of one run, without what MSER-5 takes for its warm-up."""
+    values = ok[metric].to_numpy(dtype="float64")
+    known = ~np.isnan(values)
+    values, codes = values[known], codes[known]
+    begin = settled(values, codes)
+    return values[begin:], codes[begin:]
+
+
+def _time(sides: Sides, samples: Sequence[Sample], how: str) -> Contrast | None:
+    percent = float(how[1:]) if how != "mean" else None
+    if percent and min(len(values) for values, _ in samples) < minimum_n(percent):
+        return None
+    if len(samples) == 2:
+        (a, strata_a), (b, strata_b) = samples
+        pair = alike(a, b, strata_a, strata_b)
+        if pair is None:
+            return None
+        return contrast.of_quantiles(pair, percent) if percent else contrast.of_means(pair)
+    if percent:
+        each = [float(np.sort(values)[rank(len(values), percent) - 1]) for values, _ in samples]
+    else:
+        each = _means(samples)
+    return _of_runs(sides, each)
+
+
+def _means(samples: Sequence[Sample]) -> list[float]:
+    """A mean for each run, as if each had had the same mix of strata: the ratio of its values to their strata's means,
+    times the mean of all."""
+    values, codes = (np.concatenate(parts) for parts in zip(*samples, strict=True))
+    counts = np.bincount(codes)
+    with np.errstate(invalid="ignore"):
+        levels = np.bincount(codes, values) / counts
+    return [float(own.sum() / levels[strata].sum() * values.mean()) for own, strata in samples]
+
+
+def _of_runs(sides: Sides, each: Sequence[float], points: bool = False) -> Contrast | None:
+    n = len(sides[0])
+    return contrast.of_runs(each[:n], each[n:], [rows.began_s for rows in _all(sides)], points)
+
+
+def _rate(sides: Sides, counted: str) -> Contrast | None:
+    series = [rate(rows.whole, rows.steady, counted) for rows in _all(sides)]
+    if not all(len(values) and values.sum() > 0 for values in series):
+        return None
+    if len(series) > 2:
+        return _of_runs(sides, [float(values.mean()) for values in series])
+    a, b = (values[settled(values, np.zeros(len(values), dtype=np.int64)) :] for values in series)
+    pair = alike(a, b, np.zeros(len(a), dtype=np.int64), np.zeros(len(b), dtype=np.int64))
+    return contrast.of_means(pair) if pair else None
+
+
+def _failed(sides: Sides) -> Contrast | None:
+    series = [(rows.steady["outcome"] != "ok").to_numpy(dtype="float64") for rows in _all(sides)]
+    if not all(len(values) for values in series):
+        return None
+    if len(series) > 2:
+        return _of_runs(sides, [float(values.mean()) for values in series], points=True)
+    return contrast.of_shares(*series)

@@ -1,0 +1,35 @@
+"""Which rows of a run are compared: those of its steady phase, in the order in which they were sent."""
+
+from typing import Any
+
+import numpy as np
+
+from reports.compare import blocks
+
+Array = Any
+MOST_CUT = 0.25  # of the steady rows, as sent while one was under way that the end of the run cut
+
+
+def steady(frame: Any) -> Any:
+    """The steady rows that asked for output (or vectors), whatever their outcome, in order.
+
+    Without those sent after the first one that the run's end cut: of these only the quick ones would be here.
+    """
+    asking = frame["max_tokens"].notna() | frame["batch_size"].notna()
+    rows = frame[(asking if asking.any() else ~asking) & (frame["phase"] == "steady")]
+    rows = rows.assign(at_ns=rows["sent_unix_ns"].fillna(rows["scheduled_unix_ns"]))
+    rows = rows[rows["at_ns"].notna()].sort_values("at_ns", kind="stable")
+    cut = frame.loc[(frame["phase"] == "drain") | (frame["outcome"] == "cancelled"), "sent_unix_ns"].dropna()
+    if len(cut):
+        before = rows[rows["at_ns"] < cut.min()]
+        rows = before if len(before) >= (1 - MOST_CUT) * len(rows) else rows
+    return rows[rows["outcome"] != "cancelled"].reset_index(drop=True)
+
+
+def settled(values: Array, strata: Array) -> int:
+    """How many values at the beginning are a warm-up of the server's (MSER-5), each seen beside its stratum's mean."""
+    if not len(values):
+        return 0
+    sums, counts = np.bincount(strata, values), np.bincount(strata)
+    means = sums[strata] / counts[strata]
+    return blocks.transient(values / np.where(means > 0, means, 1.0))
