@@ -6,7 +6,7 @@ MODEL ?=
 SHELL := bash
 .SHELLFLAGS := -o pipefail -ec
 
-.PHONY: setup demo ui test test-real test-containers check lock bench bench-quick bench-rosetta bench-checks bench-probe bench-arrivals bench-omission bench-rates bench-replay bench-faults bench-capacity audit bench-sealed bench-master bench-workers
+.PHONY: setup demo ui test test-real test-containers check lock bench bench-quick bench-rosetta bench-checks bench-probe bench-arrivals bench-omission bench-rates bench-replay bench-faults bench-capacity audit bench-sealed bench-master bench-workers bench-compare
 
 # A line a package, so that nobody waits in silence; what goes wrong is shown whole. Bytecode is written as it is used:
 # all of it at once would be half of the disk space, and a third of the time.
@@ -139,6 +139,10 @@ bench-rates: .venv/ready
 TRACES ?= ../shared/data/traces
 bench-replay: .venv/dev
 	$(PYTHON) -m bench.replay --traces $(TRACES)
+
+# Does a comparison cry wolf? 2,000 pairs of made-up runs of one server in each of nine worlds: half an hour.
+bench-compare: .venv/ready
+	$(PYTHON) -m bench.ab_trial --resume
 
 lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml --extra reports --extra simulator -o requirements.lock

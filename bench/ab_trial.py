@@ -1,71 +1,136 @@
-"""Does a comparison cry wolf? Pairs of made-up runs of one server (A/A), and of one that is 5 % slower (A/B)."""
+"""`python -m bench.ab_trial`: does a comparison cry wolf, and does it find what is there? On made-up runs.
+
+Pairs of runs of one server (A/A), and of one and another that is 5 % slower (A/B), in worlds whose requests depend on
+each other (bench/ab_worlds.py). A false alarm is any verdict but "no difference" and "cannot tell" on any figure.
+"""
 
 import argparse
-import json
-import sys
 import time
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from bench import results
 from bench.ab_worlds import WORLDS, Columns, World, run
-from reports.compare.figures import Rows, figures, matching
-from reports.compare.verdicts import UNKNOWN, BETTER, WORSE, judge
+from bench.markdown import table
+from bench.simulated import publish
+from bench.truth import ROOT
+from tokenswarm.reports.compare.figures import Rows, figures, matching
+from tokenswarm.reports.compare.verdicts import judge
+
+PAGE = ROOT / "docs" / "compare.md"
+KEPT = results.FOLDER / "ab.jsonl"
+SLOWER, OTHER_SEED = 0.05, 10**6
+SHOWN = ("tpot_ms mean", "ttft_ms mean", "e2e_ms mean", "output_tokens_per_s")
+FOUND = ("better", "worse")
+INTEGERS = ("turn", "max_tokens", "output_tokens", "sent_unix_ns", "ended_unix_ns", "made_from_ns", "made_to_ns")
 
 
 def frame(columns: Columns) -> Any:
     """A run's columns as the DataFrame that is read from its requests.csv."""
     n = len(columns["sequence"])
-    known = {
-        "worker": 0,
-        "sequence": columns["sequence"],
-        "endpoint": "/api/chat",
-        "model": "made-up",
-        "prompt_id": [f"p{which}" for which in columns["prompt"]],
-        "turn": 1,
-        "phase": "steady",
-        "outcome": "ok",
-        "max_tokens": 4096,
-        "prompt_tokens": 20,
-        "output_tokens": columns["output_tokens"],
-        "sent_unix_ns": columns["sent_ns"],
-        "ended_unix_ns": columns["ended_ns"],
-    }
-    made = pd.DataFrame(known).astype({name: "Int64" for name in ("turn", "max_tokens", "output_tokens", "sent_unix_ns", "ended_unix_ns")})
-    made["arrival"] = pd.array(columns["arrival"] if columns["arrival"] is not None else [pd.NA] * n, dtype="Int64")
+    same = {"worker": 0, "turn": 1, "prompt_tokens": 20, "max_tokens": 4096, "endpoint": "/api/chat", "model": "m"}
+    same |= {"phase": "steady", "outcome": "ok"}
+    made = pd.DataFrame(
+        {
+            "sequence": columns["sequence"],
+            "prompt_id": [f"p{which}" for which in columns["prompt"]],
+            "sent_unix_ns": columns["sent_ns"],
+            "ended_unix_ns": columns["ended_ns"],
+            "made_from_ns": columns["sent_ns"] + (columns["ttft_ms"] * 1e6).astype("int64"),
+            "made_to_ns": columns["ended_ns"],
+            "made_tokens": columns["output_tokens"].astype("float64"),
+            **{name: columns[name] for name in ("ttft_ms", "tpot_ms", "e2e_ms", "output_tokens")},
+            **same,
+        }
+    ).astype(dict.fromkeys(INTEGERS, "Int64"))
+    made["arrival"] = pd.array([pd.NA] * n if columns["arrival"] is None else columns["arrival"], dtype="Int64")
     for name in ("batch_size", "vectors", "scheduled_unix_ns"):
         made[name] = pd.array([pd.NA] * n, dtype="Int64")
-    for name in ("ttft_ms", "tpot_ms", "e2e_ms"):
-        made[name] = columns[name]
     return made
 
 
-def verdicts(world: World, n: int, pair: int, slower: float, other_seed: bool) -> dict[str, str]:
-    """What is said of one pair of runs, by figure."""
+def verdicts(world: World, n: int, pair: int, slower: float, *, other_seed: bool) -> dict[str, str]:
+    """What is said of one pair of runs, by figure. With another seed, other prompts are asked at other moments."""
     a = run(world, n, 2 * pair, pair)
-    b = run(world, n, 2 * pair + 1, pair + 10**6 if other_seed else pair, slower)
+    b = run(world, n, 2 * pair + 1, pair + OTHER_SEED * other_seed, slower)
     sides = ([Rows.of(frame(a), 0.0)], [Rows.of(frame(b), 1.0)])
-    alike = matching(sides, not other_seed, not other_seed and world.load is not None)
-    found = judge(figures(sides, alike))
-    return {f"{each.figure.metric} {each.figure.aggregate}".strip(): each.verdict for each in found}
+    matched = matching(sides, not other_seed, not other_seed and world.load is not None)
+    said = judge(figures(sides, matched))
+    return {f"{each.figure.metric} {each.figure.aggregate}".strip(): each.verdict for each in said}
+
+
+def trial(world: World, n: int, pairs: int, *, other_seed: bool) -> results.Row:
+    """A world's row: shares of the pairs, by figure."""
+    began_s = time.monotonic()
+    same = [verdicts(world, n, pair, 0.0, other_seed=other_seed) for pair in range(pairs)]
+    slower = [verdicts(world, n, pair, SLOWER, other_seed=other_seed) for pair in range(pairs)]
+    figures_ = list(same[0])
+    return {
+        "world": world.name,
+        "n": n,
+        "pairs": pairs,
+        "other_seed": other_seed,
+        "alarms": _share(bool(set(FOUND) & set(each.values())) for each in same),
+        "alarms_by": {name: _share(each.get(name) in FOUND for each in same) for name in figures_},
+        "unknown_by": {name: _share(each.get(name) == "cannot tell" for each in same) for name in figures_},
+        "found": _share("worse" in each.values() for each in slower),
+        "found_by": {name: _share(each.get(name) == "worse" for each in slower) for name in figures_},
+        "wrong": _share("better" in each.values() for each in slower),
+        "seconds": round(time.monotonic() - began_s, 1),
+    }
+
+
+def _share(hits: Iterator[bool]) -> float:
+    known = list(hits)
+    return sum(known) / len(known)
+
+
+HEADS = ("world", "seeds", "n", "pairs", "false alarms, any figure", "5 % found, any figure")
+HEADS_BY = tuple(f"{name}: alarms / cannot tell / 5 % found" for name in ("TPOT", "TTFT", "E2E", "tokens/s"))
+
+
+def text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The table of docs/compare.md."""
+    lines = []
+    for row in rows:
+        seeds = "other" if row["other_seed"] else "the same"
+        by = [
+            " / ".join(f"{100 * row[name].get(figure, 0.0):.1f}" for name in ("alarms_by", "unknown_by", "found_by"))
+            for figure in SHOWN
+        ]
+        shares = (f"{100 * row['alarms']:.1f} %", f"{100 * row['found']:.0f} %")
+        lines.append((row["world"], seeds, f"{row['n']:,}", f"{row['pairs']:,}", *shares, *by))
+    worst = max((row["wrong"] for row in rows), default=0.0)
+    note = (
+        f"Shares of the pairs in per cent; of each metric its mean. In at most {100 * worst:.1f} % of the pairs of a "
+        "world the slower one was called faster in any figure."
+    )
+    return f"{table((*HEADS, *HEADS_BY), lines)}\n\n{note}"
 
 
 def main() -> None:
-    p = argparse.ArgumentParser()
-    p.add_argument("--pairs", type=int, default=100); p.add_argument("-n", type=int, default=500); p.add_argument("--other", action="store_true"); p.add_argument("--worlds", default="")
-    o = p.parse_args()
-    for world in WORLDS:
-        if o.worlds and o.worlds not in world.name: continue
-        t = time.time(); res = {}
-        for slower in (0.0, 0.05):
-            res[slower] = [verdicts(world, o.n, k, slower, o.other) for k in range(o.pairs)]
-        names = list(res[0.0][0])
-        any_aa = np.mean([any(v in (BETTER, WORSE) for v in each.values()) for each in res[0.0]])
-        print(f"{world.name} ({o.pairs} pairs, {time.time()-t:.0f}s) any A/A {100*any_aa:.1f} any A/B {100*np.mean([any(v == WORSE or v==BETTER for v in each.values()) for each in res[0.05]]):.0f}")
-        for name in names:
-            aa = [r[name] for r in res[0.0]]; ab = [r[name] for r in res[0.05]]
-            print(f"   {name:22s} A/A wrong {100*np.mean([v in (BETTER, WORSE) for v in aa]):.1f} cannot tell {100*np.mean([v == UNKNOWN for v in aa]):.0f} | 5% found {100*np.mean([v==WORSE for v in ab]):.0f} wrong way {100*np.mean([v==BETTER for v in ab]):.1f} cannot {100*np.mean([v==UNKNOWN for v in ab]):.0f}", flush=True)
+    """Measure what is not on file yet, then write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=2000)
+    parser.add_argument("--requests", type=int, nargs="*", default=[500, 2000], help="a run")
+    parser.add_argument("--resume", action="store_true", help="go on with what is on file")
+    options = parser.parse_args()
+    known = [row for row in results.begin(KEPT, resume=options.resume) if "world" in row]
+    done = {(row["world"], row["n"], row["other_seed"]) for row in known}
+    for n in options.requests:
+        pairs = max(1, options.pairs * min(options.requests) // n)
+        for world in WORLDS:
+            for other_seed in (False, True) if world.load else (False,):
+                if (world.name, n, other_seed) not in done:
+                    row = trial(world, n, pairs, other_seed=other_seed)
+                    results.append(KEPT, row)
+                    print(f"{world.name}, n {n}: alarms {100 * row['alarms']:.1f} %, found {100 * row['found']:.0f} %")
+    rows = [row for row in results.read(KEPT) if "world" in row]
+    ordered = sorted(rows, key=lambda row: row["n"])
+    publish("false alarms", "\n\n".join(text(list(own)) for _, own in groupby(ordered, lambda row: row["n"])), PAGE)
 
 
 if __name__ == "__main__":

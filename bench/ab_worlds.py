@@ -4,7 +4,6 @@ It knows nothing of what judges them: a run is a dict of columns as requests.csv
 """
 
 import heapq
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,8 +99,13 @@ def _pace(world: World, n: int, burn: int, noise: Any) -> Array:
     pace = np.exp(world.sd * slow + 0.02 * noise.normal(size=total))
     spikes = noise.random(total) < 0.01
     pace = np.where(spikes, pace * (1 + noise.exponential(0.5, total)), pace)
-    at = np.maximum(0, np.arange(total) - burn) / n
-    return pace * (1 + world.drift * np.exp(-at / world.tau)) * (1 + world.slope * at) * np.exp(world.run_sd * noise.normal())
+    since = np.maximum(0, np.arange(total) - burn) / n
+    return (
+        pace
+        * (1 + world.drift * np.exp(-since / world.tau))
+        * (1 + world.slope * since)
+        * np.exp(world.run_sd * noise.normal())
+    )
 
 
 def _serve(busy: Array, due: Array | None, world: World) -> tuple[Array, Array]:
@@ -118,6 +122,3 @@ def _serve(busy: Array, due: Array | None, world: World) -> tuple[Array, Array]:
         if due is None:
             heapq.heappush(ready, ended)
     return sent, begun
-
-
-Draw = Callable[[int, float], Columns]

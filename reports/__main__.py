@@ -1,9 +1,12 @@
-"""`python -m reports RUN_FOLDER`: write a report into a run folder and show its summary; `merge`: complete one."""
+"""`python -m reports RUN_FOLDER`: write a report into a run folder and show its summary.
+
+`merge` completes a run of which a process was killed, `compare` holds one run, or several, against others.
+"""
 
 import argparse
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tokenswarm.metrics.slo.judge import judge_file
@@ -11,6 +14,7 @@ from tokenswarm.metrics.slo.junit import junit, say
 from tokenswarm.metrics.slo.language import SloError, several
 from tokenswarm.metrics.text import plain
 from tokenswarm.reports import locust_csv_report, merge
+from tokenswarm.reports.compare import command as compare
 from tokenswarm.reports.dialects import table as dialect_report
 from tokenswarm.reports.dialects.definitions import DIALECTS
 from tokenswarm.reports.errors import ReportError
@@ -23,8 +27,8 @@ from tokenswarm.reports.write import report, write
 def main(arguments: list[str] | None = None) -> int:
     """Exit code 0; 2 with one line on stderr where there is nothing to report on; 99 where an SLO is not met."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    if arguments[:1] == ["merge"]:
-        return _merge(arguments[1:])
+    if arguments and arguments[0] in COMMANDS:
+        return _run(COMMANDS[arguments[0]], arguments[1:])
     parser = argparse.ArgumentParser(prog="python -m reports", description=__doc__)
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("folder", nargs="?", type=Path, metavar="RUN_FOLDER", help="a folder below runs/")
@@ -58,9 +62,12 @@ def main(arguments: list[str] | None = None) -> int:
     return code
 
 
-def _merge(arguments: list[str]) -> int:
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"merge": merge.main, "compare": compare.main}
+
+
+def _run(command: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
     try:
-        return merge.main(arguments)
+        return command(arguments)
     except ReportError as error:
         print(f"tokenswarm: error: {error}", file=sys.stderr)
         return 2

@@ -1,4 +1,4 @@
-"""`tokenswarm run | report | merge | probe | simulate`: one command for what the package does."""
+"""`tokenswarm run | report | compare | merge | probe | simulate`: one command for what the package does."""
 
 import os
 import sys
@@ -79,6 +79,7 @@ def _module(name: str, arguments: list[str]) -> int:
 COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
     "run": ("a load on a server: Locust with our User classes and options", _run),
     "report": ("the report of a run folder, again or by other means", _report),
+    "compare": ("one run, or several, against others: faster or slower?", lambda rest: _report(["compare", *rest])),
     "merge": ("complete a run of which a process was killed", lambda rest: _report(["merge", *rest])),
     "probe": ("what a server is: slots, rates, context", _probe),
     "simulate": ("a simulated Ollama, to try things on", _simulate),

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from reports.compare import blocks
-from reports.compare.strata import Alike
-from reports.compare.student import quantile
+from tokenswarm.reports.compare import blocks
+from tokenswarm.reports.compare.strata import Alike
+from tokenswarm.reports.compare.student import quantile
 
 Array = Any
 Bounds = tuple[float, float]

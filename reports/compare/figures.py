@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from reports.compare import contrast
-from reports.compare.contrast import Contrast
-from reports.compare.matching import Matching, match
-from reports.compare.rates import rate, unit
-from reports.compare.steady import settled, steady
-from reports.compare.strata import alike
-from reports.percentiles import minimum_n, rank
+from tokenswarm.metrics.percentile import minimum_n, rank
+from tokenswarm.reports.compare import contrast
+from tokenswarm.reports.compare.contrast import Contrast
+from tokenswarm.reports.compare.matching import Matching, match
+from tokenswarm.reports.compare.rates import rate, unit
+from tokenswarm.reports.compare.steady import settled, steady
+from tokenswarm.reports.compare.strata import Alike, alike
 
 Array = Any
 TIMES = ("tpot_ms", "ttft_ms", "e2e_ms")
@@ -68,10 +68,10 @@ def figures(sides: Sides, matched: Matching, stage: int | None = None) -> list[F
 
 def _contrasts(sides: Sides, matched: Matching) -> Iterator[tuple[str, str, Contrast]]:
     for metric in TIMES:
-        for how in AGGREGATES:
-            strata = matched.strata if how == "mean" else matched.prompts
-            samples = [_sample(rows.ok, codes, metric) for rows, codes in zip(_all(sides), strata, strict=True)]
-            if all(len(values) for values, _ in samples) and (made := _time(sides, samples, how)):
+        if made := _mean(sides, matched, metric):
+            yield metric, "mean", made
+        for how in AGGREGATES[1:]:
+            if made := quantile_contrast(sides, matched, metric, float(how[1:])):
                 yield metric, how, made
     counted = unit([rows.whole for rows in _all(sides)])
     if made := _rate(sides, counted):
@@ -87,30 +87,41 @@ def _all(sides: Sides) -> list[Rows]:
 Sample = tuple[Array, Array]
 
 
-def _sample(ok: Any, codes: Array, metric: str) -> Sample:
-    """Values and strata of one run, without what MSER-5 takes for its warm-up."""
-    values = ok[metric].to_numpy(dtype="float64")
-    known = ~np.isnan(values)
-    values, codes = values[known], codes[known]
-    begin = settled(values, codes)
-    return values[begin:], codes[begin:]
+def _samples(sides: Sides, matched: Matching, strata: Sequence[Array], metric: str) -> list[Sample]:
+    """Values and strata of each run, without what MSER-5 takes for its warm-up."""
+    found = []
+    for rows, codes, prompts in zip(_all(sides), strata, matched.prompts, strict=True):
+        values = rows.ok[metric].to_numpy(dtype="float64")
+        known = ~np.isnan(values)
+        begin = settled(values[known], prompts[known])
+        found.append((values[known][begin:], codes[known][begin:]))
+    return found
 
 
-def _time(sides: Sides, samples: Sequence[Sample], how: str) -> Contrast | None:
-    percent = float(how[1:]) if how != "mean" else None
-    if percent and min(len(values) for values, _ in samples) < minimum_n(percent):
+def _mean(sides: Sides, matched: Matching, metric: str) -> Contrast | None:
+    samples = _samples(sides, matched, matched.strata, metric)
+    if not all(len(values) for values, _ in samples):
         return None
-    if len(samples) == 2:
-        (a, strata_a), (b, strata_b) = samples
-        pair = alike(a, b, strata_a, strata_b)
-        if pair is None:
-            return None
-        return contrast.of_quantiles(pair, percent) if percent else contrast.of_means(pair)
-    if percent:
-        each = [float(np.sort(values)[rank(len(values), percent) - 1]) for values, _ in samples]
-    else:
-        each = _means(samples)
-    return _of_runs(sides, each)
+    if len(samples) > 2:
+        return _of_runs(sides, _means(samples))
+    pair = _pair(samples)
+    return contrast.of_means(pair) if pair else None
+
+
+def quantile_contrast(sides: Sides, matched: Matching, metric: str, percent: float) -> Contrast | None:
+    """B against A in a percentile of a time; None where a run has too few requests for it."""
+    samples = _samples(sides, matched, matched.prompts, metric)
+    if min(len(values) for values, _ in samples) < minimum_n(percent):
+        return None
+    if len(samples) > 2:
+        return _of_runs(sides, [float(np.sort(values)[rank(len(values), percent) - 1]) for values, _ in samples])
+    pair = _pair(samples)
+    return contrast.of_quantiles(pair, percent) if pair else None
+
+
+def _pair(samples: Sequence[Sample]) -> Alike | None:
+    (a, strata_a), (b, strata_b) = samples
+    return alike(a, b, strata_a, strata_b)
 
 
 def _means(samples: Sequence[Sample]) -> list[float]:

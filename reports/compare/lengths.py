@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from reports.compare.figures import Sides
-from reports.compare.matching import Matching
-from reports.compare.strata import Alike, alike
+from tokenswarm.reports.compare.figures import Sides
+from tokenswarm.reports.compare.matching import Matching
+from tokenswarm.reports.compare.strata import Alike, alike
 
 Array = Any
 
@@ -19,9 +19,7 @@ def distance(sides: Sides, matched: Matching, column: str = "output_tokens") -> 
     means differ, and 0 only where all percentiles are the same.
     """
     n = len(sides[0])
-    parts = [
-        _known(rows.ok[column], codes) for rows, codes in zip((*sides[0], *sides[1]), matched.strata, strict=True)
-    ]
+    parts = [_known(rows.ok[column], codes) for rows, codes in zip((*sides[0], *sides[1]), matched.strata, strict=True)]
     (a, strata_a), (b, strata_b) = _joined(parts[:n]), _joined(parts[n:])
     pair = alike(a, b, strata_a, strata_b)
     if pair is None:

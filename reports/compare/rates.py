@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from reports.figures.throughput import passed, seconds
+from tokenswarm.reports.parts.throughput import amount_before, seconds
 
 Array = Any
 BINS = 256
@@ -22,21 +22,20 @@ def unit(frames: list[Any]) -> str:
 def rate(frame: Any, steady: Any, counted: str) -> Array:
     """So many a second in each of BINS equal spans from the first to the last steady request; empty of less than two.
 
-    All of a run's rows count, each evenly from its first output to its end.
+    All of a run's rows count, each evenly over the time in which its output was made.
     """
     if len(steady) < 2:
         return np.array([])
-    rows = frame[frame["sent_unix_ns"].notna() & frame["ended_unix_ns"].notna()]
+    rows = frame[frame["made_from_ns"].notna() & frame["made_to_ns"].notna()]
     first_ns, last_ns = int(steady["at_ns"].iloc[0]), int(steady["at_ns"].iloc[-1])
     if last_ns <= first_ns:
         return np.array([])
-    sent, ended = seconds(rows["sent_unix_ns"], first_ns), seconds(rows["ended_unix_ns"], first_ns)
     if counted == UNITS[2]:
         amounts = (rows["outcome"] == "ok").to_numpy(dtype="float64")
     else:
-        amounts = rows[counted].to_numpy(dtype="float64", na_value=0.0)
-    waited_s = rows["ttft_ms"].to_numpy(dtype="float64") / 1e3
-    begin = np.where(np.isnan(waited_s), sent, sent + waited_s)
+        column = "made_tokens" if counted == UNITS[0] else counted
+        amounts = np.nan_to_num(rows[column].to_numpy(dtype="float64", na_value=0.0))
+    begin, end = (seconds(rows[name], first_ns) for name in ("made_from_ns", "made_to_ns"))
     edges = np.linspace(0.0, (last_ns - first_ns) / 1e9, BINS + 1)
-    made: Array = np.diff(passed(edges, begin, ended, amounts)) / np.diff(edges)
+    made: Array = np.diff(amount_before(edges, begin, end, amounts)) / np.diff(edges)
     return made

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from reports.compare import blocks
+from tokenswarm.reports.compare import blocks
 
 Array = Any
 MOST_CUT = 0.25  # of the steady rows, as sent while one was under way that the end of the run cut

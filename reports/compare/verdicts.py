@@ -4,9 +4,9 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from reports.compare.contrast import LEAST_WORTH, Bounds, Contrast
-from reports.compare.figures import Figure
-from reports.compare.holm import ALPHA, holm
+from tokenswarm.reports.compare.contrast import LEAST_WORTH, Bounds, Contrast
+from tokenswarm.reports.compare.figures import Figure
+from tokenswarm.reports.compare.holm import ALPHA, holm
 
 EDGE, MARGIN = 0.01, 0.05
 BETTER, WORSE, SAME, UNKNOWN, NONE = "better", "worse", "no difference", "cannot tell", "no verdict"
