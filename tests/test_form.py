@@ -99,7 +99,7 @@ def test_nothing_else_may_be_named_and_the_answer_is_the_same(name: str, files: 
             check(**{option: name})
         said = str(raised.value)
         assert said.startswith(f"--{option} ▸")
-        assert said.endswith("what Locust was started with, files in files (--files)")
+        assert said.endswith("what Locust was started with, or a file in files (--files)")
         assert "hi" not in said.partition("◂")[2].replace("this", "")
 
 
@@ -107,7 +107,7 @@ def test_nothing_else_may_be_named_and_the_answer_is_the_same(name: str, files: 
     "names", ["files/a.jsonl,secret.jsonl", "chat,/etc/passwd=2", "files/out=2", "a=b=/etc/passwd"]
 )
 def test_each_of_several_is_looked_at(names: str, files: Path) -> None:
-    with pytest.raises(UsageError, match=r"^--payloads ▸.*◂: in this form"):
+    with pytest.raises(UsageError, match=r"^--payloads ▸.*◂: here it can be"):
         check(names)
 
 
@@ -122,7 +122,7 @@ def test_what_the_command_line_named_may_be_named_again_and_nothing_else(files: 
     check("secret.jsonl", "files-of-others/c.jsonl", given, folder="")
     check("code=1,secret.jsonl=9", given=given, folder="")
     for wrong in ({"payloads": "files-of-others/c.jsonl"}, {"trace": "secret.jsonl"}, {"payloads": "files/a.jsonl"}):
-        with pytest.raises(UsageError, match="none else without --files DIR"):
+        with pytest.raises(UsageError, match=r"or a file in the folder of --files$"):
             check(**wrong, given=given, folder="")
 
 

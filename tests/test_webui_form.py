@@ -201,7 +201,7 @@ def test_the_form_quotes_nothing_of_a_file(tmp_path: Path) -> None:
             assert place in said["message"]
             assert said["message"].startswith(f"--{option}")
         assert start(url, model="sim", payloads="/etc/passwd")["message"].startswith(
-            "--payloads ▸/etc/passwd◂: in this"
+            "--payloads ▸/etc/passwd◂: here it can be"
         )
     log = (tmp_path / "locust.log").read_text()
     assert log.count("error in the web form: ") == 5

@@ -22,7 +22,7 @@ WRONG = {
     "stages": ("2x3s, 4y2s", "--stages: 2x3s,▸ 4y2s◂: is no stage"),
     "arrivals": ("poisson 5", "--arrivals: poisson ▸5◂: is no rate"),
     "slo": ("outcome ok > 9%; ttft_ms p95 << 3", "--slo: ttft_ms p95 ▸<<◂ 3: << is no comparison"),
-    "trace": ("nowhere.csv", "--trace ▸nowhere.csv◂: in this form it can be what Locust was started with"),
+    "trace": ("nowhere.csv", "--trace ▸nowhere.csv◂: here it can be what Locust was started with"),
     "speed": ("fast", "--speed: ▸fast◂ is no number"),
     "trace_window": ("1m..2m", "--trace-window is for a trace"),
 }

@@ -70,11 +70,9 @@ def check_files(options: Any, given: Mapping[str, Any]) -> None:
     for option, named in (("payloads", names(options.payloads)), ("trace", [options.trace])):
         for name in filter(None, named):
             if name not in known[option] and not _inside(name, options.files):
-                where = f"files in {options.files} (--files)" if options.files else "none else without --files DIR"
                 built_in = f"the built-in corpora ({', '.join(BUILT_IN)}), " if option == "payloads" else ""
-                what = (
-                    f"--{option} ▸{name[:200]}◂: in this form it can be {built_in}what Locust was started with, {where}"
-                )
+                files = f"a file in {options.files} (--files)" if options.files else "a file in the folder of --files"
+                what = f"--{option} ▸{name[:200]}◂: here it can be {built_in}what Locust was started with, or {files}"
                 raise UsageError(what)
 
 

@@ -29,7 +29,9 @@ def check(options: Any) -> None:
     if loopback(options.web_host):
         logger.info(f"Only this machine reaches the web UI, since it has no login; {_login()} gives it one")
     elif options.open_ui:
-        logger.warning(f"Whoever reaches {where} can start runs and read reports: the web UI has no login; {_login()}")
+        logger.warning(
+            f"Whoever reaches {where} can start runs and read reports: the web UI has no login; {_login()} gives it one"
+        )
     else:
         raise UsageError(
             f"--web-host {options.web_host}: whoever reaches it could start runs and read reports, since the web UI "
