@@ -136,13 +136,39 @@ def test_an_answer_that_failed_its_check_is_no_goodput() -> None:
 @pytest.mark.parametrize("slo", ["check json_invalid < 1%", "outcome dropped < 1%", "outcome ok > 99%"])
 def test_a_share_on_the_wrong_side_ends_a_run_early(slo: str) -> None:
     judge = SloJudge([parse(slo)])
-    for _ in range(20):
-        judge.add(row(json_invalid=0))
+    for second in range(1, 21):
+        judge.add(row(at_s=second, json_invalid=0))
     assert judge.surely_crossed() == []
-    for _ in range(20):
-        judge.add(row("dropped") if "outcome" in slo else row(json_invalid=1))
+    for second in range(21, 41):
+        judge.add(row("dropped", at_s=second) if "outcome" in slo else row(at_s=second, json_invalid=1))
     (crossed,) = judge.surely_crossed()
     assert crossed.startswith(f"{slo}: 20 of 40 ")
+
+
+@pytest.mark.parametrize("slo", ["ttft_ms p99 < 500", "outcome ok > 99%"])
+def test_requests_that_are_under_way_together_are_no_independent_proof(slo: str) -> None:
+    def bad(at_s: float, took_s: float = 1.0) -> dict[str, object]:
+        made = row("ok" if "ttft" in slo else "http_error", at_s=at_s, ttft_ms=9000.0)
+        return {**made, "ended_unix_ns": round((at_s + took_s) * 1e9)}
+
+    loading = SloJudge([parse(slo)])  # 50 requests wait for a model to load, and three more after them
+    for number in range(50):
+        loading.add(bad(1.0 + number / 100, 20.0))
+    for number in range(3):
+        loading.add(bad(25.0 + 2 * number))
+    assert loading.surely_crossed() == []
+    down = SloJudge([parse(slo)])  # for a second it refuses all that comes
+    for number in range(500):
+        down.add(bad(1.0 + number / 500, 0.001))
+    assert down.surely_crossed() == []
+    lasting = SloJudge([parse(slo)])
+    for number in range(500):
+        lasting.add(bad(1.0 + number / 50, 0.001))
+    assert lasting.surely_crossed()
+    slow = SloJudge([parse(slo)])  # users who ask one after the other, for a minute
+    for number in range(60):
+        slow.add(bad(1.0 + 5 * (number // 10), 5.0))
+    assert len(slow.surely_crossed()) == 1
 
 
 def test_one_value_beyond_a_greatest_one_is_certain_at_once() -> None:

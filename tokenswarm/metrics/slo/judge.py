@@ -4,7 +4,7 @@ import csv
 import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ from tokenswarm.metrics.clock import Tracks, Window, tracks
 from tokenswarm.metrics.histogram import bucket, decode, middle_ms
 from tokenswarm.metrics.percentile import least_n, rank
 from tokenswarm.metrics.slo.language import CHECKS, Slo
-from tokenswarm.metrics.slo.sequential import surely_above
+from tokenswarm.metrics.slo.sequential import Draws, surely_above
 
 State = Literal["met", "crossed", "undecided"]
 
@@ -38,6 +38,7 @@ class _Count:
     total: float = 0.0
     least: float = math.inf
     most: float = -math.inf
+    beyond: Draws = field(default_factory=Draws)  # whether values are on the wrong side
 
     def add(self, slo: Slo, value: float, times: int = 1) -> None:
         self.n += times
@@ -75,12 +76,15 @@ class SloJudge:
         self._requests += 1
         self._window.add(row)
         for slo, count, values in zip(self.slos, self._counts, self._values, strict=True):
+            n, bad = count.n, _beyond(slo, count)
             if slo.aggregate == "share":
                 applies, hit = shared(slo, row)
                 count.n += applies
                 count.kept += hit
             elif slo.aggregate != "rate":
                 _take(slo, count, values, row)
+            if count.n == n + 1:
+                count.beyond.add(_beyond(slo, count) > bad, *_span_ns(row))
         self._good += row["outcome"] == "ok" and all(_meets(slo, row) for slo in self._bounds)
 
     @property
@@ -96,13 +100,12 @@ class SloJudge:
         """SLOs that more of the same can hardly turn, each with its reason; for an end before the run's time."""
         found = []
         for slo, count in zip(self.slos, self._counts, strict=True):
-            bad = count.kept if slo.aggregate == "share" and slo.below else count.n - count.kept
             if lost := _for_good(slo, count):
                 found.append(f"{slo.text}: {lost} of {count.n} requests are beyond it")
             allowed = allowed_share(slo)
             # Gaps within one request are no independent draws: of them nothing is certain before the end.
-            if allowed is not None and slo.subject != "itl_ms" and surely_above(bad, count.n, allowed):
-                found.append(f"{slo.text}: {bad} of {count.n} requests are beyond it")
+            if allowed is not None and slo.subject != "itl_ms" and count.beyond.surely_above(allowed):
+                found.append(f"{slo.text}: {_beyond(slo, count)} of {count.n} requests are beyond it")
         return found
 
     def _judge(self, slo: Slo, count: _Count, values: Mapping[int, int]) -> SloResult:
@@ -126,6 +129,17 @@ class SloJudge:
         met = not spoilt and count.n > count.failed and slo.keeps(figure[slo.aggregate])
         why = f"{count.failed} request{'s' * (count.failed > 1)} failed" if spoilt else ""
         return SloResult(slo.text, "met" if met else "crossed", found, count.n, why)
+
+
+def _beyond(slo: Slo, count: _Count) -> int:
+    return count.kept if slo.aggregate == "share" and slo.below else count.n - count.kept
+
+
+def _span_ns(row: Mapping[str, Any]) -> tuple[int, int]:
+    """When a request was sent (or was to be) and had ended; what is not known is as what is."""
+    known = [int(row.get(name) or 0) for name in ("sent_unix_ns", "scheduled_unix_ns", "ended_unix_ns")]
+    began_ns = known[0] or known[1] or known[2]
+    return began_ns, known[2] or began_ns
 
 
 def _for_good(slo: Slo, count: _Count) -> int:

@@ -2,6 +2,9 @@
 
 import math
 
+# Requests that are sent within so long of each other are one draw, however short they are; what fewer draws say is
+# nothing certain: a server that is loading its model, or down for a moment, fails all that it is asked just then.
+LEAST_DRAW_NS, LEAST_DRAWS = 10**9, 5
 # One false alarm in a thousand runs, over all the looks of a run together.
 ALPHA = 1e-3
 _ALTERNATIVES = 15
@@ -32,3 +35,26 @@ def _log_evidence(hits: float, n: float, bound: float) -> float:
         logs.append(hits * math.log(share / bound) + (n - hits) * math.log((1 - share) / (1 - bound)))
     most = max(logs)
     return most + math.log(sum(math.exp(value - most) for value in logs) / len(logs))
+
+
+class Draws:
+    """Requests as independent draws: those under way together wait in one queue, and fare alike, so they are one."""
+
+    def __init__(self) -> None:
+        self.n, self.hits = 0, 0.0  # draws that are over, and their shares of hits
+        self._until_ns, self._requests, self._hit = 0, 0, 0
+
+    def add(self, hit: bool, sent_ns: int, ended_ns: int) -> None:
+        """A request, in the order in which they ended. Who is sent before the draw's first one has ended is of it."""
+        if self._requests and sent_ns >= self._until_ns:
+            self.n += 1
+            self.hits += self._hit / self._requests
+            self._requests = self._hit = 0
+        if not self._requests:
+            self._until_ns = max(ended_ns, sent_ns + LEAST_DRAW_NS)
+        self._requests += 1
+        self._hit += hit
+
+    def surely_above(self, bound: float) -> bool:
+        """Is the share of hits above `bound` (see `surely_above`)?"""
+        return self.n >= LEAST_DRAWS and surely_above(self.hits, self.n, bound)
