@@ -107,7 +107,7 @@ def test_what_is_missing_is_said_and_makes_a_run_invalid() -> None:
     had = cut | {"requests": 7, "spool": True, "under_way": 3}
     (found,) = findings([whole, had])
     assert (found["rule"], found["level"]) == ("lost workers", "remark")
-    assert "gaps in their numbers 3 or more) there are none: b" in found["what"]
+    assert "gaps in their numbers 3 or more) there are none: worker 1 (b)" in found["what"]
 
 
 def test_what_cannot_be_merged_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

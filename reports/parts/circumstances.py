@@ -29,18 +29,22 @@ def _workers(found: Mapping[str, Any]) -> Section:
         lines.append((f"The warm-up request, which is in no figure, ended as {warmup.get('outcome')}{took_ms}.",))
     lines += [(f"{text}.",) for text in change_lines(found["attendance"])]
     names, columns = ["cpu_percent_max", "loop_lag_ms_p99", "loop_lag_ms_max"], list(_COLUMNS)
+    texts = ["worker", "host", "cpus", "requests"]
+    if any("client" in worker for worker in found["workers"]):
+        texts.insert(1, "client")
+        columns.insert(1, "Locust's id")
     if any("clock_ahead_ms" in worker for worker in found["workers"]):
         lines.append(("Times of requests are by the master's clock; a worker's clock was ahead of it, give or take:",))
         names += ["clock_ahead_ms", "clock_uncertainty_ms", "clock_moved_ms"]
         columns += ["clock ahead, ms", "give or take, ms", "moved in the run, ms"]
     rows: list[tuple[Cell, ...]] = [
         (
-            *(Code(_text(worker.get(name))) for name in ("worker", "host", "cpus", "requests")),
+            *(Code(_text(worker.get(name))) for name in texts),
             *(number(_figure(worker.get(name))) for name in names),
         )
         for worker in found["workers"]
     ]
-    tables = (Table(tuple(columns), tuple(rows), names=2),) if rows else ()
+    tables = (Table(tuple(columns), tuple(rows), names=len(texts) - 2),) if rows else ()
     return Section("workers", "Workers and clocks", lines=tuple(lines), tables=tables, folded=True)
 
 

@@ -3,7 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from tokenswarm.metrics.validity.workers import worker_name
 from tokenswarm.reports.render.numbers import number
+
+KEPT = ("what", "worker", "client")
 
 WAYS = {
     "joined": "joined the run",
@@ -21,7 +24,7 @@ def attendance(info: Mapping[str, Any], first_sent_ns: int | None) -> list[dict[
         return []
     began_s = entries[0]["at_unix_s"]
     return [
-        {"since_s": round(one["at_unix_s"] - first_sent_ns / 1e9, 3), "what": one["what"], "worker": one["worker"]}
+        {"since_s": round(one["at_unix_s"] - first_sent_ns / 1e9, 3)} | {key: one.get(key) for key in KEPT}
         for one in entries
         if one["at_unix_s"] > began_s
     ]
@@ -30,6 +33,5 @@ def attendance(info: Mapping[str, Any], first_sent_ns: int | None) -> list[dict[
 def change_lines(changes: Iterable[Mapping[str, Any]]) -> list[str]:
     """A sentence each, without its full stop."""
     return [
-        f"{number(one['since_s'])} s after the first request worker {one['worker']} {WAYS[one['what']]}"
-        for one in changes
+        f"{number(one['since_s'])} s after the first request {worker_name(one)} {WAYS[one['what']]}" for one in changes
     ]

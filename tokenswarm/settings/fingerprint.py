@@ -8,6 +8,7 @@ from typing import Any
 
 from tokenswarm.folder.row import COLUMNS
 from tokenswarm.metrics.validity.rules import finding
+from tokenswarm.metrics.validity.workers import worker_name
 
 PACKAGE = Path(__file__).parents[1]
 ROOMS = ("payloads", "wire", "metrics", "folder", "transport", "settings", "load", "users", "run", "capacity")
@@ -39,9 +40,9 @@ def unlike(workers: Iterable[Mapping[str, Any]], payloads: str) -> list[dict[str
         ("code", code(), "other code than", "bring all machines to one commit"),
         ("payloads", payloads, "other prompts than", "bring the same payload files to all machines"),
     ):
-        others = sorted({f"{one['worker']} ({one.get('host', '?')})" for one in known if one.get(key, own) != own})
+        others = {worker_name(one): int(one["worker"]) for one in known if one.get(key, own) != own}
         if others:
-            said = f"these workers have {what} the master: {', '.join(others)}"
+            said = f"these workers have {what} the master: {', '.join(sorted(others, key=others.__getitem__))}"
             found.append(finding(f"other {key}", "remark", said, do, len(others), 0, "workers"))
     return found
 

@@ -48,5 +48,11 @@ def missing(worker: Worker) -> int:
     return max(0, int(worker.get("made") or 0) - int(worker.get("requests") or 0))
 
 
+def worker_name(worker: Worker) -> str:
+    """A worker as it is called wherever it is named: by its number, as in the rows, and by Locust's id of it."""
+    client = worker.get("client")
+    return f"worker {worker.get('worker')}" + (f" ({client})" if client else "")
+
+
 def _names(workers: Iterable[Worker]) -> str:
-    return ", ".join(sorted(str(worker.get("client") or worker.get("worker")) for worker in workers))
+    return ", ".join(worker_name(worker) for worker in sorted(workers, key=lambda worker: int(worker["worker"])))
