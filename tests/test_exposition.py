@@ -15,6 +15,7 @@ from tokenswarm.metrics.catalogue import METRICS, Metric
 from tokenswarm.metrics.checks.case import CheckResults
 from tokenswarm.metrics.histogram import bucket
 from tokenswarm.metrics.record import Identity, Record
+from tokenswarm.metrics.text import plain
 from tokenswarm.web import exposition
 from tokenswarm.web.exposition import BOUNDS_NS, Totals, family
 from tokenswarm.wire.values import Usage
@@ -50,7 +51,7 @@ def samples(lines: Iterable[str]) -> dict[tuple[str, tuple[tuple[str, str], ...]
 
 
 def of(found: Any, name: str, outcome: str = "ok", **labels: str) -> float:
-    labels |= {"endpoint": WHO.endpoint, "model": WHO.model, "outcome": outcome}
+    labels |= {"endpoint": WHO.endpoint, "model": plain(WHO.model), "outcome": outcome}
     return found[f"tokenswarm_{name}", tuple(sorted(labels.items()))]
 
 
@@ -93,7 +94,7 @@ def test_a_new_metric_reaches_it_by_itself(tmp_path: Path, monkeypatch: Any) -> 
         columns = [*exposition.LABELS, *(metric.name for metric in METRICS), "letters"]
         writer = csv.DictWriter(file, columns, restval="")
         writer.writeheader()
-        writer.writerow({"endpoint": WHO.endpoint, "model": WHO.model, "outcome": "ok", "letters": 5})
+        writer.writerow({"endpoint": WHO.endpoint, "model": plain(WHO.model), "outcome": "ok", "letters": 5})
     assert of(samples(totals_of(tmp_path).lines()), "letters_total") == 5
 
 

@@ -14,7 +14,7 @@ from tokenswarm.folder.lines import line
 from tokenswarm.folder.row import COLUMNS, row
 from tokenswarm.folder.run_folder import RunFolder
 from tokenswarm.metrics.record import Record
-from tokenswarm.metrics.text import cell, text
+from tokenswarm.metrics.text import cell, plain, text
 from tokenswarm.reports.load import load
 
 FORMULAS = ('=cmd|\' /C calc\'!A0', "+1+1", "-2+3", "@SUM(1)", "\t=1", "＝1")  # fmt: skip
@@ -34,8 +34,8 @@ def test_a_row_holds_texts_that_way_and_numbers_as_they_are(formula: str, tmp_pa
     folder.append(line(row(record)), 1)
     folder.close()
     (kept,) = csv.DictReader(io.StringIO((tmp_path / "run" / "requests.csv").read_text()))
-    assert kept["error"] == kept["model"] == kept["prompt_id"] == f"'{formula}"
+    assert kept["error"] == kept["model"] == kept["prompt_id"] == cell(plain(formula))
     assert kept["e2e_ms"] == "-1.0"
     assert list(kept) == list(COLUMNS)
     frame = load(tmp_path / "run").frame
-    assert list(frame["error"]) == list(frame["model"]) == list(frame["prompt_id"]) == [formula]
+    assert list(frame["error"]) == list(frame["model"]) == list(frame["prompt_id"]) == [plain(formula)]

@@ -36,6 +36,7 @@ IDENTITY = (
 )
 JUDGED = ("habits", "check_notes", "text_digest", "request_digest")
 TEXTS = ("prompt_text", "output_text", "thinking_text")
+MOST_CHARACTERS = 1000  # of a cell; only texts that are kept may be longer
 COLUMNS = (*IDENTITY, *(metric.name for metric in METRICS), *JUDGED, *TEXTS)
 
 
@@ -61,8 +62,8 @@ def row(record: Record) -> list[Cell]:
         record.outcome,
         record.status,
         record.retry_after_s,
-        _printable(record.finish_reason or "") or None,
-        _printable(record.error) or None,
+        record.finish_reason or None,
+        record.error or None,
         who.max_tokens,
         record.usage.source,
         record.scheduled_ns,
@@ -75,16 +76,24 @@ def row(record: Record) -> list[Cell]:
     judged = record.judged
     cells += [
         " ".join(record.habits) or None,
-        _printable(judged.notes) or None,
+        judged.notes or None,
         judged.text_digest,
         judged.request_digest,
     ]
     texts = (kept.prompt, kept.output, kept.thinking) if kept else (None, None, None)
-    cells.extend(text if text is None else _printable(text) for text in texts)
-    return [plain.cell(cell) if type(cell) is str else cell for cell in cells]
+    lines = [_line(cell) if type(cell) is str else cell for cell in cells]
+    return [*lines, *(None if text is None else plain.cell(_text(text)) for text in texts)]
 
 
-def _printable(text: str) -> str:
-    # A lone surrogate can be put neither into a file nor into a message to the master.
-    # Nor is a bare carriage return quoted in a file with "\n" line ends: readers would take it for one.
-    return text.replace("\r\n", "\n").replace("\r", "\n").encode("utf-8", "replace").decode()
+def _line(text: str) -> str:
+    """A text that others gave (a name, an id, a reason, an error), as one line that any reader of CSV can read."""
+    if len(text) > MOST_CHARACTERS or not text.isprintable():
+        # A lone surrogate can be put neither into a file nor into a message to the master.
+        text = plain.plain(text[:MOST_CHARACTERS].encode("utf-8", "replace").decode())
+    return plain.cell(text)
+
+
+def _text(text: str) -> str:
+    # A bare carriage return is not quoted in a file with "\n" line ends: readers would take it for one.
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\\x00")
+    return text.encode("utf-8", "replace").decode()

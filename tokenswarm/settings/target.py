@@ -21,6 +21,7 @@ V1 = "/v1"
 _ENDPOINTS = (*PATHS, "/api/tags", "/api/ps", "/api/show", "/api/version", "/api/embeddings", "/v1/models")
 _ENDS = ("/chat/completions", "/completions", "/embeddings", "/models")
 # What stands in the place of /v1: another version, OpenAI's API under its name, a deployment.
+MOST_CHARACTERS = 4000
 _ROOT = re.compile(r"/(v\d\w*|openai|deployments/[^/]+)$")
 _EXACT = re.compile(r"/(invocations|predict)$")
 _SAFE = "/%:@!$&'()*+,;=~"
@@ -79,6 +80,8 @@ def readings(host_option: str | None, environment: Mapping[str, str], layout: st
     """
     name = "--host" if host_option else "OLLAMA_HOST"
     given = (host_option or environment.get("OLLAMA_HOST", "")).strip().strip("\"'").strip() or DEFAULT
+    if len(given) > MOST_CHARACTERS:
+        raise UsageError(f"{name}: {len(given):,} characters are no address; write it like {DEFAULT}")
     scheme, separator, rest = given.partition("://")
     if not separator:
         scheme, rest = "http", given
