@@ -14,7 +14,8 @@ from tokenswarm.folder.run_folder import RunFolder, new_path, run_name
 from tokenswarm.metrics import histogram
 from tokenswarm.metrics.catalogue import METRICS
 from tokenswarm.metrics.record import Identity, Record
-from tokenswarm.wire.values import Usage
+from tokenswarm.metrics.record_builder import RecordBuilder
+from tokenswarm.wire.values import Chunk, Transcript, Usage
 
 MS = 1_000_000
 WHO = Identity(1, 7, "OllamaChatUser", "/api/chat", "m", "p-1", 64)
@@ -157,3 +158,16 @@ def test_a_run_is_named_so_that_it_stays_in_its_folder(name: str, tmp_path: Path
     assert path.name.startswith("19700101T000000Z-")
     path.mkdir()
     assert new_path(str(tmp_path), run_name(name, 0.0)) != path
+
+
+def test_a_text_of_any_length_is_kept_up_to_a_million_characters() -> None:
+    builder = RecordBuilder(streamed=True)
+    for _ in range(3):
+        builder.add(Chunk(20 * MS, text="y" * 999_999))
+    done = Transcript(sent_ns=0, ended_ns=30 * MS)
+    record = builder.record(WHO, done, "ok", "", prompt_text="x" * 1_000_000)
+    assert record.kept
+    assert record.kept.prompt == "x" * 1_000_000
+    assert record.kept.output == "y" * 1_000_000 + " … [cut: 2999997 characters in all]"
+    assert record.text_chars == 2_999_997
+    assert len(line(row(record))) < 2_100_000

@@ -77,3 +77,26 @@ def test_what_is_known_of_a_worker_is_kept_before_it_forgets_its_rows(publisher:
         publisher.take("w", message(0, b"0\n1\n", made=2, final=True))
     assert told == [("w", 2), True, True]
     assert publisher.finished == {"w"}
+
+
+@pytest.mark.parametrize("room", [True, False])
+def test_what_the_master_cannot_write_is_not_sent_again_at_once(room: bool) -> None:
+    sent = list[dict[str, Any]]()
+    runner = SimpleNamespace(client_id="w", send_message=lambda kind, data: sent.append(data))
+    hook = SimpleNamespace(fire=lambda client_id, data: worker.on_report_to_master(client_id, data))
+    worker = Publisher(SimpleNamespace(runner=runner, events=SimpleNamespace(report_to_master=hook)), dict)
+    worker.reset("run")
+    rows = [b"x" * 20_000_000 + b"\n", *[b"y" * 3_000_000 + b"\n"] * 9]
+    for row in rows:
+        worker.outbox.add(row)
+    worker.send_final()
+    have = answered = 0
+    while answered < len(sent) < 50:
+        message = sent[answered].get("tokenswarm", sent[answered])
+        if room and message["first"] <= have:
+            have = max(have, message["first"] + message["count"])
+        answer = {"run": "run", "up_to": have, "first": message["first"], "kept": have == len(rows)}
+        worker.on_acknowledge(None, SimpleNamespace(data=answer))
+        answered += 1
+    assert worker.kept is room
+    assert len(sent) < (20 if room else 5)

@@ -44,9 +44,13 @@ class Identity:
     arrival: int | None = None
 
 
+# Characters: about 250,000 tokens. A row of 60 MB would hold up its worker for 8 s, until its master gives it up.
+MOST_KEPT = 1_000_000
+
+
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The texts of one request, kept only when the user asks for them."""
+    """The texts of one request, kept only when the user asks for them, each up to MOST_KEPT."""
 
     prompt: str
     output: str

@@ -3,7 +3,7 @@
 from tokenswarm.metrics.checks.case import UNJUDGED, CheckResults
 from tokenswarm.metrics.durations import SPARE_CHUNKS, without_doubtful
 from tokenswarm.metrics.histogram import bucket
-from tokenswarm.metrics.record import Identity, Kept, Phase, Record
+from tokenswarm.metrics.record import MOST_KEPT, Identity, Kept, Phase, Record
 from tokenswarm.metrics.tool_calls import join_calls
 from tokenswarm.wire.reading import Ending
 from tokenswarm.wire.values import Answer, Chunk, Embeddings, ToolCall, Transcript, Usage
@@ -189,8 +189,14 @@ class RecordBuilder:
             embeddings=self.embeddings,
             phase=phase,
             judged=judged,
-            kept=None if prompt_text is None else Kept(prompt_text, answer.text, answer.thinking),
+            kept=None if prompt_text is None else Kept(*map(_cut, (prompt_text, answer.text, answer.thinking))),
         )
+
+
+def _cut(text: str) -> str:
+    if len(text) <= MOST_KEPT:
+        return text
+    return f"{text[:MOST_KEPT]} … [cut: {len(text)} characters in all]"
 
 
 def _later(before: Usage, usage: Usage) -> Usage:

@@ -153,12 +153,13 @@ class Publisher:
         """The master says which rows it has."""
         if msg.data["run"] != self.run_id or self.kept:
             return
+        before = self.outbox.acknowledged
         self.outbox.acknowledge(msg.data["up_to"], msg.data["first"])
         if msg.data["kept"]:
             self.kept = True
             self.outbox.remove()
-        elif self.final and self.outbox.sent < self.outbox.made:
-            self.send_rows()
+        elif self.final and before < self.outbox.acknowledged and self.outbox.sent < self.outbox.made:
+            self.send_rows()  # at once, as it takes them in; where its disk is full, they wait for their next turn
 
     def report(self) -> None:
         """Report to the master now, not when Locust would, with all rows there are (or as many as it may be sent)."""
