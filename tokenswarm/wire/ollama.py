@@ -35,11 +35,7 @@ def chunk(ns: int, frame: dict[str, Any], text: Any, thinking: Any, tool_calls: 
     if (not (text or thinking or tool_calls) or frame.get("error")) and (failed := errors.found(frame)):
         return Chunk(ns, error=failed)
     if type(text) is not str or type(thinking) is not str:
-        (text, thought), (_, more) = (
-            lenient.text_and_thinking(text),
-            lenient.text_and_thinking([{"thinking": thinking}]),
-        )
-        thinking = thought + more
+        text, thinking = lenient.text_and_thinking([text, {"thinking": thinking}])
     done = frame.get("done")
     if not done or (done is not True and not lenient.yes(done)):
         return Chunk(ns, text, thinking, tool_calls)

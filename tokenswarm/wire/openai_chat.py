@@ -74,11 +74,7 @@ def read(ns: int, frame: dict[str, Any]) -> Chunk:
     text = said.get("content") or ""
     thinking = said.get("reasoning") or said.get("reasoning_content") or ""
     if type(text) is not str or type(thinking) is not str:
-        (text, thought), (_, more) = (
-            lenient.text_and_thinking(text),
-            lenient.text_and_thinking([{"thinking": thinking}]),
-        )
-        thinking = thought + more
+        text, thinking = lenient.text_and_thinking([text, {"thinking": thinking}])
     calls = said.get("tool_calls")
     calls, unread = lenient.tool_calls(calls) if calls else (), False
     if said and not text and not thinking and not calls:
