@@ -103,7 +103,10 @@ def prepare(options: Any, classes: Sequence[Any], named: Sequence[str]) -> Prepa
 
 @dataclass
 class Rehearsed:
-    """What the requests before the load have shown: by model how they went, and classes that must not run."""
+    """What the requests before the load have shown: how they went, and classes that must not run.
+
+    `warm_ups` are by model; those of a further API by the model and its path.
+    """
 
     warm_ups: dict[str, WarmUp] = field(default_factory=dict)
     scales: dict[str, Scale | None] = field(default_factory=dict)
@@ -133,7 +136,8 @@ def _rehearse(
         try:
             for ask in asks[:1] if done.warm_ups else asks:
                 warm_up = _warmed_up(rehearsal, c, ask, findings)
-                done.warm_ups.setdefault(ask.model, warm_up)
+                other = f"{ask.model} {warm_up.endpoint}"
+                done.warm_ups[other if ask.model in done.warm_ups else ask.model] = warm_up
                 if preflight.settings.mix.makes_text and ask.model not in done.scales:  # each counts in its own way
                     done.scales[ask.model] = _count_tokens(rehearsal, preflight.settings, c, ask, findings)
         except UsageError as error:

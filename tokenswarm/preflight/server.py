@@ -22,6 +22,7 @@ from tokenswarm.wire.values import Api
 
 Found = TypeVar("Found")
 PAUSE_S = 1.0  # between two looks at a server that is not ready
+MOST_COMPARED, MOST_CHARACTERS = 2000, 200  # of a list of models, for a hint: comparing takes the square of a name
 
 
 class Preflight:
@@ -140,7 +141,8 @@ class Preflight:
         if not server.listed or _there(server, wanted):
             return
         implied = ":latest" if server.kind == "ollama" else ""
-        near = get_close_matches(wanted, [name.removesuffix(implied) for name in server.models], n=1)
+        names = [name.removesuffix(implied) for name in server.models[:MOST_COMPARED] if len(name) <= MOST_CHARACTERS]
+        near = get_close_matches(wanted[:MOST_CHARACTERS], names, n=1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""
         what = f"{self.settings.target.url} has no model {wanted!r}{hint}; it has: {_shown(server) or 'none'}"
         known = self._shows(wanted) if server.kind == "ollama" else None
