@@ -58,14 +58,14 @@ def _hostile() -> Callable[..., None]:
         while asked := request(sock):  # type: ignore[arg-type]
             if asked.startswith(b"GET /v1/models"):
                 listing = json.dumps({"data": [{"id": MODEL}]}).encode()
-                answer = whole(listing, more=f"{JSON}Server: \x1b[31mhostile\r\n")
+                answer = whole(listing, more=f"{JSON}Server: hostile {OWNED}\r\n")
             elif asked.startswith(b"GET"):
                 answer = whole(b"", "404 Not Found")
             elif b'"stream":true' not in asked:
                 answer = whole(json.dumps(_said("hi", stream=False)).encode(), more=JSON)
             else:
+                answer = ANSWERS[told % len(ANSWERS)](asked) if told else _stream("hi")  # the warm-up
                 told += 1
-                answer = ANSWERS[told % len(ANSWERS)](asked)
             sock.sendall(answer)  # type: ignore[attr-defined]
 
     return script
@@ -133,7 +133,7 @@ def test_what_a_hostile_server_says_harms_nobody_and_gives_nothing_away(tmp_path
     said = (tmp_path / "log").read_text()
     assert "\x1b]0" not in said
     assert not re.search("^VALID: all is well", said, re.MULTILINE)
-    assert run.run["target"]["version"] == "\\x1b[31mhostile"
+    assert run.run["target"]["version"] == f"hostile {OWNED}"
     ElementTree.parse(run.path / "slo-junit.xml")
     summary = run.summary()
     assert {group["model"] for group in summary["groups"]} == {MODEL}
