@@ -7,6 +7,7 @@ import argparse
 import io
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from tokenswarm.metrics.slo.judge import judge_file
@@ -19,7 +20,8 @@ from tokenswarm.reports.dialects import table as dialect_report
 from tokenswarm.reports.dialects.definitions import DIALECTS
 from tokenswarm.reports.errors import ReportError
 from tokenswarm.reports.glossary import glossary
-from tokenswarm.reports.load import workers
+from tokenswarm.reports.load import load
+from tokenswarm.reports.rejudging import dicts, only
 from tokenswarm.reports.render import console
 from tokenswarm.reports.write import report, write
 
@@ -76,10 +78,12 @@ def _run(command: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> i
 def _gate(folder: Path, texts: Sequence[str]) -> tuple[str, int]:
     """The SLOs of a finished run: a line each, and a JUnit file in its folder."""
     slos = [slo for text in texts for slo in several(text)]
-    try:
-        judged = judge_file(folder / "requests.csv", slos, workers(folder))
-    except (OSError, KeyError) as error:
-        raise ReportError(f"{folder}: no requests.csv of ours in it ({error}); name a run folder") from error
+    run = load(folder)
+    for notice in run.notices:
+        print(f"tokenswarm: note: {notice}", file=sys.stderr)
+    rows = only(folder / "requests.csv", run.frame["file_row"]) if run.damaged else nullcontext(folder)
+    with rows as sound:
+        judged = judge_file(sound / "requests.csv", slos, dicts(run.info.get("workers")))
     write(folder / "slo-junit.xml", junit(folder.resolve().name, judged))
     return "".join(f"{say(each)}\n" for each in judged), 99 * any(each.state != "met" for each in judged)
 

@@ -6,7 +6,8 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tokenswarm.folder.lines import cells, line, records
+from tokenswarm.folder.damage import batches
+from tokenswarm.folder.lines import cells, line
 from tokenswarm.folder.row import COLUMNS
 from tokenswarm.reports.errors import ReportError
 
@@ -25,10 +26,11 @@ class Union:
     def add(self, path: Path) -> None:
         """Take in the whole rows of a requests.csv. Raises ReportError if it is none of this version."""
         with path.open("rb") as file:
-            lines = records(file)
-            header = next(lines, line(COLUMNS))  # a master that was killed at once has written nothing
-            if header != line(COLUMNS):
+            header = file.readline()  # a master that was killed at once has written nothing
+            if header and header != line(COLUMNS):
                 raise ReportError(f"{path}: its columns are those of another version; merge it with that one")
+            file.seek(0)
+            lines = (text for batch in batches(file, len(COLUMNS)) for text in batch.lines)
             # Of two rows of one identity, which there should not be, the choice is not the order of the files'.
             self._rows.executemany(
                 "INSERT INTO row VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET began = excluded.began, "

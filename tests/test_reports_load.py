@@ -4,12 +4,10 @@ from pathlib import Path
 
 import pytest
 from golden.make import RUN, ZERO_NS, failed, folder, ollama, openai
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tokenswarm.folder.row import COLUMNS
 from tokenswarm.reports.__main__ import main
-from tokenswarm.reports.load import load, whole_rows
+from tokenswarm.reports.load import load
 from tokenswarm.reports.summary import summarise
 
 
@@ -38,19 +36,6 @@ def test_a_cut_last_line_is_left_out(tmp_path: Path) -> None:
     run = load(tmp_path)
     assert len(run.frame) == 2
     assert any("cut in the middle" in notice for notice in run.notices)
-
-
-def test_a_cell_cut_after_a_line_end_is_cut_too() -> None:
-    assert whole_rows(b'a,b\n1,"x\ny"\n2,"p\nq') == b'a,b\n1,"x\ny"\n'
-
-
-@given(st.lists(st.text('ab",\n', max_size=5), min_size=1, max_size=4), st.data())
-def test_whole_rows_at_every_cut(cells: list[str], data: st.DataObject) -> None:
-    rows = ['"' + cell.replace('"', '""') + '"\n' for cell in cells]
-    text = "".join(rows).encode()
-    cut = data.draw(st.integers(0, len(text)))
-    ends = [len("".join(rows[:n])) for n in range(len(rows) + 1)]
-    assert whole_rows(text[:cut]) == text[: max(end for end in ends if end <= cut)]
 
 
 def test_a_killed_run_is_reported_without_run_json(tmp_path: Path) -> None:

@@ -135,11 +135,13 @@ RUN: dict[str, Any] = {
 def folder(path: Path, records: Iterable[Record], run: dict[str, Any] | None = RUN) -> Path:
     """Write a run folder as the suite does."""
     path.mkdir(parents=True, exist_ok=True)
+    records = list(records)
     with (path / "requests.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         writer.writerows(map(row, records))
     if run is not None:
+        run = {**run, "rows": len({(r.identity.worker, r.identity.sequence) for r in records})}
         (path / "run.json").write_text(json.dumps(run, ensure_ascii=False), encoding="utf-8")
     return path
 

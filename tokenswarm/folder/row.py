@@ -34,9 +34,31 @@ IDENTITY = (
     "sent_unix_ns",
     "ended_unix_ns",
 )
+INTEGERS = (
+    "worker",
+    "sequence",
+    "session",
+    "turn",
+    "turns_left",
+    "stage",
+    "arrival",
+    "streamed",
+    "status",
+    "max_tokens",
+    "scheduled_unix_ns",
+    "sent_unix_ns",
+    "ended_unix_ns",
+)
 JUDGED = ("habits", "check_notes", "text_digest", "request_digest")
 TEXTS = ("prompt_text", "output_text", "thinking_text")
 MOST_CHARACTERS = 1000  # of a cell; only texts that are kept may be longer
+_KINDS = {"duration": "duration", "rate": "rate", "count": "whole", "check": "whole", "histogram": "histogram"}
+# What the cells of a column must be, where they are more than text.
+NUMBERS = {
+    **dict.fromkeys(INTEGERS, "whole"),
+    "retry_after_s": "rate",
+    **{metric.name: _KINDS[metric.kind] for metric in METRICS},
+}
 COLUMNS = (*IDENTITY, *(metric.name for metric in METRICS), *JUDGED, *TEXTS)
 
 
