@@ -108,7 +108,7 @@ ROWS: dict[str, tuple[Damage, set[int], str]] = {
     "a quote": (
         line(17, lambda text: text.replace(b",p1,", b',"p1,')),
         {15},
-        "row 17: torn: a quote where none can be",
+        "row 17: short",
     ),
     "half, in a quote": (line(17, lambda text: text[:30] + b'"' + text[30:50] + b"\n"), {15}, "row 17"),
     "zeros": (line(17, lambda text: b"\0" * len(text[:-1]) + b"\n"), {15}, "row 17: short"),
@@ -116,7 +116,7 @@ ROWS: dict[str, tuple[Damage, set[int], str]] = {
     "no text": (line(17, lambda text: text.replace(b"sim", b"\xff\xfe\x80")), {15}, "row 17: torn: it holds bytes"),
     "nothing": (line(17, lambda text: b"\n"), {15}, "row 17: short"),
     "cut at the end": (lambda lines: [*lines[:-1], lines[-1][:-9]], {N - 1}, "cut in the middle"),
-    "cut in a text": (lambda lines: lines[:-1], {N - 1}, "row 101: short: "),
+    "cut in a text": (line(101, lambda text: text[: text.index(b'"') + 9]), {N - 1}, "row 101: cut in the middle"),
     "lost": (lambda lines: [*lines[:17], *lines[30:]], set(range(16, 29)), "13 of the 100 rows"),
 }
 
