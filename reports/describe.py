@@ -1,13 +1,16 @@
 """The metrics of a slice of requests: each described after its kind in METRICS, histograms pooled."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tokenswarm.metrics.catalogue import METRICS
 from tokenswarm.metrics.histogram import decode
 from tokenswarm.reports.errors import ReportError
 from tokenswarm.reports.percentiles import LATENCY, RATE, Described, describe, describe_histogram
+
+# What says when chunks came, and nothing where most came in lumps.
+BY_CHUNKS = ("ttft_ms", "ttfa_ms", "itl_ms", "longest_gap_ms", "tpot_ms")
 
 
 def pool(texts: Iterable[str]) -> dict[int, int]:
@@ -44,4 +47,12 @@ def describe_all(ok: Any) -> dict[str, Described]:
             described = describe(column.to_numpy(dtype="float64"), LATENCY if metric.kind == "duration" else RATE)
         if described["n"]:
             found[metric.name.removesuffix("_hist")] = described
+    if buffered(found):
+        found = {name: described for name, described in found.items() if name not in BY_CHUNKS}
     return found
+
+
+def buffered(metrics: Mapping[str, Described]) -> bool:
+    """Did most of the streams come in lumps?"""
+    lumps = metrics.get("buffered")
+    return lumps is not None and 2 * (lumps["total"] or 0) > (lumps["n"] or 0)

@@ -6,6 +6,7 @@ from typing import Any
 from tokenswarm.metrics.catalogue import METRICS
 from tokenswarm.metrics.percentile import CONFIDENCE, minimum_n
 from tokenswarm.metrics.slo.language import as_said
+from tokenswarm.reports.describe import BY_CHUNKS, buffered
 from tokenswarm.reports.parts import capacity, open_loop, stages, tokens, turns
 from tokenswarm.reports.parts import cold_loads as loading
 from tokenswarm.reports.parts import embeddings as embedding
@@ -14,7 +15,7 @@ from tokenswarm.reports.parts import server_memory as memory
 from tokenswarm.reports.parts.check_section import check_section
 from tokenswarm.reports.parts.time_spent import LABELS
 from tokenswarm.reports.render.document import Cell, Code, Document, Line, Section, Table
-from tokenswarm.reports.render.numbers import ABSENT, integer, many, number
+from tokenswarm.reports.render.numbers import ABSENT, BUFFERED, integer, many, number
 from tokenswarm.reports.slices import group_name, name_cells, slices
 
 KINDS = {metric.name.removesuffix("_hist"): metric.kind for metric in METRICS}
@@ -23,6 +24,7 @@ _QUALITY = frozenset(
     {
         "clock_step_ms",
         "clock_stamps",
+        "buffered",
         "coalesced_chunks",
         "late_chunks",
         "reads",
@@ -96,6 +98,7 @@ def _tiles(summary: Summary) -> tuple[tuple[str, str], ...]:
         return ()
     none = dict.fromkeys(("p50", "p95", "p99"))
     ttft, itl, e2e = (metrics.get(name, none) for name in ("ttft_ms", "itl_ms", "e2e_ms"))
+    in_lumps = buffered(metrics)
     rate = summary["overall"]["tokens"]["output_tokens_per_s"]
     vectors = embedding.vectors_per_s(summary["embedding"])
     tiles = [("requests ok", f"{integer(requests['by_outcome'].get('ok', 0))} / {integer(requests['total'])}")]
@@ -103,8 +106,9 @@ def _tiles(summary: Summary) -> tuple[tuple[str, str], ...]:
         tiles.append(("vectors/s", number(vectors)))
     if tokens.generates(summary["overall"]):
         tiles.append(("output tokens/s", number(rate)))
-        tiles.append(("TTFT p50 / p95, ms", f"{number(ttft['p50'])} / {number(ttft['p95'])}"))
-        tiles.append(("ITL p50 / p99, ms", f"{number(itl['p50'])} / {number(itl['p99'])}"))
+        shown = BUFFERED if in_lumps else f"{number(ttft['p50'])} / {number(ttft['p95'])}"
+        tiles.append(("TTFT p50 / p95, ms", shown))
+        tiles.append(("ITL p50 / p99, ms", BUFFERED if in_lumps else f"{number(itl['p50'])} / {number(itl['p99'])}"))
     return (*tiles, ("E2E p50 / p95, ms", f"{number(e2e['p50'])} / {number(e2e['p95'])}"))
 
 
@@ -183,6 +187,9 @@ def _description_table(
             for name, found in group["metrics"].items()
             if KINDS[name] in kinds and name not in _QUALITY and found.get("total") != 0
         )
+        if rows and "duration" in kinds and buffered(group["metrics"]):
+            absent: tuple[Cell, ...] = (BUFFERED,) * len(columns)
+            rows = (*((Code(name), *absent) for name in BY_CHUNKS), *rows)
         if rows:
             tables.append(Table((first, *columns), rows, caption=group_name(group)))
     return tuple(tables)

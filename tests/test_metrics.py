@@ -115,6 +115,7 @@ def test_names_end_in_their_units() -> None:
             "batch_size",  # texts
             "vectors",
             "dimension",
+            "buffered",  # 1 or 0
         )
         assert metric.kind == "check" or metric.name.endswith(units), metric.name
         assert metric.kind in ("duration", "rate", "count", "histogram", "check")

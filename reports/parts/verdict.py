@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from tokenswarm.metrics.percentile import minimum_n
+from tokenswarm.reports.describe import buffered
 from tokenswarm.reports.parts.tokens import estimated_percent, generates
-from tokenswarm.reports.render.numbers import integer, number
+from tokenswarm.reports.render.numbers import BUFFERED, integer, number
 
 NOTHING = "No request was made: there is nothing to measure."
 
@@ -39,7 +40,9 @@ def verdict(
         marked = f" ({number(share)} % of them estimated)" if share else ""
         parts.append(f"{number(rate)} output tokens/s over {number(window_s)} s{marked}")
     metrics = overall["metrics"]
-    if "ttft_ms" in metrics:
+    if buffered(metrics):
+        parts.append(f"TTFT and ITL {BUFFERED}, {_e2e(metrics)}")
+    elif "ttft_ms" in metrics:
         ttft = metrics["ttft_ms"]
         p95 = f"{number(ttft['p95'])} ms" if ttft["p95"] is not None else _too_few(95, ttft["n"])
         parts.append(f"TTFT p50 {number(ttft['p50'])} ms, p95 {p95}")

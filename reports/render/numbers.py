@@ -1,6 +1,7 @@
 """Numbers as people read them. Absent is an en dash."""
 
 ABSENT = "–"
+BUFFERED = f"{ABSENT}, buffered"  # in place of what chunks that came in lumps do not tell
 _SPACES = "\xa0\u3000"  # no-break and ideographic: harmless, though Python does not call them printable
 
 

@@ -46,7 +46,7 @@ def tpot_ms(r: Record) -> float | None:
     if tokens is None or tokens < 2 or r.output_chunks < 2:
         return None
     span = _ms(r.last_output_ns, r.first_output_ns)
-    return None if span is None else span / (tokens - 1)
+    return span / (tokens - 1) if span else None
 
 
 def queue_ms(r: Record) -> float | None:
@@ -116,11 +116,11 @@ METRICS: tuple[Metric, ...] = (
     Metric("lateness_ms", "duration", "sent − scheduled; open loop only", lambda r: _ms(r.sent_ns, r.scheduled_ns)),
     Metric("connect_ms", "duration", "opening the connection (TCP, TLS), before sent; absent when it was open already; for a refused request the time until the refusal", lambda r: _as_ms(r.connect_ns)),
     Metric("first_byte_ms", "duration", "first byte of the body − sent", lambda r: _ms(r.first_byte_ns, r.sent_ns)),
-    Metric("ttft_ms", "duration", "arrival of the first chunk with output (thinking, text or a tool call) − sent; not headers, not a role-only, empty or tag-only chunk; absent when not streamed", lambda r: _ms(r.first_output_ns, r.sent_ns), ui=True),
-    Metric("ttfa_ms", "duration", "arrival of the first chunk with answer text or a tool call − sent: after the thinking; absent when not streamed", lambda r: _ms(r.first_answer_ns, r.sent_ns), ui=True),
-    Metric("itl_ms_hist", "histogram", "itl_ms: every gap between consecutive chunks with output, pooled over requests, exact to 1 %; a gap is a chunk gap (see tokens_per_chunk)", lambda r: encode(r.gaps)),
-    Metric("longest_gap_ms", "duration", "the longest gap between consecutive chunks with output of the request", lambda r: _as_ms(r.longest_gap_ns)),
-    Metric("tpot_ms", "duration", "(last output chunk − first output chunk) / (output tokens − 1); absent under 2 tokens or 2 chunks", tpot_ms, ui=True),
+    Metric("ttft_ms", "duration", "arrival of the first chunk with output (thinking, text or a tool call) − sent; not headers, not a role-only, empty or tag-only chunk; absent when not streamed, or buffered", lambda r: _ms(r.first_output_ns, r.sent_ns), ui=True),
+    Metric("ttfa_ms", "duration", "arrival of the first chunk with answer text or a tool call − sent: after the thinking; absent when not streamed, or buffered", lambda r: _ms(r.first_answer_ns, r.sent_ns), ui=True),
+    Metric("itl_ms_hist", "histogram", "itl_ms: every gap between consecutive chunks with output, pooled over requests, exact to 1 %; a gap is a chunk gap (see tokens_per_chunk); absent when buffered", lambda r: encode(r.gaps)),
+    Metric("longest_gap_ms", "duration", "the longest gap between consecutive chunks with output of the request; absent when buffered", lambda r: _as_ms(r.longest_gap_ns)),
+    Metric("tpot_ms", "duration", "(last output chunk − first output chunk) / (output tokens − 1); absent under 2 tokens or 2 chunks, when all chunks came at once, or buffered", tpot_ms, ui=True),
     Metric("e2e_ms", "duration", "the answer's end − sent: its last byte, or where the body is left open the read that bore its own end (done:true, [DONE], a finish reason); of a failed request until it failed", lambda r: _ms(r.ended_ns, r.sent_ns)),
     Metric("response_ms", "duration", "last byte − scheduled; open loop only", lambda r: _ms(r.ended_ns, r.scheduled_ns)),
     Metric("prompt_tokens", "count", "the server's own count (prompt_eval_count, usage.prompt_tokens), cached ones included", lambda r: r.usage.prompt_tokens, ui=True),
@@ -150,6 +150,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("thinking_chars", "count", "characters of thinking", lambda r: r.thinking_chars),
     Metric("tool_calls", "count", "tool calls in the answer", lambda r: r.tool_calls),
     Metric("coalesced_chunks", "count", "output chunks that came in the same read as the one before, so that their gap shows as 0", lambda r: r.coalesced_chunks),
+    Metric("buffered", "count", "1 where most of the stream's chunks came in lumps (within 0.25 ms of each other): then they were held back somewhere, by a proxy or by the server itself, and their times are no measurement; 0 where not; absent when not streamed, or under 3 chunks", lambda r: None if r.buffered is None else int(r.buffered)),
     Metric("late_chunks", "count", "coalesced_chunks that lay in the kernel for more than 1 ms before they were read: merged perhaps because this client was late, not because they were sent together", lambda r: r.late_chunks),
     Metric("reads", "count", "reads that gave bytes", lambda r: r.reads),
     Metric("late_reads", "count", "reads more than 1 ms after the kernel had (the last of) their bytes", lambda r: r.late_reads),

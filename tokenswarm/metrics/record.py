@@ -63,8 +63,9 @@ class Record:
 
     `*_ns` are moments, but `connect_ns`, `longest_gap_ns`, `read_lag_ns` and `clock_step_ns` are durations. `gaps`
     counts the times between consecutive output chunks in the buckets of `metrics.histogram`; `late_chunks` are those of
-    the coalesced ones that a late read may have merged. `habits` are names of `wire.habits`; `judged` is what the
-    checks of the answer found. METRICS turns all this into numbers with units.
+    the coalesced ones that a late read may have merged. Of one whose chunks came in lumps (`buffered`), the moments of
+    the chunks and the gaps are absent. `habits` are names of `wire.habits`; `judged` is what the checks of the answer
+    found. METRICS turns all this into numbers with units.
     """
 
     identity: Identity
@@ -88,6 +89,7 @@ class Record:
     unread_chunks: int = 0
     coalesced_chunks: int = 0
     late_chunks: int = 0
+    buffered: bool | None = None
     text_chars: int = 0
     thinking_chars: int = 0
     tool_calls: int = 0

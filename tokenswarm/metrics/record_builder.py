@@ -1,5 +1,6 @@
 """Folding the chunks of one answer into its Record."""
 
+from tokenswarm.metrics.buffering import TOGETHER_NS, buffered
 from tokenswarm.metrics.checks.case import UNJUDGED, CheckResults
 from tokenswarm.metrics.durations import SPARE_CHUNKS, without_doubtful
 from tokenswarm.metrics.histogram import bucket
@@ -32,7 +33,8 @@ class RecordBuilder:
         self._first_answer_ns: int | None = None
         self.last_output_ns: int | None = None
         self.output_chunks = self.unread_chunks = self._coalesced = self._late = 0
-        self._text_chars = 0
+        self._text_chars = self._together = 0
+        self._first_chunks = 1
         self.usage = Usage()
         self.doubt: str | None = None  # what of the server's durations cannot be: see metrics.durations
         self.done = False
@@ -108,6 +110,10 @@ class RecordBuilder:
             self._gaps[number] = self._gaps.get(number, 0) + 1
             if self._longest_gap_ns is None or gap > self._longest_gap_ns:
                 self._longest_gap_ns = gap
+            if gap <= TOGETHER_NS:
+                self._together += 1
+                if self._together == self.output_chunks - 1:
+                    self._first_chunks = self.output_chunks
             if gap == 0:
                 self._coalesced += 1
                 self._late += ns in self._late_stamps
@@ -150,6 +156,8 @@ class RecordBuilder:
         """The Record of the request that this answer belongs to; the texts are kept where the prompt's is given."""
         self.end(transcript)
         streamed, answer = self._streamed, self.answer()
+        in_lumps = self._buffered(transcript) if streamed else None
+        timed = streamed and not in_lumps
         # A body that was left open after the answer's own end, or broke off, makes the answer no longer.
         own_end = outcome == "ok" and not transcript.complete
         return Record(
@@ -165,20 +173,21 @@ class RecordBuilder:
             connect_ns=transcript.connect_ns,
             sent_ns=transcript.sent_ns,
             first_byte_ns=transcript.pieces[0][0] if transcript.pieces else None,
-            first_output_ns=self.first_output_ns if streamed else None,
-            first_answer_ns=self._first_answer_ns if streamed else None,
-            last_output_ns=self.last_output_ns if streamed else None,
+            first_output_ns=self.first_output_ns if timed else None,
+            first_answer_ns=self._first_answer_ns if timed else None,
+            last_output_ns=self.last_output_ns if timed else None,
             ended_ns=self._end_ns if own_end and self._end_ns else transcript.ended_ns,
             interpreted_ns=interpreted_ns,
             output_chunks=self.output_chunks,
             unread_chunks=self.unread_chunks,
             coalesced_chunks=self._coalesced,
             late_chunks=self._late,
+            buffered=in_lumps,
             text_chars=len(answer.text),
             thinking_chars=len(answer.thinking),
             tool_calls=len(answer.tool_calls),
-            gaps=self._gaps,
-            longest_gap_ns=self._longest_gap_ns,
+            gaps={} if in_lumps else self._gaps,
+            longest_gap_ns=None if in_lumps else self._longest_gap_ns,
             usage=self.usage,
             reads=transcript.kernel_stamps + transcript.clock_stamps,
             late_reads=len(transcript.late_stamps),
@@ -191,6 +200,12 @@ class RecordBuilder:
             judged=judged,
             kept=None if prompt_text is None else Kept(*map(_cut, (prompt_text, answer.text, answer.thinking))),
         )
+
+    def _buffered(self, transcript: Transcript) -> bool | None:
+        sent_ns, ended_ns = transcript.sent_ns, transcript.ended_ns
+        e2e_ns = None if sent_ns is None or ended_ns is None else ended_ns - sent_ns
+        in_time = self._together - self._late
+        return buffered(self.output_chunks, in_time, self._first_chunks, e2e_ns, self.usage.eval_ns)
 
 
 def _cut(text: str) -> str:

@@ -43,6 +43,10 @@ class Evidence:
     coalesced_chunks: int = 0
     late_chunks: int = 0
     unread_chunks: int = 0
+    streams: int = 0  # of which it is known whether they were buffered
+    buffered: int = 0
+    apart_chunks: int = 0  # of streams that were not
+    apart_together: int = 0
     reads: int = 0
     late_reads: int = 0
     clock_stamps: int = 0
@@ -136,6 +140,7 @@ class Evidence:
         self.turnaround_sum_ms += float(row["turnaround_ms"] or 0)
         self.chunks += int(row["output_chunks"] or 0)
         self.coalesced_chunks += int(row["coalesced_chunks"] or 0)
+        self._add_lumps(row)
         self.unread_chunks += int(row.get("unread_chunks") or 0)
         self.late_chunks += int(row["late_chunks"] or 0)
         self.habits.update((row.get("habits") or "").split())
@@ -151,6 +156,14 @@ class Evidence:
             self.counted_tokens += int(row["output_tokens"])
         elif row["outcome"] != "ok":
             self.uncounted_chunks[row["endpoint"], row["model"]] += int(row["output_chunks"] or 0)
+
+    def _add_lumps(self, row: dict[str, str]) -> None:
+        if buffered := row.get("buffered"):
+            self.streams += 1
+            self.buffered += buffered == "1"
+        if buffered != "1":
+            self.apart_chunks += int(row["output_chunks"] or 0)
+            self.apart_together += int(row["coalesced_chunks"] or 0) - int(row["late_chunks"] or 0)
 
     def _add_tokens(self, row: dict[str, str]) -> None:
         self.cold += row["load_state"] == "cold"
