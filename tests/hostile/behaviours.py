@@ -26,7 +26,7 @@ SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: upgra
 
 def slug(name: str) -> str:
     """A behaviour's name, as a path has it."""
-    return re.sub(r"[^a-z0-9^]+", "-", name.lower()).strip("-")
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
 def chunk(data: bytes) -> bytes:

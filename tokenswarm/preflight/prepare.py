@@ -21,7 +21,7 @@ from tokenswarm.probe.questions import probe
 from tokenswarm.run import open_loop, stages
 from tokenswarm.run.slo_gate import slos
 from tokenswarm.settings import fingerprint as likeness
-from tokenswarm.settings import weights
+from tokenswarm.settings import open_files, weights
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.models import models
 from tokenswarm.settings.settings import Settings, settings
@@ -70,6 +70,7 @@ def prepare(options: Any, classes: Sequence[Any], named: Sequence[str]) -> Prepa
     """Check the options and ask the server; `host` and `model` are filled in. Raises UsageError; no load was sent."""
     checked = offline(options)
     _check_run_dir(options.run_dir)
+    open_files.check_users(options, _most_users(options))
     if text := unused_proxy(checked.target, os.environ):
         print(f"tokenswarm: {text}", file=sys.stderr)
     preflight = Preflight(checked, readings(options.host, os.environ))
@@ -200,6 +201,14 @@ def _count_tokens(
         )
         _warn(findings, "prompt length", what, "look at prompt_tokens")
     return found
+
+
+def _most_users(options: Any) -> int:
+    if options.find_capacity:
+        return 1  # where the search comes to what may be open, it ends there
+    if options.stages:
+        return max(max(stage.users, stage.from_users) for stage in stages.parse(options.stages))
+    return options.num_users or 1
 
 
 def _check_run_dir(run_dir: str) -> None:

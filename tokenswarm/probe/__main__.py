@@ -1,6 +1,5 @@
 """`tokenswarm probe`: read an LLM server from outside with a short burst: slots, limits, rates, cache, context."""
 
-import contextlib
 import json
 import os
 import sys
@@ -17,7 +16,7 @@ from tokenswarm.preflight.server import Preflight
 from tokenswarm.preflight.warm_up import Rehearsal
 from tokenswarm.probe.questions import MAX_BURST, MAX_PARALLEL, Limits, probe
 from tokenswarm.run import outlets
-from tokenswarm.settings import options
+from tokenswarm.settings import open_files, options
 from tokenswarm.settings import secrets as secret
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.models import models
@@ -42,7 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     try:
         into = _run_json(given.into) if given.into else None
-        _allow_files(given.max_burst if given.intrusive else given.max_parallel)
+        number = given.max_burst if given.intrusive else given.max_parallel
+        open_files.allow(number, f"{number} requests at once")
         given.api_key = secret.api_key(given)
         checked = settings(given)
         preflight = Preflight(checked, readings(given.host, os.environ))
@@ -137,21 +137,6 @@ def _run_json(folder: Path) -> Path:
     if not isinstance(run, dict) or run.get("state") == "running":
         raise UsageError(f"--into {folder}: this run has not ended; probe when it has")
     return path
-
-
-def _allow_files(number: int) -> None:
-    """A connection is an open file, and many systems allow 1,024. Raises UsageError if the burst needs more."""
-    if sys.platform == "win32":
-        return
-    import resource
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = number + 128
-    if soft != resource.RLIM_INFINITY and soft < needed:
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (needed, max(needed, hard) if hard != -1 else hard))
-            return
-        raise UsageError(f"{number} requests at once need {needed} open files, {soft} are allowed; see ulimit -n")
 
 
 def table(found: dict[str, Any]) -> str:

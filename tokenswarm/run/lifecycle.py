@@ -26,7 +26,7 @@ from tokenswarm.run.slo_gate import Gate
 from tokenswarm.run.stages import as_run_json, resume, shape
 from tokenswarm.run.worker_token import check_key
 from tokenswarm.settings import fingerprint as likeness
-from tokenswarm.settings import form
+from tokenswarm.settings import form, open_files
 from tokenswarm.settings import secrets as secret
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.options import OURS, OWN
@@ -164,6 +164,8 @@ class RunLifecycle:
         picked = sent.getlist("user_classes")
         # The class picker begins with all of them ticked, which names none.
         self.prepare(picked if len(picked) < len(self._classes) else None)
+        users = fields.get("user_count") or ""
+        open_files.check_users(options, int(users) if users.isdecimal() else 1)
         # The clients of an open loop are there at once, as with the command line.
         open_loop = options.arrivals or options.trace
         return numbers | ({"spawn_rate": fields.get("user_count") or "1"} if open_loop else begins)

@@ -6,6 +6,7 @@ read that fails.
 """
 
 import contextlib
+import errno
 import socket
 import ssl
 import time
@@ -30,6 +31,7 @@ class Timeouts:
 # A close this soon after sending met an idle connection that was being closed; later, the server had the request.
 RESEND_WITHIN_NS = 100_000_000
 WRITE_CHECK_S = 0.25
+OWN_LIMITS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class Transport:
@@ -119,7 +121,12 @@ class Transport:
             exchange.end(time.time_ns(), "timeout", f"no connection within {self._timeouts.connect_s:g} s")
         except OSError as error:  # ssl.SSLError is one
             exchange.tls_failed = isinstance(error, ssl.SSLError)
-            exchange.end(time.time_ns(), "refused", f"no connection: {error}")
+            if error.errno in OWN_LIMITS:
+                exchange.end(
+                    time.time_ns(), "dropped", f"not sent: this client's own limit ({error.strerror}, ulimit -n)"
+                )
+            else:
+                exchange.end(time.time_ns(), "refused", f"no connection: {error}")
         finally:
             # The monotonic clock, since a duration must not jump; `started_ns` only dates a request that never left.
             exchange.connect_ns = time.monotonic_ns() - started_monotonic_ns

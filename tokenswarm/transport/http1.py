@@ -9,6 +9,7 @@ import httptools
 from tokenswarm import __version__
 from tokenswarm.settings.target import Target
 from tokenswarm.transport.compressed import ENCODINGS, GZIP, Unpacking
+from tokenswarm.transport.room import FREE_BYTES
 from tokenswarm.wire.framing import MAX_FRAME_BYTES, MAX_LINES
 from tokenswarm.wire.values import Call
 
@@ -16,6 +17,7 @@ AGENT = f"tokenswarm/{__version__}"
 MOST_WAIT_S = 1e9
 HEAD_BYTES = 64 * 1024
 ANSWER_BYTES = 64 * 1024 * 1024
+MOST_PACKED = 100  # no text that a model wrote is packed as tightly
 JOINED_BYTES, LONG_BYTES = 4096, 1024 * 1024
 TOO_MUCH_HEAD = f"a head of more than {HEAD_BYTES:,} bytes"
 LEAST_READ_BYTES, READ_OVERHEAD_BYTES = 32, 100  # the average of a read, and what it costs more to keep
@@ -174,9 +176,12 @@ class Response:
         if not self.stamps and self._unpacking is None and body[:1] == GZIP[:1]:
             self._unpacking = Unpacking("gzip")  # without a word
         if self._unpacking is not None:
-            body = self._unpacking.feed(body, self._most_bytes - self.body_bytes)
+            most_bytes = max(FREE_BYTES, MOST_PACKED * self.came_bytes)
+            body = self._unpacking.feed(body, min(self._most_bytes, most_bytes) - self.body_bytes)
             if not body:
                 return
+            if self.body_bytes + len(body) > most_bytes:
+                raise ValueError(f"a body compressed more than {MOST_PACKED} to 1")
             if not self._unpacking.plain:
                 self.habits.add("compressed")
         self.body_bytes += len(body)

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, Protocol
 from tokenswarm.payloads.prompt import Prompt
 from tokenswarm.wire import framing
 
-FailureKind = Literal["refused", "timeout", "closed", "protocol", "cancelled"]
+FailureKind = Literal["refused", "timeout", "closed", "protocol", "cancelled", "dropped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why the transport gave up: no connection (`refused`), EOF or reset (`closed`), no HTTP (`protocol`), …"""
+    """Why the transport gave up: no connection (`refused`), a limit of our own (`dropped`), EOF (`closed`), …"""
 
     kind: FailureKind
     text: str
