@@ -5,6 +5,8 @@ import fcntl
 import os
 from pathlib import Path
 
+COPIED_BYTES = 1024 * 1024
+
 
 class Appended:
     """What `append` has taken is with the operating system: it outlives this process, however that ends.
@@ -33,6 +35,20 @@ class Appended:
     def read(self, start: int, end: int) -> bytes:
         """The bytes between two places."""
         return os.pread(self._fd, end - start, start)
+
+    def is_at(self, path: Path) -> bool:
+        """Is it this file that a path leads to?"""
+        try:
+            return os.path.samestat(os.fstat(self._fd), path.stat())
+        except OSError:
+            return False
+
+    def copy(self, path: Path) -> "Appended":
+        """All that it holds, in a new file: also of one that has been removed. Raises OSError."""
+        made = Appended(path, b"")
+        for start in range(0, self.size, COPIED_BYTES):
+            made.append(self.read(start, min(self.size, start + COPIED_BYTES)))
+        return made
 
     def sync(self) -> None:
         """Have it on the disk itself, where it also outlives a power cut."""

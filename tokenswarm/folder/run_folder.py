@@ -28,6 +28,16 @@ class RunFolder:
         self._file.append(rows)
         self.rows += count
 
+    def is_lost(self) -> bool:
+        """Has somebody removed it, or moved it away?"""
+        return not self._file.is_at(self.path / "requests.csv")
+
+    def restore(self) -> None:
+        """Make it anew where it is lost, with all rows. Raises OSError."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        lost, self._file = self._file, self._file.copy(self.path / "requests.csv")
+        lost.close()
+
     def sync(self) -> None:
         """What was written is on the disk itself."""
         self._file.sync()

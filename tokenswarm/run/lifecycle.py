@@ -18,6 +18,7 @@ from tokenswarm.metrics.clock import onto_master, tracks
 from tokenswarm.preflight.prepare import Prepared, prepare
 from tokenswarm.run.clock_sync import ClockSync
 from tokenswarm.run.closing import FINISH, Closing
+from tokenswarm.run.folder_watch import watch
 from tokenswarm.run.handover import Spooling
 from tokenswarm.run.origin import Own, home, keep_at_home
 from tokenswarm.run.publisher import ACKNOWLEDGE, ROWS, Publisher
@@ -252,6 +253,7 @@ class RunLifecycle:
         self.options.run_facts = self.recorder.circumstances  # each worker keeps them beside its rows
         self.publisher.sink, self.publisher.keep = self.recorder.folder.append, self._keep
         self.publisher.seen = self._seen
+        gevent.spawn(watch, self.environment, self.recorder.folder, self.publisher)
 
     def _keep(self, client_id: str) -> None:
         if self.recorder:

@@ -81,7 +81,7 @@ class Publisher:
         self.run_id = ""
         self.sink: Callable[[bytes, int], None] | None = None  # writes rows; with OSError, none of them
         self.seen: Callable[[bytes], None] = lambda _: None  # they were written
-        self._again_s = 0.0
+        self._again_s = self._stuck_since_s = 0.0
         self.keep: Callable[[str], None] | None = None  # has all of a worker on the disk, which forgets it then
         self.workers: dict[str, dict[str, Any]] = {}
         self.finished: set[str] = set()
@@ -127,10 +127,16 @@ class Publisher:
             if not self._again_s:
                 what = f"rows cannot be written to the run folder: {error}; free its disk: they are kept until then"
                 print(f"tokenswarm: error: {what}", file=sys.stderr)
+                self._stuck_since_s = time.monotonic()
             self._again_s = time.monotonic() + AGAIN_S
             return False
         self._again_s = 0.0
         return True
+
+    @property
+    def stuck_s(self) -> float:
+        """How long no row could be written; 0 where they can be."""
+        return time.monotonic() - self._stuck_since_s if self._again_s else 0.0
 
     # On workers
 

@@ -1,0 +1,38 @@
+"""Looks after the run folder while a run goes on: one whose rows can no longer be kept ends with those it has."""
+
+import sys
+from typing import Any
+
+import gevent
+
+from tokenswarm.folder.run_folder import RunFolder
+from tokenswarm.run.publisher import Publisher
+
+LOOK_S, PATIENCE_S = 1.0, 10.0  # so long a disk may stay full
+EXIT_CODE = 2
+
+
+def watch(environment: Any, folder: RunFolder, publisher: Publisher) -> None:
+    """To be run in a greenlet of its own; it ends with the run."""
+    while publisher.sink == folder.append:
+        gevent.sleep(LOOK_S)
+        why = _lost(folder) if folder.is_lost() else _stuck(publisher.stuck_s)
+        if why and publisher.sink == folder.append:
+            print(f"tokenswarm: error: {why}; ending the run", file=sys.stderr)
+            environment.process_exit_code = EXIT_CODE
+            runner = environment.runner
+            # In a greenlet of its own: it may end the process.
+            gevent.spawn(runner.quit if environment.parsed_options.headless else runner.stop)
+            return
+
+
+def _lost(folder: RunFolder) -> str:
+    try:
+        folder.restore()
+    except OSError as error:
+        return f"the run folder {folder.path} is gone, with its rows, and cannot be made again: {error}"
+    return f"the run folder {folder.path} was removed, and is made again with its {folder.rows:,} rows"
+
+
+def _stuck(stuck_s: float) -> str:
+    return f"no row could be written to the run folder for {stuck_s:.0f} s" if stuck_s > PATIENCE_S else ""
