@@ -94,7 +94,7 @@ OTHERS: dict[str, dict[str, Any]] = {
     "INVALID (loop lag)": {
         "validity": {"verdict": "INVALID", "findings": [{"rule": "loop lag", "level": "invalid", "what": "late"}]}
     },
-    "INVALID (?)": {"validity": None},
+    "INVALID (not known)": {"validity": None},
     "capacity search": {"capacity": {"answer": 12}},
 }
 

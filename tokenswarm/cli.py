@@ -1,4 +1,4 @@
-"""`tokenswarm run | report | compare | merge | probe | simulate`: one command for what the package does."""
+"""`tokenswarm run | report | compare | ab | merge | probe | simulate`: one command for what the package does."""
 
 import os
 import sys
@@ -71,6 +71,10 @@ def _simulate(arguments: list[str]) -> int:
     return _module("tokenswarm.simulator", arguments)
 
 
+def _ab(arguments: list[str]) -> int:
+    return _module("tokenswarm.run.ab", arguments)
+
+
 def _module(name: str, arguments: list[str]) -> int:
     """A module as a program of its own: it patches the process before it imports anything."""
     os.execv(sys.executable, [sys.executable, "-m", name, *arguments])
@@ -80,6 +84,7 @@ COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
     "run": ("a load on a server: Locust with our User classes and options", _run),
     "report": ("the report of a run folder, again or by other means", _report),
     "compare": ("one run, or several, against others: faster or slower?", lambda rest: _report(["compare", *rest])),
+    "ab": ("two servers, or two sets of options, loaded in turns and compared", _ab),
     "merge": ("complete a run of which a process was killed", lambda rest: _report(["merge", *rest])),
     "probe": ("what a server is: slots, rates, context", _probe),
     "simulate": ("a simulated Ollama, to try things on", _simulate),

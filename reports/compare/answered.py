@@ -1,6 +1,6 @@
 """What the rows themselves say of whether two sides are comparable: prompts in common, lengths, cached and cold."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from tokenswarm.reports.compare.comparable import COMPARED, NOTED, SILENCES, STOPS, Difference
 from tokenswarm.reports.compare.figures import Rows, Sides
@@ -10,12 +10,13 @@ from tokenswarm.reports.compare.words import say
 from tokenswarm.reports.render.numbers import number
 
 DEPENDS_ON_LENGTH = ("ttft_ms", "e2e_ms")
-_CACHED, _PROMPT, _COLD = 0.05, 0.01, 0.01  # what is worth a line
+_CACHED, _COLD = 0.05, 0.01  # shares: what is worth a line
 
 
 def differences(sides: Sides, matched: Matching, edge: float) -> list[Difference]:
     """What differs in what was asked and answered; answers that differ in length by more than `edge` silence times."""
-    return [*_nothing_ok(sides), *_lengths(sides, matched, edge), *_means(sides), *_unmatched(matched)]
+    asked = (*_prompt_tokens(sides, matched, edge), *_shares(sides), *_unmatched(matched))
+    return [*_nothing_ok(sides), *_lengths(sides, matched, edge), *asked]
 
 
 def _nothing_ok(sides: Sides) -> Iterator[Difference]:
@@ -42,19 +43,18 @@ def _lengths(sides: Sides, matched: Matching, edge: float) -> Iterator[Differenc
         yield Difference(say("lengths"), a, b, SILENCES, why)
 
 
-def _means(sides: Sides) -> Iterator[Difference]:
-    facts: tuple[tuple[str, str, Callable[[Sequence[Rows]], float | None], float, bool], ...] = (
-        ("prompt tokens", NOTED, lambda side: _mean(side, "prompt_tokens"), _PROMPT, True),
-        ("cached", NOTED, _cached, _CACHED, False),
-        ("cold", COMPARED, _cold, _COLD, False),
-    )
-    for key, effect, read, least, relative in facts:
+def _prompt_tokens(sides: Sides, matched: Matching, edge: float) -> Iterator[Difference]:
+    apart = distance(sides, matched, "prompt_tokens")
+    if apart is not None and apart > edge:
+        a, b = (number(_mean(side, "prompt_tokens")) for side in sides)
+        yield Difference(say("prompt tokens"), a, b, NOTED)
+
+
+def _shares(sides: Sides) -> Iterator[Difference]:
+    for key, effect, read, least in (("cached", NOTED, _cached, _CACHED), ("cold", COMPARED, _cold, _COLD)):
         a, b = (read(side) for side in sides)
-        if a is None or b is None:
-            continue
-        if abs(a - b) > least * (max(a, b) if relative else 1.0):
-            shown = (number(a), number(b)) if relative else (f"{number(100 * a)} %", f"{number(100 * b)} %")
-            yield Difference(say(key), *shown, effect)
+        if a is not None and b is not None and abs(a - b) > least:
+            yield Difference(say(key), f"{number(100 * a)} %", f"{number(100 * b)} %", effect)
 
 
 def _mean(side: Sequence[Rows], column: str) -> float | None:

@@ -47,18 +47,16 @@ def digest(run: Run) -> str:
 
 
 def _invalid(a: Side, b: Side) -> Iterator[Difference]:
-    for name, side in (("A", a), ("B", b)):
-        bad = [run for run in side if _mapping(run.info, "validity").get("verdict") != "VALID"]
-        if bad:
-            findings = _mapping(bad[0].info, "validity").get("findings")
-            rules = [str(f.get("rule")) for f in findings or () if isinstance(f, dict) and f.get("level") == "invalid"]
-            why = say("invalid why", side=bad[0].folder.name if len(side) > 1 else name, why=", ".join(rules) or "?")
-            yield Difference(say("invalid"), *_states(a, b), STOPS, why)
-
-
-def _states(a: Side, b: Side) -> tuple[str, str]:
-    said = [[str(_mapping(run.info, "validity").get("verdict") or say("unknown")) for run in side] for side in (a, b)]
-    return _list(said[0]), _list(said[1])
+    bad = [[run for run in side if _mapping(run.info, "validity").get("verdict") != "VALID"] for side in (a, b)]
+    said = [say("valid", n=len(side) - len(own), of=len(side)) for side, own in zip((a, b), bad, strict=True)]
+    for name, side, own in zip("AB", (a, b), bad, strict=True):
+        if own:
+            findings = [f for run in own for f in _mapping(run.info, "validity").get("findings") or ()]
+            levels = (f for f in findings if isinstance(f, dict) and f.get("level") == "invalid")
+            rules = _list(str(found.get("rule")) for found in levels) or say("unknown")
+            key = "invalid why" if len(side) == 1 else "invalid some"
+            why = say(key, side=name, n=len(own), of=len(side), why=rules)
+            yield Difference(say("invalid"), said[0], said[1], STOPS, why)
 
 
 def _capacity(a: Side, b: Side) -> Iterator[Difference]:

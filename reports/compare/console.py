@@ -17,12 +17,12 @@ def render(made: Comparison, gates: Sequence[Gate]) -> str:
     """Sentence, a line a figure, what differs, remarks, gates; ends with a newline."""
     lines = [*wrap(page.title(made)), "", *wrap(sentence(made)), ""]
     if made.judged:
-        heads = say("columns").split("|")
-        lines.append(_line("", heads[1], heads[2], heads[3], heads[4], heads[5]))
+        heads = say("columns", margin="").split("|")
+        lines.append(_line("", heads[2], heads[3], heads[4], heads[5], heads[1]))
         for each in made.judged:
             if not made.staged or each.figure.aggregate in ("mean", ""):
                 cells = (*shown.sides(each.figure), shown.change(each), shown.interval(each))
-                word = shown.verdict(each, made.settings.edge, made.settings.margin)
+                word = shown.verdict_and_needs(each, made.settings.edge, made.settings.margin)
                 lines.append(_line(shown.name(each.figure), *cells, word))
         lines.append("")
     for found in made.differences:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -194,6 +194,18 @@ def of_runs(a: Sequence[float], b: Sequence[float], times: Sequence[float], poin
         return change - half, change + half
 
     return Contrast(*sides, change, bounds, (math.inf, math.inf), (len(a), len(b)), points)
+
+
+def at_least(made: Contrast | None, other: Contrast | None) -> Contrast | None:
+    """A contrast whose interval holds another one's, too."""
+    if made is None or other is None:
+        return None
+
+    def bounds(alpha: float) -> Bounds:
+        (low, high), (other_low, other_high) = made.bounds(alpha), other.bounds(alpha)
+        return min(low, other_low), max(high, other_high)
+
+    return replace(made, bounds=bounds)
 
 
 def _welch(a: Array, b: Array) -> tuple[float, float, float]:

@@ -18,14 +18,13 @@ from tokenswarm.reports.render.document import Cell, Code, Document, Line, Secti
 from tokenswarm.reports.render.numbers import ABSENT, integer, number
 
 _SO = {STOPS: "so not comparable", SILENCES: "so no verdict", COMPARED: "so compared", NOTED: "so noted"}
-_MOST_NAMES = 3
 
 
 def document(made: Comparison, gates: Sequence[Gate] = ()) -> Document:
     """The whole report."""
     method = Section("method", say("method"), lines=((say("method text"),),), folded=True)
     sections = (
-        *(_gates(gates), _figures(made), _comparable(made)),
+        *(_gates(gates), _comparable(made), _figures(made)),
         *(_shift(made), _ledger(made), _throughput(made), method),
     )
     return Document(
@@ -44,8 +43,8 @@ def title(made: Comparison) -> str:
 
 
 def _names(side: Sequence[Run]) -> str:
-    names = [run.folder.resolve().name for run in side]
-    return ", ".join(names[:_MOST_NAMES]) + (" …" if len(names) > _MOST_NAMES else "")
+    first = side[0].folder.resolve().name
+    return say("and more", name=first, n=len(side) - 1) if len(side) > 1 else first
 
 
 def _facts(made: Comparison) -> tuple[tuple[str, Cell], ...]:
@@ -62,10 +61,8 @@ def _tiles(made: Comparison) -> tuple[tuple[str, str], ...]:
     if made.staged:
         return ()
     first = [each for each in made.judged if each.figure.aggregate in ("mean", "")]
-    settings = made.settings
     return tuple(
-        (f"{shown.name(each.figure)}: {shown.verdict(each, settings.edge, settings.margin)}", shown.change(each))
-        for each in first
+        (f"{shown.name(each.figure)}: {shown.verdict(each, made.settings.edge)}", shown.change(each)) for each in first
     )
 
 
@@ -84,19 +81,20 @@ def _figures(made: Comparison) -> Section:
     else:
         lines.append((say("worth note", least=LEAST_WORTH), " ", say("p95 note")))
     judged = [each for each in made.judged if not made.staged or each.figure.aggregate in FIRST]
-    columns = tuple(say("columns").split("|"))
-    table = Table(columns, tuple(_row(each, made) for each in judged), names=1)
+    columns = tuple(say("columns", margin=margin).split("|"))
+    table = Table(columns, tuple(_row(each, made) for each in judged), names=2)
     return Section("figures", say("figures"), lines=tuple(lines), tables=(table,))
 
 
 def _row(each: Judged, made: Comparison) -> tuple[Cell, ...]:
     return (
         shown.name(each.figure),
+        shown.verdict(each, made.settings.edge),
         *shown.sides(each.figure),
         shown.change(each),
         shown.interval(each),
-        shown.verdict(each, made.settings.edge, made.settings.margin),
         *(_worth(n, worth) for n, worth in zip(each.figure.contrast.n, each.figure.contrast.worth, strict=True)),
+        shown.needs(each),
     )
 
 
@@ -138,13 +136,13 @@ def _account(key: str, account: Account, parts: Sequence[str]) -> tuple[Cell, ..
 
 
 def _shift(made: Comparison) -> Section:
-    by_metric = {each.metric: dict(zip(each.percents, each.change, strict=True)) for each in made.shifts}
-    percents = sorted({percent for each in by_metric.values() for percent in each})
-    rows = tuple(
-        (f"p{percent}", *(shown.percentage(each.get(percent)) for each in by_metric.values())) for percent in percents
-    )
-    columns = (say("shift columns"), *(say(metric) for metric in by_metric))
-    return Section("shift", say("shift"), tables=(Table(columns, rows),) if rows else ())
+    percents = sorted({percent for each in made.shifts for percent in each.percents})
+    rows = []
+    for each in made.shifts:
+        changes = dict(zip(each.percents, each.change, strict=True))
+        rows.append((say(each.metric), *(shown.percentage(changes.get(percent)) for percent in percents)))
+    columns = (say("shift columns"), *(f"p{percent}" for percent in percents))
+    return Section("shift", say("shift"), tables=(Table(columns, tuple(rows)),) if rows else ())
 
 
 def _throughput(made: Comparison) -> Section:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -69,9 +70,8 @@ def _whisker(drawn: Any, at: int, each: Judged, made: Comparison) -> None:
     colour, symbol = _LOOKS.get(each.verdict, _OTHERS)
     low, middle, high = (shown.percent(each.figure, end) for end in (each.low, each.figure.contrast.change, each.high))
     ends = [-2 * _WIDEST if low is None else low, 2 * _WIDEST if high is None else high]
-    said = f"{shown.change(each)} ({shown.interval(each)}): " + shown.verdict(
-        each, made.settings.edge, made.settings.margin
-    )
+    verdict = shown.verdict_and_needs(each, made.settings.edge, made.settings.margin)
+    said = f"{shown.change(each)} ({shown.interval(each)}): {verdict}"
     drawn.add_scatter(x=ends, y=[at, at], mode="lines", line={"color": colour, "width": 2}, hoverinfo="skip")
     drawn.add_scatter(
         x=[middle],
@@ -86,12 +86,14 @@ def _shifts(made: Comparison) -> Plot | None:
     if not made.shifts:
         return None
     drawn = tuple(_shift(each, made.settings.edge) for each in made.shifts)
-    return Plot("shift", "shift", say("shift"), say("shift note"), drawn)
+    return Plot("shift", "shift", say("shift plot"), say("shift note"), drawn)
 
 
 def _shift(each: Shift, edge: float) -> Any:
     changes, lows, highs = ([100 * _grown(v) for v in values] for values in (each.change, each.low, each.high))
-    reach = min(2 * _WIDEST, 1.15 * max(1.0, *(abs(v) for v in (*changes, *filter(math.isfinite, (*lows, *highs))))))
+    # As far as the line goes and half of the bounds: those of the ends may be anywhere.
+    bounds = [abs(v) for v in (*lows, *highs)]
+    reach = min(2 * _WIDEST, 1.2 * max(3.0, median(bounds), *map(abs, changes)))
     drawn = figure(
         height=300,
         xaxis={"title": {"text": say("percentile axis")}, "range": [0, 100]},
@@ -100,9 +102,9 @@ def _shift(each: Shift, edge: float) -> Any:
     )
     drawn.add_hrect(y0=-100 * edge, y1=100 * edge, fillcolor=_SHADE, line_width=0, layer="below")
     percents = list(each.percents)
-    bounds = [min(v, 3 * reach) for v in highs] + [max(v, -3 * reach) for v in reversed(lows)]
+    band = [min(v, 3 * reach) for v in highs] + [max(v, -3 * reach) for v in reversed(lows)]
     drawn.add_scatter(
-        x=percents + percents[::-1], y=bounds, fill="toself", fillcolor=_BAND, mode="none", hoverinfo="skip"
+        x=percents + percents[::-1], y=band, fill="toself", fillcolor=_BAND, mode="none", hoverinfo="skip"
     )
     drawn.add_scatter(
         x=percents,
@@ -146,4 +148,5 @@ def _throughput(made: Comparison) -> Plot | None:
             )
     keys = tuple((colour, say(key)) for colour, key in zip(_SIDES, "AB", strict=True))
     note = say("throughput note", width=number(longest_s / _POINTS))
-    return Plot("throughput", "throughput", say("throughput"), note, (drawn,), keys)
+    title = say("rate plot", what=say(RATES[made.counted]))
+    return Plot("throughput", "throughput", title, note, (drawn,), keys)

@@ -14,7 +14,10 @@ def sentence(made: Comparison) -> str:
     if made.stops:
         return say("not comparable", why="; ".join(dict.fromkeys(made.stops)))
     first = [each for each in made.judged if each.figure.aggregate in ("mean", "")]
-    parts = [*_found(first, WORSE), *_found(first, BETTER)]
+    means = {(e.figure.metric, e.figure.stage) for e in first if e.verdict in (WORSE, BETTER)}
+    # Of a metric whose mean nobody can tell the median may be known.
+    medians = [e for e in made.judged if e.figure.aggregate == "p50" and (e.figure.metric, e.figure.stage) not in means]
+    parts = [*_found([*first, *medians], WORSE), *_found([*first, *medians], BETTER)]
     same = [each for each in first if each.verdict == SAME]
     if same:
         bounds = (say("over", figure=shown.name(e.figure), most=shown.most(e, made.settings.edge)) for e in same)

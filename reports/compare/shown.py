@@ -31,7 +31,7 @@ def percent(figure: Figure, change: float) -> float | None:
 
 
 def amount(value: float | None, figure: Figure) -> str:
-    """`+5.1 %`, `−0.3 points`."""
+    """`+5.1 %`, `−0.3 pp`."""
     if value is None:
         return ABSENT
     said = f"{_sign(value)}{_digits(abs(value))}"
@@ -64,7 +64,7 @@ def interval(judged: Judged) -> str:
     low, high = (amount(percent(judged.figure, bound), judged.figure) for bound in (judged.low, judged.high))
     if low == high == ABSENT:
         return ABSENT
-    return say("between", low=low.removesuffix(" %").removesuffix(" points"), high=high)
+    return say("between", low=low.partition(" ")[0], high=high)
 
 
 def most(judged: Judged, edge: float) -> str:
@@ -81,15 +81,26 @@ def word(judged: Judged) -> str:
     return say("faster" if judged.verdict == BETTER else "slower")
 
 
-def verdict(judged: Judged, edge: float, margin: float) -> str:
+def verdict(judged: Judged, edge: float) -> str:
     """The verdict in words."""
     if judged.verdict in (BETTER, WORSE):
         return word(judged)
     if judged.verdict == SAME:
         return say("no difference", most=most(judged, edge))
-    if judged.verdict == NONE:
-        return say("no verdict")
+    return say("no verdict" if judged.verdict == NONE else "cannot tell")
+
+
+def needs(judged: Judged) -> str:
+    """`6,200 requests`: how many a side would tell a difference of the margin; where that was not told."""
     if judged.needed is None:
-        return say("cannot tell")
-    what = say("runs") if math.isinf(min(judged.figure.contrast.worth)) else say("requests")
-    return say("needs", margin=f"{100 * margin:g} %", needed=f"{judged.needed:,}", what=what)
+        return ABSENT
+    runs = math.isinf(min(judged.figure.contrast.worth))
+    return f"{judged.needed:,} {say('runs' if runs else 'requests')}"
+
+
+def verdict_and_needs(judged: Judged, edge: float, margin: float) -> str:
+    """Both in one line."""
+    said = verdict(judged, edge)
+    if judged.needed is None:
+        return said
+    return say("needs", verdict=said, margin=f"{100 * margin:g} %", needed=needs(judged))

@@ -21,7 +21,7 @@ EN: Mapping[str, str] = {
     "fewer failures": "fewer failures",
     "no difference": "no difference over {most}",
     "cannot tell": "cannot tell",
-    "needs": "cannot tell: {margin} would need about {needed} {what} a side",
+    "needs": "{verdict}: {margin} would need about {needed} a side",
     "no verdict": "no verdict",
     "requests": "requests",
     "runs": "runs",
@@ -35,7 +35,7 @@ EN: Mapping[str, str] = {
     "none of it": "No verdict on {figures}, since {why}.",
     "not comparable": "Not comparable: {why}.",
     "stage": "stage {stage}",
-    "points": "{number} points",
+    "points": "{number} pp",
     "between": "{low} to {high}",
     # facts and sections
     "A": "A",
@@ -50,16 +50,13 @@ EN: Mapping[str, str] = {
     "comparable": "Are they comparable?",
     "all the same": "Nothing that was looked at differs: seed, prompts, lengths, server, options, load, clients.",
     "figures": "B against A",
-    "stages": "Stage by stage",
     "shift": "B / A by percentile",
     "ledger": "Where the time went",
     "throughput": "Throughput over time",
     "gates": "--fail-on",
     "method": "How this was judged",
-    "columns": "figure|A|B|change|interval|verdict|n (worth) A|n (worth) B",
-    "stage columns": "stage|figure|A|B|change|interval|verdict",
+    "columns": "figure|verdict|A|B|change|interval|n (worth) A|n (worth) B|{margin} needs",
     "difference columns": "what|A|B|so",
-    "ledger columns": "side|account|n",
     "sum": "sum",
     "times": (
         "Times in ms, of steady requests that ended ok, without what the server took to settle (MSER-5). The mean, and "
@@ -87,15 +84,18 @@ EN: Mapping[str, str] = {
     "worse": "B is worse",
     "better": "B is better",
     "same": "no difference",
-    "shift columns": "percentile",
+    "shift columns": "B / A − 1",
+    "shift plot": "The shift function",
+    "rate plot": "{what} over time",
+    "and more": "{name} and {n} more",
     "throughput columns": "run|side|{what}|over s",
     "shift note": (
         "B / A − 1 at each percentile, with its own 95 % interval: above 0 B is slower. A line that climbs to the "
         "right is a tail that got worse."
     ),
     "forest note": (
-        "B / A − 1 with the interval by which it was judged; of failed requests the difference in percentage points. "
-        "Shaded: less than counts as a difference. Hollow: no verdict, or cannot tell."
+        "B / A − 1 with the interval by which it was judged; of failed requests the difference in percentage points "
+        "(pp). Shaded: less than counts as a difference. Hollow: no verdict, or cannot tell."
     ),
     "ledger note": "Mean ms a request, of steady requests that ended ok; all runs of a side together.",
     "throughput note": "Means over {width} s, in s since the first steady request; a line a run.",
@@ -108,7 +108,9 @@ EN: Mapping[str, str] = {
     "so noted": "",
     "so compared": "this is compared",
     "invalid": "verdict of the run",
+    "valid": "{n} of {of} VALID",
     "invalid why": "{side} is INVALID ({why})",
+    "invalid some": "{n} of {of} runs of {side} are INVALID ({why})",
     "capacity": "capacity search",
     "capacity why": "the load of a capacity search follows its server; compare the answers: A {a}, B {b}",
     "nothing ok": "requests that ended ok",
@@ -124,7 +126,6 @@ EN: Mapping[str, str] = {
     "clients": "clients (host, CPUs)",
     "code": "tokenswarm's code",
     "lengths": "answers' lengths",
-    "lengths so": "{distance} apart",
     "lengths why": (
         "answers differ in length by {distance} (hold them with --output-tokens, or with temperature 0 and a seed)"
     ),
@@ -137,11 +138,11 @@ EN: Mapping[str, str] = {
     "unknown": "not known",
     "one run": (
         "One run a side: what differs from run to run (where the model lies, heat, other load) is not in the "
-        "intervals. Three runs a side, in turns, would tell (`tokenswarm ab`)."
+        "intervals. Three runs a side, in turns, would tell (tokenswarm ab)."
     ),
     "not in turns": (
         "The runs of one side came before those of the other: whatever changed with time looks like a difference. "
-        "Run them in turns (`tokenswarm ab`)."
+        "Run them in turns (tokenswarm ab)."
     ),
     "few runs": "Two runs a side tell very little: take three or more.",
     "ramps": "Stages that are a ramp are not compared: nothing in them is steady.",
