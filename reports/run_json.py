@@ -33,7 +33,6 @@ OBJECT = Kind("object", lambda value: isinstance(value, dict))
 MOMENT = Kind(
     "pair of moment and ns", lambda value: isinstance(value, list) and len(value) == 2 and all(map(WHOLE.fits, value))
 )
-PAIR = Kind("pair of numbers", lambda value: isinstance(value, list) and len(value) == 2)
 ANY = Kind("anything", lambda value: True)
 # An object's keys with their kinds ("*": all others'); an object without a key that ends with "!" is left out itself.
 # A list of one kind loses what is odd, a tuple of one kind is left out whole: its places have a meaning.
@@ -62,7 +61,6 @@ SHAPE: Mapping[str, Any] = {
                 **dict.fromkeys(("sure", "firm"), FLAG),
                 "client": [TEXT],
                 "standings": [OBJECT],
-                "intervals": {"*": PAIR},
                 **dict.fromkeys(("trial", "steady", "requests", "failed", "dropped"), WHOLE),
                 "*": NUMBER,
             }

@@ -56,7 +56,7 @@ def summarise(run: Run) -> dict[str, Any]:
     ]
     measured, embedded = quality(frame), embedding(frame, span)
     ok = overall["requests"]["by_outcome"].get("ok", 0)
-    searched = capacity(info)
+    searched = capacity(info, frame)
     said = verdict(overall["requests"], overall, window_s, len(run.frame) - len(frame), vectors_per_s(embedded))
     return {
         "format": FORMAT,

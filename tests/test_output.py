@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tokenswarm.metrics.histogram import bucket, encode
 from tokenswarm.metrics.output import ABSENT, TokensPerChunk, count, output, output_span, share_before, spread, within
 from tokenswarm.metrics.recent import Recent
+from tokenswarm.reports.output import amount_before
 
 MS = 1_000_000
 SENT = 1_795_433_493_123_456_789
@@ -149,3 +150,13 @@ def test_live_what_was_cut_is_estimated_and_old_seconds_are_forgotten() -> None:
     rates, _ = recent.per_s(SENT + 10**12 + 10_000 * MS)
     assert rates["/api/chat", "sim"] == pytest.approx(30 * 101 / 50 / 10)
     assert len(recent._tokens) == 0
+
+
+@given(Spans, st.lists(st.floats(-10, 200), min_size=1, max_size=6))
+def test_a_figure_over_time_has_the_same_definition(
+    spans: list[tuple[float, float, float]], edges: list[float]
+) -> None:
+    begin, length, tokens = map(np.array, zip(*spans, strict=True))
+    length = np.maximum(length, 1e-3)
+    for edge, before in zip(edges, amount_before(np.array(edges), begin, begin + length, tokens), strict=True):
+        assert before == pytest.approx((tokens * share_before(begin, begin + length, edge)).sum(), abs=1e-6)

@@ -61,16 +61,23 @@ def test_what_reaches_beyond_a_stage_or_is_cut_makes_its_rates_no_lower(tmp_path
 def test_a_queue_that_grows_makes_no_tokens(tmp_path: Path) -> None:
     """Two slots, ten users: what the others wait for in a stage is made in the next one."""
     rows = [ollama(0, at_ms=0, tokens=400, identity=replace(identity(0), stage=1))]
-    for number in range(1, 9):
+    for number in range(1, 9):  # sent in the first stage, answered in the second
         waited = ollama(number, at_ms=100, tokens=100, identity=replace(identity(number), stage=1))
-        later = 4000 * MS  # sent in the first stage, answered in the second
-        rows.append(
-            replace(
-                waited, first_output_ns=(waited.first_output_ns or 0) + later, ended_ns=(waited.ended_ns or 0) + later
-            )
-        )
+        moments = ("first_byte_ns", "first_output_ns", "first_answer_ns", "last_output_ns", "ended_ns")
+        rows.append(replace(waited, **{name: getattr(waited, name) + 4000 * MS for name in moments}))
     rows.append(ollama(9, at_ms=4100, tokens=100, identity=replace(identity(9), stage=2)))
     run = {**RUN, "stages": [STAGES[0], {**STAGES[1], "began_unix_s": (ZERO_NS + 4000 * MS) / 1e9}]}
     one, two = summarise(load(folder(tmp_path, rows, run)))["stages"]
     assert one["output_tokens_per_s"] * 4 == pytest.approx(388, abs=2)  # one each 10 ms from 120 ms on
     assert two["output_tokens_per_s"] > 100
+
+
+def test_a_stage_says_where_its_figures_may_lie(tmp_path: Path) -> None:
+    """Steady to the millisecond, 40 tokens of 100 requests: the rate is sure, a p95 has no upper end with so few."""
+    rows = [ollama(n, at_ms=515 * n, tokens=40, identity=replace(identity(n), stage=1)) for n in range(100)]
+    run = {**RUN, "stages": [{**STAGES[0], "span_s": 51}]}
+    (stage,) = summarise(load(folder(tmp_path, rows, run)))["stages"]
+    low, high = stage["intervals"]["output_tokens_per_s"]
+    assert low <= stage["output_tokens_per_s"] <= high
+    assert high - low < 0.05 * stage["output_tokens_per_s"]
+    assert stage["intervals"]["ttft_ms_p95"] in ([120, 120], [120, None])

@@ -14,7 +14,8 @@ from tokenswarm.metrics.record import Record
 from tokenswarm.reports.__main__ import main
 from tokenswarm.reports.glossary import glossary
 from tokenswarm.reports.load import load
-from tokenswarm.reports.parts.throughput import amount_before, bins
+from tokenswarm.reports.output import amount_before
+from tokenswarm.reports.parts.throughput import bins
 from tokenswarm.reports.render import console
 from tokenswarm.reports.summary import summarise
 from tokenswarm.reports.write import report

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from tokenswarm.reports.parts.throughput import amount_before, seconds
+from tokenswarm.reports.output import series
 
 Array = Any
 BINS = 256
@@ -35,7 +35,4 @@ def rate(frame: Any, steady: Any, counted: str) -> Array:
     else:
         column = "made_tokens" if counted == UNITS[0] else counted
         amounts = np.nan_to_num(rows[column].to_numpy(dtype="float64", na_value=0.0))
-    begin, end = (seconds(rows[name], first_ns) for name in ("made_from_ns", "made_to_ns"))
-    edges = np.linspace(0.0, (last_ns - first_ns) / 1e9, BINS + 1)
-    made: Array = np.diff(amount_before(edges, begin, end, amounts)) / np.diff(edges)
-    return made
+    return series(rows, amounts, (first_ns, last_ns), BINS)

@@ -3,23 +3,34 @@
 from collections.abc import Mapping
 from typing import Any
 
+from tokenswarm.reports.intervals import Interval, of_window
 from tokenswarm.reports.render.document import Line, Section, Table
-from tokenswarm.reports.render.numbers import integer, many, number
+from tokenswarm.reports.render.numbers import give_or_take, integer, many, number
 
-NUMBERS = (
-    *("ok_per_s", "goodput_per_s", "output_tokens_per_s"),
-    *("ttft_ms_p50", "ttft_ms_p95", "tpot_ms_p50", "e2e_ms_p50", "e2e_ms_p95"),
-)
+RATES = ("ok_per_s", "goodput_per_s", "output_tokens_per_s")
+TIMES = ("ttft_ms_p50", "ttft_ms_p95", "tpot_ms_p50", "e2e_ms_p50", "e2e_ms_p95")
 HEADS = ("ok/s", "goodput/s", "tokens/s", "TTFT p50", "p95", "TPOT p50", "E2E p50", "p95")
 
 
-def capacity(info: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What the search found, as run.json has it (see docs/capacity.md); None of any other run."""
+def capacity(info: Mapping[str, Any], frame: Any) -> dict[str, Any] | None:
+    """What the search found, as run.json has it (see docs/capacity.md); None of any other run.
+
+    Each trial's `intervals` are [from, to] at 95 % of its figures, by its rows; None where nobody knows.
+    """
     found = info.get("capacity")
     if not isinstance(found, dict) or not isinstance(found.get("trials"), list):
         return None
     trials = [t for t in found["trials"] if isinstance(t, dict) and isinstance(t.get("load"), (int, float))]
-    return {**found, "trials": trials}
+    return {**found, "trials": [{**trial, "intervals": _intervals(trial, frame)} for trial in trials]}
+
+
+def _intervals(trial: Mapping[str, Any], frame: Any) -> dict[str, Interval]:
+    rows = frame[frame["stage"] == trial.get("trial")]
+    since_ns, until_ns = (trial.get(name) for name in ("from_unix_ns", "to_unix_ns"))
+    span = None  # a run of before has no window
+    if isinstance(since_ns, int) and isinstance(until_ns, int) and since_ns < until_ns:
+        span = since_ns, until_ns
+    return of_window(rows, rows[(rows["outcome"] == "ok") & (rows["phase"] == "steady")], span)
 
 
 def sentences(found: Mapping[str, Any]) -> list[str]:
@@ -42,14 +53,17 @@ def section(summary: Mapping[str, Any]) -> Section:
             integer(round(trial["load"])) if unit == "users" else number(trial["load"]),
             _verdict(trial),
             integer(trial.get("steady")),
-            *(number(trial.get(name)) for name in ("seconds", *NUMBERS)),
+            number(trial.get("seconds")),
+            *(give_or_take(trial.get(name), trial["intervals"].get(name)) for name in RATES),
+            *(number(trial.get(name)) for name in TIMES),
         )
         for trial in trials
     )
     seconds = sum(trial.get("seconds") or 0 for trial in trials)
     about = (
         f"{many(len(trials), 'trial')} in {number(seconds)} s, each drained before the next. Requests: those of the "
-        "steady load, by which it was judged. Times in ms; goodput are requests that ended ok within all limits."
+        "steady load, by which it was judged. Times in ms; goodput are requests that ended ok within all limits. In "
+        "brackets: where a rate may lie, at 95 %."
     )
     lines: tuple[Line, ...] = tuple((said,) for said in (*sentences(found), about))
     table = Table(("trial", unit, "verdict", "requests", "took, s", *HEADS), rows)

@@ -24,7 +24,8 @@ def build(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
     made = tuple(_panel(trials, found or {}, *panel) for panel in PANELS)
     note = (
         "Each point is the last trial of a load; hollow ones were more than the SLOs allow, or than the client could "
-        "do. The line down is the answer, the dotted one the knee (throughput / mean E2E at its greatest)."
+        "do. The line down is the answer, the dotted one the knee (throughput / mean E2E at its greatest). Bars: "
+        "where a point may lie, at 95 %; a side without one is where the requests are too few to say."
     )
     return Plot("capacity", "capacity", "The load curve", note, made)
 
@@ -52,6 +53,7 @@ def _panel(
             mode="lines+markers",
             line={"color": colour, "width": 1.5},
             marker={"symbol": symbols, "size": 8},
+            error_y=_bars(trials, name, colour),
             name=label,
             hovertemplate="%{x:,.4~g}: %{y:,.4~g}",
         )
@@ -60,6 +62,17 @@ def _panel(
         if isinstance(at, (int, float)) and at > 0:
             made.add_vline(x=at, line={"color": colour, "dash": dash, "width": 1})
     return made
+
+
+def _bars(trials: Sequence[Mapping[str, Any]], name: str, colour: str) -> dict[str, Any]:
+    """How sure each point is; nothing where nobody knows."""
+    found = [(trial.get(name), (trial.get("intervals") or {}).get(name) or (None, None)) for trial in trials]
+
+    def beyond(side: int) -> list[float | None]:
+        return [None if value is None or at[side] is None else abs(at[side] - value) for value, at in found]
+
+    bars = {"array": beyond(1), "arrayminus": beyond(0), "symmetric": False}
+    return {"type": "data", **bars, "color": colour, "thickness": 1, "width": 3}
 
 
 def _ticks(loads: Sequence[float]) -> list[float]:

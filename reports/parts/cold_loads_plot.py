@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from tokenswarm.reports.output import seconds
 from tokenswarm.reports.parts.latencies import steps
-from tokenswarm.reports.parts.throughput import seconds
 from tokenswarm.reports.render.plots import PALETTE, Plot, figure, label
 
 DASH = {"cold": "solid", "warm": "dot"}

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tokenswarm.reports.parts.throughput import seconds
+from tokenswarm.reports.output import seconds
 from tokenswarm.reports.render.numbers import integer
 from tokenswarm.reports.render.plots import GREEN, GREY, ORANGE, PURPLE, RED, SKY, Plot, figure, label
 

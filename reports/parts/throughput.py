@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from tokenswarm.reports.output import amount_before, seconds
 from tokenswarm.reports.render.numbers import many, number
 from tokenswarm.reports.render.plots import BLUE, FILL, GREEN, GREY, ORANGE, PALETTE, Plot, figure, label
 
 BINS = 240
 _NICE_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
-_SHORTEST_S = 1e-6
 
 
 def build(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
@@ -87,11 +87,6 @@ def _models(rows: Any) -> list[tuple[str, str]]:
     return [(model, spare[at % len(spare)]) for at, model in enumerate(models)] if len(models) > 1 else []
 
 
-def seconds(moments: Any, zero_ns: int) -> Any:
-    """Wall-clock ns (Int64) as float seconds since a moment; subtracted as integers, so nothing is lost."""
-    return (moments - zero_ns).to_numpy(dtype="float64", na_value=float("nan")) / 1e9
-
-
 def bins(window_s: float, most: int = BINS) -> Any:
     """Edges of time bins in s, of a round width, the last one cut at the end of the window."""
     width_s = next((nice for nice in _NICE_S if window_s / nice <= most), window_s / most)
@@ -104,17 +99,3 @@ def bins(window_s: float, most: int = BINS) -> Any:
 def steps(values: Any) -> Any:
     """One value a bin as one an edge: the last one holds until the last edge."""
     return np.append(values, values[-1]).round(3)
-
-
-def amount_before(edges: Any, start: Any, end: Any, amounts: Any) -> Any:
-    """How much of all amounts, each spread evenly over its [start, end], lies before each edge. O(n log n)."""
-    slopes = amounts / np.maximum(end - start, _SHORTEST_S)
-    return _ramps(edges, start, slopes) - _ramps(edges, np.maximum(end, start + _SHORTEST_S), slopes)
-
-
-def _ramps(edges: Any, start: Any, slopes: Any) -> Any:
-    order = np.argsort(start)
-    begun = np.searchsorted(start[order], edges, side="right")
-    slope = np.concatenate(([0.0], np.cumsum(slopes[order])))[begun]
-    offset = np.concatenate(([0.0], np.cumsum(slopes[order] * start[order])))[begun]
-    return edges * slope - offset

@@ -1,5 +1,7 @@
 """Numbers as people read them. Absent is an en dash."""
 
+from collections.abc import Sequence
+
 ABSENT = "–"
 BUFFERED = f"{ABSENT}, buffered"  # in place of what chunks that came in lumps do not tell
 _SPACES = "\xa0\u3000"  # no-break and ideographic: harmless, though Python does not call them printable
@@ -17,6 +19,12 @@ def number(value: float | int | None) -> str:
     if size >= 0.9995:
         return f"{value:.2f}"
     return f"{value:.3f}" if size >= 0.0005 else "0" if size == 0 else f"{value:.1g}"
+
+
+def give_or_take(value: float | None, bounds: Sequence[float | None] | None) -> str:
+    """`190 (187–193)`; without brackets where the interval is not known."""
+    known = [number(bound) for bound in bounds or () if bound is not None]
+    return f"{number(value)} ({known[0]}–{known[1]})" if value is not None and len(known) == 2 else number(value)
 
 
 def integer(value: int | None) -> str:
