@@ -140,6 +140,19 @@ def test_a_text_of_nothing_but_beginnings_takes_no_time() -> None:
         assert time.process_time() - began_s < 1
 
 
+@pytest.mark.parametrize("at", [0, redaction.SLICE - 7, redaction.SLICE * 3 - 20, redaction.SLICE * 4 - len(KEY)])
+def test_a_long_text_is_looked_through_in_slices(at: int) -> None:
+    pauses: list[int] = []
+    text = "ab " * (redaction.SLICE * 4 // 3 + 1)
+    for said in (text, text[:at] + KEY + text[at + len(KEY) :]):
+        record = Record(WHO, "ok", kept=Kept("", said, ""))
+        kept = redaction.clean_record(record, lambda: pauses.append(1)).kept
+        assert kept
+        assert kept.output == redact(said)
+        assert (redaction.STAND_IN in kept.output) == (KEY in said)
+    assert len(pauses) >= 5
+
+
 def test_clean_leaves_what_is_no_text_and_the_shape_of_all_else() -> None:
     counts = {1: 2, 3: 4}
     given = {KEY: [KEY, 1, None, {"a": (KEY, b"bytes")}], "times": counts, "b": {f"x {KEY}"}}

@@ -229,7 +229,7 @@ class LLMUser(User):
             judged=self._judge.judge(asked, seen, pause),
             interpreted_ns=time.time_ns() if self._goes_on_at_once(transcript, prompt) else None,
         )
-        return clean_record(record)
+        return clean_record(record, pause)
 
     def _goes_on_at_once(self, transcript: Transcript, prompt: Prompt) -> bool:
         """Does a late end of this request make the next one later? (A wait time or a schedule takes it in.)"""

@@ -10,7 +10,7 @@ import binascii
 import html
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields, replace
 from itertools import chain, pairwise
 from typing import Any, NamedTuple
@@ -23,6 +23,7 @@ STAND_IN = "[secret]"
 # Characters: of the shortest secret, of the shortest that letters alone make (below it is a word), of the part of one
 # that gives it away, and of the pieces that are looked for first: one of them is in any such part.
 SHORTEST, NO_WORD, TELLING, PIECE = 6, 12, 12, 6
+SLICE = 1 << 15  # characters that are looked through in less than a millisecond
 _NAME = re.compile("key|token|secret|sig|pass|code|auth|cookie|credential|session|jwt", re.IGNORECASE)
 _HARMLESS = re.compile("accept|content-|user-agent|host|referer|origin|trace|x-request-id", re.IGNORECASE)
 # What stands in the place of what is hidden, and how it goes on after that.
@@ -185,8 +186,8 @@ def clean_line(text: str) -> str:
     return plain(redact(text))
 
 
-def clean_record(record: Record) -> Record:
-    """The record, its texts fit to be kept."""
+def clean_record(record: Record, pause: Callable[[], object] | None = None) -> Record:
+    """The record, its texts fit to be kept. Of long ones each slice is followed by a pause."""
     changes: dict[str, Any] = {}
     if record.error:
         changes["error"] = clean_line(record.error)
@@ -201,6 +202,18 @@ def clean_record(record: Record) -> Record:
             fit: dict[str, Any] = dict(zip(_IDENTITY, map(redact, texts), strict=True))
             changes["identity"] = replace(who, **fit)
         if kept:
-            changes["kept"] = replace(kept, **{one.name: redact(getattr(kept, one.name)) for one in fields(kept)})
+            long = {one.name: _redact_long(getattr(kept, one.name), pause) for one in fields(kept)}
+            changes["kept"] = replace(kept, **long)
     changed = {name: value for name, value in changes.items() if value != getattr(record, name)}
     return replace(record, **changed) if changed else record
+
+
+def _redact_long(text: str, pause: Callable[[], object] | None) -> str:
+    if pause is None or len(text) <= SLICE:
+        return redact(text)
+    for at in range(0, len(text), SLICE):
+        part = text[at : at + SLICE + TELLING]
+        if any(piece in part for secret in _secrets.values() for piece in secret.pieces):
+            return _without(text)
+        pause()
+    return text
