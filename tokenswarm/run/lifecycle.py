@@ -20,6 +20,7 @@ from tokenswarm.run.clock_sync import ClockSync
 from tokenswarm.run.closing import FINISH, Closing
 from tokenswarm.run.folder_watch import watch
 from tokenswarm.run.handover import Spooling
+from tokenswarm.run.interrupt import hear_interrupts
 from tokenswarm.run.origin import Own, home, keep_at_home
 from tokenswarm.run.publisher import ACKNOWLEDGE, ROWS, Publisher
 from tokenswarm.run.recorder import Recorder
@@ -79,6 +80,7 @@ class RunLifecycle:
     def listen(self) -> None:
         """Connect to Locust's events."""
         events, runner = self.environment.events, self.environment.runner
+        hear_interrupts()
         events.generation.add_listener(self.publisher.on_generation)
         events.test_start.add_listener(self.on_test_start)
         events.spawning_complete.add_listener(self.on_spawning_complete)
