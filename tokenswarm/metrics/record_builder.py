@@ -9,6 +9,7 @@ from tokenswarm.metrics.tool_calls import join_calls
 from tokenswarm.wire.reading import Ending
 from tokenswarm.wire.values import Answer, Chunk, Embeddings, ToolCall, Transcript, Usage
 
+MERGED_SHARE = 10  # from a tenth of an answer's time on, late reads may be why its chunks came together
 LEAST_REPEATED = 24  # characters of a chunk that may repeat all before; a shorter one may just be said again
 
 
@@ -204,8 +205,10 @@ class RecordBuilder:
     def _buffered(self, transcript: Transcript) -> bool | None:
         sent_ns, ended_ns = transcript.sent_ns, transcript.ended_ns
         e2e_ns = None if sent_ns is None or ended_ns is None else ended_ns - sent_ns
-        in_time = self._together - self._late
-        return buffered(self.output_chunks, in_time, self._first_chunks, e2e_ns, self.usage.eval_ns)
+        # This client merges no more than what comes while it reads late: little of an answer, but where it always does.
+        merged_ns = (transcript.read_lag_ns or 0) * len(transcript.late_stamps)
+        late = self._late if e2e_ns is None or MERGED_SHARE * merged_ns >= e2e_ns else 0
+        return buffered(self.output_chunks, self._together - late, self._first_chunks, e2e_ns, self.usage.eval_ns)
 
 
 def _cut(text: str) -> str:

@@ -184,7 +184,7 @@ def apply(rule: Rule, facts: Facts) -> dict[str, Any] | None:
     endless = figure == float("inf")
     reasons = ", ".join(reason for reason, _ in facts.rows.unknown_reasons.most_common(MOST_REASONS))
     shown = "∞" if endless else f"{figure:.3g}"
-    said = rule.what.format(figure=shown, gap=f"{facts.gap_p50_ms or 0:.3g}", reasons=reasons)
+    said = rule.what.format(figure=shown, gap=f"{facts.gap_p50_ms:.3g}" if facts.gap_p50_ms else "–", reasons=reasons)
     return finding(rule.name, level, said, rule.do, None if endless else figure, limit, rule.unit)
 
 
