@@ -29,6 +29,25 @@ def describe(values: Any, percents: Sequence[float] = LATENCY) -> Described:
     return found
 
 
+def describe_censored(done: Any, cut: Any, percents: Sequence[float] = LATENCY) -> Described:
+    """Percentiles of durations of which some are only known to be longer than their `cut`; None where n does not
+    support one, or nobody knows since it lies beyond the last that ended.
+
+    The product-limit estimate (Kaplan and Meier 1958); `n` are all of them.
+    """
+    done, cut = np.sort(done[~np.isnan(done)]), np.sort(cut[~np.isnan(cut)])
+    times, ended = np.unique(done, return_counts=True)
+    # Whoever was cut at the very moment at which another ended was still under way then.
+    at_risk = len(done) - np.searchsorted(done, times) + len(cut) - np.searchsorted(cut, times)
+    below = 1 - np.cumprod(1 - ended / at_risk)
+    n = len(done) + len(cut)
+    found: Described = {"n": n, "cut": len(cut)}
+    for percent in percents:
+        at = int(np.searchsorted(below, percent / 100 - 1e-12))
+        found[key(percent)] = float(times[at]) if at < len(times) and is_supported(n, percent) else None
+    return found
+
+
 def describe_histogram(counts: Mapping[int, int], percents: Sequence[float] = LATENCY) -> Described:
     """The same of a pooled histogram of `metrics.histogram`, in ms, exact to 1 %."""
     buckets = sorted(counts)

@@ -5,9 +5,8 @@ from typing import Any
 
 from tokenswarm.metrics.catalogue import METRICS
 from tokenswarm.metrics.percentile import CONFIDENCE, minimum_n
-from tokenswarm.metrics.slo.language import as_said
 from tokenswarm.reports.describe import BY_CHUNKS, buffered
-from tokenswarm.reports.parts import capacity, open_loop, stages, tokens, turns
+from tokenswarm.reports.parts import capacity, censored, open_loop, slos, stages, tokens, turns
 from tokenswarm.reports.parts import cold_loads as loading
 from tokenswarm.reports.parts import embeddings as embedding
 from tokenswarm.reports.parts import probe as probed
@@ -45,7 +44,7 @@ def document(summary: Summary, circumstances: Iterable[Section] = ()) -> Documen
     if not summary["overall"]["requests"]["total"]:
         sections = [_findings(summary), probed.section(summary), *circumstances]
     else:
-        first = (capacity.section, _findings, _slos)  # what was asked for; may it be believed?
+        first = (capacity.section, _findings, slos.section)  # what was asked for; may it be believed?
         measured = (
             _phases,
             _requests,
@@ -110,17 +109,6 @@ def _tiles(summary: Summary) -> tuple[tuple[str, str], ...]:
         tiles.append(("TTFT p50 / p95, ms", shown))
         tiles.append(("ITL p50 / p99, ms", BUFFERED if in_lumps else f"{number(itl['p50'])} / {number(itl['p99'])}"))
     return (*tiles, ("E2E p50 / p95, ms", f"{number(e2e['p50'])} / {number(e2e['p95'])}"))
-
-
-def _slos(summary: Summary) -> Section:
-    rows: list[tuple[Cell, ...]] = []
-    for slo in summary["slos"]:
-        value, unit = as_said(str(slo["slo"]), slo["figure"])
-        state = f"{slo['state']}: {slo['why']}" if slo["why"] else str(slo["state"])
-        rows.append((Code(str(slo["slo"])), state, f"{number(value)}{unit}", integer(slo["n"])))
-    lines: tuple[Line, ...] = (("A failed request counts as the worst value there is.",),)
-    table = Table(("SLO", "state", "figure", "n"), tuple(rows), names=2)
-    return Section("slos", "SLOs", lines if rows else (), tables=(table,) if rows else ())
 
 
 def _findings(summary: Summary) -> Section:
@@ -213,7 +201,11 @@ def _latencies(summary: Summary) -> Section:
     tables = _description_table(summary, ("duration", "histogram"), _LATENCY_COLUMNS, "ms")
     if not tables:
         lines = [("No request ended ok, so there is no latency.",)]
-    return Section("latencies", "Latencies", lines=tuple(lines), tables=tables)
+    cut = tuple(filter(None, map(censored.table, slices(summary))))
+    if cut:
+        said = "The end of the run cut many, long ones more often: of these it is known how long they took at least. "
+        lines.append((f"{said}With them the percentiles are those of the last tables.",))
+    return Section("latencies", "Latencies", lines=tuple(lines), tables=(*tables, *cut))
 
 
 def _rates(summary: Summary) -> Section:

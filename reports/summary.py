@@ -7,12 +7,14 @@ from tokenswarm.reports.describe import describe_all
 from tokenswarm.reports.load import Run
 from tokenswarm.reports.output import Window, window
 from tokenswarm.reports.parts.capacity import capacity, sentences
+from tokenswarm.reports.parts.censored import censored
 from tokenswarm.reports.parts.checks import checks
 from tokenswarm.reports.parts.cold_loads import loading
 from tokenswarm.reports.parts.embeddings import embedding, vectors_per_s
 from tokenswarm.reports.parts.limits import limits, quality
 from tokenswarm.reports.parts.open_loop import open_loop
 from tokenswarm.reports.parts.server_memory import memory
+from tokenswarm.reports.parts.slos import slos
 from tokenswarm.reports.parts.stages import stages
 from tokenswarm.reports.parts.time_spent import ledger
 from tokenswarm.reports.parts.tokens import tokens
@@ -63,7 +65,7 @@ def summarise(run: Run) -> dict[str, Any]:
         "run": _run(run),
         "verdict": " ".join([*sentences(searched)[:1], "All trials together:", said] if searched else [said]),
         "validity": _validity(info),
-        "slos": _list(info, "slos"),
+        "slos": slos(frame, _list(info, "slos")),
         "notices": list(run.notices),
         "window": {
             "first_sent_unix_ns": span[0] if span else None,
@@ -138,6 +140,7 @@ def _slice(frame: Any, run_window: Window | None, everything: Any) -> dict[str, 
         "requests": {"total": len(frame), "by_outcome": _by_outcome(frame)},
         "tokens": tokens(frame, run_window, everything),
         "metrics": describe_all(_asking(ok)),
+        "censored": censored(_asking(ok), _asking(frame[frame["outcome"] == "cancelled"])),
         "ledger": ledger(ok),
     }
 

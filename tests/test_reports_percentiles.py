@@ -11,7 +11,7 @@ from tokenswarm.metrics.histogram import bucket, encode, merge, percentile_ms
 from tokenswarm.metrics.percentile import minimum_n, rank
 from tokenswarm.reports.describe import pool
 from tokenswarm.reports.errors import ReportError
-from tokenswarm.reports.percentiles import describe, describe_histogram
+from tokenswarm.reports.percentiles import describe, describe_censored, describe_histogram
 
 
 @pytest.mark.parametrize(("percent", "n"), [(50, 1), (90, 44), (95, 90), (99, 459), (99.9, 4603), (10, 44), (1, 459)])
@@ -75,3 +75,26 @@ def test_a_pooled_percentile_is_within_one_percent() -> None:
 def test_a_broken_histogram_is_an_error() -> None:
     with pytest.raises(ReportError, match="'12:x'"):
         pool(["11 12:x"])
+
+
+def test_with_what_was_cut_percentiles_are_those_of_all() -> None:
+    """Kaplan and Meier's estimate, by hand: of 4 one ends at 1, of 3 one at 2, one is cut at 3, the last ends at 4."""
+    few = describe_censored(np.array([4.0, 1.0, 2.0]), np.array([3.0]), (25.0, 50.0, 51.0, 100.0))
+    assert few["n"] == 4
+    assert few["cut"] == 1
+    assert few["p50"] == 2
+    assert few["p100"] == 4
+    unknown = describe_censored(np.array([1.0]), np.array([2.0, 3.0]), (50.0,))  # most lie beyond what was seen
+    assert unknown["p50"] is None
+    assert describe_censored(np.array([]), np.array([2.0]), (50.0,)) == {"n": 1, "cut": 1, "p50": None}
+
+
+def test_the_true_percentiles_come_out_where_the_end_cut_long_ones() -> None:
+    generator = np.random.default_rng(3)
+    long, end = generator.exponential(100, 20_000), generator.uniform(0, 300, 20_000)
+    done, cut = long[long <= end], end[long > end]
+    found = describe_censored(done, cut)
+    for percent, name in ((50, "p50"), (90, "p90")):
+        truth = -100 * math.log(1 - percent / 100)
+        assert found[name] == pytest.approx(truth, rel=0.05)
+        assert describe(done)[name] < 0.8 * truth  # what those that ended alone would say

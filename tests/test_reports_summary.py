@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from golden.make import HERE, MS, REPORT, ZERO_NS, failed, folder, golden_records, ollama, openai
+from golden.make import HERE, MS, REPORT, RUN, ZERO_NS, failed, folder, golden_records, ollama, openai
 
 from tokenswarm.metrics.catalogue import METRICS
 from tokenswarm.metrics.record import Record
@@ -172,3 +172,45 @@ def test_tokens_over_time_lose_none() -> None:
     gained = np.diff(amount_before(edges, start, end, tokens))
     assert gained.sum() == pytest.approx(137)
     assert amount_before(np.array([5.0]), start, end, tokens)[0] == pytest.approx(57)
+
+
+def test_latencies_where_the_end_cut_many_are_shown_with_these(tmp_path: Path) -> None:
+    """Ten that ended after 225 ms, ten that were cut after 125 ms or more, three of them still in the queue."""
+    nothing = {"usage": Usage(), "outcome": "cancelled", "phase": "drain"}
+    cut = [ollama(10 + n, at_ms=2000, ended_ns=ZERO_NS + (2125 + 20 * n) * MS, **nothing) for n in range(7)]
+    waits = {"first_output_ns": None, "first_answer_ns": None, "last_output_ns": None, "output_chunks": 0, "gaps": {}}
+    cut += [ollama(17 + n, at_ms=2000, ended_ns=ZERO_NS + 2400 * MS, **nothing, **waits) for n in range(3)]
+    summary = summary_of(tmp_path, [ollama(n, at_ms=100 * n) for n in range(10)] + cut)
+    found = summary["overall"]["censored"]
+    assert (found["e2e_ms"]["n"], found["e2e_ms"]["cut"]) == (20, 10)
+    assert found["e2e_ms"]["p50"] == 225
+    assert (found["ttft_ms"]["n"], found["ttft_ms"]["cut"], found["ttft_ms"]["p50"]) == (20, 3, 120)
+    assert summary["overall"]["metrics"]["e2e_ms"]["n"] == 10
+    report(tmp_path)
+    assert "with those that the end of the run cut (Kaplan–Meier)" in (tmp_path / "report.md").read_text()
+
+
+def test_few_that_were_cut_are_no_table_of_their_own(tmp_path: Path) -> None:
+    records = [ollama(n, at_ms=10 * n) for n in range(300)] + [ollama(300, outcome="cancelled", usage=Usage())]
+    assert summary_of(tmp_path, records)["overall"]["censored"] == {}
+
+
+def test_one_p95_has_one_value_in_one_report(tmp_path: Path) -> None:
+    """run.json has that of an SLO in a bucket 1 % wide; and of too few requests none is shown."""
+    records = [ollama(n, at_ms=10 * n, tokens=10 + n % 90) for n in range(200)]
+    told = [
+        {"slo": "e2e_ms p95 < 2000", "state": "met", "figure": 1063.2, "n": 200, "why": ""},
+        {"slo": "e2e_ms p99 < 2000", "state": "undecided", "figure": 1115.2, "n": 200, "why": "p99 needs 459 requests"},
+    ]
+    summary = summarise(load(folder(tmp_path, records, {**RUN, "slos": told})))
+    p95 = summary["overall"]["metrics"]["e2e_ms"]["p95"]
+    assert p95 is not None
+    assert [slo["figure"] for slo in summary["slos"]] == [p95, None]
+    assert [slo["state"] for slo in summary["slos"]] == ["met", "undecided"]
+
+
+def test_to_an_slo_a_failed_request_is_the_worst_value(tmp_path: Path) -> None:
+    records = [ollama(n, at_ms=10 * n) for n in range(94)] + [failed(94 + n, "timeout", "late") for n in range(6)]
+    told = [{"slo": "e2e_ms p95 < 500", "state": "crossed", "figure": None, "n": 100, "why": ""}]
+    (slo,) = summarise(load(folder(tmp_path, records, {**RUN, "slos": told})))["slos"]
+    assert (slo["state"], slo["figure"]) == ("crossed", None)

@@ -248,3 +248,10 @@ def test_a_run_that_crosses_an_slo_ends_with_99_and_a_junit_file(tmp_path: Path)
     asked = [sys.executable, "-m", "reports", str(run.path), "--slo", "ttft_ms p50 < 5s", "--slo", "goodput > 1/s"]
     later = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (later.returncode, later.stdout.count("met")) == (0, 2), later.stdout
+
+
+def test_no_percentile_is_said_that_n_does_not_carry() -> None:
+    values = [row(ttft_ms=float(n)) for n in range(1, 60)]
+    assert judged("ttft_ms p95 < 500", values) == ("undecided", None)
+    assert judged("ttft_ms p95 < 0.5", values) == ("crossed", None)  # all of them are beyond it
+    assert judged("ttft_ms p50 < 500", values[:5])[1] == pytest.approx(3, rel=0.01)

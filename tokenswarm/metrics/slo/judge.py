@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from tokenswarm.metrics.clock import Tracks, Window, tracks
 from tokenswarm.metrics.histogram import bucket, decode, middle_ms
-from tokenswarm.metrics.percentile import least_n, rank
+from tokenswarm.metrics.percentile import is_supported, least_n, rank
 from tokenswarm.metrics.slo.language import CHECKS, Slo
 from tokenswarm.metrics.slo.sequential import Draws, surely_above
 
@@ -224,6 +224,8 @@ def _percentile(slo: Slo, count: _Count, values: Mapping[int, int]) -> SloResult
     figure = _nearest(values, at if slo.below else at - count.failed)
     if figure is not None and slo.keeps(figure) != holds:
         figure = slo.limit  # a bucket is 1 % wide, and the limit lies within it
+    if not is_supported(count.n, slo.percent):
+        figure = None
     least = least_n(slo.percent)
     if count.n < least:
         # Too few for a yes; but where as many are beyond the limit as would be too many of the number needed, it is no.
