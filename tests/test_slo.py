@@ -226,6 +226,7 @@ def test_certainty_holds_over_all_looks_of_a_run() -> None:
 def test_a_run_that_crosses_an_slo_ends_with_99_and_a_junit_file(tmp_path: Path) -> None:
     with running("--decode-tps", "500", "--load-ms", "1", "--output-tokens", "10") as sim:
         options = ("OllamaChatUser", "--model", "sim", "--users", "4", "--spawn-rate", "50", "--run-time", "3")
+        options = (*options, "--invalid-ok")  # on a busy machine the run may be INVALID
         fine = headless(sim.url, tmp_path / "a", *options, "--slo", "ttft_ms p50 < 5s", "--slo", "outcome ok > 90%")
         assert fine.returncode == 0, fine.stderr
         slow = headless(

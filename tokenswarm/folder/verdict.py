@@ -15,14 +15,18 @@ from tokenswarm.metrics.validity.rules import Facts, finding, judge
 def validity(
     folder: Path, run: Mapping[str, Any], known: Sequence[Mapping[str, Any]], pause: Callable[[], None] = lambda: None
 ) -> dict[str, Any]:
-    """The verdict on a folder whose run.json holds `run` (see `metrics.validity.rules`); `known` are other findings."""
+    """The verdict on a folder whose run.json holds `run` (see `metrics.validity.rules`); `known` are other findings.
+
+    `answered` are the requests that ended ok.
+    """
     try:
         # A capacity search overloads the server on purpose: it answers for the trials that met its SLOs, if any did.
         trials = run.get("capacity", {}).get("trials") or ()
         met = {str(trial["trial"]) for trial in trials if trial["verdict"] == "met"}
         counted = (lambda row: row["stage"] in met) if met else (lambda _: True)
         rows = gather(folder / "requests.csv", pause, counted, tracks(run["workers"]))
-        return judge(Facts(rows, run["workers"], bool(run["options"].get("unique_prompts"))), known)
+        judged = judge(Facts(rows, run["workers"], bool(run["options"].get("unique_prompts"))), known)
+        return {**judged, "answered": rows.outcomes["ok"]}
     except Exception as error:  # noqa: BLE001 - whatever the rows hold, the run gets its end and its report
         what = f"the rows could not be judged: {error!r}"
         return {"verdict": "INVALID", "findings": [*known, finding("judged", "invalid", what, "see requests.csv")]}

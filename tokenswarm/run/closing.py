@@ -11,7 +11,9 @@ import gevent
 from locust.runners import STATE_MISSING
 
 from tokenswarm.metrics.validity import workers as attendance
+from tokenswarm.metrics.validity.rules import finding
 from tokenswarm.run.curve import strangers
+from tokenswarm.run.interrupt import be_patient
 from tokenswarm.run.publisher import AGAIN_S
 from tokenswarm.run.recorder import Recorder
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 FINISH = "tokenswarm_finish"
 ROOT = Path(__file__).parents[2]  # where the package lies
 WAIT_FOR_WORKERS_S, WAIT_FOR_LOST_S = 30.0, 5.0
+UNANSWERED = 1  # as Locust's own exit code where requests failed
 
 
 class Closing:
@@ -29,6 +32,7 @@ class Closing:
     def __init__(self, lifecycle: "RunLifecycle") -> None:
         self._lifecycle = lifecycle
         self._closing: gevent.Greenlet | None = None
+        self._stopping: gevent.Greenlet | None = None
 
     def on_finish(self, environment: Any, msg: Any, **_: Any) -> None:
         """The master ends the run (Locust's own quit message would come only after it has closed the folder)."""
@@ -96,8 +100,17 @@ class Closing:
         Listeners of this event are called last one first, so this comes before Locust says goodbye to the master, which
         takes no more messages after the last worker's goodbye.
         """
-        if self._lifecycle.is_worker and self._lifecycle.health:
-            self._lifecycle.environment.runner.stop()
+        lifecycle, runner = self._lifecycle, self._lifecycle.environment.runner
+        be_patient("handing over the last rows" if lifecycle.is_worker else "writing down the run")
+        if lifecycle.is_worker and lifecycle.health:
+            runner.stop()
+        elif lifecycle.recorder and not self._closing:
+            # A signal: Locust chooses its exit code after this event, and would stop the run only then.
+            if not self._stopping:
+                lifecycle.findings.append(_ended_by_hand(lifecycle.recorder, lifecycle.options.run_time))
+                self._stopping = gevent.spawn(runner.stop)
+            # This event comes twice where the workers heard the signal, too, and the last of them has gone meanwhile.
+            self._stopping.join(WAIT_FOR_WORKERS_S)
         if self._closing:
             self._closing.join()
         if self._lifecycle.is_worker:
@@ -134,8 +147,12 @@ class Closing:
             rows = recorder.folder.rows
             print(f"tokenswarm: {rows} request{'' if rows == 1 else 's'} in {path}", file=sys.stderr)
             print(f"tokenswarm: {lifecycle.verdicts[path.name]}", file=sys.stderr)
+            if not validity.get("answered", 1) and (rows or lifecycle.asks):
+                print("tokenswarm: no request was answered", file=sys.stderr)
+                if lifecycle.environment.process_exit_code is None:
+                    lifecycle.environment.process_exit_code = UNANSWERED
             if lifecycle.gate:
-                slos = [f"{each.slo}: {each.state}" for each in lifecycle.gate.close()]
+                slos = [f"{each.slo}: {each.state}" for each in lifecycle.gate.close(validity["verdict"])]
                 lifecycle.verdicts[path.name] = "; ".join([lifecycle.verdicts[path.name], *slos])
             if found := recorder.circumstances.get("capacity"):
                 lifecycle.verdicts[path.name] = f"{found['sentence']} {lifecycle.verdicts[path.name]}"
@@ -143,7 +160,8 @@ class Closing:
                 # In a process of its own: pandas stays out of the one that measures, and an error in it harms no run.
                 environment = {**os.environ, "PYTHONPATH": str(ROOT)}
                 reporting = [sys.executable, "-P", "-m", "tokenswarm.reports", str(path)]
-                subprocess.run(reporting, env=environment, check=False)
+                # In a session of its own: a signal to this one's whole group, or from its terminal, does not cut it.
+                subprocess.run(reporting, env=environment, check=False, start_new_session=True)
         except OSError as error:
             what = f"{recorder.folder.path} could not be closed: {error}; {recorder.folder.rows} rows are in it"
             print(f"tokenswarm: error: {what}", file=sys.stderr)
@@ -154,3 +172,11 @@ class Closing:
 
 def _connected_ids(runner: Any) -> set[str]:
     return {client.id for client in runner.clients.all if client.state != STATE_MISSING}
+
+
+def _ended_by_hand(recorder: Recorder, run_time_s: float | None) -> dict[str, Any]:
+    """A finding: a signal ended the run, and when."""
+    after_s = time.time() - recorder.circumstances["started_unix_s"]
+    of = f" of {float(run_time_s):g} s" if run_time_s else ""
+    what = f"the run was ended by hand, after {after_s:.0f} s{of}"
+    return finding("ended by hand", "remark", what, "let it run to its end, if it was to be compared with another")

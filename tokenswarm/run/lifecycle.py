@@ -20,7 +20,8 @@ from tokenswarm.run.clock_sync import ClockSync
 from tokenswarm.run.closing import FINISH, Closing
 from tokenswarm.run.folder_watch import watch
 from tokenswarm.run.handover import Spooling
-from tokenswarm.run.interrupt import hear_interrupts
+from tokenswarm.run.interrupt import hear_hangups, hear_interrupts
+from tokenswarm.run.locust_options import check_tags
 from tokenswarm.run.origin import Own, home, keep_at_home
 from tokenswarm.run.publisher import ACKNOWLEDGE, ROWS, Publisher
 from tokenswarm.run.recorder import Recorder
@@ -38,6 +39,7 @@ from tokenswarm.settings.weights import weigh
 from tokenswarm.transport import kernel_stamps as stamps
 from tokenswarm.transport.exchange import plain_socket
 from tokenswarm.transport.health import Health, spare_the_loop
+from tokenswarm.users.base import LLMUser
 from tokenswarm.users.context import RunContext
 
 CHOSEN = ("host", "layout", "model", "api_key", "header", "scale")
@@ -81,6 +83,7 @@ class RunLifecycle:
         """Connect to Locust's events."""
         events, runner = self.environment.events, self.environment.runner
         hear_interrupts()
+        hear_hangups()
         events.generation.add_listener(self.publisher.on_generation)
         events.test_start.add_listener(self.on_test_start)
         events.spawning_complete.add_listener(self.on_spawning_complete)
@@ -99,6 +102,11 @@ class RunLifecycle:
             events.worker_report.add_listener(self.publisher.on_worker_report)
             runner.register_message(ROWS, self.publisher.on_rows)
 
+    @property
+    def asks(self) -> bool:
+        """Is any of this run's classes one that asks an LLM?"""
+        return any(issubclass(each, LLMUser) for each in self.environment.user_classes)
+
     def unlike(self) -> list[dict[str, Any]]:
         """Findings: workers that are not as this master is."""
         return likeness.unlike(self.publisher.workers.values(), self._prepared.payloads if self._prepared else "")
@@ -113,6 +121,7 @@ class RunLifecycle:
     def prepare(self, classes_named: list[str] | None = None) -> None:
         """Check the options, ask the server, choose the classes. Raises UsageError; no load was sent then."""
         options = self.options
+        check_tags(options, self._classes)
         withheld = keep_at_home(options, self._own)
         check_key(self.environment)
         self._prepared = prepared = prepare(options, self._classes, classes_named or options.user_classes or [])

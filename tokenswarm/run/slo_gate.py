@@ -11,6 +11,7 @@ from tokenswarm.metrics.slo.language import Slo, SloError, several
 from tokenswarm.settings.errors import UsageError
 
 CROSSED = 99  # k6's exit code for a crossed threshold
+UNBELIEVED = 3  # SLOs judged on figures that may not be believed
 
 
 def slos(text: str) -> tuple[Slo, ...]:
@@ -27,21 +28,31 @@ class Gate:
     def __init__(self, environment: Any, text: str, abort: bool) -> None:
         self._environment, self._abort = environment, abort
         self.judge = SloJudge(slos(text))
+        self._given_up = False
 
     def look(self) -> None:
         """Rows came: is there still any hope?"""
         if self._abort and (crossed := self.judge.surely_crossed()):
-            self._abort = False
+            self._abort, self._given_up = False, True
             print(f"tokenswarm: ending the run: {'; '.join(crossed)}", file=sys.stderr)
             headless = self._environment.parsed_options.headless
             # In a greenlet of its own: this one may be a user's, which that would kill in the middle.
             gevent.spawn(self._environment.runner.quit if headless else self._environment.runner.stop)
 
-    def close(self) -> list[SloResult]:
-        """The run is over: say how it went; a run that does not meet its SLOs ends with exit code 99."""
+    def close(self, verdict: str) -> list[SloResult]:
+        """The run is over: say how it went; a run that does not meet its SLOs ends with exit code 99.
+
+        One whose verdict is INVALID ends with 3, however they were judged, unless `--invalid-ok` says otherwise. (That
+        an SLO was surely crossed holds of the few requests of a run that ended for it.)
+        """
         judged = self.judge.judged()
         for each in judged:
             print(f"tokenswarm: {say(each)}", file=sys.stderr)
-        if any(each.state != "met" for each in judged):
+        if judged and verdict == "INVALID" and not self._given_up and not self._environment.parsed_options.invalid_ok:
+            print(
+                "tokenswarm: SLOs of figures that may not be believed: exit code 3 (see --invalid-ok)", file=sys.stderr
+            )
+            self._environment.process_exit_code = UNBELIEVED
+        elif any(each.state != "met" for each in judged):
             self._environment.process_exit_code = CROSSED
         return judged

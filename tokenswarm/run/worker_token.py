@@ -12,6 +12,7 @@ import zmq.green as zmq
 from locust.runners import MasterRunner
 
 from tokenswarm.run import curve as sealed
+from tokenswarm.run import locust_options
 from tokenswarm.settings.addresses import LOOPBACK, choose_web_host, loopback
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.secrets import TOKEN, worker_token
@@ -31,10 +32,12 @@ def listen(parser: Any, **_: Any) -> None:
         try:
             choose(options)
             choose_web_host(options)
+            locust_options.check(options)
         except UsageError as error:
             parser.error(str(error))
         return options
 
+    locust_options.bound(parser)
     parser.parse_args = parse_and_choose
     sealed.install()
 

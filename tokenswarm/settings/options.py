@@ -177,6 +177,7 @@ def add(parser: Any, **_: Any) -> None:
     option("--warmup", env_var="TOKENSWARM_WARMUP", type=timespan, default="0s", help="Leave the requests of this first part of the run out of all figures (10s, 2m); their rows are kept and marked")
     option("--slo", env_var="TOKENSWARM_SLO", action=Joined, default="", help='What the run must keep to: "ttft_ms p95 < 500", "outcome ok > 99%%", "check json_invalid < 1%%", "goodput > 3/s"; may be given several times, or parted by semicolons; exit code 99 if one is not met')
     option("--slo-abort", env_var="TOKENSWARM_SLO_ABORT", action="store_true", default=False, help="End the run as soon as it is certain that an SLO is crossed")
+    option("--invalid-ok", env_var="TOKENSWARM_INVALID_OK", action="store_true", default=False, include_in_web_ui=False, help="Let the exit code be that of the SLOs (0 or 99) where the run is INVALID, too; else it is 3 then")
     option("--find-capacity", env_var="TOKENSWARM_FIND_CAPACITY", action="store_true", default=False, help="Search the most users (--users at most), or with --arrivals the highest rate, that meet all --slo; the run ends with the answer")
     option("--trial-time", env_var="TOKENSWARM_TRIAL_TIME", type=timespan, default="60s", help="Longest time of one trial of --find-capacity; a trial ends earlier if its verdict is sure")
     option("--probe", env_var="TOKENSWARM_PROBE", action="store_true", default=False, help="Before the load, find out slots, rates, prompt cache and context of the server (some seconds; see docs/probe.md)")

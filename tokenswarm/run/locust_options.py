@@ -1,0 +1,77 @@
+"""Locust's own options, checked as ours are: one line before anything runs, where Locust has a traceback or silence."""
+
+import errno
+import socket
+from argparse import ArgumentTypeError
+from collections.abc import Sequence
+from typing import Any
+
+from locust.util.timespan import parse_timespan
+
+from tokenswarm.settings.errors import UsageError
+
+MOST_S = 1_000_000_000
+MOST_USERS = 1_000_000
+
+
+def bound(parser: Any) -> None:
+    """Have Locust's parser take no time span beyond reason."""
+    for action in parser._actions:
+        if action.dest in ("run_time", "stop_timeout"):
+            action.type = span_s
+
+
+def check(options: Any) -> None:
+    """Numbers within reason, and ports that are free. Raises UsageError."""
+    if options.num_users is not None and not 0 <= options.num_users <= MOST_USERS:
+        raise UsageError(f"--users ▸{options.num_users}◂: give a number from 0 to {MOST_USERS:,}")
+    if options.worker:
+        return
+    if options.master or options.processes:
+        _check_port("--master-bind-port", options.master_bind_host, options.master_bind_port, "workers")
+    if not options.headless:
+        _check_port("--web-port", options.web_host, options.web_port, "the web UI")
+
+
+def span_s(text: str) -> int:
+    """A time span of Locust's, s, within reason: more than its own timers can bear would be a traceback."""
+    try:
+        seconds = int(parse_timespan(text))
+    except (ValueError, OverflowError):
+        raise ArgumentTypeError(f"▸{text}◂ is no time span, or too long; give 20, 20s, 3m, 1h20m …") from None
+    if seconds > MOST_S:
+        raise ArgumentTypeError(f"▸{text}◂ is too long; make it {MOST_S:,} s or less")
+    return seconds
+
+
+def check_tags(options: Any, classes: Sequence[Any]) -> None:
+    """Do --tags and --exclude-tags leave anything to do? Raises UsageError."""
+    wanted, unwanted = set(options.tags or ()), set(options.exclude_tags or ())
+    if not wanted | unwanted:
+        return
+
+    def left(tasks: Any) -> bool:
+        for task in tasks:
+            tags: set[str] = getattr(task, "locust_tag_set", set())
+            if left(getattr(task, "tasks", ())) or (not tags & unwanted and (not wanted or tags & wanted)):
+                return True
+        return False
+
+    if not any(left(each.tasks) for each in classes):
+        raise UsageError("--tags and --exclude-tags leave no task of any class; take them back, or tag a task of yours")
+
+
+def _check_port(name: str, host: str | None, port: int, who: str) -> None:
+    """As the server that will listen there binds it: one that somebody else listens on is taken."""
+    address = "" if host in (None, "*") else host
+    family = socket.AF_INET6 if ":" in (address or "") else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+            probe.listen(1)
+        except OverflowError:
+            raise UsageError(f"{name} ▸{port}◂ is no port; give one from 1 to 65535") from None
+        except OSError as error:
+            why = "somebody listens there already" if error.errno == errno.EADDRINUSE else error.strerror
+            raise UsageError(f"{name} ▸{port}◂ cannot be had for {who} ({why}); end that, or give another") from None
