@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tokenswarm.reports.locust_csv import KINDS, summarise
+from tokenswarm.reports.locust_csv import ROUNDED, is_count, summarise
 from tokenswarm.reports.render import html as render_html
 from tokenswarm.reports.render import markdown as render_md
 from tokenswarm.reports.render.document import Cell, Code, Document, Line, Section, Table
@@ -37,14 +37,17 @@ def _document(summary: Summary) -> Document:
         ("output tokens", integer(summary["output_tokens_ok"])),
     )
     lines: Line = (
-        "Counts, means and totals are exact. Percentiles are Locust's: of values rounded to two digits; – where n "
-        "does not support them. Rows named after a metric hold requests that ended ok; e2e_ms is Locust's response "
-        "time, of failed requests, too.",
+        f"Counts, means and totals are exact. Percentiles are Locust's, of rounded values ({ROUNDED}); – where n does "
+        "not support them. Rows named after a metric hold requests that ended ok; e2e_ms is Locust's response time, of "
+        "failed requests, too, and so is response_time_ms of what is no HTTP request.",
     )
     known = Section("metrics", "What Locust counted", lines=(lines,), tables=_tables(summary))
-    rows = tuple((integer(f["requests"]), Code(f["name"]), Code(f["error"])) for f in summary["failures"])
-    failures = (Table(("requests", "name", "error"), rows, names=3),) if rows else ()
+    rows = tuple(
+        (integer(f["requests"]), Code(f["method"]), Code(f["name"]), Code(f["error"])) for f in summary["failures"]
+    )
+    failures = (Table(("requests", "method", "name", "error"), rows, names=4),) if rows else ()
     sections = [
+        Section("findings", "Findings", items=tuple((f"note: {notice}",) for notice in summary["notices"])),
         Section("failures", "Failures, the most frequent", tables=failures),
         Section("unknown", "What these files cannot tell", items=tuple((text,) for text in summary["unknown"])),
     ]
@@ -75,14 +78,17 @@ def _tables(summary: Summary) -> tuple[Table, ...]:
             for name, found in group["metrics"].items()
         )
         said = f", {integer(group['requests'])} requests, {integer(group['requests_failed'])} failed"
-        tables.append(Table(("metric", *columns), rows, caption=(Code(plain(group["name"])), said)))
+        named = f"{group['type']} {group['name']}".strip()
+        tables.append(Table(("metric", *columns), rows, caption=(Code(plain(named)), said)))
     return tuple(tables)
 
 
 def _cell(name: str, column: str, found: Mapping[str, Any]) -> str:
     value = found.get(column)
     if column in ("n", "total"):
-        return integer(value) if value is not None else "" if KINDS[name] != "count" else number(None)
+        return integer(value) if value is not None else number(None) if is_count(name) else ""
+    if column != "mean" and value is not None and value < 100:
+        return f"{value:.0f}"  # a decimal would say more than Locust knows
     return number(value)
 
 
