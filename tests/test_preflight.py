@@ -4,9 +4,12 @@ import gzip
 import json
 import socket
 
+import gevent
 import pytest
-from doors import CHAT, COMPLETIONS, GOOD, GOOD_NATIVE, GOOD_TEXT, NOT_FOUND, Door, attempt, page, prepared, said
+from doors import CHAT, COMPLETIONS, GOOD, GOOD_NATIVE, GOOD_TEXT, NOT_FOUND, Door, Said, attempt, page, prepared, said
 from scripted import request, serving, whole
+
+from tokenswarm.preflight import discovery
 
 M = ("--model", "m")
 LISTS = {
@@ -137,6 +140,23 @@ def test_what_is_no_answer_is_one_line(raw: bytes) -> None:
         with serving(handle) as port:
             done = prepared("--host", f"http://127.0.0.1:{port}", "--connect-timeout", "2", *arguments)
         assert done.line
+
+
+@pytest.mark.parametrize("hangs", ["/api/version", "all"])
+def test_a_question_that_hangs_is_not_the_end_unless_all_do(hangs: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(discovery, "PATIENCE_S", 0.5)
+    monkeypatch.setattr(discovery, "SNIFF_S", 0.5)
+
+    def hang(_: bytes) -> bytes:
+        gevent.sleep(20)
+        return b""
+
+    paths: dict[str, Said] = {"/v1/models": said({"data": [{"id": "m"}]}), CHAT: GOOD, COMPLETIONS: GOOD_TEXT}
+    done = attempt(Door(dict.fromkeys((*ASKED, CHAT), hang) if hangs == "all" else {**paths, hangs: hang}))
+    if hangs == "all":
+        assert "(no first byte within 0.5 s); is it running there?" in done.line
+    else:
+        assert (done.line, done.findings, done.options.model) == ("", "", "m")
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from tokenswarm.wire.decoding import decode
 
 VERSION, TAGS, LOADED, MODELS, ROOT = "/api/version", "/api/tags", "/api/ps", "/v1/models", "/"
 PATIENCE_S, SNIFF_S = 30.0, 3.0
+NO_CONNECTION = "no connection"  # as the transport says it
 RUNS_OLLAMA = b"Ollama is running"
 _NOISE = re.compile(r"^no connection: |\[Errno -?\d+\] |\(_ssl\.c:\d+\)")
 
@@ -43,7 +44,6 @@ class Look:
         self._client = ControlClient(replace(settings, target=where), PATIENCE_S)
         self.replies: dict[str, Reply] = {}  # by path
         self.failures: dict[str, Unanswered] = {}
-        self.runs_ollama = False
 
     def server(self) -> Server | None:
         """What answers here, if it is one that we know. Raises UsageError, or NotReady, if nothing answers at all."""
@@ -82,6 +82,8 @@ class Look:
         if V1 in self.where.moved:
             return None
         said = self._json(VERSION)
+        if VERSION in self.failures and self.failures[VERSION].reason == "timeout":
+            return None  # some let a question hang that they do not know; more of them would take as long
         version = text_in(said, "version") if isinstance(said, dict) else None
         tags = self._json(TAGS)
         names = ollama_names(tags)
@@ -98,11 +100,12 @@ class Look:
     def _says_so(self) -> bool:
         self._get(ROOT)
         found = self.replies.get(ROOT)
-        self.runs_ollama = found is not None and found.body.strip().startswith(RUNS_OLLAMA)
-        return self.runs_ollama
+        return found is not None and found.body.strip().startswith(RUNS_OLLAMA)
 
     def _openai(self) -> Server | None:
         found = read_list(self._json(MODELS))
+        if not self.replies and self.failures[MODELS].reason == "timeout":
+            raise self._gone(self.failures[MODELS])
         if found is None:
             return None
         software = self.replies[MODELS].headers.get("server")
@@ -127,7 +130,7 @@ class Look:
             self.failures[path] = error
             if first and "certificate" not in str(error):
                 self._check_scheme()
-            if error.reason in ("refused", "tls", "timeout"):
+            if error.reason in ("refused", "tls") or str(error).startswith(NO_CONNECTION):
                 raise self._gone(error) from None
         else:
             if first and reply.status in (400, 426, 497):

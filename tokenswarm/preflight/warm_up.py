@@ -190,6 +190,8 @@ def read(api: Api, ask: Ask, prompt: Prompt, transcript: Transcript) -> WarmUp:
 def hints(api: Api, ask: Ask, prompt: Prompt, words: str, unlisted: dict[str, str]) -> Iterator[str]:
     """What to do about a refusal, by the words of it: the fields that it names can be left out."""
     body = decode(api.build(prompt, ask).body)
+    if ask.stream and _names(words, "stream"):
+        yield "--no-stream asks for answers in one piece"
     named = [name for name in body if name not in ESSENTIAL and _names(words, name)]
     for name in named:
         if name == "max_tokens" and "max_completion_tokens" in words:
