@@ -4,8 +4,8 @@ import socket
 import time
 
 import pytest
-from doors import CHAT, GOOD, GOOD_NATIVE, NATIVE, NOT_FOUND, ONE, Door, attempt, page, said
-from scripted import serving, whole
+from doors import CHAT, GOOD, GOOD_NATIVE, NATIVE, NOT_FOUND, ONE, Door, attempt, page, prepared, said
+from scripted import request, serving, whole
 
 M = ("--model", "m")
 NAMED = ("OpenAIChatUser",)
@@ -138,6 +138,7 @@ OLLAMAS = {
     "without its version": {"/api/tags": MARKED},
     "without its version, by its root": {"/": ROOT, "/api/tags": TAGS},
     "without its list": {"/": ROOT, "/api/version": VERSION, "/api/tags": said({"error": "blocked"}, "403 Forbidden")},
+    "with an odd version": {"/api/version": said({"version": "\x1b[31m" + "x" * 5000}), "/api/tags": TAGS},
 }
 OTHERS = {
     "Open WebUI": {"/api/version": said({"version": "0.6.5", "deployment_id": ""}), "/api/tags": page("Open WebUI")},
@@ -181,3 +182,18 @@ def test_classes_of_ollamas_api_can_be_named_where_nothing_tells_what_the_server
     assert done.line == ""
     assert done.prepared
     assert done.prepared.target["kind"] == "ollama"
+
+
+def test_one_connection_that_breaks_is_not_the_end() -> None:
+    seen = 0
+
+    def sometimes(sock: socket.socket) -> None:
+        nonlocal seen
+        seen += 1
+        if seen % 2:
+            request(sock)
+            return
+        Door({"/v1/models": ONE, CHAT: GOOD}).handle(sock)
+
+    with serving(sometimes) as port:
+        assert prepared("--host", f"http://127.0.0.1:{port}", named=NAMED).line == ""

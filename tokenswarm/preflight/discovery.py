@@ -84,16 +84,17 @@ class Look:
         said = self._json(VERSION)
         if VERSION in self.failures and self.failures[VERSION].reason == "timeout":
             return None  # some let a question hang that they do not know; more of them would take as long
-        version = text_in(said, "version") if isinstance(said, dict) else None
+        has_version = isinstance(said, dict) and "version" in said
         tags = self._json(TAGS)
         names = ollama_names(tags)
-        if version is None and names is None:
+        if not has_version and names is None:
             return None
-        if version and self.needs_key():
+        if has_version and self.needs_key():
             raise self.problem() or login_error(self.where, "", 401, has_key=False)
         # Others have a version, too, and some a list for the sake of Ollama's clients.
-        if (version is None or names is None) and not (names and has_ollamas_marks(tags)) and not self._says_so():
+        if not (has_version and names is not None) and not (names and has_ollamas_marks(tags)) and not self._says_so():
             return None
+        version = text_in(said, "version") if has_version else None
         loaded = ollama_names(self._json(LOADED)) or ()
         return Server("ollama", version and clean_line(version), names or (), loaded, listed=names is not None)
 
@@ -125,7 +126,7 @@ class Look:
     def _get(self, path: str) -> None:
         first = not self.replies and not self.failures
         try:
-            self.replies[path] = reply = self._client.send(question("GET", path))
+            self.replies[path] = reply = self._sent(path)
         except Unanswered as error:
             self.failures[path] = error
             if first and "certificate" not in str(error):
@@ -135,6 +136,15 @@ class Look:
         else:
             if first and reply.status in (400, 426, 497):
                 self._check_scheme()
+
+    def _sent(self, path: str) -> Reply:
+        """What a path answers; one connection that breaks says nothing of a server. Raises Unanswered."""
+        try:
+            return self._client.send(question("GET", path))
+        except Unanswered as error:
+            if error.reason != "closed":
+                raise
+            return self._client.send(question("GET", path))
 
     def _gone(self, error: Unanswered) -> UsageError:
         url, text = self.where.url, _NOISE.sub("", str(error)).strip()
