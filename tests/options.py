@@ -13,5 +13,6 @@ def parsed(*arguments: str) -> Any:
     parser.add_argument("--host")
     parser.add_argument("--run-time")
     parser.add_argument("--users", dest="num_users")
+    parser.set_defaults(processes=None, master=False, worker=False)
     ours.add(parser)
     return parser.parse_args(list(arguments))
