@@ -30,6 +30,7 @@ def ends(api: Api, *pieces: bytes) -> list[End | None]:
         (V1_CHAT, (HI, FINISH, b"data: [DO", b"NE]\n\n"), End(4, True)),
         (V1_CHAT, (HI, FINISH, SENTINEL, PING, PING), End(3, True)),
         (V1_CHAT, (HI, FINISH, PING, PING), End(2, False)),
+        (V1_CHAT, (HI, FINISH, b"data: ping\n\n", b"data: : PROCESSING\n\n"), End(2, False)),
         (V1_CHAT, (HI, FINISH, USAGE, PING, b"\n"), End(3, False)),
         (V1_CHAT, (HI, FINISH, event({"type": "ping"}), b"event: heartbeat\ndata: {}\n\n"), End(2, False)),
         (V1_CHAT, (HI, FINISH, event(delta(content="")), event({"choices": []})), End(2, False)),

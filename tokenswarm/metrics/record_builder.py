@@ -1,5 +1,7 @@
 """Folding the chunks of one answer into its Record."""
 
+import itertools
+
 from tokenswarm.metrics.buffering import TOGETHER_NS, buffered
 from tokenswarm.metrics.checks.case import UNJUDGED, CheckResults
 from tokenswarm.metrics.durations import SPARE_CHUNKS, without_doubtful
@@ -35,6 +37,8 @@ class RecordBuilder:
         self.last_output_ns: int | None = None
         self.output_chunks = self.unread_chunks = self._coalesced = self._late = 0
         self._text_chars = self._together = 0
+        self._messages = 0  # of the chunks with output
+        self._cumulative = False  # does each chunk say again what those before it said?
         self._first_chunks = 1
         self.usage = Usage()
         self.doubt: str | None = None  # what of the server's durations cannot be: see metrics.durations
@@ -83,14 +87,42 @@ class RecordBuilder:
     def _new(
         self, text: str, thinking: str, calls: tuple[ToolCall, ...], whole: bool
     ) -> tuple[str, str, tuple[ToolCall, ...]]:
-        """What of a chunk was not said before: some servers say all again at the end, as a message or a delta."""
+        """What of a chunk was not said before: some servers say all again at the end, as a message or a delta.
+
+        Others do so in every chunk, or give each piece as a message.
+        """
+        if self._text_chars:
+            self._end_cumulative(text)
+        only_messages = self._messages == self.output_chunks
+        self._messages += whole
         alike = abs(self._text_chars - len(text)) < LEAST_REPEATED and self.output_chunks > 1
-        if not whole and not (alike and text.strip() == "".join(self._text).strip()):
+        longer = self._text_chars >= (1 if whole else LEAST_REPEATED) and len(text) > self._text_chars
+        said = self._said() if alike or longer else ""  # which is no longer than what is to be compared with it
+        again = alike and text.strip() == said.strip()
+        grown = longer and text.startswith(said) and (self._cumulative or not again) and (not whole or only_messages)
+        if not grown and not again and (not whole or only_messages):
             return text, thinking, calls
-        new = ("" if self._text_chars else text, "" if any(self._thinking) else thinking, () if self._pieces else calls)
+        self._cumulative = self._cumulative or grown
+        new_text = text[len(said) :] if grown else "" if self._text_chars else text
+        new = (new_text, "" if any(self._thinking) else thinking, () if self._pieces else calls)
         if new != (text, thinking, calls):
             self.habits.add("repeated")
         return new
+
+    def _said(self) -> str:
+        """All text so far, also kept as one piece from now on."""
+        self._text[:] = ["".join(self._text)]
+        return self._text[0]
+
+    def _end_cumulative(self, text: str) -> None:
+        """If the short texts so far, and this one, each hold the one before, only the last of them counts."""
+        texts = [piece for piece in self._text if piece]
+        if not 1 < len(texts) < LEAST_REPEATED or not text.startswith(texts[-1]):
+            return
+        if all(len(one) < len(other) and other.startswith(one) for one, other in itertools.pairwise(texts)):
+            self._cumulative = True
+            self._text[:] = texts[-1:]
+            self._text_chars = len(texts[-1])
 
     def _all_was_thinking(self) -> None:
         self._first_answer_ns = None

@@ -51,7 +51,7 @@ class Asked:
     def is_elsewhere(self) -> bool:
         """Does nothing of what came say that the API is at this address? (Some serve a page for whatever is asked.)"""
         status = self.transcript.status
-        no_answer = status == 200 and self.how.outcome in ("protocol_error", "server_error", "truncated")
+        no_answer = self.transcript.succeeded and self.how.outcome in ("protocol_error", "server_error", "truncated")
         return status is not None and (status in NOT_HERE or 300 <= status < 400 or no_answer)
 
 

@@ -109,7 +109,7 @@ def _settle(exchanges: Sequence[Exchange]) -> None:
     refused = 0
     while (now_s := time.monotonic()) - began_s < PATIENCE_S:
         ended = [exchange for exchange in exchanges if exchange.ended_ns is not None]
-        count = sum(exchange.response.status != 200 for exchange in ended)
+        count = sum(exchange.response.status not in range(200, 300) for exchange in ended)
         if count != refused or any(exchange.sent_ns is None and exchange.ended_ns is None for exchange in exchanges):
             refused, changed_s = count, now_s
         elif len(ended) == len(exchanges) or now_s - changed_s > max(QUIET_S, changed_s - began_s):

@@ -5,7 +5,20 @@ import zlib
 GZIP = b"\x1f\x8b"  # how it begins
 HEAD_BYTES = 3  # from so many on it is known whether a body is compressed
 ENCODINGS = ("gzip", "x-gzip", "deflate")
+_NONE = ("", "identity", "none")
+_MOST_LOOKED = 64  # bytes at the beginning of a body
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
+
+
+def encodings(header: str) -> str:
+    """What a Content-Encoding names, in lower case, but those that change nothing."""
+    return ", ".join(name for name in map(str.strip, header.lower().split(",")) if name not in _NONE)
+
+
+def plain(body: bytes) -> bool:
+    """Is that text, whatever its header says? No compressed body begins so."""
+    begun = body[:_MOST_LOOKED].decode("utf-8", "replace")
+    return all(c.isprintable() or c.isspace() for c in begun[:-1]) and "\ufffd" not in begun[:-1]
 
 
 class Unpacking:

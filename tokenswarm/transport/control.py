@@ -54,8 +54,8 @@ class Reply:
         return self.headers.get("content-type", "").lower()
 
     def object(self) -> dict[str, Any]:
-        """The JSON object that the body is. Raises Unanswered, also where the status is not 200."""
-        if self.status != 200:
+        """The JSON object that the body is. Raises Unanswered, also where the status is another than 2xx."""
+        if not 200 <= self.status < 300:
             raise Unanswered("status", self.said(), self.status)
         try:
             said = decode(self.body)

@@ -94,7 +94,7 @@ class Exchange:
     def transcript(self) -> Transcript:
         """What was seen, as a value."""
         response, status = self.response, self.response.status
-        refused = {} if status is None or status == 200 else response.refusal(time.time())
+        refused = {} if status is None or 200 <= status < 300 else response.refusal(time.time())
         return Transcript(
             pieces=list(zip(response.stamps, response.bodies, strict=True)),
             scheduled_ns=self.scheduled_ns,

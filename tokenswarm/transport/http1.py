@@ -8,7 +8,7 @@ import httptools
 
 from tokenswarm import __version__
 from tokenswarm.settings.target import Target
-from tokenswarm.transport.compressed import ENCODINGS, GZIP, Unpacking
+from tokenswarm.transport.compressed import ENCODINGS, GZIP, Unpacking, encodings, plain
 from tokenswarm.transport.room import FREE_BYTES
 from tokenswarm.wire.framing import MAX_FRAME_BYTES, MAX_LINES
 from tokenswarm.wire.values import Call
@@ -156,7 +156,7 @@ class Response:
         if lower == b"content-type":
             self.content_type = value.decode("latin-1").lower()
         elif lower == b"content-encoding":
-            self._encoding = value.decode("latin-1").strip().lower()
+            self._encoding = encodings(value.decode("latin-1"))
         elif lower in (b"content-length", b"transfer-encoding"):
             self._framed = True
 
@@ -169,12 +169,12 @@ class Response:
             self.habits.add("length_and_chunked")
         if self._encoding in ENCODINGS:
             self._unpacking = Unpacking(self._encoding)
-        elif self._encoding not in ("", "identity") and status == 200:
-            raise ValueError(f"the body is compressed ({self._encoding}), though identity was asked for")
 
     def on_body(self, body: bytes) -> None:
         if not self.stamps and self._unpacking is None and body[:1] == GZIP[:1]:
             self._unpacking = Unpacking("gzip")  # without a word
+        elif not self.stamps and self._encoding and self._unpacking is None and self.status == 200 and not plain(body):
+            raise ValueError(f"the body is compressed ({self._encoding}), though identity was asked for")
         if self._unpacking is not None:
             most_bytes = max(FREE_BYTES, MOST_PACKED * self.came_bytes)
             body = self._unpacking.feed(body, min(self._most_bytes, most_bytes) - self.body_bytes)

@@ -13,15 +13,34 @@ _MOST_BYTES, _MOST_OF_A_PAGE = 64 * 1024, 4096  # read of a body; patterns may t
 _DEEPEST = 6
 _MOST_OF_A_LIST = 3
 # Where the words of an error object stand, by their names in lower case; the first of each that says something.
-_ERRORS, _ENVELOPES = ("error", "errors", "err", "fault", "exception"), ("base_resp", "x_groq")
+_ERRORS, _ENVELOPES = ("error", "errors", "err", "fault", "exception"), ("base_resp", "header", "x_groq")
 _WORDS = (
     *("message", "msg", "error_message", "errormessage", "error_msg", "errmsg", "err_msg", "status_msg"),
+    *("retmsg", "ret_msg"),
     *("error_description", "faultstring", "detail", "details", "reason", "description", "title", "text"),
 )
-_CODES = ("code", "status", "status_code", "statuscode", "error_code", "errorcode", "errcode", "err_code", "ret")
+_CODES = (
+    "code",
+    "status",
+    "status_code",
+    "statuscode",
+    "error_code",
+    "errorcode",
+    "errcode",
+    "err_code",
+    "ret",
+    "retcode",
+)
 _STATES = ("object", "type", "status")
 _FAILED = ("error", "failed", "failure", "fail")
-_FINE = ("", "0", "200", "ok", "success", "succeeded", "successful")
+_NAMES_ERROR = ("error", "exception")  # how the name of an error object ends, as Amazon's modelStreamErrorException
+_FINE = frozenset(
+    re.findall(
+        r"\S+",
+        "0 200 201 202 ok success succeeded successful complete completed done finished connected accepted started"
+        " starting waiting queued pending processing in_progress running generating",
+    )
+) | {""}
 _LINE_ENDS = re.compile(r"[\r\n\t]+")
 _UNSEEN = re.compile(r"<!--.*?-->|<(script|style)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title\s*>?", re.DOTALL | re.IGNORECASE)
@@ -48,13 +67,22 @@ def found(frame: Mapping[str, Any]) -> str | None:
 
 
 def _is_error(said: Mapping[str, Any]) -> bool:
-    if any(said.get(name) for name in (*_ERRORS, "detail")) or said.get("success") is False:
+    if any(_says(said.get(name)) for name in (*_ERRORS, "detail")) or said.get("success") is False:
+        return True
+    if any(name.endswith(_NAMES_ERROR) and isinstance(inner, dict) and _says(inner) for name, inner in said.items()):
         return True
     if any(isinstance(word := said.get(name), str) and word.lower() in _FAILED for name in _STATES):
         return True
     if any(isinstance(inner := said.get(name), dict) and _is_error(_lowered(inner)) for name in _ENVELOPES):
         return True
     return _words(said) is not None and any(map(_failing, map(said.get, _CODES)))
+
+
+def _says(value: object) -> bool:
+    """Does an error say anything? Some fill in an object of zeros and empty texts where there is none."""
+    if isinstance(value, dict):
+        return any(isinstance(one, dict | list) or _failing(one) for one in value.values() if one)
+    return bool(value)
 
 
 def _lowered(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -86,7 +114,8 @@ def _of_object(value: Mapping[str, Any], levels: int) -> str:
     low = _lowered(value)
     said = next((found for name in _WORDS if (found := low.get(name)) and not _silent(found)), None)
     words = _of(said, levels - 1)
-    kind = next((inner for name in (*_ERRORS, *_ENVELOPES) if (inner := _of(low.get(name), levels - 1))), "")
+    places = (*_ERRORS, *_ENVELOPES, *(name for name in low if name.endswith(_NAMES_ERROR)))
+    kind = next((inner for name in places if (inner := _of(low.get(name), levels - 1))), "")
     if words and isinstance(place := low.get("loc"), list):
         return f"{'.'.join(map(str, place))}: {words}"
     if kind and words and words not in kind:

@@ -18,6 +18,8 @@ Frame = tuple[int, bytes, bool, str]
 Form = Literal["events", "lines", "whole"]
 
 _FIELDS = (b"data:", b"event:", b"error:", b"id:", b"retry:", b":")
+# Names of events, or words in the place of JSON, by which a connection is only kept alive.
+_KEEP_ALIVE = frozenset({b"ping", b"pong", b"heartbeat", b"keepalive", b"keep-alive", b"keep_alive"})
 _MARK = b"\xef\xbb\xbf"  # a byte order mark, which may stand before all others
 # Before the first frame: a byte order mark, white space, the record separator of application/json-seq.
 _BEFORE = b"\xef\xbb\xbf \t\r\n\x1e"
@@ -29,6 +31,11 @@ class TooMuch(ValueError):
     def __init__(self, ns: int, what: str) -> None:
         super().__init__(what)
         self.ns = ns
+
+
+def keeps_alive(said: bytes) -> bool:
+    """Does an event's name, or what stands in the place of its JSON, say nothing but that the connection lives?"""
+    return not said or said.startswith(b":") or said.strip(b"[]").lower() in _KEEP_ALIVE
 
 
 def form(pieces: Sequence[tuple[int, bytes]], label: str) -> Form:
@@ -106,12 +113,12 @@ def events(pieces: Pieces) -> Iterator[Frame]:
     a `data:` line that is whole JSON is an event of its own where another one follows at once: some servers part them
     by one newline. An event that the end of the body cut off is given too (not terminated), so that a reader can say
     what it was. Others write a line `error: {…}`, given like data of an event of that name, or a JSON object
-    without any field name, on one line or on several. An empty event now and then gives a break to a reader for whom
-    nothing has come for long.
+    without any field name, on one line or on several, or end with a page or with words. An empty event now and then
+    gives a break to a reader for whom nothing has come for long.
     """
     data: list[bytes] = []
     bare: list[bytes] = []  # JSON without a field name, so far
-    name = ""
+    name, words = "", b""  # what the last line says, if that is nothing of a stream
     data_ns = tries = 0
     for number, (ns, line, terminated, _) in enumerate(lines(pieces, cr=True)):
         if number % LINES_A_PAUSE == LINES_A_PAUSE - 1:
@@ -123,9 +130,10 @@ def events(pieces: Pieces) -> Iterator[Frame]:
             name, tries = "", 0
             continue
         if line.startswith(b"data: ") and not data and not bare:  # as nearly all are
-            data, data_ns = [line[6:]], ns
+            data, data_ns, words = [line[6:]], ns, b""
             continue
         line = line.removeprefix(_MARK)
+        words = b""
         if line.startswith(_FIELDS):
             tries += 1
             if bare or (data and tries < MOST_TRIES and not line.startswith(b":") and _whole(b"\n".join(data))):
@@ -144,6 +152,10 @@ def events(pieces: Pieces) -> Iterator[Frame]:
             if (len(bare) == 1 or line.startswith((b"}", b"]"))) and tries < MOST_TRIES and _whole(b"\n".join(bare)):
                 yield ns, b"\n".join(bare), terminated, name
                 bare, tries = [], 0
+        elif line.startswith(b"<") or b" " in line.partition(b":")[0].strip():  # no field has such a name
+            words, data_ns = line, ns
+    if words and not data:
+        yield data_ns, words, True, ""
     if data or bare:
         yield data_ns, b"\n".join(data or bare), False, name
 

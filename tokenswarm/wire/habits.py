@@ -56,7 +56,7 @@ HABITS: tuple[Habit, ...] = (
     ),
     Habit(
         "repeated",
-        "{figure} % of the streams said everything again in their last message: it is left out",
+        "{figure} % of the streams said again what they had said before, at their end or in each chunk: it is left out",
         "nothing",
     ),
     Habit(

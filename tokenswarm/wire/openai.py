@@ -12,9 +12,12 @@ from tokenswarm.wire.values import Ask, Call, Chunk, Usage
 # Some refuse to answer with what is not accepted, and an error or an answer in one piece is no stream of events.
 HEADERS = (("Content-Type", "application/json"), ("Accept", "text/event-stream, application/json"))
 # What servers call the counts: OpenAI's name first, then Anthropic's, which some gateways keep. Cached: beside the
-# details, as Moonshot, DeepSeek and Anthropic have it.
-_PROMPT, _OUTPUT = ("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens")
-_CACHED = ("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens")
+# details, as Moonshot, DeepSeek and Anthropic have it. Other gateways write as Java and Google do.
+_PROMPT = ("prompt_tokens", "input_tokens", "promptTokens", "inputTokens", "promptTokenCount")
+_OUTPUT = ("completion_tokens", "output_tokens", "completionTokens", "outputTokens", "candidatesTokenCount")
+_REASONING, _TOTAL = ("reasoning_tokens", "thoughtsTokenCount"), ("total_tokens", "totalTokens", "totalTokenCount")
+_USAGES = ("usage", "usageMetadata", "usage_metadata", "token_usage")
+_CACHED = ("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens", "cachedContentTokenCount")
 _MS = 1e6  # in ns
 
 
@@ -90,22 +93,23 @@ def usage(frame: dict[str, Any], choice: Mapping[str, Any] | None = None) -> Usa
     if said or timings:
         return _usage(lenient.mapping(said), lenient.mapping(timings))
     choice = choice or {}
-    places = (choice, *(value for value in (*choice.values(), *frame.values()) if isinstance(value, dict)))
-    elsewhere = next((inner for place in places if (inner := lenient.mapping(place.get("usage")))), None)
+    places = (frame, choice, *(value for value in (*choice.values(), *frame.values()) if isinstance(value, dict)))
+    named = (lenient.mapping(place.get(name)) for place in places for name in _USAGES)
+    elsewhere = next(filter(None, named), None)
     return _usage(elsewhere, {}) if elsewhere else None
 
 
 def _usage(said: dict[str, Any], timings: dict[str, Any]) -> Usage | None:
     """None also of the zeros that Ollama's /v1/completions puts on every chunk before the last."""
     prompt_tokens, output_tokens = (_first(said, names) for names in (_PROMPT, _OUTPUT))
-    total = count(said.get("total_tokens"))
+    total = _first(said, _TOTAL)
     if not total and not prompt_tokens and not output_tokens and not timings:
         return None
     cached = _first(lenient.mapping(_details(said, _PROMPT)), ("cached_tokens",))
     cached = _first(said, _CACHED) if cached is None else cached
     cached = count(timings.get("cache_n")) if cached is None else cached
     reasoning = _first(lenient.mapping(_details(said, _OUTPUT)), ("reasoning_tokens",))
-    reasoning = count(said.get("reasoning_tokens")) if reasoning is None else reasoning
+    reasoning = _first(said, _REASONING) if reasoning is None else reasoning
     source = "usage" if output_tokens is not None else None
     if output_tokens is not None and reasoning and _outside(prompt_tokens, output_tokens, reasoning, total):
         output_tokens += reasoning

@@ -63,7 +63,7 @@ def read(ns: int, frame: dict[str, Any]) -> Chunk:
     choice = openai.choice(frame)
     reason = choice.get("finish_reason")
     ends = reason or not choice  # where errors and counts may stand in other places, too
-    if (ends or frame.get("error")) and (failed := openai.error(ns, frame, choice)):
+    if (ends or frame.get("error") or choice.get("error")) and (failed := openai.error(ns, frame, choice)):
         return failed
     said, whole = choice.get("delta"), False
     if not said:
@@ -78,6 +78,8 @@ def read(ns: int, frame: dict[str, Any]) -> Chunk:
     calls = said.get("tool_calls")
     calls, unread = lenient.tool_calls(calls) if calls else (), False
     if said and not text and not thinking and not calls:
+        if said.get("error") and (failed := openai.error(ns, said)):
+            return failed
         text, thinking, calls, unread = _by_other_names(said)
     return Chunk(
         ns,

@@ -21,7 +21,7 @@ def read(ns: int, frame: dict[str, Any]) -> Chunk:
     choice = openai.choice(frame)
     reason = choice.get("finish_reason")
     ends = reason or not choice  # where errors and counts may stand in other places, too
-    if (ends or frame.get("error")) and (failed := openai.error(ns, frame, choice)):
+    if (ends or frame.get("error") or choice.get("error")) and (failed := openai.error(ns, frame, choice)):
         return failed
     text, thinking = choice.get("text") or "", ""
     if type(text) is not str:

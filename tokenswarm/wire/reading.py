@@ -1,5 +1,6 @@
 """From a Transcript to its Chunks, and to the verdict on how the answer ended."""
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -45,6 +46,9 @@ _KEYS = {
     ollama_chat.PATH: ("message", "done"),
     ollama_generate.PATH: ("response", "done"),
 }
+_ERROR = re.compile(r"\[error\]|error:")
+_MOST_WORD = 20
+_MOST_NUMBERS = 32  # more choices than anybody asks for
 _LOADS = ("load", "unload")  # Ollama's to a request without a prompt
 _LABELS = {"events": ("event-stream",), "lines": ("ndjson", "jsonl", "jsonlines", "json-seq", "stream+json")}
 _MAX_ERROR_PIECES = 1000
@@ -70,7 +74,7 @@ def chunks(api: Api, transcript: Transcript) -> Iterator[Chunk]:
 def _frames(api: Api, transcript: Transcript) -> Iterator[Chunk]:
     if transcript.status is None:
         return
-    if transcript.status != 200:
+    if not transcript.succeeded:
         begun = b"".join(data for _, data in transcript.pieces[:_MAX_ERROR_PIECES])
         yield Chunk(_end(transcript), error=errors.text(begun))
         return
@@ -78,6 +82,8 @@ def _frames(api: Api, transcript: Transcript) -> Iterator[Chunk]:
     if whole and transcript.failure and sum(len(data) for _, data in transcript.pieces) > framing.MAX_FRAME_BYTES:
         return  # a huge object that was cut off is none
     choice = 0  # the number of the one that is read: the first that says anything
+    numbered: bool | None = None  # is that the token's number and not the choice's?
+    ended = False
     unknown: bytes | None = b""  # the first frame, until one says anything that is known
     try:
         cut = framing.frames(transcript.pieces, transcript.content_type)
@@ -87,7 +93,7 @@ def _frames(api: Api, transcript: Transcript) -> Iterator[Chunk]:
             if event and _names_error(event) and not frame.isspace():
                 yield Chunk(ns, error=errors.text(frame) or event)
                 return
-            if not frame or frame.isspace():
+            if not frame or frame.isspace() or (event and framing.keeps_alive(event.encode())):
                 if number % FRAMES_A_PAUSE == 0:
                     yield PAUSE
                 continue
@@ -102,14 +108,17 @@ def _frames(api: Api, transcript: Transcript) -> Iterator[Chunk]:
                         unknown = None if chunk.output or chunk.finish_reason else unknown or frame
                     continue
             for chunk in _decode(api, ns, frame):
-                if chunk.broken and not (terminated and (transcript.complete or not whole)):
+                if chunk.broken and (ended or not (terminated and (transcript.complete or not whole))):
                     return  # cut in the middle of a frame: the missing end says so, not what is left of it
                 if chunk.choice != choice and (chunk.output or chunk.finish_reason):
-                    if unknown is None:
+                    if unknown is None and numbered is None:
+                        numbered = _numbers_tokens(api, transcript)
+                    if unknown is None and not numbered:
                         yield Chunk(ns, usage=chunk.usage, habit="other_choices")
                         continue
                     choice = chunk.choice
                 yield chunk
+                ended = ended or chunk.done
                 if chunk.broken or chunk.error is not None:
                     return
                 if unknown is not None:
@@ -120,18 +129,44 @@ def _frames(api: Api, transcript: Transcript) -> Iterator[Chunk]:
         yield Chunk(error.ns, broken=str(error))
 
 
-def _decode(api: Api, ns: int, frame: bytes) -> tuple[Chunk, ...]:
-    """The chunk of a frame; of one that holds several JSON values, one each."""
+def _numbers_tokens(api: Api, transcript: Transcript) -> bool:
+    """Does a server number its chunks where the choices' numbers are? (TGI before 1.4.4.) The first of them tell."""
+    numbers: list[int] = []
+    for ns, frame, *_ in framing.frames(transcript.pieces, transcript.content_type):
+        read = _decode(api, ns, frame) if frame.strip() else ()
+        numbers.extend(chunk.choice for chunk in read if chunk.output)
+        if len(numbers) >= _MOST_NUMBERS:
+            break
+    return len(numbers) > 2 and numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
+def _decode(api: Api, ns: int, frame: bytes, levels: int = 2) -> tuple[Chunk, ...]:
+    """The chunk of a frame; of one that holds several JSON values, or a list of them, one each.
+
+    JSON within a JSON text, and a field's name twice (`data: data:`), come of two programs that both do the framing.
+    """
+    said = frame.strip()
+    if said == b"[DONE]":
+        return (Chunk(ns, done=api.done_by_sentinel),)
     try:
-        return (_read(api, ns, orjson.loads(frame), frame),)
-    except orjson.JSONDecodeError:
-        pass
-    if api.done_by_sentinel and frame.strip() == b"[DONE]":
-        return (Chunk(ns, done=True),)
-    try:
-        return tuple(_read(api, ns, value, frame) for value in values(frame))
+        found = values(said)
     except ValueError:
-        pass
+        found = None
+    if found and len(found) == 1 and isinstance(found[0], str) and levels:
+        return _decode(api, ns, found[0].encode(), levels - 1)
+    if found and len(found) == 1 and isinstance(found[0], list) and all(isinstance(one, dict) for one in found[0]):
+        found = tuple(found[0])  # Google's form
+    if found is not None:
+        return tuple(_read(api, ns, value, frame) for value in found)
+    if said.startswith(b"data:") and levels:
+        return _decode(api, ns, said[5:], levels - 1)
+    word = said[:_MOST_WORD].decode("utf-8", "replace").lower()
+    if word == "[done]":
+        return (Chunk(ns, done=api.done_by_sentinel),)
+    if framing.keeps_alive(said):
+        return (Chunk(ns),)
+    if _ERROR.match(word):
+        return (Chunk(ns, error=errors.text(said)),)
     start = frame[:_MOST_SHOWN].decode("utf-8", "replace")
     if errors.is_page(start):
         return (Chunk(ns, broken=f"not JSON: {errors.page(start)}"),)
@@ -159,8 +194,6 @@ def _read(api: Api, ns: int, value: object, frame: bytes) -> Chunk:
     if type(value) is not dict:
         if value is None or isinstance(value, bool | int | float):
             return Chunk(ns)  # says nothing, as some keep a connection alive
-        if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict):
-            return _read(api, ns, value[0], frame)  # Google's form
         return Chunk(ns, broken=f"not a JSON object: {frame[:60]!r}")
     try:
         return api.read(ns, value)
@@ -189,7 +222,7 @@ def verdict(api: Api, transcript: Transcript, end: Ending, prompted: bool = True
     failure is one, and so is an answer to a prompt with nothing in it.
     """
     failed = end.failed
-    if transcript.status is not None and transcript.status != 200:
+    if transcript.status is not None and not transcript.succeeded:
         text = (failed.error if failed else "") or ""
         text = f"→ {transcript.location} {text}" if transcript.location else text
         return Verdict("http_error", f"HTTP {transcript.status} {text}"[:_MAX_ERROR_CHARACTERS].strip())
@@ -234,7 +267,7 @@ def _reason(api: Api) -> str:
 def habits(api: Api, transcript: Transcript, end: Ending, judged: Verdict, *, stream: bool) -> set[str]:
     """What the server did otherwise than its API says (see `wire.habits`), as far as an answer's end tells."""
     found = set(transcript.habits)
-    if transcript.status != 200 or not transcript.pieces:
+    if not transcript.succeeded or not transcript.pieces:
         return found
     form, label = framing.form(transcript.pieces, transcript.content_type), transcript.content_type
     if form != "whole" and not any(name in label for name in _LABELS[form]):

@@ -84,6 +84,11 @@ class Transcript:
     habits: frozenset[str] = frozenset()
 
     @property
+    def succeeded(self) -> bool:
+        """Does the status promise an answer? Some frameworks say 201 to every POST, some gateways 202."""
+        return self.status is not None and 200 <= self.status < 300
+
+    @property
     def streamed(self) -> bool:
         """Did the answer come in frames? (Load requests and errors come whole, also where a stream was asked for.)"""
         return framing.form(self.pieces, self.content_type) != "whole"

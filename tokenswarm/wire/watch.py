@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import orjson
 
+from tokenswarm.wire.framing import keeps_alive
 from tokenswarm.wire.values import Api, Chunk
 
 _LINE_ENDS = re.compile(rb"[\r\n]+")
@@ -113,8 +114,8 @@ def _frames(piece: bytes) -> Iterator[bytes]:
     """What stands on the lines of a piece, from the last on, without fields' names."""
     for line in reversed(_LINE_ENDS.split(piece)):
         bare = line.strip()
-        if bare and not bare.startswith(_PASSED_OVER):
-            yield bare.removeprefix(b"data:").lstrip()
+        if bare and not bare.startswith(_PASSED_OVER) and not keeps_alive(said := bare.removeprefix(b"data:").lstrip()):
+            yield said
 
 
 def _last_frames(bodies: Sequence[bytes], last: int) -> Iterator[bytes]:
