@@ -23,6 +23,8 @@ _ENDS = ("/chat/completions", "/completions", "/embeddings", "/models")
 # What stands in the place of /v1: another version, OpenAI's API under its name, a deployment.
 MOST_CHARACTERS = 4000
 _ROOT = re.compile(r"/(v\d\w*|openai|deployments/[^/]+)$")
+# Pages and other APIs of the same server, which people have open in their browser.
+_PAGE = re.compile(r"/(docs|redoc|openapi\.json|healthz?|metrics|index\.html|v1/(responses|messages|models/.+))$")
 _EXACT = re.compile(r"/(invocations|predict)$")
 _SAFE = "/%:@!$&'()*+,;=~"
 
@@ -79,12 +81,12 @@ def readings(host_option: str | None, environment: Mapping[str, str], layout: st
     A path that ends in /v1, as OpenAI's clients want it, is the same server.
     """
     name = "--host" if host_option else "OLLAMA_HOST"
-    given = (host_option or environment.get("OLLAMA_HOST", "")).strip().strip("\"'").strip() or DEFAULT
+    given = (host_option or environment.get("OLLAMA_HOST", "")).strip().strip("\"'<>").strip() or DEFAULT
     if len(given) > MOST_CHARACTERS:
         raise UsageError(f"{name}: {len(given):,} characters are no address; write it like {DEFAULT}")
     scheme, separator, rest = given.partition("://")
     if not separator:
-        scheme, rest = "http", given
+        scheme, rest = "http", given.removeprefix("//")
     # A password, or a key in a query, has no place in what is printed.
     given = re.sub(r"(?s)[?#].*", "?…", re.sub(r"(?s)(?<=//).*@|^[^/]*@", "…@", given))
     scheme = scheme.lower()
@@ -101,7 +103,8 @@ def readings(host_option: str | None, environment: Mapping[str, str], layout: st
     if port is None:
         port = PORTS[scheme] if separator else 11434
     where = Target(scheme, parts.hostname or "127.0.0.1", port, query=quote(parts.query, _SAFE + "?"))
-    path = re.sub("/+", "/", quote(parts.path, _SAFE)).rstrip("/")
+    path = _PAGE.sub("", re.sub("/+", "/", quote(parts.path, _SAFE)).rstrip("/"))
+    path = path.removesuffix("/V1") + V1 if path.endswith("/V1") else path
     if layout:
         return (replace(where, base_path=path, **json.loads(layout)),)
     return tuple(replace(where, base_path=base, moved=moved) for base, moved in _readings(path))
@@ -139,6 +142,8 @@ def _readings(path: str) -> Iterator[Reading]:
     for end in _ENDS:
         if path.endswith(end):
             yield _root(path.removesuffix(end))
+            if end == "/models":  # Azure's AI services have all there
+                yield _root(path)
             return
     before: Reading = (path, {})
     exact: Reading = (path, {V1_CHAT: path})
