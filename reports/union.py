@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tokenswarm.folder.damage import batches
+from tokenswarm.folder.damage import batches, sound
 from tokenswarm.folder.lines import cells, line
 from tokenswarm.folder.row import COLUMNS
 from tokenswarm.reports.errors import ReportError
@@ -30,7 +30,7 @@ class Union:
             if header and header != line(COLUMNS):
                 raise ReportError(f"{path}: its columns are those of another version; merge it with that one")
             file.seek(0)
-            lines = (text for batch in batches(file, len(COLUMNS)) for text in batch.lines)
+            lines = (text for batch in batches(file, len(COLUMNS)) for text in sound(batch, COLUMNS).lines)
             # Of two rows of one identity, which there should not be, the choice is not the order of the files'.
             self._rows.executemany(
                 "INSERT INTO row VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET began = excluded.began, "

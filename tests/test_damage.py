@@ -276,3 +276,10 @@ def test_what_is_of_no_use_in_run_json_is_one_line_and_left_out(
     assert any(notice.startswith(said) for notice in load(path).notices), load(path).notices
     assert main([str(path)]) == 0
     assert "Traceback" not in "".join(capsys.readouterr())
+
+
+def test_looks_at_the_memory_that_cannot_be_read_are_none(tmp_path: Path) -> None:
+    path = healthy(tmp_path)
+    head = "unix_s,took_ms,version,error,model,size_bytes,size_vram_bytes,context_length\n"
+    (path / "server.csv").write_text(f"{head}1795433494,1.5,0.40,,sim,1e400,5,1e400\n\0\n")
+    assert load(path).looks == ()

@@ -34,7 +34,7 @@ def looks(path: Path) -> tuple[Look, ...]:
         for name in ("unix_s", "took_ms", "size_bytes", "size_vram_bytes", "context_length"):
             frame[name] = pd.to_numeric(frame[name], errors="coerce").fillna(0)
         return tuple(_look(unix_s, rows) for unix_s, rows in frame.groupby("unix_s", sort=True))
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, OverflowError, TypeError):
         return ()
 
 
