@@ -8,6 +8,9 @@ import json
 from typing import Any
 
 import pytest
+from doors import CHAT as PATH
+from doors import GOOD as ANSWER
+from doors import Door, attempt, said
 from wire_http import Case, Exchange, read
 
 from tokenswarm.settings.target import readings
@@ -186,3 +189,11 @@ def test_more_reasons_that_name_a_failure(reason: str) -> None:
 )
 def test_what_people_paste_from_their_browser_is_an_address(pasted: str, path: str) -> None:
     assert path in [where.path(CHAT) for where in readings(pasted, {})]
+
+
+@pytest.mark.parametrize("models", [said({"data": [{"id": "m"}]}, "201 Created"), said({"data": [{"model_id": "m"}]})])
+def test_more_lists_of_models_are_read(models: bytes) -> None:
+    answer = ANSWER.replace(b"200 OK", b"201 Created")
+    done = attempt(Door({"/v1/models": models, PATH: answer}), named=("OpenAIChatUser",))
+    assert done.prepared, done.line
+    assert (done.prepared.target["model"], done.findings) == ("m", "")

@@ -113,10 +113,10 @@ class Look:
         return Server("openai", software and clean_line(software), found.names, more=found.more)
 
     def _json(self, path: str) -> Any:
-        """What a path says in a 200, None if that is no JSON."""
+        """What a path says in a 2xx, None if that is no JSON."""
         self._get(path)
         reply = self.replies.get(path)
-        if reply is None or reply.status != 200:
+        if reply is None or not 200 <= reply.status < 300:
             return None
         try:
             return decode(reply.body)

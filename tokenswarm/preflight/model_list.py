@@ -7,7 +7,7 @@ from tokenswarm.transport.control import text_in
 
 # Where the list stands, and what an entry calls its model; the first that is there counts.
 _LISTS = ("data", "models", "result", "results", "items")
-_NAMES = ("id", "name", "model", "model_name", "key", "slug")
+_NAMES = ("id", "name", "model", "model_name", "model_id", "model_uid", "key", "slug")
 _MORE = ("has_more", "nextPageToken", "next_page_token", "next_page", "next")
 # What Ollama says of each model; others that serve its list for its clients' sake leave most of it empty.
 _OLLAMAS = ("digest", "modified_at")
