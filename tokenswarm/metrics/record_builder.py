@@ -91,7 +91,7 @@ class RecordBuilder:
 
         Others do so in every chunk, or give each piece as a message.
         """
-        if self._text_chars:
+        if 0 < self._text_chars < LEAST_REPEATED**2:  # of texts that are each shorter than that
             self._end_cumulative(text)
         only_messages = self._messages == self.output_chunks
         self._messages += whole
