@@ -35,6 +35,22 @@ def test_it_is_raised_in_the_main_greenlet_only() -> None:
     assert done.stdout.splitlines() == ["the main greenlet was interrupted", "the user goes on"]
 
 
+def test_what_never_lets_the_loop_have_its_turn_is_ended_by_asking_again() -> None:
+    stuck = SCRIPT.replace(
+        "sum(range(10_000))", "until = time.monotonic() + 0.6\n        while time.monotonic() < until: pass"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", "import time\n" + stuck],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert "busy" in done.stderr  # where it was raised
+    assert done.stdout.splitlines() == ["the main greenlet was interrupted"]
+
+
 def test_where_it_is_ignored_it_stays_so() -> None:
     ignored = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n" + SCRIPT.replace(
         "sleep(10)", "sleep(0.3)"

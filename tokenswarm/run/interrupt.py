@@ -3,23 +3,39 @@
 import os
 import signal
 import sys
+import time
+from types import FrameType
 from typing import Any
 
 import gevent
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STUCK_S = 1.0
 INSISTED = 1  # the exit code of who left without an end
 
 
 def hear_interrupts() -> None:
-    """Have the event loop take SIGINT, and raise KeyboardInterrupt in the main greenlet only, where Locust expects it.
+    """On SIGINT raise KeyboardInterrupt in the main greenlet, where Locust expects it, in the loop's turn.
 
     Python raises it wherever it is just then: in a user, which then ends without its clean-up; in the watcher of the
-    socket to the workers, and the master hears none of them for seconds. Where it is ignored (nohup), it stays so.
+    socket to the workers, and the master hears none of them for seconds. So it does only when asked again after a
+    second in which the loop had no turn. Where SIGINT is ignored (nohup), it stays so.
     """
+    hub, asked_s = gevent.get_hub(), list[float]()
+
+    def in_main() -> None:
+        asked_s.clear()
+        hub.handle_system_error(KeyboardInterrupt, KeyboardInterrupt())
+
+    def on_interrupt(number: int, frame: FrameType | None) -> None:
+        if not asked_s:
+            asked_s.append(time.monotonic())
+            hub.loop.run_callback_threadsafe(gevent.spawn, in_main)
+        elif time.monotonic() - asked_s[0] > STUCK_S:
+            signal.default_int_handler(number, frame)
+
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        interrupt = gevent.get_hub().handle_system_error
-        gevent.signal_handler(signal.SIGINT, interrupt, KeyboardInterrupt, KeyboardInterrupt())
+        signal.signal(signal.SIGINT, on_interrupt)
 
 
 def be_patient(at_what: str) -> None:
