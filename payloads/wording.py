@@ -16,5 +16,8 @@ def quote(value: object) -> str:
     """A JSON value as an error message shows it: on one line, and short."""
     if isinstance(value, list | dict):
         return "a list" if isinstance(value, list) else "an object"
-    text = orjson.dumps(value).decode()
+    try:
+        text = orjson.dumps(value).decode()
+    except TypeError:  # a whole number beyond 64 bits, half a character
+        text = ascii(value)
     return text if len(text) <= 40 else f"{text[:40]}…"

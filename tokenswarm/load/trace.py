@@ -104,6 +104,8 @@ def _rows(path: str, scale: float) -> Iterator[_Row]:
 def _object(path: str, line: int, text: str) -> object:
     try:
         return json.loads(text)
+    except RecursionError:
+        raise TraceError(f"{path}:{line}: is nested too deep; {USAGE}") from None
     except json.JSONDecodeError as error:
         at = error.pos
         near = f"{text[max(0, at - 20) : at]}▸{text[at : at + 1].strip()}◂{text[at + 1 : at + 20]}"

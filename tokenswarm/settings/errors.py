@@ -1,6 +1,13 @@
 """A user's mistake: one line that says what is wrong and what to do, exit code 2, before any load is sent."""
 
+from argparse import ArgumentTypeError
+from collections.abc import Callable
+from typing import Any
+
 from tokenswarm.settings.redaction import clean_line
+
+# Characters of what is shown of a line that quotes something long, at its beginning and its end.
+FIRST, LAST = 300, 500
 
 
 class UsageError(Exception):
@@ -11,8 +18,8 @@ class UsageError(Exception):
     """
 
     def __init__(self, text: str, place: str = "") -> None:
-        super().__init__(clean_line(text))
-        self.place = clean_line(place)
+        super().__init__(one_line(text))
+        self.place = one_line(place)
 
     @property
     def for_form(self) -> str:
@@ -24,3 +31,21 @@ def wrong(option: str, text: str, start: int, part: str, what: str) -> UsageErro
     """The line about a part of an option's text, which it marks: `--model a=▸x◂: x is no weight`."""
     marked = f"{text[:start]}▸{part}◂{text[start + len(part) :]}"
     return UsageError(f"{option} {' '.join(marked.split())}: {what}")
+
+
+def one_line(text: str) -> str:
+    """A text of ours that may quote others', fit for one line of a terminal."""
+    text = clean_line(text)
+    return text if len(text) <= FIRST + LAST else f"{text[:FIRST]} … {text[-LAST:]}"
+
+
+def checked(check: Callable[[str], Any]) -> Callable[[str], Any]:
+    """The same check for argparse, what it says in one line."""
+
+    def of(text: str) -> Any:
+        try:
+            return check(text)
+        except ArgumentTypeError as error:
+            raise ArgumentTypeError(one_line(str(error))) from None
+
+    return of

@@ -1,8 +1,8 @@
 """Our options, as Locust's own: command line, environment, config file and web form."""
 
+import os
 from argparse import ArgumentTypeError, _AppendAction
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from locust.util.timespan import parse_timespan
@@ -16,6 +16,7 @@ from tokenswarm.payloads.formats.lengths import MOST as MOST_TOKENS
 from tokenswarm.payloads.recipe import LANGUAGES
 from tokenswarm.settings import secrets as secret
 from tokenswarm.settings.addresses import allowed_hosts
+from tokenswarm.settings.errors import checked
 
 THINK = ("true", "false", "low", "medium", "high", "max")
 
@@ -74,7 +75,7 @@ def timespan(text: str) -> str:
     """A time span as Locust writes it; kept as text, since the web form gives it back so."""
     try:
         parse_timespan(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise ArgumentTypeError(f"▸{text}◂ is no time span; give 20, 20s, 3m, 1h20m …") from None
     return text
 
@@ -122,7 +123,7 @@ def listening(text: str) -> str:
 
 def folder(text: str) -> str:
     """A folder that is there."""
-    if text and not Path(text).is_dir():
+    if text and not os.path.isdir(text):
         raise ArgumentTypeError(f"▸{text}◂ is no folder; name one that is there")
     return text
 
@@ -155,6 +156,8 @@ def add(parser: Any, **_: Any) -> None:
     """Add the options to Locust's parser (listener of init_command_line_parser)."""
 
     def option(*names: str, **details: Any) -> None:
+        if "type" in details:
+            details["type"] = checked(details["type"])
         dest = parser.add_argument(*names, **details).dest
         OURS.add(dest)
         DEFAULTS[dest] = details["default"]

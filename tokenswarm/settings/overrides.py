@@ -74,3 +74,5 @@ def _json(text: str, at: int) -> tuple[object, int]:
         return _DECODER.raw_decode(text, at)
     except json.JSONDecodeError as error:
         raise ValueError(f"{text[at : at + 30]!r} is not JSON: {error.msg}") from None
+    except RecursionError:
+        raise ValueError(f"{text[at : at + 30]!r} is nested too deep") from None

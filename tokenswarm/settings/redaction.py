@@ -120,7 +120,8 @@ def _spellings(secret: str) -> set[str]:
     quoted = json.dumps(secret)[1:-1]
     return {
         *(secret, quoted, quoted.replace("/", "\\/"), secret.replace("/", "\\/"), repr(secret)[1:-1]),
-        *(quote(secret, safe=""), quote(secret), quote_plus(secret), html.escape(secret)),
+        *(quote(secret, safe, errors="replace") for safe in ("", "/")),
+        *(quote_plus(secret, errors="replace"), html.escape(secret)),
     }
 
 

@@ -102,8 +102,8 @@ def readings(host_option: str | None, environment: Mapping[str, str], layout: st
         raise UsageError(f"{name} {given!r}: give only scheme, host, port and path; keys go to --api-key or --header")
     if port is None:
         port = PORTS[scheme] if separator else 11434
-    where = Target(scheme, parts.hostname or "127.0.0.1", port, query=quote(parts.query, _SAFE + "?"))
-    path = _PAGE.sub("", re.sub("/+", "/", quote(parts.path, _SAFE)).rstrip("/"))
+    where = Target(scheme, parts.hostname or "127.0.0.1", port, query=quote(parts.query, _SAFE + "?", errors="replace"))
+    path = _PAGE.sub("", re.sub("/+", "/", quote(parts.path, _SAFE, errors="replace")).rstrip("/"))
     path = path.removesuffix("/V1") + V1 if path.endswith("/V1") else path
     if layout:
         return (replace(where, base_path=path, **json.loads(layout)),)
@@ -114,7 +114,7 @@ def at(where: Target, api_path: str, path_option: str) -> Target:
     """The target with `--path` for the path of one API. Raises UsageError."""
     if "://" in path_option or any(c.isspace() for c in path_option):
         raise UsageError(f"--path {path_option!r} is no path; write it like /openai/chat, and the rest into --host")
-    path = quote(path_option if path_option.startswith("/") else f"/{path_option}", _SAFE + "?")
+    path = quote(path_option if path_option.startswith("/") else f"/{path_option}", _SAFE + "?", errors="replace")
     return replace(where, moved={**where.moved, api_path: path})
 
 
