@@ -6,7 +6,7 @@ MODEL ?=
 SHELL := bash
 .SHELLFLAGS := -o pipefail -ec
 
-.PHONY: setup demo ui test test-real test-containers check lock bench bench-quick bench-rosetta bench-checks bench-probe bench-arrivals bench-omission bench-rates bench-replay bench-faults bench-capacity audit bench-sealed bench-master bench-workers bench-compare
+.PHONY: setup demo ui test test-real test-containers test-hostile test-fuzz check lock bench bench-quick bench-rosetta bench-checks bench-probe bench-arrivals bench-omission bench-rates bench-replay bench-faults bench-capacity audit bench-sealed bench-master bench-workers bench-compare
 
 # A line a package, so that nobody waits in silence; what goes wrong is shown whole. Bytecode is written as it is used:
 # all of it at once would be half of the disk space, and a third of the time.

@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+
 from locust_process import environment  # noqa: E402
 
 USERS, RUN_S, MOST_MB = 20, 6, 300
@@ -69,9 +70,10 @@ def try_one(name: str, against: str, url: str, folder: Path, *options: str, ca: 
         url = f"http://{host}/all/{rest}"
     trusted = ("--ca-cert", ca) if name == "TLS: broken after it was shaken" else ()
     if against == "probe":
-        command = ["-m", "users.probe", "--host", url, "--model", "m", *LIMITS, *trusted]
+        command = ["-m", "tokenswarm.probe", "--host", url, "--model", "m", *LIMITS, *trusted]
     else:
-        users = ("--headless", "--only-summary", "--no-report", "-u", str(USERS), "-r", str(USERS), "-t", f"{RUN_S}s")
+        users = ("--headless", "--only-summary", "--no-report", "-u", str(USERS), "-r", str(USERS), "-t")
+        users += (f"{RUN_S if against == 'load' else 1}s",)
         command = ["-m", "locust", "-f", "locustfile.py", "--run-dir", str(folder), "--host", url, "OllamaChatUser"]
         command += [*users, *LIMITS, *trusted, *options]
     began_s = time.monotonic()
@@ -94,6 +96,8 @@ def try_one(name: str, against: str, url: str, folder: Path, *options: str, ca: 
         process.kill()
         process.wait()
     reader.join()
+    if process.stdout:
+        process.stdout.close()
     text = b"".join(said).decode(errors="replace")
     outcome = outcomes(folder) if against == "load" else ""
     for path in folder.glob("*/run.json"):
@@ -157,7 +161,8 @@ def main() -> int:
                 print(trial.said[-3000:])
             return trial
 
-        trials = ThreadPool(given.at_once).map(one, range(len(asked)), chunksize=1)
+        with ThreadPool(given.at_once) as pool:
+            trials = pool.map(one, range(len(asked)), chunksize=1)
     bad = [trial for trial in trials if not trial.held]
     text = "\n".join([*HEAD, *map(row, trials)])
     if given.into:

@@ -16,7 +16,10 @@ WHITESPACE_RUN = 100
 # Only the beginning of a run is tried, or long runs of just less would cost the square of their length.
 _RUN = re.compile(rf"(?<!\s)\s{{{WHITESPACE_RUN}}}")
 _PAIR = re.compile(r"(?=\s\s)")
-_STRAY_TAG = re.compile(r"</?think(?:ing)?>|<\|(?:channel|message|im_start|im_end)\|>|\[/?THINK\]")
+_STRAY_TAGS = (
+    *("<think>", "</think>", "<thinking>", "</thinking>", "[THINK]", "[/THINK]"),
+    *("<|channel|>", "<|message|>", "<|im_start|>", "<|im_end|>"),
+)
 MOST_NOTES = 200  # characters
 # Tokenizers split at white space, so a word is a token or more: the margin is for those few that join words. No
 # tokenizer has on average more than four characters of a script without spaces in a token.
@@ -78,8 +81,9 @@ def whitespace_runaway(case: Case) -> str | None:
     for pair in _PAIR.finditer(text[:: WHITESPACE_RUN // 2]):
         at = pair.start() * (WHITESPACE_RUN // 2)
         between = text[at : at + WHITESPACE_RUN // 2]
-        if between.isspace() and (found := _RUN.search(text, max(0, at - WHITESPACE_RUN), at + 2 * WHITESPACE_RUN)):
-            return f"{WHITESPACE_RUN} or more at {found.start():,} of {len(text):,}"
+        if between.isspace():
+            found = _RUN.search(text, max(0, at - WHITESPACE_RUN))
+            return f"{WHITESPACE_RUN} or more at {found.start():,} of {len(text):,}" if found else ""
     return ""
 
 
@@ -130,9 +134,11 @@ def think_leaked(case: Case) -> str | None:
         return None
     if answer.tagged:
         return "the server left the tags to the client"
-    told = "think" in answer.text or "THINK" in answer.text or "<|" in answer.text  # ten times as fast as the pattern
-    found = _STRAY_TAG.search(answer.text) if told else None
-    return f"{found[0]} at {found.start():,}" if found else ""
+    text = answer.text
+    if "think" not in text and "THINK" not in text and "<|" not in text:
+        return ""
+    found = min(((at, tag) for tag in _STRAY_TAGS if (at := text.find(tag)) >= 0), default=None)
+    return f"{found[1]} at {found[0]:,}" if found else ""
 
 
 def cut_by_limit(case: Case) -> str | None:
