@@ -10,6 +10,8 @@ from locust.util.timespan import parse_timespan
 
 from tokenswarm.settings.errors import UsageError
 
+# Were the ports looked at? Locust parses the command line again for each page that it serves, on those very ports.
+_looked: list[bool] = []
 MOST_S = 1_000_000_000
 MOST_USERS = 1_000_000
 
@@ -25,8 +27,9 @@ def check(options: Any) -> None:
     """Numbers within reason, and ports that are free. Raises UsageError."""
     if options.num_users is not None and not 0 <= options.num_users <= MOST_USERS:
         raise UsageError(f"--users ▸{options.num_users}◂: give a number from 0 to {MOST_USERS:,}")
-    if options.worker:
+    if options.worker or _looked:
         return
+    _looked.append(True)
     if options.master or options.processes:
         _check_port("--master-bind-port", options.master_bind_host, options.master_bind_port, "workers")
     if not options.headless:
