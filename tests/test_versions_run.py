@@ -16,7 +16,8 @@ from locustfile import *
 def test_a_worker_whose_rows_have_other_columns_takes_no_part(tmp_path: Path) -> None:
     other, port = tmp_path / "other.py", str(free_port())
     other.write_text(OTHER)
-    load = ("--headless", "--only-summary", "--model", "sim", "OllamaChatUser", "--users", "2", "--run-time", "2s")
+    load = ("--headless", "--only-summary", "--model", "sim", "OllamaChatUser", "--users", "2", "--run-time", "3s")
+    load = (*load, "--max-tokens", "5")  # so that some are answered
     bound = ("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--expect-workers", "2")
     as_worker = ("--worker", "--master-port", port)
     with running("--load-ms", "0") as simulator:
