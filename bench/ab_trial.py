@@ -115,19 +115,20 @@ def main() -> None:
     """Measure what is not on file yet, then write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=2000)
-    parser.add_argument("--requests", type=int, nargs="*", default=[500, 2000], help="a run")
+    parser.add_argument("--requests", type=int, nargs="*", default=[500, 100, 2000], help="a run")
     parser.add_argument("--resume", action="store_true", help="go on with what is on file")
     options = parser.parse_args()
     known = [row for row in results.begin(KEPT, resume=options.resume) if "world" in row]
     done = {(row["world"], row["n"], row["other_seed"]) for row in known}
     for n in options.requests:
-        pairs = max(1, options.pairs * min(options.requests) // n)
+        pairs = max(1, min(options.pairs, options.pairs * 500 // n))
         for world in WORLDS:
             for other_seed in (False, True) if world.load else (False,):
                 if (world.name, n, other_seed) not in done:
                     row = trial(world, n, pairs, other_seed=other_seed)
                     results.append(KEPT, row)
-                    print(f"{world.name}, n {n}: alarms {100 * row['alarms']:.1f} %, found {100 * row['found']:.0f} %")
+                    alarms, found = 100 * row["alarms"], 100 * row["found"]
+                    print(f"{world.name}, n {n}: alarms {alarms:.1f} %, found {found:.0f} %", flush=True)
     rows = [row for row in results.read(KEPT) if "world" in row]
     ordered = sorted(rows, key=lambda row: row["n"])
     publish("false alarms", "\n\n".join(text(list(own)) for _, own in groupby(ordered, lambda row: row["n"])), PAGE)

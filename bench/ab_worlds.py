@@ -22,7 +22,8 @@ class World:
     """`slots` requests at once; `users` of a closed loop, or an open one at `load` (share of what the server can do).
 
     `drift` is how much slower the first requests are, `tau` of their number after which that is over; `slope` how much
-    slower the last are than the first; `run_sd` how runs differ.
+    slower the last are than the first; `run_sd` how runs differ. A neighbour makes it 20 % slower half of the time, in
+    spells of `spell` requests; a share `cold` of the requests waits thirty times as long for its first token.
     """
 
     name: str
@@ -35,6 +36,8 @@ class World:
     tau: float = 0.08
     slope: float = 0.0
     run_sd: float = 0.0
+    spell: float = 0.0
+    cold: float = 0.0
 
 
 WORLDS = (
@@ -46,6 +49,9 @@ WORLDS = (
     World("closed loop, 8 users on 4 slots", SLOTS, USERS),
     World("open loop at 80 %", SLOTS, load=0.8),
     World("open loop at 90 %", SLOTS, load=0.9),
+    World("a neighbour, in spells of 20 requests", spell=20),
+    World("a neighbour, in spells of 80 requests", spell=80),
+    World("one request in thirty cold", cold=1 / 30),
     World("runs differ by 1 % (sd)", run_sd=0.01),
 )
 
@@ -59,6 +65,7 @@ def run(world: World, n: int, server: int, seed: int, slower: float = 0.0) -> Co
     tokens = _lengths()[prompt]
     tpot = TPOT_MS * _pace(world, n, burn, noise) * (1 + slower)
     prefill = PREFILL_MS * np.exp(0.2 * noise.normal(size=total)) * (1 + slower)
+    prefill = np.where(noise.random(total) < world.cold, 30 * prefill, prefill)
     busy = prefill + tpot * (tokens - 1)
     due = None
     if world.load:
@@ -99,6 +106,9 @@ def _pace(world: World, n: int, burn: int, noise: Any) -> Array:
     pace = np.exp(world.sd * slow + 0.02 * noise.normal(size=total))
     spikes = noise.random(total) < 0.01
     pace = np.where(spikes, pace * (1 + noise.exponential(0.5, total)), pace)
+    if world.spell:
+        changes = noise.random(total) < 1 / world.spell
+        pace = pace * np.where((np.cumsum(changes) + noise.integers(2)) % 2, 1.2, 1.0)
     since = np.maximum(0, np.arange(total) - burn) / n
     return (
         pace

@@ -57,9 +57,11 @@ def transient(values: Array) -> int:
     if len(values) < 10 * BATCH:
         return 0
     means = _in_blocks(values, len(values) // BATCH, first=True).mean(axis=1)
-    cuts = range(int(len(means) * MOST_CUT) + 1)
-    errors = [means[cut:].var() / (len(means) - cut) for cut in cuts]
-    return int(np.argmin(errors)) * BATCH
+    means = means - means.mean()
+    left = np.arange(len(means), 0, -1)
+    sums, squares = (np.cumsum(each[::-1])[::-1] for each in (means, means**2))
+    errors = (squares / left - (sums / left) ** 2) / left
+    return int(np.argmin(errors[: int(len(means) * MOST_CUT) + 1])) * BATCH
 
 
 def _in_blocks(values: Array, blocks: int, first: bool = False) -> Array:

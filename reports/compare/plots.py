@@ -10,6 +10,7 @@ import numpy as np
 from tokenswarm.reports.compare import shown
 from tokenswarm.reports.compare.comparison import Comparison
 from tokenswarm.reports.compare.figures import RATES
+from tokenswarm.reports.compare.rates import BINS
 from tokenswarm.reports.compare.shift import Shift
 from tokenswarm.reports.compare.verdicts import BETTER, SAME, WORSE, Judged
 from tokenswarm.reports.compare.words import say
@@ -23,7 +24,6 @@ _OTHERS = (GREY, "diamond-open")
 _SHADE, _BAND = "rgba(128,128,128,0.15)", "rgba(42,127,191,0.2)"
 _WIDEST = 60.0  # per cent: what reaches further is cut at the edge of the figure
 _SIDES = (BLUE, ORANGE)
-_POINTS = 64  # of a line of throughput
 
 
 def plots(made: Comparison) -> tuple[Plot, ...]:
@@ -140,13 +140,13 @@ def _throughput(made: Comparison) -> Plot | None:
     )
     for side, colour in zip(made.rates, _SIDES, strict=True):
         for lasted_s, values in side:
-            means = values.reshape(_POINTS, -1).mean(axis=1)
-            edges = np.linspace(0, lasted_s, _POINTS + 1).round(3)
+            means = values.reshape(BINS, -1).mean(axis=1)
+            edges = np.linspace(0, lasted_s, BINS + 1).round(3)
             line = {"color": colour, "width": 1.5 if len(side) == 1 else 1, "shape": "hv"}
             drawn.add_scatter(
                 x=edges, y=steps(means), mode="lines", line=line, hovertemplate="%{y:,.4~g}<extra></extra>"
             )
     keys = tuple((colour, say(key)) for colour, key in zip(_SIDES, "AB", strict=True))
-    note = say("throughput note", width=number(longest_s / _POINTS))
+    note = say("throughput note", width=number(longest_s / BINS))
     title = say("rate plot", what=say(RATES[made.counted]))
     return Plot("throughput", "throughput", title, note, (drawn,), keys)

@@ -7,7 +7,7 @@ import numpy as np
 from tokenswarm.reports.output import series
 
 Array = Any
-BINS = 256
+BINS, MOST_TIMES = 64, 4  # spans of time: so many, and up to so many times as many where there are requests enough
 UNITS = ("output_tokens", "vectors", "requests")
 
 
@@ -20,9 +20,9 @@ def unit(frames: list[Any]) -> str:
 
 
 def rate(frame: Any, steady: Any, counted: str) -> Array:
-    """So many a second in each of BINS equal spans from the first to the last steady request; empty of less than two.
+    """So many a second in each of 64 to 256 equal spans of time from the first to the last steady request.
 
-    All of a run's rows count, each evenly over the time in which its output was made.
+    Empty of less than two. All of a run's rows count, each evenly over the time in which its output was made.
     """
     if len(steady) < 2:
         return np.array([])
@@ -35,4 +35,5 @@ def rate(frame: Any, steady: Any, counted: str) -> Array:
     else:
         column = "made_tokens" if counted == UNITS[0] else counted
         amounts = np.nan_to_num(rows[column].to_numpy(dtype="float64", na_value=0.0))
-    return series(rows, amounts, (first_ns, last_ns), BINS)
+    spans = BINS * min(MOST_TIMES, max(1, len(steady) // BINS))
+    return series(rows, amounts, (first_ns, last_ns), spans)
