@@ -12,7 +12,7 @@ def parsed(*arguments: str) -> Any:
     parser = get_empty_argument_parser()
     parser.add_argument("--host")
     parser.add_argument("--run-time")
-    parser.add_argument("--users", dest="num_users")
+    parser.add_argument("--users", dest="num_users", type=int)
     parser.set_defaults(processes=None, master=False, worker=False)
     ours.add(parser)
     return parser.parse_args(list(arguments))

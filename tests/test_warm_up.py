@@ -139,7 +139,7 @@ def test_where_every_prompt_is_refused_no_load_is_sent(tmp_path: Path) -> None:
         whole(b"", "500 Internal Server Error"),
         said({"error": {"message": "boom"}}),
         whole(b"\xff\xfe nonsense", "200 OK", JSON),
-        events(None, 5, [], {"choices": 3}, {"choices": [{"delta": [1]}]}),
+        events(None, 5, [], {"choices": 3}, {"choices": [{"delta": [{}]}]}),
         b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 100\r\n\r\ndata: {",
         b"nonsense",
     ],
