@@ -85,7 +85,7 @@ def test_stages_are_stopped_in_the_middle(tmp_path: Path) -> None:
             simulator.wait_for(running=2)
             process.send_signal(signal.SIGTERM)
             said, _ = process.communicate(timeout=60)
-            assert process.returncode == 0, said
+            assert process.returncode == 1, said
     run = folder(tmp_path)
     assert run.outcomes == {"cancelled": 2}, said
     assert run.run["state"] == "complete"
@@ -95,7 +95,7 @@ def test_run_time_ends_in_the_middle_of_long_generations(tmp_path: Path) -> None
     with running("--parallel", "4", "--output-tokens", "4000", "--output-cv", "0") as simulator:
         options = ("--users", "4", "--spawn-rate", "4", "--max-tokens", "4000", "--model", "sim", "--run-time", "3s")
         done = headless(simulator.url, tmp_path, *options)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 1, done.stderr
     assert folder(tmp_path).outcomes == {"cancelled": 4}
 
 
