@@ -87,6 +87,7 @@ class Response:
         self._encoding = ""
         self._unpacking: Unpacking | None = None
         self._most_bytes = most_bytes
+        self._most_came, self._free_bytes = HEAD_BYTES, min(most_bytes, LONG_BYTES)
         self._reads_left = most_bytes // LEAST_READ_BYTES
         self._head_bytes = 0
         self._lines = 0
@@ -100,8 +101,6 @@ class Response:
         self._now_ns = ns
         self.came_bytes += len(data)
         self._reads_left -= 1
-        if self.came_bytes > 2 * self._most_bytes + HEAD_BYTES:  # of framing and trailers alone
-            raise ValueError(self._too_much())
         if self._reads_left < 0:
             raise ValueError(f"an answer in more than {self._most_bytes // LEAST_READ_BYTES:,} pieces")
         try:
@@ -112,8 +111,8 @@ class Response:
         except httptools.HttpParserError as error:
             ours = error.__context__  # what one of the callbacks raised
             raise ValueError(str(ours) if isinstance(ours, ValueError) else f"not HTTP: {error}") from error
-        if self.status is None and self.came_bytes > HEAD_BYTES:
-            raise ValueError(TOO_MUCH_HEAD)
+        if self.came_bytes > self._most_came:
+            raise ValueError(TOO_MUCH_HEAD if self.status is None else self._too_much())
 
     def release(self) -> None:
         """Let go of the parser, which refers back to this: without cyclic collection neither would ever be freed."""
@@ -163,6 +162,8 @@ class Response:
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code() if self._parser else 0
         self.status = status if status >= 200 else None
+        if self.status is not None:
+            self._most_came = 2 * self._most_bytes + HEAD_BYTES  # of framing and trailers alone
         self.keep_alive = bool(self._parser and self._parser.should_keep_alive())
         if {b"content-length", b"transfer-encoding"} <= {name.lower() for name, _ in self.headers}:
             self.keep_alive = False  # chunked wins, and the connection is done with (RFC 9112, 6.3)
@@ -171,35 +172,41 @@ class Response:
             self._unpacking = Unpacking(self._encoding)
 
     def on_body(self, body: bytes) -> None:
-        if not self.stamps and self._unpacking is None and body[:1] == GZIP[:1]:
-            self._unpacking = Unpacking("gzip")  # without a word
-        elif not self.stamps and self._encoding and self._unpacking is None and self.status == 200 and not plain(body):
-            raise ValueError(f"the body is compressed ({self._encoding}), though identity was asked for")
-        if self._unpacking is not None:
-            most_bytes = max(FREE_BYTES, MOST_PACKED * self.came_bytes)
-            body = self._unpacking.feed(body, min(self._most_bytes, most_bytes) - self.body_bytes)
-            if not body:
-                return
-            if self.body_bytes + len(body) > most_bytes:
-                raise ValueError(f"a body compressed more than {MOST_PACKED} to 1")
-            if not self._unpacking.plain:
-                self.habits.add("compressed")
-        self.body_bytes += len(body)
-        if self.body_bytes > self._most_bytes:
-            raise ValueError(self._too_much())
-        if self.body_bytes > LONG_BYTES:
-            self._bound_lines(body)
-        if self.stamps and self.stamps[-1] == self._now_ns and len(self.bodies[-1]) < JOINED_BYTES:
+        stamps, now_ns = self.stamps, self._now_ns
+        if (self._unpacking or not stamps) and not (body := self._unpacked(body)):
+            return
+        body_bytes = self.body_bytes = self.body_bytes + len(body)
+        if body_bytes > self._free_bytes:
+            self._bound(body)
+        if stamps and stamps[-1] == now_ns and len(self.bodies[-1]) < JOINED_BYTES:
             self.bodies[-1] += body  # chunks of a few bytes each, that came together, would cost many times their size
             return
-        self.stamps.append(self._now_ns)
+        stamps.append(now_ns)
         self.bodies.append(body)
+
+    def _unpacked(self, body: bytes) -> bytes:
+        """What a piece holds that may be compressed, as the first one tells where the head does not."""
+        if self._unpacking is None and body[:1] == GZIP[:1]:
+            self._unpacking = Unpacking("gzip")  # without a word
+        elif self._unpacking is None:
+            if self._encoding and self.status == 200 and not plain(body):
+                raise ValueError(f"the body is compressed ({self._encoding}), though identity was asked for")
+            return body
+        most_bytes = max(FREE_BYTES, MOST_PACKED * self.came_bytes)
+        clear = self._unpacking.feed(body, min(self._most_bytes, most_bytes) - self.body_bytes)
+        if self.body_bytes + len(clear) > most_bytes:
+            raise ValueError(f"a body compressed more than {MOST_PACKED} to 1")
+        if clear and not self._unpacking.plain:
+            self.habits.add("compressed")
+        return clear
 
     def _too_much(self) -> str:
         return f"an answer of more than {self._most_bytes:,} bytes"
 
-    def _bound_lines(self, body: bytes) -> None:
+    def _bound(self, body: bytes) -> None:
         """No stream has so many lines, or so long ones; looked at only in bodies that are long enough for them."""
+        if self.body_bytes > self._most_bytes:
+            raise ValueError(self._too_much())
         if not self._lines:
             self._lines = sum(held.count(b"\n") for held in self.bodies)
         self._lines += body.count(b"\n")
