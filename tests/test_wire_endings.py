@@ -1,6 +1,7 @@
 """How answers end: what a finish reason means, what is enough of an end, and what is none."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from captures import read
@@ -155,6 +156,9 @@ def test_what_an_answer_was_beside_what_was_asked_and_labelled(
 def test_each_habit_has_its_sentence() -> None:
     assert len({habit.name for habit in HABITS}) == len(HABITS)
     assert all("{figure} %" in habit.what for habit in HABITS)
+    for page in ("results.md", "results.zh-CN.md"):
+        said = (Path(__file__).parents[1] / "docs" / page).read_text(encoding="utf-8")
+        assert all(f"`{habit.name}`" in said for habit in HABITS)
 
 
 def recorded(api: Api, seen: Transcript, stream: bool = True) -> Record:

@@ -65,8 +65,8 @@ def build(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
         made.add_vline(x=change["since_s"], line={"color": GREY, "dash": "dash"}, annotation_text=mark)
     note = (
         f"Means over {number(float(widths[0]))} s. The {what} of a request are spread evenly from its first output to "
-        "its end (where it was not streamed: over the time it was decoded in, else from sent on), since a row keeps "
-        "the gaps of a request but not their order."
+        "its end (where it was not streamed, or came in lumps: over the time it was decoded in, else from sent on), "
+        "since a row keeps the gaps of a request but not their order."
     )
     if streams.any():
         note += " In flight but not streaming is waiting for the first output."
