@@ -85,7 +85,7 @@ def test_an_odd_probe_harms_no_report(tmp_path: Path) -> None:
 def test_a_run_that_probes_first(tmp_path: Path) -> None:
     server = ("--parallel", "3", "--decode-tps", "400", "--prefill-tps", "8000", "--load-ms", "0")
     with running(*server) as simulator:
-        done = headless(simulator.url, tmp_path, "--model", "sim", "--probe", "--users", "6", "--run-time", "2s")
+        done = headless(simulator.url, tmp_path, "--model", "sim", "--probe", "--users", "6", "--run-time", "4s")
     assert done.returncode == 0, done.stderr
     run = run_folder(tmp_path)
     assert run.run["probe"]["figures"]["slots"]["value"] == 3

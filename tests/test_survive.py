@@ -133,7 +133,9 @@ def test_a_killed_worker_loses_no_row_that_its_spool_has(load: tuple[str, ...], 
     assert ("unsent" in after.rules()) == ("--arrivals" in load)  # its arrivals between its end and the master's notice
     assert "lost workers" in after.rules("remark")
 
-    assert f"worker {dead['worker']} was lost" in (after.path / "report.md").read_text()
+    said = (after.path / "report.md").read_text()
+    assert f"worker {dead['worker']} (" in said
+    assert ") was lost" in said
     assert f"worker {dead['worker']} lost" in (after.path / "report.html").read_text()
 
     first = {path.name: path.read_bytes() for path in after.path.iterdir()}
