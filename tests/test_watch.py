@@ -1,6 +1,7 @@
 """An answer's own end is seen while its body is still open, and nothing else is taken for it."""
 
 import json
+import time
 
 import pytest
 from captures import APIS, load, read, transcript
@@ -119,3 +120,13 @@ def test_a_stream_that_goes_on_costs_a_look_at_its_newest_piece() -> None:
         assert watch.end(range(len(bodies)), bodies) is None
         list.append(bodies, bodies[-1])
     assert bodies.looked < 1000
+
+
+def test_a_piece_too_long_to_be_a_keep_alive_is_none() -> None:
+    """A flood of comments is looked at in the event loop's own callbacks: it must not cost them time."""
+    watch, flood = Watch(V1_CHAT), [b": still here\n\n" * 5000] * 500
+    began_s = time.monotonic()
+    for upto in range(0, 500, 10):
+        assert not watch.only_kept_alive(flood[:upto]) or not upto
+        assert watch.end(list(range(upto)), flood[:upto]) is None
+    assert time.monotonic() - began_s < 2

@@ -14,6 +14,7 @@ from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.redaction import clean_line
 from tokenswarm.settings.target import Target
 from tokenswarm.transport.connection import Transport
+from tokenswarm.transport.control import CONTROL_BYTES
 from tokenswarm.transport.exchange import Exchange
 from tokenswarm.transport.http1 import request_bytes
 from tokenswarm.transport.refusal import words
@@ -121,7 +122,8 @@ class Rehearsal:
         return min(tried, key=lambda one: one.transcript.status in NOT_HERE)
 
     def _sent(self, where: Target, prompt: Prompt, api: Api, ask: Ask) -> Asked:
-        s, exchange = self._preflight.settings, Exchange(None, self._preflight.settings.max_answer_bytes, api)
+        s = self._preflight.settings
+        exchange = Exchange(None, min(s.max_answer_bytes, CONTROL_BYTES), api)
         transport = Transport(where.host, where.port, s.timeouts, s.tls)
         request_id = (("X-Request-Id", f"{s.run_id or 'tokenswarm'}-warm-up-{next(self._numbers)}"),)
         try:

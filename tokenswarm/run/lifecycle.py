@@ -125,6 +125,8 @@ class RunLifecycle:
         withheld = keep_at_home(options, self._own)
         check_key(self.environment)
         self._prepared = prepared = prepare(options, self._classes, classes_named or options.user_classes or [])
+        # Without it a timer that is set now, as Locust's of --run-time, would count from before what took long there.
+        gevent.get_hub().loop.update_now()
         self.environment.user_classes = list(prepared.classes)
         self.environment.shape_class = shape(self.environment, self._own_shape)
         weigh(prepared.classes, options.weights, self._own_weights)

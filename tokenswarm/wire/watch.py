@@ -16,7 +16,8 @@ from tokenswarm.wire.values import Api, Chunk
 _LINE_ENDS = re.compile(rb"[\r\n]+")
 _PASSED_OVER = (b":", b"event:", b"id:", b"retry:")
 # In which an end is looked for; Ollama's holds the whole context.
-TAIL_BYTES, TAIL_PIECES, TAIL_FRAMES = 1 << 20, 1000, 16
+MOST_IDLE_BYTES = 4096  # of what only keeps a connection alive; more than that is not looked into
+TAIL_BYTES, TAIL_PIECES, TAIL_LINES, TAIL_FRAMES = 1 << 20, 1000, 200, 16
 
 
 class Weight(IntEnum):
@@ -83,6 +84,8 @@ class Watch:
         return None
 
     def _weight(self, piece: bytes) -> Weight:
+        if len(piece) > MOST_IDLE_BYTES:
+            return Weight.SAYS
         heaviest = Weight.IDLE
         for frame in _frames(piece):
             weight = self._weight_of(frame)
@@ -110,25 +113,31 @@ def _read(api: Api, frame: bytes) -> Chunk | None:
         return None
 
 
-def _frames(piece: bytes) -> Iterator[bytes]:
-    """What stands on the lines of a piece, from the last on, without fields' names."""
-    for line in reversed(_LINE_ENDS.split(piece)):
-        bare = line.strip()
-        if bare and not bare.startswith(_PASSED_OVER) and not keeps_alive(said := bare.removeprefix(b"data:").lstrip()):
-            yield said
+def _frames(piece: bytes, most_lines: int = -1) -> Iterator[bytes]:
+    """What stands on the lines of a piece, from the last on, without fields' names; of so many lines at most."""
+    for number, lines in enumerate(reversed(piece.rsplit(b"\n", most_lines))):
+        if number == most_lines:
+            return  # it is all that was not parted into lines
+        for line in reversed(_LINE_ENDS.split(lines)):
+            bare = line.strip()
+            said = bare.removeprefix(b"data:").lstrip()
+            if bare and not bare.startswith(_PASSED_OVER) and not keeps_alive(said):
+                yield said
 
 
 def _last_frames(bodies: Sequence[bytes], last: int) -> Iterator[bytes]:
-    """The frames of a body up to its `last` piece, from the last on; no more pieces are joined than it takes."""
+    """The frames of a body up to its `last` piece, from the last on; no more is joined, or parted, than it takes."""
     held: list[bytes] = []  # what follows, the last first, up to a line end
-    looked_bytes = 0
+    looked_bytes, lines_left = 0, TAIL_LINES
     for at in range(last, max(-1, last - TAIL_PIECES), -1):
         looked_bytes += len(bodies[at])
-        if looked_bytes > TAIL_BYTES:
+        if looked_bytes > TAIL_BYTES or lines_left <= 0:
             return
         begun, *rest = _LINE_ENDS.split(bodies[at], maxsplit=1)  # the first begins before
         if rest:
-            yield from _frames(b"".join([rest[0], *reversed(held)]))
+            whole = b"".join([rest[0], *reversed(held)])
+            yield from _frames(whole, lines_left)
+            lines_left -= whole.count(b"\n") + 1
             held = []
         held.append(begun)
-    yield from _frames(b"".join(reversed(held)))
+    yield from _frames(b"".join(reversed(held)), max(1, lines_left))
