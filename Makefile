@@ -45,7 +45,7 @@ setup: .venv/ready
 
 # Known vulnerabilities of the packages in the lock files. It fails, too, where PyPI's advisories cannot be asked.
 audit: .venv/audit/bin/pip-audit
-	$(PYTHON) tests/audit.py
+	$(PYTHON) tests/support/audit.py
 
 # A 20-second load and its report. ENGINE=llama: on a real model (llama.cpp); HOST=http://… MODEL=…: on a server of your own.
 demo: .venv/ready $(if $(filter llama,$(ENGINE)),.venv/llama)

@@ -6,4 +6,4 @@ from pathlib import Path
 from gevent import monkey
 
 monkey.patch_all()
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parent / "support"))

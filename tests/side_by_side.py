@@ -1,35 +1,60 @@
-"""All test files, in two processes at a time: most of a test's time it waits for a server or a run.
+"""`make test`: all test files, in two processes at a time: most of a test's time it waits for a server or a run.
 
 pytest-xdist cannot do it: its workers wait by threads' events, which gevent's patches (see conftest.py) make its own.
 """
 
+import os
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-TESTS = Path(__file__).parent
-AT_A_TIME, PARTS = 2, 12  # parts enough that both processes end at about the same time
+ROOT = Path(__file__).parents[1]
+AT_A_TIME = 2
+PARTS = 24  # many, so that both processes end at about the same time and the line of progress moves
 NO_TESTS = 5  # pytest's exit code where there are none
 
 
-def run(files: list[Path], *options: str) -> int:
-    """One pytest over some files; its output comes whole, when it has ended."""
+def run(files: list[Path], *options: str) -> tuple[int, str]:
+    """One pytest over some files: its exit code and its output."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, *map(str, files)]
-    ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    print(ended.stdout, end="", flush=True)
-    return ended.returncode
+    ended = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    return ended.returncode, ended.stdout
+
+
+def parts() -> list[list[Path]]:
+    """The files of each part: those that start processes first, since they take longest; then the unit tests."""
+    slow = [path for path in files() if "unit" not in path.parts]
+    quick = [path for path in files() if "unit" in path.parts]
+    most = PARTS * 3 // 4
+    return [*(slow[number::most] for number in range(most)), *(quick[n :: PARTS - most] for n in range(PARTS - most))]
+
+
+def files() -> list[Path]:
+    """All test files but those that want more than Python (see `norecursedirs`)."""
+    found = [*ROOT.glob("tests/unit/**/test_*.py"), *ROOT.glob("tests/run/test_*.py")]
+    return sorted([*found, *ROOT.glob("tests/browser/test_*.py"), *ROOT.glob("bench/tests/test_*.py")])
 
 
 def main(options: list[str]) -> int:
-    """The worst exit code of all parts; 0 if all passed."""
-    files = sorted(TESTS.glob("test_*.py"))
-    parts = [files[number::PARTS] for number in range(PARTS)]
+    """The worst exit code of all parts; 0 if all passed. What a part with failures printed is shown whole, last."""
+    asked, begun = list(filter(None, parts())), time.monotonic()
+    wrong: list[tuple[int, str]] = []
     with ThreadPoolExecutor(AT_A_TIME) as pool:
-        codes = list(pool.map(lambda part: run(part, *options), filter(None, parts)))
-    failed = [code for code in codes if code not in (0, NO_TESTS)]
-    print(f"{len(codes)} parts, {len(failed)} of them with failures")
-    return max(failed, default=0)
+        for number, (code, printed) in enumerate(pool.map(lambda part: run(part, *options), asked), 1):
+            counted = printed.strip().rpartition("\n")[2]
+            print(f"[{number}/{len(asked)}, {time.monotonic() - begun:.0f} s] {counted}", flush=True)
+            if code not in (0, NO_TESTS):
+                wrong.append((code, printed))
+            elif os.environ.get("CI") and "SKIPPED" in printed:  # what was skipped in CI, and why
+                print("\n".join(line for line in printed.splitlines() if line.startswith("SKIPPED")), flush=True)
+    for _, printed in wrong:
+        print(printed)
+    print(f"{len(asked)} parts, {len(wrong)} of them with failures")
+    for _, printed in wrong:  # once more, short: the end of a long log is what is seen of it
+        print("\n".join(line for line in printed.splitlines() if line.startswith(("FAILED", "ERROR"))))
+    return max((code for code, _ in wrong), default=0)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from locust_process import environment, folder, free_port, headless
 from simulator_process import Simulator, running

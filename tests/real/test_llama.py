@@ -10,7 +10,7 @@ from subprocess import run
 import pytest
 import requests
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from locust_process import ROOT, environment, folder, headless
 from tape import Tape, taped

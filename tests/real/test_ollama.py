@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from locust_process import folder, headless
 from tape import Tape, taped

@@ -1,0 +1,226 @@
+"""Open-loop arrivals: the processes against theory, their language, and what a run really sends."""
+
+import itertools
+import math
+import statistics
+from pathlib import Path
+
+import pytest
+from fast_simulator import FAST
+from hypothesis import given
+from hypothesis import strategies as st
+from locust_process import ROOT, Run, folder, headless, processes
+from options import parsed
+from simulator_process import running
+
+from tokenswarm.load.arrivals import ArrivalsError, parse
+from tokenswarm.run.open_loop import check
+
+
+def first(text: str, n: int = 2000, seed: int = 1) -> list[float]:
+    return list(itertools.islice(parse(text).times_s(seed), n))
+
+
+def test_the_clients_of_an_open_loop_are_there_at_once_whatever_the_spawn_rate() -> None:
+    """Arrivals begin when all are there; --users 200 --spawn-rate 2 would be silent for 100 s."""
+    options = parsed("--arrivals", "poisson 5/s")
+    options.num_users, options.spawn_rate = 200, 2.0
+    check(options)
+    assert (options.num_users, options.spawn_rate) == (200, 200)
+
+
+def gaps(times: list[float]) -> list[float]:
+    return [after - before for before, after in itertools.pairwise([0.0, *times])]
+
+
+def kolmogorov_smirnov(values: list[float], mean: float) -> float:
+    """sqrt(n) times the greatest distance from the exponential distribution of that mean; above 1.63 it is none."""
+    n, found = len(values), 0.0
+    for rank, value in enumerate(sorted(values)):
+        expected = 1 - math.exp(-value / mean)
+        found = max(found, abs(expected - rank / n), abs(expected - (rank + 1) / n))
+    return found * math.sqrt(n)
+
+
+def test_poisson_gaps_are_exponential() -> None:
+    for seed in range(10):
+        assert kolmogorov_smirnov(gaps(first("poisson 50/s", seed=seed)), 1 / 50) < 1.95  # 0.1 % a seed
+    assert kolmogorov_smirnov(gaps(first("gamma 50/s cv=2")), 1 / 50) > 1.95
+
+
+def test_constant_gaps_are_exact_and_gammas_vary_as_asked() -> None:
+    assert first("constant 4/s", 5) == [0.25, 0.5, 0.75, 1.0, 1.25]
+    for cv in (0.5, 2.0):
+        found = gaps(first(f"gamma 50/s cv={cv}", 20_000))
+        assert statistics.pstdev(found) / statistics.mean(found) == pytest.approx(cv, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("text", "until_s", "expected"),
+    [
+        ("ramp 1/s..20/s over 5m", 300, 3150),
+        ("ramp 1/s..20/s over 5m", 400, 5150),
+        ("ramp 20..0.1/s over 100s", 50, 751.25),
+        ("steps 1,2,4,8/s every 60s", 240, 900),
+        ("steps 1,2,4,8/s every 60s", 300, 1380),
+        ("sine 2/s..10/s period 10m", 600, 3600),
+        ("120/min", 10, 20),
+    ],
+)
+def test_how_many_are_due_is_the_integral_of_the_rate(text: str, until_s: float, expected: float) -> None:
+    process = parse(text)
+    assert process.expected(until_s) == pytest.approx(expected)
+    small = 1e-6
+    slope = (process.expected(until_s - 1 + small) - process.expected(until_s - 1)) / small
+    assert slope == pytest.approx(process.rate_per_s(until_s - 1), rel=1e-3)
+    counted = sum(1 for _ in itertools.takewhile(lambda at: at <= until_s, process.times_s(3)))
+    assert abs(counted - expected) < 4 * math.sqrt(expected)
+
+
+@given(st.sampled_from(["poisson 5/s", "ramp 1/s..20/s over 1m", "sine 0/s..9/s period 7s", "steps 3,0,1/s every 2s"]))
+def test_times_never_go_back_and_the_seed_decides_them(text: str) -> None:
+    times = first(text, 300)
+    assert times == sorted(times)
+    assert times == first(text, 300)
+    assert times != first(text, 300, seed=2)
+
+
+def test_a_ramp_to_nothing_ends_with_all_that_it_expects() -> None:
+    process = parse("ramp 20/s..0/s over 10s constant")
+    times = list(process.times_s(1))
+    assert len(times) == 99  # of the 100 that are expected, the last one's place is the very end
+    assert times[-1] < 10
+
+
+@pytest.mark.parametrize(
+    ("text", "marked"),
+    [
+        ("poison 5/s", "▸poison◂ 5/s: write"),
+        ("poisson 5/q", "poisson ▸5/q◂: is no rate"),
+        ("poisson 0/s", "poisson ▸0/s◂: is no rate above 0"),
+        ("gamma 5/s", "gamma 5/s▸◂: gamma needs"),
+        ("gamma 5/s cv=x", "gamma 5/s cv=▸x◂: is no number"),
+        (f"gamma 5/s cv=0.{'0' * 200}1", f"gamma 5/s cv=▸0.{'0' * 200}1◂: is out of range; make it 0, or 0.001 to 100"),
+        ("ramp 1/s over 5m", "ramp 1/s ▸over◂ 5m: is no range"),
+        ("ramp 0/s..0/s over 5m", "▸ramp 0/s..0/s over 5m◂: a rate of 0"),
+        ("steps 1,x/s every 3s", "steps ▸1,x/s◂ every 3s: are no rates"),
+        ("steps 1,0/s every 3s", "steps ▸1,0/s◂ every 3s: ends with a rate of 0"),
+        ("sine 2/s..10/s period 10", "sine 2/s..10/s period ▸10◂: is no time"),
+        ("poisson 5/s and more", "poisson 5/s ▸and more◂: is too much here"),
+    ],
+)
+def test_what_is_no_process_is_marked_where_it_is_wrong(text: str, marked: str) -> None:
+    with pytest.raises(ArrivalsError) as caught:
+        parse(text)
+    assert str(caught.value).startswith(marked)
+
+
+def run(tmp_path: Path, arrivals: str, *options: str, sim: tuple[str, ...] = FAST) -> Run:
+    with running(*sim) as it:
+        asked = ("OllamaChatUser", "--model", "sim", "--arrivals", arrivals, "--stop-timeout", "5", *options)
+        done = headless(it.url, tmp_path, *asked)
+    assert done.returncode in (0, 1), done.stderr
+    return folder(tmp_path)
+
+
+def test_two_workers_together_send_the_process_that_was_asked_for(tmp_path: Path) -> None:
+    limits = ("--run-time", "23", "--max-in-flight", "80", "--no-report")
+    found = run(tmp_path, "poisson 100/s", *processes(2), *limits)
+    due = sorted(int(row["scheduled_unix_ns"]) for row in found.rows)
+    assert len(due) >= 2000
+    started_ns = due[0] - round(first("poisson 100/s", 1, seed=0)[0] * 1e9)
+    # Each arrival by exactly one of the two, none left out, and at its very time.
+    assert due == [started_ns + round(at_s * 1e9) for at_s in first("poisson 100/s", len(due), seed=0)]
+    assert {row["worker"] for row in found.rows} == {"0", "1"}
+    assert kolmogorov_smirnov(recorded_gaps_s(found, "scheduled_unix_ns"), 1 / 100) < 1.63  # 1 %
+    assert (
+        kolmogorov_smirnov(recorded_gaps_s(found, "sent_unix_ns"), 1 / 100) < 1.95
+    )  # the machine's own jitter is in it
+    late = sorted(float(row["lateness_ms"]) - float(row["connect_ms"] or 0) for row in found.rows if row["lateness_ms"])
+    assert late[0] >= 0
+    assert late[len(late) // 2] < 5
+
+
+def recorded_gaps_s(found: Run, column: str) -> list[float]:
+    times = sorted(int(row[column]) for row in found.rows if row[column])
+    return [(after - before) / 1e9 for before, after in itertools.pairwise(times)]
+
+
+def test_what_a_run_records_is_constant_or_varies_as_asked(tmp_path: Path) -> None:
+    limits = ("--max-in-flight", "80", "--no-report")
+    constant = recorded_gaps_s(
+        run(tmp_path / "constant", "constant 40/s", *processes(2), *limits, "--run-time", "3"), "scheduled_unix_ns"
+    )
+    assert len(constant) > 50
+    assert set(constant) == {0.025}
+    gamma = recorded_gaps_s(
+        run(tmp_path / "gamma", "gamma 800/s cv=2", *limits, "--run-time", "5"), "scheduled_unix_ns"
+    )
+    assert len(gamma) > 2000
+    assert statistics.pstdev(gamma) / statistics.mean(gamma) == pytest.approx(2, rel=0.05)
+
+
+def test_what_finds_no_client_is_dropped_counted_and_never_sent_late(tmp_path: Path) -> None:
+    slow = ("--decode-tps", "20", "--load-ms", "1", "--output-tokens", "20", "--output-cv", "0", "--parallel", "64")
+    found = run(tmp_path, "constant 20/s", "--run-time", "4", "--max-in-flight", "4", sim=slow)
+    assert found.outcomes["dropped"] > 20
+    dropped = [row for row in found.rows if row["outcome"] == "dropped"]
+    assert not any(row["sent_unix_ns"] or row["e2e_ms"] for row in dropped)
+    assert all(
+        float(row["lateness_ms"]) - float(row["connect_ms"] or 0) < 500 for row in found.rows if row["lateness_ms"]
+    )
+    assert "dropped" in found.rules("invalid")
+    loop = found.summary()["open_loop"]
+    assert (loop["due"], loop["dropped"]) == (len(found.rows), len(dropped))
+    assert loop["offered_per_s"] == pytest.approx(20, rel=0.01)
+    assert "Open loop" in (found.path / "report.md").read_text()
+
+
+def test_far_more_than_can_be_handed_out_still_lets_the_run_end(tmp_path: Path) -> None:
+    found = run(tmp_path, "constant 1000000/s", "--run-time", "2s", "--max-in-flight", "2", "--no-report")
+    assert any(row["outcome"] == "ok" for row in found.rows)
+
+
+OWN = """
+from locustfile import *
+from locust import constant, task
+from tokenswarm.payloads.prompt import Prompt
+
+class Mine(OllamaChatUser):
+    wait_time = constant(60)
+
+    @task
+    def mine(self):
+        self.generate(Prompt("mine", (("user", "Hi."),)))
+        self.converse(Prompt("mine", (("user", "Hi, all."),)))
+"""
+
+
+def test_each_request_of_a_task_of_ones_own_waits_for_an_arrival_and_no_wait_time_keeps_a_client(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "own.py").write_text(OWN)
+    load = ("Mine", "--model", "sim", "--arrivals", "constant 20/s", "--max-in-flight", "5", "--run-time", "3s")
+    with running(*FAST) as sim:
+        headless(
+            sim.url, tmp_path / "runs", *load, "--no-report", locustfile=str(tmp_path / "own.py"), PYTHONPATH=str(ROOT)
+        )
+    found = folder(tmp_path / "runs")
+    assert "mine" in {row["prompt_id"] for row in found.rows}
+    assert len({row["arrival"] for row in found.rows}) == len(found.rows) > 20
+    assert found.outcomes["dropped"] == 0
+    assert all(row["scheduled_unix_ns"] for row in found.rows)
+
+
+def test_bad_input(tmp_path: Path) -> None:
+    with running(*FAST) as sim:
+        for options, said in (
+            (("--arrivals", "poisson 5/q"), "--arrivals: poisson ▸5/q◂"),
+            (("--max-in-flight", "5"), "--max-in-flight is for an open loop"),
+            (("--arrivals", "5/s", "--speed", "2x"), "--speed is for a trace; give --trace, or leave it out"),
+            (("--arrivals", "5/s", "--users", "3", "--max-in-flight", "5"), "give one of them"),
+            (("--arrivals", "5/s", "OllamaLifecycleUser"), "--arrivals: OllamaLifecycleUser has its own pace"),
+        ):
+            done = headless(sim.url, tmp_path, "--model", "sim", *options)
+            assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+        assert sim.stats()["complete"] == 0

@@ -1,0 +1,66 @@
+"""A key in every field that a user fills: no error about it gives it away. What servers fill: test_planted_key.py."""
+
+from argparse import ArgumentTypeError
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from command_lines import Parser
+from locust_process import headless
+from planted import KEY, PIECES
+
+from tokenswarm.preflight.prepare import offline
+from tokenswarm.settings import form, options, redaction
+from tokenswarm.settings.errors import UsageError
+
+options.add(Parser())
+
+
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redaction, "_secrets", {})
+    redaction.learn(KEY)
+
+
+def test_no_error_about_an_option_gives_the_key_away(known: None) -> None:
+    tried = 0
+    for name in sorted(options.OURS):
+        for value in (KEY, f"{KEY}, {KEY}", f"x={KEY}", f"poisson {KEY}", f"ttft_ms {KEY}", f"{{{KEY}", f"1x{KEY}"):
+            filled = SimpleNamespace(**{**options.DEFAULTS, "host": "http://127.0.0.1:9", "run_time": None})
+            setattr(filled, name, [value] if isinstance(getattr(filled, name), list) else value)
+            said = ""
+            try:
+                form.check({name: value}, {name})
+                offline(filled)
+            except (UsageError, ArgumentTypeError) as error:
+                said = str(error)
+            except (TypeError, ValueError, AttributeError):
+                continue  # argparse, or the form's check, had said it first
+            tried += 1
+            assert not [piece for piece in PIECES if piece in said], said
+    assert tried > 200
+    print(f"{tried} values of options")
+
+
+WRONG = [
+    ("--header", f"Authorization {KEY}"),
+    ("--header", "X-Fine: 1", "--header", f"Authorization Bearer {KEY}"),
+    ("--header", f"X-Api-Key={KEY}"),
+    ("--api-key", f"{KEY} {KEY}"),
+    ("--api-kee", KEY, "--api-token", KEY),
+    (f"--api-key={KEY}", "--max-tokens", KEY),
+    ("--host", f"http://me:{KEY}@127.0.0.1:9"),
+    ("--host", f"http://127.0.0.1:9/v1?api_key={KEY} x"),
+    ("--host", f"http://127.0.0.1:9/v1?api_key={KEY}"),
+    ("--host", f"http://me:{KEY}@127.0.0.1:9", "--headful", "--web-port", "1"),
+]
+
+
+@pytest.mark.parametrize("given", WRONG, ids=lambda given: str(given[0]))
+def test_no_command_line_that_is_wrong_shows_the_key_again(given: tuple[str, ...], tmp_path: Path) -> None:
+    host = () if "--host" in given else ("--host", "http://127.0.0.1:9")
+    done = headless("", tmp_path / "runs", "OpenAIChatUser", "--users", "1", "--run-time", "1s", *host, *given)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    for piece in PIECES:
+        assert piece not in done.stdout + done.stderr

@@ -1,0 +1,267 @@
+"""A run as Prometheus sees it, over the UI behind its login or a port of its own; without a login nothing is served."""
+
+import csv
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import time
+from argparse import ArgumentTypeError
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import requests
+from browser import browser
+from locust_process import ROOT, command, environment, folder, free_port, processes
+from prometheus_client.parser import text_string_to_metric_families
+from simulator_process import Simulator, running
+from web_run import web
+
+from tokenswarm.metrics.histogram import decode
+from tokenswarm.settings import secrets as secret
+
+PASSWORD, USER = "correct horse battery", "tokenswarm"
+FORM = {"user_count": "6", "spawn_rate": "6", "run_time": "4s", "model": "sim"}
+PAGES = (
+    *("/", "/stats/requests", "/stats/requests/csv", "/stats/report", "/exceptions", "/tasks", "/logs", "/metrics"),
+    *("/worker-count", "/runs/x/report.html", "/nowhere", "/stats/failures/csv", "/exceptions/csv"),
+)
+
+
+def sums_of_csv(path: Path) -> dict[str, dict[tuple[str, str, str], float]]:
+    """By another way: requests, tokens, gaps and E2E (s) by endpoint, model and outcome."""
+    sums: dict[str, dict[tuple[str, str, str], float]] = {}
+    with (path / "requests.csv").open(newline="", encoding="utf-8") as file:
+        for line in csv.DictReader(file):
+            key = (line["endpoint"], line["model"], line["outcome"])
+            added = {
+                "requests_total": 1,
+                "output_tokens_total": int(line["output_tokens"] or 0),
+                "prompt_tokens_total": int(line["prompt_tokens"] or 0),
+                "itl_seconds_count": sum(decode(line["itl_ms_hist"]).values()),
+                "e2e_seconds_sum": round(float(line["e2e_ms"] or 0) * 1e6),
+            }
+            for name, value in added.items():
+                of_name = sums.setdefault(f"tokenswarm_{name}", {})
+                of_name[key] = of_name.get(key, 0) + value
+    sums["tokenswarm_e2e_seconds_sum"] = {k: v / 1e9 for k, v in sums["tokenswarm_e2e_seconds_sum"].items()}
+    return {name: {key: value for key, value in sum_.items() if value} for name, sum_ in sums.items()}
+
+
+def sums_of(text: str, names: Any) -> dict[str, dict[tuple[str, str, str], float]]:
+    """The same of what was scraped."""
+    found: dict[str, dict[tuple[str, str, str], float]] = {name: {} for name in names}
+    for group in text_string_to_metric_families(text):
+        for sample in group.samples:
+            if sample.name in found and sample.value:
+                labels = sample.labels
+                found[sample.name][labels["endpoint"], labels["model"], labels["outcome"]] = sample.value
+    return found
+
+
+def _asked(name: str, text: str) -> float:
+    return sum(float(n) for n in re.findall(rf"^tokenswarm_{name}(?:{{.*}})? (.*)$", text, re.MULTILINE))
+
+
+def test_the_ui_is_closed_without_its_login_and_scraped_with_it(tmp_path: Path) -> None:
+    secret = tmp_path / "password"
+    secret.write_text(PASSWORD + "\n")
+    runs = tmp_path / "runs"
+    with (
+        running("--parallel", "4", "--decode-tps", "100") as simulator,
+        web(simulator, runs, *processes(2), "--web-password-file", str(secret)) as url,
+    ):
+        _nothing_without(url)
+        with requests.Session() as session:
+            wrong = session.post(f"{url}/tokenswarm-login", data={"username": USER, "password": "x"}, timeout=10)
+            assert "Wrong user name or password" in wrong.text
+            assert session.get(f"{url}/metrics", timeout=10).status_code == 401
+            session.post(f"{url}/tokenswarm-login", data={"username": USER, "password": PASSWORD}, timeout=10)
+            (cookie,) = session.cookies
+            assert cookie.has_nonstandard_attr("HttpOnly")
+            started = session.post(f"{url}/swarm", data=FORM, timeout=30).json()
+            assert started["success"], started
+            with _prometheus(url, tmp_path) as ask:
+                text = _until_it_ended(session, url)
+                run = folder(runs)
+                _same(run.path, text)
+                # Prometheus itself, where it is installed: it takes the text, and finds the run's own sum.
+                if ask is not None:
+                    total = len(run.rows)
+                    assert _wait_for(lambda: ask("sum(tokenswarm_requests_total)") == total), ask("up")
+            report = f"{url}/runs/{run.path.name}/report.html"
+            assert _wait_for(lambda: session.get(report, timeout=10).ok)
+            assert session.get(f"{url}/runs/{run.path.name}/.env", timeout=10).status_code == 404
+            assert requests.get(report, timeout=10, allow_redirects=False).status_code == 302
+    assert PASSWORD not in (tmp_path / "locust.log").read_text() + json.dumps(run.run)
+    if ask is None:
+        assert not os.environ.get("CI"), "Prometheus is not installed: apt-get install prometheus"
+        pytest.skip("all but Prometheus itself was tried: apt-get install prometheus")
+
+
+def test_the_login_page_in_a_browser(tmp_path: Path) -> None:
+    with web_alone(tmp_path) as url, browser() as window:
+        window.open(f"{url}/runs/x/report.html")
+        for given, expected in (("nope", "Wrong user name or password."), (PASSWORD, "Start new load test")):
+            window.find("input[name=password]")
+            window.fill("input[name=username]", USER)
+            window.fill("input[name=password]", given)
+            window.click("button[type=submit]")
+            window.wait_for(expected)
+
+
+def web_alone(tmp_path: Path) -> AbstractContextManager[str]:
+    """A UI with a login, before any run: it needs no server."""
+    return web(Simulator(None, "http://127.0.0.1:9"), tmp_path / "runs", TOKENSWARM_WEB_PASSWORD=PASSWORD)
+
+
+def _nothing_without(url: str) -> None:
+    for page in PAGES:
+        answer = requests.get(url + page, timeout=10, allow_redirects=False)
+        shown = page == "/metrics"
+        assert (answer.status_code, answer.headers.get("Location", "")[:6]) == ((401, "") if shown else (302, "/login"))
+        assert "sim" not in answer.text.replace("simple", "")
+    for page in ("/swarm", "/stop", "/stats/reset", "/user"):
+        answer = requests.post(url + page, data=FORM, timeout=10, allow_redirects=False)
+        assert answer.status_code == 302, page
+    for wrong in ((USER, ""), ("", PASSWORD), ("", ""), (USER.upper(), PASSWORD), (USER, PASSWORD + " ")):
+        assert requests.get(f"{url}/metrics", auth=wrong, timeout=10).status_code == 401, wrong
+    # A cookie that another process signed is worth nothing.
+    forged = {f"tokenswarm-{url.rpartition(':')[2]}": "eyJfdXNlcl9pZCI6InRva2Vuc3dhcm0ifQ.aaaaaa.bbbbbbbbbbbbbbbb"}
+    assert requests.get(f"{url}/metrics", cookies=forged, timeout=10).status_code == 401
+    assert requests.get(f"{url}/metrics", auth=(USER, PASSWORD), timeout=10).ok
+
+
+def _until_it_ended(session: requests.Session, url: str) -> str:
+    """Scrape all along; what the last scrape gave, when the folder had been closed."""
+    seen_users = seen_in_flight = 0.0
+    for _ in range(300):
+        text = session.get(f"{url}/metrics", timeout=10).text
+        seen_users = max(seen_users, _asked("users", text))
+        seen_in_flight = max(seen_in_flight, _asked("worker_in_flight", text))
+        if seen_users and not _asked("run_info", text):
+            assert (seen_users, _asked("users", text)) == (6, 0)
+            assert seen_in_flight > 0
+            assert re.search(r"^tokenswarm_output_tokens_made_per_s\{endpoint=.*,model=.*\} ", text, re.MULTILINE)
+            assert _asked("output_tokens_made_behind_seconds", text) > 0
+            assert len(re.findall(r"^tokenswarm_worker_loop_lag_ms_p99\{worker=.\d.\} ", text, re.MULTILINE)) == 2
+            return text
+        time.sleep(0.1)
+    raise AssertionError("the run did not end")
+
+
+def _same(path: Path, text: str) -> None:
+    expected = sums_of_csv(path)
+    assert sum(expected["tokenswarm_requests_total"].values()) > 10
+    assert sums_of(text, expected) == expected
+
+
+def _wait_for(true: Any) -> bool:
+    deadline = time.monotonic() + 15
+    while not (said := true()) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return bool(said)
+
+
+@contextmanager
+def _prometheus(url: str, tmp_path: Path) -> Iterator[Any]:
+    """Prometheus with deploy's configuration, aimed at this UI: a function that asks it; None if there is none."""
+    if not shutil.which("prometheus"):
+        yield None
+        return
+    text = (ROOT / "deploy/prometheus/prometheus.yml").read_text()
+    for theirs, ours in (
+        ("master:8089", url.removeprefix("http://")),
+        ("/run/secrets/web_password", str(tmp_path / "password")),
+        ("interval: 5s", "interval: 1s"),
+    ):
+        assert theirs in text
+        text = text.replace(theirs, ours)
+    (tmp_path / "prometheus.yml").write_text(text)
+    where = f"127.0.0.1:{free_port()}"
+    options = (f"--config.file={tmp_path / 'prometheus.yml'}", f"--storage.tsdb.path={tmp_path / 'tsdb'}")
+    with (tmp_path / "prometheus.log").open("w") as log:
+        full = ["prometheus", *options, f"--web.listen-address={where}"]
+        process = subprocess.Popen(full, stdout=log, stderr=subprocess.STDOUT)
+
+    def ask(query: str) -> float | None:
+        with suppress(requests.ConnectionError):
+            answer = requests.get(f"http://{where}/api/v1/query", params={"query": query}, timeout=10)
+            found = answer.json()["data"]["result"] if answer.ok else []
+            return float(found[0]["value"][1]) if found else None
+        return None
+
+    try:
+        yield ask
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def test_a_headless_run_is_scraped_on_a_port_of_its_own(tmp_path: Path) -> None:
+    port = free_port()
+    load = ("--headless", "--only-summary", "--model", "sim", "--users", "4", "--run-time", "2s")
+    load += ("--spawn-rate", "4", "--no-report")
+    with running("--decode-tps", "100") as simulator:
+        full = command(simulator.url, tmp_path / "runs", *load, "--metrics-port", str(port))
+        process = subprocess.Popen(full, cwd=ROOT, env=environment(), stderr=subprocess.DEVNULL)
+        try:
+            last = ""
+            while process.poll() is None:
+                with suppress(requests.ConnectionError):
+                    last = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=5).text
+                    assert requests.get(f"http://127.0.0.1:{port}/", timeout=5).status_code == 404
+                    rebound = {"Host": "evil.example"}
+                    assert requests.get(f"http://127.0.0.1:{port}/metrics", headers=rebound).status_code == 403
+                time.sleep(0.05)
+            assert process.returncode == 0
+        finally:
+            process.kill()
+            process.wait()
+    # It went on until the folder had been closed; and to the loopback interface only.
+    run = folder(tmp_path / "runs")
+    assert sums_of(last, sums_of_csv(run.path)) == sums_of_csv(run.path)
+    assert len(run.rows) > 3
+
+
+@pytest.mark.parametrize("port", ["many", "0", "70000", "127.0.0.1:", "taken"])
+def test_a_port_that_cannot_be_had_is_one_line(port: str, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        given = str(taken.getsockname()[1]) if port == "taken" else port
+        full = command("http://127.0.0.1:9", tmp_path / "runs", "--headless", "--metrics-port", given)
+        done = subprocess.run(full, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert ("give another one" if port == "taken" else "give 9464, or HOST:9464") in done.stderr.splitlines()[-1]
+
+
+def test_a_login_without_a_password_is_refused_and_a_key_comes_from_its_file(tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.write_text("")
+    given = ("--web-login", "--web-password-file", str(empty), "--web-host", "127.0.0.1", "--web-port")
+    full = command("http://127.0.0.1:9", tmp_path / "runs", *given, str(free_port()))
+    done = subprocess.run(full, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert "--web-login needs a password" in done.stderr.splitlines()[-1]
+    beyond = command("http://127.0.0.1:9", tmp_path / "runs", "--web-host", "0.0.0.0", "--web-port", str(free_port()))
+    done = subprocess.run(beyond, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert "has no login; --web-password-file" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    key = tmp_path / "key"
+    key.write_text("sk-from-a-file\n")
+    options = SimpleNamespace(api_key="", api_key_file=str(key), web_password_file="")
+    assert secret.api_key(options, {"OPENAI_API_KEY": "other"}) == "sk-from-a-file"
+    assert secret.api_key(SimpleNamespace(api_key="", api_key_file=""), {"OPENAI_API_KEY": "other"}) == "other"
+    assert secret.web_password(options, {secret.PASSWORD: "pw"}) == "pw"
+    for path in (tmp_path, tmp_path / "none"):
+        with pytest.raises(ArgumentTypeError, match="name a file that holds the secret"):
+            secret.file(str(path))

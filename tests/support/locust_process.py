@@ -1,0 +1,85 @@
+"""Locust as a process of its own, as a user runs it, and what it left in its run folder."""
+
+import csv
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def processes(number: int) -> tuple[str, ...]:
+    """`--processes` on a port of its own, so that runs may go on side by side."""
+    port = str(free_port())
+    bound = ("--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port)
+    return ("--processes", str(number), *bound)
+
+
+def command(url: str, run_dir: Path, *options: str, locustfile: str = "locustfile.py") -> list[str]:
+    """Locust's command line; without a URL the host is left to the environment."""
+    base = [sys.executable, "-m", "locust", "-f", locustfile, "--run-dir", str(run_dir)]
+    return [*base, *(["--host", url] if url else []), *options]
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """The process's environment without anything that would reach our options."""
+    foreign = ("TOKENSWARM_", "LOCUST_", "OLLAMA_", "OPENAI_")
+    return {k: v for k, v in os.environ.items() if not k.startswith(foreign)} | changes
+
+
+def headless(
+    url: str, run_dir: Path, *options: str, locustfile: str = "locustfile.py", **env: str
+) -> subprocess.CompletedProcess[str]:
+    """A headless run to its end."""
+    full = command(url, run_dir, "--headless", "--only-summary", *options, locustfile=locustfile)
+    env = environment(**env)
+    return subprocess.run(full, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False)
+
+
+@dataclass
+class Run:
+    """A run folder, read back."""
+
+    path: Path
+    rows: list[dict[str, str]]
+    run: dict[str, Any]
+
+    @property
+    def outcomes(self) -> Counter[str]:
+        return Counter(row["outcome"] for row in self.rows)
+
+    def total(self, column: str) -> int:
+        return sum(int(row[column]) for row in self.rows if row[column])
+
+    def identities(self) -> set[tuple[str, str]]:
+        return {(row["worker"], row["sequence"]) for row in self.rows}
+
+    def rules(self, level: str = "") -> set[str]:
+        """Names of the rules of validity that found something (at that level)."""
+        found = self.run["validity"]["findings"]
+        return {finding["rule"] for finding in found if finding["level"].startswith(level)}
+
+    def summary(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.path / "summary.json").read_text())
+        return found
+
+
+def folder(run_dir: Path, *, killed: bool = False) -> Run:
+    """The one run folder in a run directory; nothing is left of the workers' spools unless one of them was killed."""
+    (path,) = (path for path in run_dir.iterdir() if not (killed and path.name == "spool"))
+    with (path / "requests.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return Run(path, rows, json.loads((path / "run.json").read_text()))

@@ -1,0 +1,135 @@
+"""The README is true: its options, its glossary, its commands, its example."""
+
+import re
+import shlex
+from pathlib import Path
+from subprocess import run
+
+import pytest
+from command_lines import Parser
+from locust_process import ROOT, command, environment, folder
+from simulator_process import running
+
+from tokenswarm.metrics.catalogue import METRICS
+from tokenswarm.metrics.slo.language import parse
+from tokenswarm.reports.glossary import glossary
+from tokenswarm.settings import options
+from tokenswarm.wire.reading import OUTCOMES
+
+READMES = ("README.md", "README.zh-CN.md")
+PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("README*.md"), *ROOT.glob("docs/*.md")))
+LOCUSTS = {"--users", "--run-time"}
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_every_option_metric_outcome_and_class_is_there(readme: str) -> None:
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    table, glossary_page, results = (
+        (ROOT / "docs" / readme.replace("README", page)).read_text(encoding="utf-8")
+        for page in ("options", "glossary", "results")
+    )
+    listed = "".join(re.findall(r"^\| (`--[^|]*)\|", table, re.MULTILINE))
+    parser = Parser()
+    options.add(parser)
+    assert len(parser.names) > 15
+    for name in parser.names:
+        assert f"`{name}`" in listed or name in ("--run-id", "--layout", "--scale"), name  # the master sets them itself
+    for metric in METRICS:
+        assert f"`{metric.name}`" in glossary_page, metric.name
+    for outcome in OUTCOMES:
+        assert f"`{outcome}`" in results, outcome
+    for name in classes():
+        assert f"`{name}`" in text, name
+
+
+def classes() -> list[str]:
+    found = re.findall(r'^    "(\w+User)",$', (ROOT / "locustfile.py").read_text(), re.MULTILINE)
+    assert len(found) > 5
+    return found
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_what_the_questions_add_to_the_command_is_there_and_the_same_in_both(readme: str) -> None:
+    parser = Parser()
+    options.add(parser)
+    known = {*parser.names, *classes(), *LOCUSTS}
+    tables = [
+        re.findall(r"^\| [^|`]*[?？][^|`]*\| (`.*?`)[^|`]", (ROOT / name).read_text("utf-8"), re.M) for name in READMES
+    ]
+    assert len(tables[0]) > 10
+    assert tables[0] == tables[1]
+    for added in tables[READMES.index(readme)]:
+        names = [word for word in shlex.split(added.strip("`")) if word.startswith("--") or word.endswith("User")]
+        assert names
+        assert set(names) <= known, added
+        for slo in re.findall(r'--slo "(.*?)"', added):
+            parse(slo)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_leads_somewhere(page: str) -> None:
+    text = re.sub(r"```.*?```", "", (ROOT / page).read_text(encoding="utf-8"), flags=re.DOTALL)
+    for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", text):
+        path, _, anchor = target.partition("#")
+        there = (ROOT / page).parent / path if path else ROOT / page
+        assert there.is_file(), target
+        if not anchor:
+            continue
+        headings = re.findall(r"^#+ (.*)$", there.read_text(encoding="utf-8"), re.MULTILINE)
+        anchors = {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+        assert anchor in anchors, target
+
+
+def test_the_glossary_is_the_tables() -> None:
+    text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    found = re.search(r"<!-- glossary[^>]*-->\n(.*?)\n<!-- /glossary -->", text, re.DOTALL)
+    assert found
+    assert found[1].strip() == glossary().strip()
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_the_accuracy_is_what_was_measured(readme: str) -> None:
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    found = re.search(r"<!-- accuracy[^>]*-->\n(.*?)\n<!-- /accuracy -->", text, re.DOTALL)
+    assert found
+    goals = (ROOT / "docs" / "accuracy.md").read_text(encoding="utf-8").partition("## Goals")[2].partition("\n## ")[0]
+    rows = found[1].strip().splitlines()
+    assert len(rows) > 5
+    assert set(rows) <= set(goals.splitlines())
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_every_make_target_exists(readme: str) -> None:
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    makefile = (ROOT / "Makefile").read_text()
+    for target in set(re.findall(r"make ([a-z][a-z-]+)", text)):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_the_example_locustfile_runs(tmp_path: Path) -> None:
+    (example,) = re.findall(
+        r"```python\n(.*?)```", (ROOT / "docs" / "your-own-locustfile.md").read_text("utf-8"), re.DOTALL
+    )
+    own = tmp_path / "mine.py"
+    own.write_text(example, encoding="utf-8")
+    load = ("Reader", "--model", "fault-empty", "--headless", "--only-summary", "--users", "1", "--run-time", "3s")
+    with running("--load-ms", "0", "--output-tokens", "5") as simulator:
+        full = command(simulator.url, tmp_path / "runs", *load, "--no-report", locustfile=str(own))
+        done = run(
+            full, cwd=tmp_path, env=environment(PYTHONPATH=str(ROOT)), capture_output=True, text=True, check=False
+        )
+    assert done.returncode == 0, done.stderr
+    kept = folder(tmp_path / "runs")
+    assert {row["user_class"] for row in kept.rows} == {"Reader"}
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_two_minutes_are_enough_to_read_it(readme: str) -> None:
+    assert len((ROOT / readme).read_text(encoding="utf-8").splitlines()) <= 120
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    for page in PAGES:
+        name = page.removeprefix("docs/")
+        assert f"({name})" in index or "README" in name, page
