@@ -190,14 +190,15 @@ class Receiving:
             response.keep_alive = False
             self._finish(ns, *(() if response.complete else ("protocol", str(error))))
             return
-        if exchange.room and response.body_bytes > FREE_BYTES:
+        if response.closely and exchange.room and response.body_bytes > FREE_BYTES:
             self._share(exchange.room)
         if response.complete:
             self._finish(ns)
-        elif isinstance(broken, ssl.SSLZeroReturnError):
-            self._on_end_of_stream()
-        elif broken:
-            self._finish(ns, "closed", f"TLS broke: {broken}")
+        elif broken is not None:
+            if isinstance(broken, ssl.SSLZeroReturnError):
+                self._on_end_of_stream()
+            else:
+                self._finish(ns, "closed", f"TLS broke: {broken}")
         elif self._mark is not None and response.bodies and self._mark in response.bodies[-1]:
             self.look()
 

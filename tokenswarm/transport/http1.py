@@ -70,14 +70,15 @@ class Response:
     pairs, since a pair a token is one more object for the garbage collector to walk through. `complete` when the
     message has ended as its framing promised. Nothing grows without end: neither the head (64 kB, also of several that
     are only informational), nor a line of a stream (16 MB), nor its lines (a million), nor the body (`most_bytes`, and
-    as much for its framing).
+    as much for its framing). Of an answer of ordinary length nothing is counted but the bytes that came: `closely` is
+    whether each piece is.
     """
 
     def __init__(self, most_bytes: int = ANSWER_BYTES) -> None:
         self.stamps: list[int] = []
         self.bodies: list[bytes] = []
         self.headers: list[tuple[bytes, bytes]] = []
-        self.came_bytes = self.body_bytes = 0
+        self.closely = True  # until the first piece of the body has come
         self.status: int | None = None
         self.content_type = ""
         self.complete = False
@@ -87,22 +88,22 @@ class Response:
         self._encoding = ""
         self._unpacking: Unpacking | None = None
         self._most_bytes = most_bytes
-        self._most_came, self._free_bytes = HEAD_BYTES, min(most_bytes, LONG_BYTES)
-        self._reads_left = most_bytes // LEAST_READ_BYTES
+        self._free_bytes = min(most_bytes, LONG_BYTES)
+        self._spare_bytes = self._granted_bytes = min(HEAD_BYTES, self._free_bytes)  # until bounds are looked at
+        self._body_bytes = 0
         self._head_bytes = 0
         self._lines = 0
         self._line_bytes: int | None = None  # since the last line end
-        self._now_ns = 0
+        self._now_ns, self._pieces = 0, False
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self._parser.set_dangerous_leniencies(**_LENIENT)
 
     def feed(self, ns: int, data: bytes) -> None:
         """Take in what one read gave. Raises ValueError on what is not HTTP, or too much."""
-        self._now_ns = ns
-        self.came_bytes += len(data)
-        self._reads_left -= 1
-        if self._reads_left < 0:
-            raise ValueError(f"an answer in more than {self._most_bytes // LEAST_READ_BYTES:,} pieces")
+        self._now_ns, self._pieces = ns, False
+        spare_bytes = self._spare_bytes = self._spare_bytes - len(data)
+        if spare_bytes < 0 and self.body_bytes + len(data) > self._free_bytes:
+            self._look_closely()
         try:
             if self._parser is not None:
                 self._parser.feed_data(data)
@@ -111,12 +112,22 @@ class Response:
         except httptools.HttpParserError as error:
             ours = error.__context__  # what one of the callbacks raised
             raise ValueError(str(ours) if isinstance(ours, ValueError) else f"not HTTP: {error}") from error
-        if self.came_bytes > self._most_came:
-            raise ValueError(TOO_MUCH_HEAD if self.status is None else self._too_much())
+        if spare_bytes < 0:
+            self._check_bounds()
 
     def release(self) -> None:
         """Let go of the parser, which refers back to this: without cyclic collection neither would ever be freed."""
         self._parser = None
+
+    @property
+    def came_bytes(self) -> int:
+        """All that was fed, in bytes."""
+        return self._granted_bytes - self._spare_bytes
+
+    @property
+    def body_bytes(self) -> int:
+        """Of them the body; unpacked, if it was packed."""
+        return self._body_bytes if self.closely else sum(map(len, self.bodies))
 
     @property
     def held_bytes(self) -> int:
@@ -162,8 +173,6 @@ class Response:
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code() if self._parser else 0
         self.status = status if status >= 200 else None
-        if self.status is not None:
-            self._most_came = 2 * self._most_bytes + HEAD_BYTES  # of framing and trailers alone
         self.keep_alive = bool(self._parser and self._parser.should_keep_alive())
         if {b"content-length", b"transfer-encoding"} <= {name.lower() for name, _ in self.headers}:
             self.keep_alive = False  # chunked wins, and the connection is done with (RFC 9112, 6.3)
@@ -172,17 +181,41 @@ class Response:
             self._unpacking = Unpacking(self._encoding)
 
     def on_body(self, body: bytes) -> None:
-        stamps, now_ns = self.stamps, self._now_ns
-        if (self._unpacking or not stamps) and not (body := self._unpacked(body)):
+        if self.closely and not (body := self._look(body)):
             return
-        body_bytes = self.body_bytes = self.body_bytes + len(body)
-        if body_bytes > self._free_bytes:
-            self._bound(body)
-        if stamps and stamps[-1] == now_ns and len(self.bodies[-1]) < JOINED_BYTES:
+        if self._pieces and len(self.bodies[-1]) < JOINED_BYTES:
             self.bodies[-1] += body  # chunks of a few bytes each, that came together, would cost many times their size
             return
-        stamps.append(now_ns)
+        self._pieces = True
+        self.stamps.append(self._now_ns)
         self.bodies.append(body)
+
+    def _look(self, body: bytes) -> bytes:
+        """A piece at which more is looked than at the many of a stream: what it holds."""
+        if (self._unpacking or not self.stamps) and not (body := self._unpacked(body)):
+            return body
+        self._body_bytes += len(body)
+        if self._body_bytes > self._free_bytes:
+            self._bound(body)
+        self.closely = self._unpacking is not None or self._spare_bytes < 0 or self._body_bytes > self._free_bytes
+        return body
+
+    def _look_closely(self) -> None:
+        """From now on at each piece."""
+        self._body_bytes, self.closely = self.body_bytes, True
+
+    def _check_bounds(self) -> None:
+        """So many bytes came that it is time to look whether that is too much, and when to look again."""
+        most_bytes = HEAD_BYTES if self.status is None else 2 * self._most_bytes + HEAD_BYTES  # of framing alone
+        if self.came_bytes > most_bytes:
+            raise ValueError(TOO_MUCH_HEAD if self.status is None else self._too_much())
+        if len(self.bodies) > self._most_bytes // LEAST_READ_BYTES:
+            raise ValueError(f"an answer in more than {self._most_bytes // LEAST_READ_BYTES:,} pieces")
+        spare_bytes = min(HEAD_BYTES, most_bytes - self.came_bytes)
+        if not self.closely:
+            spare_bytes = min(spare_bytes, self._free_bytes - self.body_bytes)
+        self._granted_bytes += spare_bytes - self._spare_bytes
+        self._spare_bytes = spare_bytes
 
     def _unpacked(self, body: bytes) -> bytes:
         """What a piece holds that may be compressed, as the first one tells where the head does not."""

@@ -15,6 +15,8 @@ from tokenswarm.wire.values import Api, Chunk
 
 _LINE_ENDS = re.compile(rb"[\r\n]+")
 _PASSED_OVER = (b":", b"event:", b"id:", b"retry:")
+# A piece that holds one of these is read, whatever else it looks like.
+_MORE = (b'"content":""', b'"response":""', b'"done":true', b'"finish_reason":"', b"[DONE]", b'"error"')
 # In which an end is looked for; Ollama's holds the whole context.
 MOST_IDLE_BYTES = 4096  # of what only keeps a connection alive; more than that is not looked into
 TAIL_BYTES, TAIL_PIECES, TAIL_LINES, TAIL_FRAMES = 1 << 20, 1000, 200, 16
@@ -49,6 +51,9 @@ class Watch:
 
     def end(self, stamps: Sequence[int], bodies: Sequence[bytes]) -> End | None:
         """The answer's own end, if nothing but what keeps a connection alive has come since."""
+        if bodies and _goes_on(bodies[-1]):
+            self._looked, self._last = len(bodies), len(bodies) - 1
+            return None
         for at in range(len(bodies) - 1, self._looked - 1, -1):
             if self._weight(bodies[at]) is Weight.SAYS:
                 self._last = at
@@ -102,6 +107,12 @@ class Watch:
             return Weight.SAYS
         # A line of Ollama's, or a text that is empty: tokens that are not shown. A role, or nothing, is no token.
         return Weight.ALIVE if b'"text"' in frame or b'"response"' in frame or b'"done"' in frame else Weight.IDLE
+
+
+def _goes_on(piece: bytes) -> bool:
+    """Is it by its mere look a token of an answer that goes on? Most pieces are; the others are read."""
+    said = b'"done":false' in piece or (b'"finish_reason":null' in piece and b'"content":"' in piece)
+    return said and not any(other in piece for other in _MORE)
 
 
 def _read(api: Api, frame: bytes) -> Chunk | None:
