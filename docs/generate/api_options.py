@@ -2,112 +2,29 @@
 
 from argparse import ArgumentTypeError
 from types import SimpleNamespace
-from typing import Any, NamedTuple
 
 from tokenswarm.preflight.prepare import offline
-from tokenswarm.settings import options
 from tokenswarm.settings.errors import UsageError
-
-MASTERS = "Set by the master"
-# Values that are wrong where "many" would not be.
-WRONG: dict[str, str] = {
-    "--payloads": "nowhere.jsonl",
-    "--header": "nocolon",
-    "--slo": "fast",
-    "--think-time": "soon",
-    "--warmup": "soon",
-    "--api-key": "two words",
-    "--arrivals": "sometimes",
-    "--trace": "nowhere.csv",
-}
-MEASURED: dict[str, tuple[str, ...]] = {
-    "--payloads": ("prompt_tokens",),
-    "--max-tokens": ("output_tokens", "cut_by_limit", "limit_ignored"),
-    "--expect": ("unexpected",),
-    "--batch-size": ("batch_size", "vectors_per_s"),
-    "--no-stream": ("e2e_ms",),
-    "--think": ("thinking_chars", "ttfa_ms"),
-    "--unique-prompts": ("prompt_tokens_per_s", "cached_tokens"),
-    "--history": ("prompt_tokens", "ttft_ms"),
-    "--history-thinking": ("prompt_tokens", "ttft_ms"),
-    "--no-context": ("prompt_tokens", "prompt_eval_ms"),
-    "--tool-result": ("tool_calls", "ttft_ms"),
-    "--tool-rounds": ("tool_calls", "ttft_ms"),
-    "--new-connection": ("connect_ms",),
-    "--connect-timeout": ("connect_ms",),
-    "--first-byte-timeout": ("first_byte_ms",),
-    "--request-timeout": ("e2e_ms",),
-    "--max-answer-bytes": ("text_chars",),
-    "--arrivals": ("lateness_ms", "response_ms"),
-    "--max-in-flight": ("lateness_ms", "response_ms"),
-    "--trace": ("lateness_ms", "response_ms", "prompt_tokens", "output_tokens"),
-    "--speed": ("lateness_ms", "response_ms"),
-    "--trace-scale-tokens": ("prompt_tokens", "output_tokens"),
-    "--cold-keep-alive": ("load_ms",),
-    "--warm-requests": ("load_ms",),
-    "--output-tokens": ("output_tokens",),
-    "--prompt-tokens": ("prompt_tokens", "ttft_ms"),
-    "--shared-prefix-tokens": ("prompt_tokens", "cached_tokens"),
-    "--prefix-pool": ("cached_tokens", "prompt_eval_ms"),
-    "--pull": ("e2e_ms",),
-    "--push": ("e2e_ms",),
-}
+from tokenswarm.settings.option import Option
+from tokenswarm.settings.options import OPTIONS
 
 
-class OptionRow(NamedTuple):
-    """An option; `wrong` is a value that is refused with `line` (both empty where every value is right)."""
-
-    name: str
-    words: str
-    measured: tuple[str, ...]
-    wrong: str
-    line: str
-
-
-class _Collector:
-    """Stands in for Locust's parser."""
-
-    def __init__(self) -> None:
-        self.added: dict[str, dict[str, Any]] = {}
-
-    def add_argument(self, name: str, **details: Any) -> Any:
-        self.added[name] = details
-        return SimpleNamespace(dest=_dest(name))
-
-
-def option_rows() -> list[OptionRow]:
-    """All options but those that the master sets itself."""
-    collector = _Collector()
-    options.add(collector)
-    added = {name: details for name, details in collector.added.items() if not details["help"].startswith(MASTERS)}
-    given = {_dest(name): details["default"] for name, details in collector.added.items()}
-    return [_row(name, details, {**given, "host": None, "run_time": None}) for name, details in added.items()]
-
-
-def _row(name: str, details: dict[str, Any], given: dict[str, Any]) -> OptionRow:
-    wrong = WRONG.get(name, "many")
-    line = "" if details.get("action") == "store_true" else _line(name, details, wrong, given)
-    return OptionRow(name, details["help"].replace("%%", "%"), MEASURED.get(name, ()), wrong if line else "", line)
-
-
-def _line(name: str, details: dict[str, Any], wrong: str, given: dict[str, Any]) -> str:
-    if "choices" in details:
-        return f"argument {name}: invalid choice: {wrong!r}"
-    if "type" in details:
-        try:
-            details["type"](wrong)
-        except ArgumentTypeError as error:
-            return f"argument {name}: {error}"
+def wrong_line(option: Option) -> str:
+    """What the row's wrong example gets: from the command line's parser, else before any load; "" where it has none."""
+    if not option.wrong:
+        return ""
+    if option.choices:
+        return f"argument {option.name}: invalid choice: {option.wrong!r}"
     try:
-        several = details.get("action") == "append"
-        offline(SimpleNamespace(**{**given, _dest(name): [wrong] if several else wrong}))
+        given = option.check(option.wrong) if option.check else option.wrong
+    except ArgumentTypeError as error:
+        return f"argument {option.name}: {error}"
+    others = {one.dest: one.initial for one in OPTIONS} | {"host": None, "run_time": None}
+    try:
+        offline(SimpleNamespace(**{**others, option.dest: [given] if option.default == () else given}))
     except UsageError as error:
         return str(error)
-    return ""
-
-
-def _dest(name: str) -> str:
-    return name.removeprefix("--").replace("-", "_")
+    raise AssertionError(f"{option.name} {option.wrong} is refused by nobody")
 
 
 def code(text: str) -> str:
@@ -116,10 +33,12 @@ def code(text: str) -> str:
 
 
 def option_table() -> str:
-    """The rows as Markdown."""
+    """The rows as Markdown, all but those that the master sets itself."""
     lines = ["| option | what it drives | measured | a wrong value gets |", "|---|---|---|---|"]
-    for row in option_rows():
-        measured = ", ".join(f"`{name}`" for name in row.measured)
-        cells = (f"`{row.name}`", row.words, measured, code(row.line) if row.line else "–")
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    for option in OPTIONS:
+        if not option.internal:
+            measured = ", ".join(f"`{name}`" for name in option.measured)
+            line = wrong_line(option)
+            cells = (f"`{option.name}`", option.help, measured, code(line) if line else "–")
+            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines)

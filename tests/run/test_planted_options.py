@@ -5,7 +5,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from command_lines import Parser
 from locust_process import headless
 from planted import KEY, PIECES
 
@@ -13,7 +12,7 @@ from tokenswarm.preflight.prepare import offline
 from tokenswarm.settings import form, options, redaction
 from tokenswarm.settings.errors import UsageError
 
-options.add(Parser())
+DEFAULTS = {option.dest: option.initial for option in options.OPTIONS}
 
 
 @pytest.fixture
@@ -26,7 +25,7 @@ def test_no_error_about_an_option_gives_the_key_away(known: None) -> None:
     tried = 0
     for name in sorted(options.OURS):
         for value in (KEY, f"{KEY}, {KEY}", f"x={KEY}", f"poisson {KEY}", f"ttft_ms {KEY}", f"{{{KEY}", f"1x{KEY}"):
-            filled = SimpleNamespace(**{**options.DEFAULTS, "host": "http://127.0.0.1:9", "run_time": None})
+            filled = SimpleNamespace(**{**DEFAULTS, "host": "http://127.0.0.1:9", "run_time": None})
             setattr(filled, name, [value] if isinstance(getattr(filled, name), list) else value)
             said = ""
             try:

@@ -42,18 +42,6 @@ THREE = script(Turn((user("two"),), answer=Message("assistant", "by the file")),
 WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
 
 
-class Defaults:
-    """Stands in for Locust's parser: our options' defaults."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, Any] = {"run_time": None}
-
-    def add_argument(self, name: str, default: Any = None, **_: Any) -> Any:
-        dest = name.removeprefix("--").replace("-", "_")
-        self.values[dest] = default
-        return SimpleNamespace(dest=dest)
-
-
 @dataclass
 class Talk:
     """One user of a server that says what it is told to; the bodies it was sent, the records it made."""
@@ -85,13 +73,12 @@ def talking(kind: type[LLMUser], *answers: dict[str, Any] | None, **chosen: Any)
             sock.sendall(head % (status, len(body)) + body)
 
     with serving(handle) as port:
-        defaults = Defaults()
-        options.add(defaults)
+        defaults = {option.dest: option.initial for option in options.OPTIONS} | {"run_time": None}
         given = {"host": f"http://127.0.0.1:{port}", "model": "m", "run_id": "r", "no_stream": True}
         environment = Environment(user_classes=[kind])
         environment.events.generation = EventHook()
         health = Health()
-        environment.tokenswarm = RunContext(settings(SimpleNamespace(**defaults.values | given | chosen)), 0, health)
+        environment.tokenswarm = RunContext(settings(SimpleNamespace(**defaults | given | chosen)), 0, health)
         talk = Talk(kind(environment))
         environment.events.generation.add_listener(lambda record, **_: talk.records.append(record))
         talk.user.on_start()

@@ -11,7 +11,6 @@ from locust_process import ROOT
 from options import parsed
 from simulator_process import Simulator, running
 
-from docs.generate.api_options import option_rows
 from docs.generate.api_table import CLASSES, Row, document, rows
 from tokenswarm.metrics.catalogue import METRICS
 from tokenswarm.payloads.request_fields import PATHS, example
@@ -49,25 +48,6 @@ def test_the_table_names_metrics_and_classes_that_exist() -> None:
     for path in PATHS:
         for row in rows(path):
             assert set(row.measured) <= known, row
-    for option in option_rows():
-        assert set(option.measured) <= known, option
-
-
-def test_every_option_given_wrongly_gets_its_line(
-    ollama: Simulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """By the parser, or before any load."""
-    checked = [row for row in option_rows() if row.line]
-    assert len(checked) > 15
-    for row in checked:
-        if row.line.startswith("argument "):
-            with pytest.raises(SystemExit, match="2"):
-                parsed(row.name, row.wrong)
-            assert row.line in capsys.readouterr().err
-        else:
-            with pytest.raises(UsageError) as error:
-                prepared(ollama, "/api/chat", row.name, row.wrong, run_dir=tmp_path)
-            assert str(error.value) == row.line
 
 
 def model(path: str) -> str:

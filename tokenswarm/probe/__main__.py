@@ -20,6 +20,7 @@ from tokenswarm.settings import open_files, options
 from tokenswarm.settings import secrets as secret
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.models import models
+from tokenswarm.settings.option_types import number
 from tokenswarm.settings.redaction import clean
 from tokenswarm.settings.settings import Settings, settings
 from tokenswarm.settings.target import readings
@@ -96,7 +97,7 @@ def _parser() -> Any:
 
 
 def _whole(least: int) -> Any:
-    return options.number(int, least, f"a whole number, {least} or more")
+    return number(int, least, f"a whole number, {least} or more")
 
 
 class _Shared:

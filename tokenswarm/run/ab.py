@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from locust.argument_parser import LocustArgumentParser, setup_parser_arguments
 
 from tokenswarm.preflight.prepare import offline
-from tokenswarm.settings import options
+from tokenswarm.settings import option_types, options
 from tokenswarm.settings.errors import UsageError
 
 PACKAGE = Path(__file__).parents[1]
@@ -145,7 +145,7 @@ class _LocustParser(LocustArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     about = f"{__doc__} Everything else is handed on to the runs of both sides."
     parser = _Parser(prog="tokenswarm ab", usage=USAGE, description=about, allow_abbrev=False)
-    rounds = options.number(int, LEAST, f"a whole number, {LEAST} to {MOST}", MOST)
+    rounds = option_types.number(int, LEAST, f"a whole number, {LEAST} to {MOST}", MOST)
     parser.add_argument("--rounds", type=rounds, default=5, help="runs a side (default: 5)")
     parser.add_argument("--a", metavar="OPTIONS", help="what only the runs of A are given, in quotes")
     parser.add_argument("--b", metavar="OPTIONS", help="what only the runs of B are given")

@@ -32,7 +32,8 @@ from tokenswarm.settings import fingerprint as likeness
 from tokenswarm.settings import form, open_files
 from tokenswarm.settings import secrets as secret
 from tokenswarm.settings.errors import UsageError
-from tokenswarm.settings.options import OURS, OWN
+from tokenswarm.settings.option_types import OWN
+from tokenswarm.settings.options import KEPT, OURS
 from tokenswarm.settings.redaction import header_shown, learn, learn_options, redact
 from tokenswarm.settings.settings import Settings, settings
 from tokenswarm.settings.weights import weigh
@@ -44,7 +45,6 @@ from tokenswarm.users.context import RunContext
 
 CHOSEN = ("host", "layout", "model", "api_key", "header", "scale")
 LOCUSTS = ("num_users", "spawn_rate", "run_time", "stop_timeout", "processes")  # its options that a run is known by
-SECRET = {"api_key", "header", "layout"}  # a header may hold a key, so may a query
 
 
 class RunLifecycle:
@@ -245,7 +245,7 @@ class RunLifecycle:
         options = self.options
         path = new_path(options.run_dir, run_name(redact(options.name), time.time()))
         options.run_id, options.all_started, options.columns = path.name, False, likeness.columns()
-        kept = {name: getattr(options, name, None) for name in (*LOCUSTS, *sorted(OURS - SECRET))}
+        kept = {name: getattr(options, name, None) for name in (*LOCUSTS, *KEPT)}
         kept["header"] = [header_shown(header) for header in options.header]
         prepared = self._prepared
         circumstances = {

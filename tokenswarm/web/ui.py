@@ -11,6 +11,7 @@ from locust.runners import STATE_RUNNING
 from tokenswarm.run.lifecycle import RunLifecycle
 from tokenswarm.settings import form
 from tokenswarm.settings.errors import UsageError
+from tokenswarm.settings.options import HIDDEN
 from tokenswarm.settings.redaction import learn, redact
 from tokenswarm.settings.secrets import PASSWORD, web_password
 from tokenswarm.settings.target import target
@@ -43,7 +44,7 @@ def attach(web_ui: Any, lifecycle: RunLifecycle, exporter: Exporter) -> None:
         original()
         for name, shown in web_ui.template_args["extra_options"].items():
             shown["help_text"] = shown["help_text"].replace("%%", "%")
-            if name in ("api_key", "run_id", "layout", "scale"):
+            if name in HIDDEN:
                 shown["default_value"] = ""
 
     web_ui.update_template_args = without_secrets

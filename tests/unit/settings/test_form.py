@@ -6,12 +6,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from command_lines import Parser
 
 from tokenswarm.settings import form, options, redaction
 from tokenswarm.settings.errors import UsageError
 
-options.add(Parser())
 SHOWN = {"model", "payloads", "trace", "options", "max_tokens", "speed"}
 GIVEN = {"payloads": "chat", "trace": ""}
 

@@ -13,8 +13,8 @@ def said(classes: list[type], *arguments: str) -> list[str]:
 
 def test_what_no_class_uses_is_said() -> None:
     both = ("--pull", "x", "--batch-size", "4", "--no-context", "--warm-requests", "3", "--max-tokens", "9")
-    assert said([OllamaChatUser], *both) == ["--pull", "--warm-requests", "--batch-size", "--no-context"]
-    assert said([OllamaEmbedUser, OllamaLifecycleUser], *both) == ["--warm-requests", "--no-context", "--max-tokens"]
+    assert said([OllamaChatUser], *both) == ["--batch-size", "--no-context", "--warm-requests", "--pull"]
+    assert said([OllamaEmbedUser, OllamaLifecycleUser], *both) == ["--max-tokens", "--no-context", "--warm-requests"]
     assert said([OllamaGenerateUser, OllamaEmbedUser, OllamaLifecycleUser], *both) == ["--warm-requests"]
 
 

@@ -1,0 +1,31 @@
+"""What comes out."""
+
+from tokenswarm.settings import option_types as types
+from tokenswarm.settings.option import Option, Section
+
+SECTION = Section(
+    "What comes out",
+    "产出",
+    (
+        Option(
+            name="--run-dir",
+            default="runs",
+            type=types.run_dir,
+            form=False,
+            help="Where run folders are made",
+            zh="运行目录放在哪里",
+        ),
+        Option(
+            name="--name",
+            default="run",
+            help="Name of the run, part of its folder's name",
+            zh="运行的名字，是其目录名的一部分",
+        ),
+        Option(
+            name="--no-report",
+            default=False,
+            help="Write no report at the end (`python -m reports FOLDER` does it later)",
+            zh="结束时不生成报告；之后可用 `python -m reports FOLDER` 生成",
+        ),
+    ),
+)
