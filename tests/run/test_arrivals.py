@@ -124,51 +124,32 @@ def run(tmp_path: Path, arrivals: str, *options: str, sim: tuple[str, ...] = FAS
 
 
 def test_two_workers_together_send_the_process_that_was_asked_for(tmp_path: Path) -> None:
-    limits = ("--run-time", "23", "--max-in-flight", "80", "--no-report")
-    found = run(tmp_path, "poisson 100/s", *processes(2), *limits)
-    due = sorted(int(row["scheduled_unix_ns"]) for row in found.rows)
-    assert len(due) >= 2000
-    started_ns = due[0] - round(first("poisson 100/s", 1, seed=0)[0] * 1e9)
+    """How late they are sent, and how their gaps are spread, is for `make bench-arrivals`."""
+    limits = ("--run-time", "6", "--max-in-flight", "80", "--no-report")
+    found = run(tmp_path, "gamma 100/s cv=2", *processes(2), *limits)
+    # The two need not end in the same moment: what was due before the first of them ended must be there.
+    last = {row["worker"]: int(row["scheduled_unix_ns"]) for row in sorted(found.rows, key=due_ns)}
+    assert set(last) == {"0", "1"}
+    due = sorted(at_ns for at_ns in map(due_ns, found.rows) if at_ns <= min(last.values()))
+    assert len(due) > 100
+    started_ns = due[0] - round(first("gamma 100/s cv=2", 1, seed=0)[0] * 1e9)
     # Each arrival by exactly one of the two, none left out, and at its very time.
-    assert due == [started_ns + round(at_s * 1e9) for at_s in first("poisson 100/s", len(due), seed=0)]
-    assert {row["worker"] for row in found.rows} == {"0", "1"}
-    assert kolmogorov_smirnov(recorded_gaps_s(found, "scheduled_unix_ns"), 1 / 100) < 1.63  # 1 %
-    assert (
-        kolmogorov_smirnov(recorded_gaps_s(found, "sent_unix_ns"), 1 / 100) < 1.95
-    )  # the machine's own jitter is in it
-    late = sorted(float(row["lateness_ms"]) - float(row["connect_ms"] or 0) for row in found.rows if row["lateness_ms"])
-    assert late[0] >= 0
-    assert late[len(late) // 2] < 5
+    assert due == [started_ns + round(at_s * 1e9) for at_s in first("gamma 100/s cv=2", len(due), seed=0)]
+    assert all(float(row["lateness_ms"]) >= 0 for row in found.rows if row["lateness_ms"])
 
 
-def recorded_gaps_s(found: Run, column: str) -> list[float]:
-    times = sorted(int(row[column]) for row in found.rows if row[column])
-    return [(after - before) / 1e9 for before, after in itertools.pairwise(times)]
-
-
-def test_what_a_run_records_is_constant_or_varies_as_asked(tmp_path: Path) -> None:
-    limits = ("--max-in-flight", "80", "--no-report")
-    constant = recorded_gaps_s(
-        run(tmp_path / "constant", "constant 40/s", *processes(2), *limits, "--run-time", "3"), "scheduled_unix_ns"
-    )
-    assert len(constant) > 50
-    assert set(constant) == {0.025}
-    gamma = recorded_gaps_s(
-        run(tmp_path / "gamma", "gamma 800/s cv=2", *limits, "--run-time", "5"), "scheduled_unix_ns"
-    )
-    assert len(gamma) > 2000
-    assert statistics.pstdev(gamma) / statistics.mean(gamma) == pytest.approx(2, rel=0.05)
+def due_ns(row: dict[str, str]) -> int:
+    return int(row["scheduled_unix_ns"])
 
 
 def test_what_finds_no_client_is_dropped_counted_and_never_sent_late(tmp_path: Path) -> None:
-    slow = ("--decode-tps", "20", "--load-ms", "1", "--output-tokens", "20", "--output-cv", "0", "--parallel", "64")
+    slow = ("--decode-tps", "10", "--load-ms", "1", "--output-tokens", "20", "--output-cv", "0", "--parallel", "64")
     found = run(tmp_path, "constant 20/s", "--run-time", "4", "--max-in-flight", "4", sim=slow)
     assert found.outcomes["dropped"] > 20
     dropped = [row for row in found.rows if row["outcome"] == "dropped"]
     assert not any(row["sent_unix_ns"] or row["e2e_ms"] for row in dropped)
-    assert all(
-        float(row["lateness_ms"]) - float(row["connect_ms"] or 0) < 500 for row in found.rows if row["lateness_ms"]
-    )
+    # An answer takes 2 s: who had waited for a client would be so late.
+    assert all(float(row["lateness_ms"]) < 1500 for row in found.rows if row["lateness_ms"])
     assert "dropped" in found.rules("invalid")
     loop = found.summary()["open_loop"]
     assert (loop["due"], loop["dropped"]) == (len(found.rows), len(dropped))
@@ -200,7 +181,7 @@ def test_each_request_of_a_task_of_ones_own_waits_for_an_arrival_and_no_wait_tim
     tmp_path: Path,
 ) -> None:
     (tmp_path / "own.py").write_text(OWN)
-    load = ("Mine", "--model", "sim", "--arrivals", "constant 20/s", "--max-in-flight", "5", "--run-time", "3s")
+    load = ("Mine", "--model", "sim", "--arrivals", "constant 20/s", "--max-in-flight", "20", "--run-time", "4s")
     with running(*FAST) as sim:
         headless(
             sim.url, tmp_path / "runs", *load, "--no-report", locustfile=str(tmp_path / "own.py"), PYTHONPATH=str(ROOT)

@@ -20,20 +20,20 @@ def user(text: str) -> dict[str, str]:
 
 
 def evaluated(said: dict[str, Any]) -> int:
-    """Prompt tokens that took time, at 10,000 a second."""
-    return round(said["prompt_eval_duration"] / 1e5)
+    """Prompt tokens that took time, at 2,000 a second."""
+    return round(said["prompt_eval_duration"] / 5e5)
 
 
 def test_later_turns_and_shared_system_prompts_cost_what_is_new() -> None:
-    with running("--prefill-tps", "10000", "--decode-tps", "2000", "--load-ms", "1") as sim:
+    with running("--prefill-tps", "2000", "--decode-tps", "2000", "--load-ms", "1") as sim:
         first = chat(sim, [SYSTEM, user("Why is the sky blue?")])
         assert evaluated(first) >= first["prompt_eval_count"] > 900
         turn = [SYSTEM, user("Why is the sky blue?"), first["message"], user("And the sea?")]
         second = chat(sim, turn)
         assert second["prompt_eval_count"] > first["prompt_eval_count"] + 40
-        assert evaluated(second) < 100
+        assert evaluated(second) < 300
         other = chat(sim, [SYSTEM, user("What is light?")])
-        assert evaluated(other) < 100
+        assert evaluated(other) < 300
         stranger = chat(sim, [user("Hello. " + SYSTEM["content"])])
         assert evaluated(stranger) > 900
         stats = sim.stats()
@@ -41,12 +41,12 @@ def test_later_turns_and_shared_system_prompts_cost_what_is_new() -> None:
 
 
 def test_a_context_that_is_fed_back_was_read_already() -> None:
-    with running("--prefill-tps", "10000", "--decode-tps", "2000", "--load-ms", "1") as sim:
+    with running("--prefill-tps", "2000", "--decode-tps", "2000", "--load-ms", "1") as sim:
         body = {"model": "sim", "stream": False, "options": SHORT}
         first = sim.post("/api/generate", {**body, "prompt": "Tell me a story. " * 200}).json()
         second = sim.post("/api/generate", {**body, "prompt": "Go on.", "context": first["context"]}).json()
         assert second["prompt_eval_count"] >= len(first["context"])
-        assert evaluated(second) < 100
+        assert evaluated(second) < 300
         strange = sim.post("/api/generate", {**body, "prompt": "Go on.", "context": first["context"][::-1]}).json()
         assert evaluated(strange) > 800
 
@@ -55,11 +55,11 @@ def test_a_context_that_is_fed_back_was_read_already() -> None:
     ("version", "told"), [("0.32.15", False), ("0.33.2", False), ("0.33.3-rc1", True), ("0.40.2", True)]
 )
 def test_newer_versions_of_ollama_say_what_was_cached(version: str, told: bool) -> None:
-    with running("--prefill-tps", "10000", "--load-ms", "1", "--version", version) as sim:
+    with running("--prefill-tps", "2000", "--load-ms", "1", "--version", version) as sim:
         first, again = (chat(sim, [SYSTEM, user("Hi")]) for _ in range(2))
         cached = [said.get("prompt_eval_cached_count") for said in (first, again)]
         assert cached == ([0, first["prompt_eval_count"] - 1] if told else [None, None])
-        assert evaluated(again) < 100 < 900 < evaluated(first)
+        assert evaluated(again) < 300 < 900 < evaluated(first)
         body = {"model": "sim", "messages": [SYSTEM, user("Hi")], "max_tokens": 2}
         usage = sim.post("/v1/chat/completions", body).json()["usage"]
         assert usage.get("prompt_tokens_details") == ({"cached_tokens": cached[1]} if told else None)

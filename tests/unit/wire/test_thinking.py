@@ -38,10 +38,10 @@ def test_tags_are_found_wherever_the_chunks_cut_them(pieces: list[str]) -> None:
 def test_a_chunk_of_a_million_characters_is_sorted_in_linear_time(piece: str) -> None:
     """Ten seconds for what takes some milliseconds, or, by the square of its length, hours."""
     text = "<" + piece * (1_000_000 // len(piece))
-    began_s = time.monotonic()
+    began_s = time.process_time()
     cut = [Chunk(1, text[at : at + 100]) for at in range(0, len(text), 100)]
     assert told(list(separate(cut))) == told(list(separate([Chunk(1, text)])))
-    assert time.monotonic() - began_s < 10
+    assert time.process_time() - began_s < 10
 
 
 def test_a_lone_bracket_keeps_its_time_and_a_tag_is_no_output() -> None:

@@ -132,8 +132,8 @@ def test_a_stream_that_goes_on_costs_a_look_at_its_newest_piece() -> None:
 def test_a_piece_too_long_to_be_a_keep_alive_is_none() -> None:
     """A flood of comments is looked at in the event loop's own callbacks: it must not cost them time."""
     watch, flood = Watch(V1_CHAT), [b": still here\n\n" * 5000] * 500
-    began_s = time.monotonic()
+    began_s = time.process_time()
     for upto in range(0, 500, 10):
         assert not watch.only_kept_alive(flood[:upto]) or not upto
         assert watch.end(list(range(upto)), flood[:upto]) is None
-    assert time.monotonic() - began_s < 2
+    assert time.process_time() - began_s < 2
