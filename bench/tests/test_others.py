@@ -107,7 +107,7 @@ def test_the_cost_of_a_command_holds_its_children(tmp_path: Path) -> None:
     code = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {BURN!r}])\n{BURN}"
     spent = spend([sys.executable, "-c", code], cwd=tmp_path, log=tmp_path / "log", limit_s=30)
     assert spent.exit_code == 0
-    assert 0.6 <= spent.cpu_s < 1.5
+    assert 0.6 <= spent.cpu_s < 5
     assert spent.peak_mb > 5
 
 

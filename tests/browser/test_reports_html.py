@@ -85,7 +85,7 @@ def test_a_browser_draws_all_figures_without_an_error(run: Path, tmp_path: Path)
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=180,
         check=True,
     ).stdout
     found = re.search(r'data-failed="[^"]*"', own(shown))

@@ -10,7 +10,7 @@ from simulator_process import running
 def demo(*options: str) -> subprocess.CompletedProcess[str]:
     """demo.py without a terminal."""
     full = [sys.executable, "demo.py", *options]
-    return subprocess.run(full, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(full, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=180, check=False)
 
 
 def test_several_models_are_named_with_the_command_to_type() -> None:

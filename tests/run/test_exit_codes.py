@@ -79,7 +79,9 @@ def test_ports_that_somebody_else_has(simulator: Simulator, tmp_path: Path) -> N
         bound = ("--processes", "2", "--master-bind-host", "127.0.0.1", "--master-bind-port", port)
         workers = headless(simulator.url, tmp_path / "runs", *LOAD, "--run-time", "2s", *bound)
         full = command(simulator.url, tmp_path / "runs", "--web-host", "127.0.0.1", "--web-port", port)
-        web = subprocess.run(full, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60, check=False)
+        web = subprocess.run(
+            full, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=180, check=False
+        )
     for done, name in ((workers, "--master-bind-port"), (web, "--web-port")):
         assert done.returncode == 2, done.stderr
         assert f"{name} ▸{port}◂ cannot be had for" in done.stderr
@@ -99,7 +101,7 @@ def test_a_signal_to_all_of_a_runs_processes(
             for number in signals:
                 os.killpg(process.pid, number)
                 time.sleep(0.3)
-            code = process.wait(60)
+            code = process.wait(180)
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)

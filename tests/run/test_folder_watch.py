@@ -37,7 +37,7 @@ def test_a_run_folder_that_is_gone_is_made_again_with_its_rows_and_the_run_ends(
             shutil.rmtree(path)
         else:
             path.rename(tmp_path / "elsewhere")
-        said, _ = process.communicate(timeout=40)
+        said, _ = process.communicate(timeout=180)
     assert process.returncode == 2, said
     assert said.count(f"tokenswarm: error: the run folder {path} was removed") == 1
     assert "Traceback" not in said

@@ -20,7 +20,7 @@ LOADS = ("endless body of no type", "endless tokens", "a gzip bomb")
 PREFLIGHTS = ("endless head", "deep models", "a gzip bomb of 8 MB")
 PROBES = ("endless body", "half are reset")
 ASKED = [*((n, "load") for n in LOADS), *((n, "preflight") for n in PREFLIGHTS), *((n, "probe") for n in PROBES)]
-SLACK_S = 20  # beside other tests; `make test-hostile` holds the processes to their time on a machine of its own
+SLACK_S = 60  # beside other tests; `make test-hostile` holds the processes to their time on a machine of its own
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_a_signal_ends_a_run_that_is_sent_tokens_without_end(
     time.sleep(2)
     os.kill(process.pid, how)
     began_s = time.monotonic()
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=180)
     assert time.monotonic() - began_s < 5 + SLACK_S, said
     assert "Traceback" not in said
     assert folder(tmp_path).run["state"] == "complete"

@@ -29,7 +29,7 @@ user.join()
 
 def test_it_is_raised_in_the_main_greenlet_only() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT], cwd=ROOT, capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-c", SCRIPT], cwd=ROOT, capture_output=True, text=True, timeout=180, check=False
     )
     assert done.stderr == ""
     assert done.stdout.splitlines() == ["the main greenlet was interrupted", "the user goes on"]
@@ -44,7 +44,7 @@ def test_what_never_lets_the_loop_have_its_turn_is_ended_by_asking_again() -> No
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=180,
         check=False,
     )
     assert "busy" in done.stderr  # where it was raised
@@ -56,6 +56,6 @@ def test_where_it_is_ignored_it_stays_so() -> None:
         "sleep(10)", "sleep(0.3)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", ignored], cwd=ROOT, capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-c", ignored], cwd=ROOT, capture_output=True, text=True, timeout=180, check=False
     )
     assert (done.stdout, done.stderr) == ("the user goes on\n", "")

@@ -35,9 +35,9 @@ def test_a_worker_that_joins_a_run_takes_part_in_it_from_its_first_request(tmp_p
                 time.sleep(0.05)
             assert processes[0].poll() is None  # else its rows were spooled in another folder than its own
             processes[0].terminate()
-            assert processes[0].wait(60) in (0, 1)  # 1 where its end cut answers off
+            assert processes[0].wait(180) in (0, 1)  # 1 where its end cut answers off
             for worker in processes[1:]:
-                assert worker.wait(30) in (0, 1)
+                assert worker.wait(180) in (0, 1)
         finally:
             for process in processes:
                 process.kill()

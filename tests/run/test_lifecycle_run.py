@@ -155,7 +155,7 @@ def test_a_run_that_is_cut_removes_what_it_may_have_made(number: signal.Signals,
             while len(server.copied) < 2 and time.monotonic() < until_s:
                 gevent.sleep(0.05)
             os.kill(process.pid, number)
-            process.wait(timeout=40)
+            process.wait(timeout=180)
         finally:
             if process.poll() is None:
                 process.kill()

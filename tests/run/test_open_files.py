@@ -80,7 +80,7 @@ def test_200_users_with_64_files_are_refused_before_any_load(tmp_path: Path) -> 
             env=environment(),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
             check=False,
         )
     assert done.returncode == 2, done.stderr

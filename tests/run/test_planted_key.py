@@ -175,7 +175,7 @@ def test_nothing_of_a_key_is_left_where_a_server_plants_it(tmp_path: Path) -> No
         locust = subprocess.Popen(full, cwd=ROOT, env=environment(OPENAI_API_KEY=KEY), stdout=log, stderr=log)
         try:
             _look_while_it_runs(f"http://127.0.0.1:{web}", made, locust)
-            locust.wait(60)
+            locust.wait(180)
         finally:
             locust.kill()
             locust.wait()

@@ -19,7 +19,7 @@ from tokenswarm.probe.result import LABELS
 
 def probe(url: str, *options: str) -> subprocess.CompletedProcess[str]:
     full = [sys.executable, "-m", "tokenswarm.probe", "--host", url, *options]
-    return subprocess.run(full, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(full, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=180, check=False)
 
 
 def values(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def prefix(tmp_path_factory: pytest.TempPathFactory) -> str:
     (path / "talker.py").write_text(LOCUSTFILE)
     arguments = ["-f", "talker.py", "--headless", "-u", "2", "-r", "2", "-t", "4s", "--csv", "demo"]
     command = [sys.executable, "-m", "locust", *arguments, "--csv-full-history", "--exit-code-on-error", "0"]
-    subprocess.run(command, cwd=path, check=True, capture_output=True, timeout=60)
+    subprocess.run(command, cwd=path, check=True, capture_output=True, timeout=180)
     return str(path / "demo")
 
 

@@ -115,7 +115,7 @@ def test_what_a_hostile_server_says_harms_nobody_and_gives_nothing_away(tmp_path
                 )
                 time.sleep(0.3)
                 assert "OWNED" not in window.script("return document.title")
-            locust.wait(60)
+            locust.wait(180)
         finally:
             locust.kill()
             locust.wait()

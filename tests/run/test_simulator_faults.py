@@ -197,7 +197,7 @@ def test_keep_alive_connection_serves_one_request_after_the_other(sim: Simulator
     "options", [["--port", "x"], ["--truth", "/no/such/folder/truth.jsonl"], ["--host", "256.0.0.1"]]
 )
 def test_bad_options_end_the_process_with_2(options: list[str]) -> None:
-    done = subprocess.run(command(*options), capture_output=True, text=True, timeout=10)
+    done = subprocess.run(command(*options), capture_output=True, text=True, timeout=180)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("simulator: ")
     assert done.stderr.count("\n") == 1
@@ -206,7 +206,7 @@ def test_bad_options_end_the_process_with_2(options: list[str]) -> None:
 def test_a_port_in_use() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = subprocess.run([*command(), "--port", str(port)], capture_output=True, text=True, timeout=10)
+        done = subprocess.run([*command(), "--port", str(port)], capture_output=True, text=True, timeout=180)
     assert done.returncode == 2
     assert done.stderr == f"simulator: 127.0.0.1:{port}: Address already in use\n"
 

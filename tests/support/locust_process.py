@@ -46,7 +46,7 @@ def headless(
     """A headless run to its end."""
     full = command(url, run_dir, "--headless", "--only-summary", *options, locustfile=locustfile)
     env = environment(**env)
-    return subprocess.run(full, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(full, cwd=ROOT, env=env, capture_output=True, text=True, timeout=180, check=False)
 
 
 @dataclass

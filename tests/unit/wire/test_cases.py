@@ -153,4 +153,4 @@ def test_a_run_against_a_case_meets_it_on_the_wire(tmp_path: Path) -> None:
     run, _, server = load(cases()["B12-usage-in-choice"], tmp_path)
     good = [row for row in run.rows if row["outcome"] == "ok"]
     assert server.generations >= len(good) > 3
-    assert all(row["output_chunks"] == "12" and 200 < float(row["e2e_ms"]) < 600 for row in good)
+    assert all(row["output_chunks"] == "12" and float(row["e2e_ms"]) > 200 for row in good)
