@@ -57,7 +57,7 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m reports compare", description=__doc__, allow_abbrev=False)
     parser.add_argument("folders", nargs="*", metavar="RUN_FOLDER", help=USAGE)
-    parser.add_argument("--fail-on", action="append", default=[], metavar="LIMIT", help=gates.USAGE)
+    parser.add_argument("--fail-on", action="append", default=[], metavar="LIMIT", help=gates.USAGE.replace("%", "%%"))
     parser.add_argument("--edge", type=_share, default=EDGE, help="less is no difference (default: 1%%)")
     parser.add_argument("--margin", type=_share, default=MARGIN, help="'no difference' excludes so much (default: 5%%)")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where the report goes (default: B's folder)")

@@ -140,6 +140,13 @@ def test_of_several_runs_a_side_the_run_is_the_unit(tmp_path: Path) -> None:
     assert found["remarks"] == [EN["not in turns"]]
 
 
+def test_help_shows_how_a_limit_is_written(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["compare", "--help"])
+    assert ended.value.code == 0
+    assert '"tpot_ms mean +5%"' in capsys.readouterr().out
+
+
 def test_stages_are_compared_one_by_one(tmp_path: Path) -> None:
     stages = [{"text": f"{users}x9s", "from_users": users, "users": users} for users in (4, 4)]
     for name, server, slower in (("a", 1, 0.0), ("b", 2, 0.2)):
