@@ -89,9 +89,11 @@ def run(url: str, *options: str, workers: int = 1) -> list[Row]:
 
 
 def publish(name: str, text: str, path: Path = PAGE) -> None:
-    """Print a result, and put it where a page, that about the open loop, has its place."""
+    """Print a result, and put it where a page, that about the open loop, and its Chinese twin have their place."""
     print(text)
-    page = path.read_text(encoding="utf-8")
     begin, end = f"<!-- {name}:", f"<!-- /{name} -->"
     pattern = re.compile(rf"({re.escape(begin)}[^\n]*-->\n).*?({re.escape(end)})", re.DOTALL)
-    path.write_text(pattern.sub(lambda m: f"{m[1]}\n{text}\n\n{m[2]}", page), encoding="utf-8")
+    for each in (path, path.with_suffix(".zh-CN.md")):
+        if each.exists():
+            page = each.read_text(encoding="utf-8")
+            each.write_text(pattern.sub(lambda m: f"{m[1]}\n{text}\n\n{m[2]}", page), encoding="utf-8")

@@ -17,6 +17,7 @@ from tokenswarm.wire.reading import OUTCOMES
 
 READMES = ("README.md", "README.zh-CN.md")
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("README*.md"), *ROOT.glob("docs/*.md")))
+SUMMARIES = [f"docs/{name}.zh-CN.md" for name in ("capacity", "development", "distributed", "open-loop")]
 LOCUSTS = {"--users", "--run-time"}
 
 
@@ -54,6 +55,24 @@ def test_what_the_questions_add_to_the_command_is_there_and_the_same_in_both(rea
         assert set(names) <= known, added
         for slo in re.findall(r'--slo "(.*?)"', added):
             parse(slo)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.endswith(".zh-CN.md")])
+def test_the_chinese_page_has_the_same_headings_commands_rows_and_measured_tables(page: str) -> None:
+    english, chinese = (untranslated((ROOT / name).read_text("utf-8")) for name in (page.replace(".zh-CN", ""), page))
+    assert page in SUMMARIES or english == chinese
+
+
+def untranslated(text: str) -> dict[str, list[str]]:
+    """What a translation leaves as it is: the levels of headings, code but for its comments, what a bench wrote."""
+    code = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+    prose = code.sub("", text)
+    return {
+        "headings": re.findall(r"^#+ ", prose, re.MULTILINE),
+        "code": [re.sub(r" +# .*", "", each) for each in code.findall(text)],
+        "rows": re.findall(r"^\| ", prose, re.MULTILINE),
+        "measured": re.findall(r"^(<!-- (?!glossary).*?^<!-- /.*?-->)", prose, re.MULTILINE | re.DOTALL),
+    }
 
 
 @pytest.mark.parametrize("page", PAGES)
