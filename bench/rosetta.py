@@ -28,7 +28,6 @@ from bench.truth import serving, take
 from tokenswarm.reports.dialects.definitions import DIALECTS
 from tokenswarm.reports.dialects.requests import Answers, answers
 from tokenswarm.reports.load import load as load_run
-from tokenswarm.reports.summary import measured_rows
 
 STREAMS, STEP_MS, REQUESTS, TOKENS = 4, 50, 24, 64
 Figures = Mapping[str, Mapping[str, float]]
@@ -89,7 +88,7 @@ def ours(load: Load, folder: Path) -> Answers:
     if done.returncode:
         sys.exit(f"bench: our own run ended with {done.returncode}: {done.stderr[-500:]}")
     (run_folder,) = (folder / "runs").iterdir()
-    return answers(measured_rows(load_run(run_folder).frame))
+    return answers(load_run(run_folder).measured)
 
 
 def figures_of(name: str, from_: Answers) -> Figures:

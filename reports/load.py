@@ -1,6 +1,7 @@
 """Reading a run folder: requests.csv as a DataFrame, run.json as it stands, and what was odd about them."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,8 @@ import numpy as np
 from tokenswarm.folder.damage import Odd
 from tokenswarm.metrics.clock import TIMES, ahead_ns, tracks
 from tokenswarm.reports.errors import ReportError
-from tokenswarm.reports.output import add_output
-from tokenswarm.reports.parts.server_memory import Look, looks
+from tokenswarm.reports.looks import Look, looks
+from tokenswarm.reports.output import Window, add_output, window
 from tokenswarm.reports.reading import read
 from tokenswarm.reports.rejudging import dicts, judged_again, lost_rows
 from tokenswarm.reports.render.numbers import many
@@ -20,7 +21,7 @@ MOST_SAID = 20  # rows that are left out are named one by one up to here
 MOST_APART_DAYS = 30
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Run:
     """A run folder: `info` is run.json ({} without one), `frame` has one row a request, texts left out
     but for the beginning of the answer where it was kept.
@@ -37,6 +38,16 @@ class Run:
     notices: tuple[str, ...]
     looks: tuple[Look, ...] = ()
     damaged: bool = False
+
+    @cached_property
+    def measured(self) -> Any:
+        """The rows that figures are made of: all but those of the warm-up."""
+        return self.frame[self.frame["phase"] != "warm-up"].reset_index(drop=True)
+
+    @cached_property
+    def span(self) -> Window | None:
+        """First sent to last ended of the measured rows."""
+        return window(self.measured)
 
 
 def load(folder: Path) -> Run:

@@ -1,5 +1,6 @@
 """The slices of a summary by endpoint and model, and how they are named."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,3 +27,16 @@ def name_cells(group: Summary) -> tuple[Cell, Cell]:
     if not group["endpoint"] and not group["model"]:
         return "all", ""
     return Code(group["endpoint"]), Code(group["model"])
+
+
+def asking(rows: Any) -> Any:
+    """The rows of generations and embeddings, where there are any: the times of management calls are not theirs."""
+    found = rows[rows["max_tokens"].notna() | rows["batch_size"].notna()]
+    return found if len(found) else rows
+
+
+def written(value: object) -> str:
+    """A value of run.json as text."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

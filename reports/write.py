@@ -9,21 +9,21 @@ from typing import Any
 from tokenswarm.reports import sections
 from tokenswarm.reports.errors import ReportError
 from tokenswarm.reports.load import load
-from tokenswarm.reports.parts import circumstances
-from tokenswarm.reports.parts.figures import build_all
+from tokenswarm.reports.parts import PARTS
 from tokenswarm.reports.render import html as render_html
 from tokenswarm.reports.render import markdown as render_md
-from tokenswarm.reports.summary import measured_rows, summarise
+from tokenswarm.reports.summary import summarise
 
 
 def report(folder: Path) -> dict[str, Any]:
     """Write the three files into the folder and give the summary. Raises ReportError."""
     run = load(folder)
     summary = summarise(run)
-    document = sections.document(summary, circumstances.sections(summary))
+    document = sections.document(summary)
+    plots = tuple(plot for part in PARTS if (plot := part.plot(run.measured, summary)))
     write(folder / "summary.json", as_json(summary))
     write(folder / "report.md", render_md.render(document))
-    write(folder / "report.html", render_html.render(document, build_all(measured_rows(run.frame), summary)))
+    write(folder / "report.html", render_html.render(document, plots))
     return summary
 
 

@@ -14,7 +14,7 @@ from tokenswarm.reports.compare.rates import BINS
 from tokenswarm.reports.compare.shift import Shift
 from tokenswarm.reports.compare.verdicts import BETTER, SAME, WORSE, Judged
 from tokenswarm.reports.compare.words import say
-from tokenswarm.reports.parts import time_spent_plot
+from tokenswarm.reports.parts import time_spent
 from tokenswarm.reports.parts.throughput import steps
 from tokenswarm.reports.render.numbers import number
 from tokenswarm.reports.render.plots import BLUE, GREEN, GREY, ORANGE, RED, Plot, figure, label
@@ -125,7 +125,7 @@ def _ledgers(made: Comparison) -> Plot | None:
     groups = [
         {"endpoint": say(key), "model": "", "ledger": list(side)} for key, side in zip("AB", made.ledgers, strict=True)
     ]
-    return time_spent_plot.build(None, {"groups": groups}) if all(made.ledgers) else None
+    return time_spent.plot(None, {"groups": groups}) if all(made.ledgers) else None
 
 
 def _throughput(made: Comparison) -> Plot | None:

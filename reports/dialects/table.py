@@ -10,7 +10,6 @@ from tokenswarm.reports.load import load
 from tokenswarm.reports.parts.tokens import generating
 from tokenswarm.reports.render.console import wrap
 from tokenswarm.reports.render.numbers import integer, many
-from tokenswarm.reports.summary import measured_rows
 
 _NAME, _N, _FIGURE = 34, 8, 8
 
@@ -19,7 +18,7 @@ def report(folder: Path, tool: str) -> str:
     """The table of a tool, a key of DIALECTS, and a line on each thing that the log cannot tell. Raises ReportError."""
     run, dialect = load(folder), DIALECTS[tool]
     name = run.info.get("run") or folder.resolve().name
-    frame = measured_rows(run.frame)
+    frame = run.measured
     frame = frame[generating(frame)].reset_index(drop=True)  # no tool knows of embeddings or management calls here
     lines = dialect.lines(answers(frame))
     said = [f"{name}, by the definitions of {dialect.tool} {dialect.version}", ""]

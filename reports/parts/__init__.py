@@ -1,1 +1,56 @@
-"""The parts of a report, one file a part."""
+"""PARTS: the parts of a report in reading order. A new one is a file beside this, and a line here."""
+
+from tokenswarm.reports.parts import (
+    capacity,
+    checks,
+    circumstances,
+    cold_loads,
+    embeddings,
+    errors,
+    findings,
+    glossary,
+    latencies,
+    limits,
+    open_loop,
+    phases,
+    probe,
+    rates,
+    requests,
+    server_memory,
+    slos,
+    stages,
+    throughput,
+    time_spent,
+    tokens,
+    turns,
+    workers,
+)
+from tokenswarm.reports.parts.part import Part
+
+PARTS: tuple[Part, ...] = (
+    capacity.PART,
+    findings.PART,
+    slos.PART,
+    throughput.PART,
+    phases.PART,
+    requests.PART,
+    stages.PART,
+    open_loop.PART,
+    probe.PART,
+    checks.PART,
+    tokens.PART,
+    latencies.PART,
+    turns.PART,
+    embeddings.PART,
+    cold_loads.PART,
+    server_memory.PART,
+    rates.PART,
+    time_spent.PART,
+    errors.PART,
+    limits.PART,
+    # folded
+    workers.PART,
+    circumstances.OPTIONS,
+    circumstances.SOFTWARE,
+    glossary.PART,
+)

@@ -1,11 +1,15 @@
 """The capacity search of a run: its answer, its trials and its load curve, from run.json."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tokenswarm.reports.intervals import Interval, of_window
+from tokenswarm.reports.load import Run
+from tokenswarm.reports.parts.part import Part, Summary
 from tokenswarm.reports.render.document import Line, Section, Table
 from tokenswarm.reports.render.numbers import give_or_take, integer, many, number
+from tokenswarm.reports.render.plots import BLUE, GREEN, GREY, ORANGE, RED, Plot, figure
 
 RATES = ("ok_per_s", "goodput_per_s", "output_tokens_per_s")
 TIMES = ("ttft_ms_p50", "ttft_ms_p95", "tpot_ms_p50", "e2e_ms_p50", "e2e_ms_p95")
@@ -76,3 +80,96 @@ def _verdict(trial: Mapping[str, Any]) -> str:
         return f"the client's limit: {'; '.join(map(str, trial.get('client') or ()))}"
     why = f": {trial['why']}" if trial.get("why") else ""
     return f"{trial.get('verdict')}{sure}{why}"
+
+
+TICKS, FEWER_TICKS, EDGE = (1, 2, 3, 5, 7), (1, 2, 5), 1.3
+PANELS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
+    ("output tokens/s", (("output_tokens_per_s", "output tokens/s", BLUE),)),
+    ("requests/s", (("ok_per_s", "ok/s", BLUE), ("goodput_per_s", "goodput/s", GREEN))),
+    ("TTFT, ms", (("ttft_ms_p50", "p50", BLUE), ("ttft_ms_p95", "p95", ORANGE))),
+    ("TPOT, ms", (("tpot_ms_p50", "p50", BLUE), ("tpot_ms_p95", "p95", ORANGE))),
+)
+
+
+def plot(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
+    """None where nothing was searched, or there are fewer than two loads to draw a line through."""
+    found = summary.get("capacity")
+    trials = _by_load(found["trials"]) if found else []
+    if len(trials) < 2:
+        return None
+    made = tuple(_panel(trials, found or {}, *panel) for panel in PANELS)
+    note = (
+        "Each point is the last trial of a load; hollow ones were more than the SLOs allow, or than the client could "
+        "do. The line down is the answer, the dotted one the knee (throughput / mean E2E at its greatest). Bars: "
+        "where a point may lie, at 95 %; a side without one is where the requests are too few to say."
+    )
+    return Plot("capacity", "capacity", "The load curve", note, made)
+
+
+def _by_load(trials: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    by_load = {trial["load"]: trial for trial in sorted(trials, key=lambda trial: bool(trial.get("firm")))}
+    return [by_load[load] for load in sorted(by_load)]
+
+
+def _panel(
+    trials: Sequence[Mapping[str, Any]], found: Mapping[str, Any], title: str, lines: tuple[tuple[str, str, str], ...]
+) -> Any:
+    unit = "users" if found.get("unit") == "users" else "requests/s offered"
+    made = figure(
+        height=300,
+        xaxis={"title": {"text": unit}, "type": "log", "tickvals": _ticks([trial["load"] for trial in trials])},
+        yaxis={"title": {"text": title}, "rangemode": "tozero"},
+        showlegend=len(lines) > 1,
+    )
+    symbols = ["circle" if trial.get("verdict") == "met" else "circle-open" for trial in trials]
+    for name, label, colour in lines:
+        made.add_scatter(
+            x=[trial["load"] for trial in trials],
+            y=[trial.get(name) for trial in trials],
+            mode="lines+markers",
+            line={"color": colour, "width": 1.5},
+            marker={"symbol": symbols, "size": 8},
+            error_y=_bars(trials, name, colour),
+            name=label,
+            hovertemplate="%{x:,.4~g}: %{y:,.4~g}",
+        )
+    knee = found.get("knee")
+    for at, colour, dash in ((found.get("answer"), RED, "solid"), (_load(knee), GREY, "dot")):
+        if isinstance(at, (int, float)) and at > 0:
+            made.add_vline(x=at, line={"color": colour, "dash": dash, "width": 1})
+    return made
+
+
+def _bars(trials: Sequence[Mapping[str, Any]], name: str, colour: str) -> dict[str, Any]:
+    """How sure each point is; nothing where nobody knows."""
+    found = [(trial.get(name), (trial.get("intervals") or {}).get(name) or (None, None)) for trial in trials]
+
+    def beyond(side: int) -> list[float | None]:
+        return [None if value is None or at[side] is None else abs(at[side] - value) for value, at in found]
+
+    bars = {"array": beyond(1), "arrayminus": beyond(0), "symmetric": False}
+    return {"type": "data", **bars, "color": colour, "thickness": 1, "width": 3}
+
+
+def _ticks(loads: Sequence[float]) -> list[float]:
+    """Whole figures along a logarithmic axis: left to itself it says 2 where it means 20."""
+    least, most = min(loads), max(loads)
+    if least <= 0:
+        return []
+    powers = range(math.floor(math.log10(least)) - 1, math.ceil(math.log10(most)) + 1)
+    digits = TICKS if most < 30 * least else FEWER_TICKS
+    ticks = [float(f"{digit}e{power}") for power in powers for digit in digits]
+    return [tick for tick in ticks if least / EDGE <= tick <= most * EDGE]
+
+
+def _load(knee: Any) -> Any:
+    return knee.get("load") if isinstance(knee, dict) else None
+
+
+def data(run: Run, _summary: Summary) -> dict[str, Any]:
+    """`capacity`, of a run that searched for it."""
+    found = capacity(run.info, run.measured)
+    return {"capacity": found} if found else {}
+
+
+PART = Part(section, data, plot)

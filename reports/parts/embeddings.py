@@ -3,10 +3,15 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
+from tokenswarm.reports.load import Run
 from tokenswarm.reports.output import Window
+from tokenswarm.reports.parts.part import Part, Summary
 from tokenswarm.reports.percentiles import RATE, describe
 from tokenswarm.reports.render.document import Cell, Code, Section, Table
 from tokenswarm.reports.render.numbers import integer, number
+from tokenswarm.reports.render.plots import PALETTE, Plot, figure, label
 
 MOST_SIZES = 10  # so many batch sizes have a line each, more are put together by powers of 2
 
@@ -94,3 +99,43 @@ def _size_cells(part: Mapping[str, Any]) -> tuple[Cell, ...]:
     named = str(part["from"]) if part["from"] == part["to"] else f"{part['from']}–{part['to']}"
     rates = (number(part[name]["p50"]) for name in ("vectors_per_s", "embed_tokens_per_s"))
     return (named, integer(part["n"]), number(part["e2e_ms"]["p50"]), number(part["e2e_ms"]["p95"]), *rates)
+
+
+MOST = 3000
+
+
+def plot(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
+    """None where nothing was embedded. At most MOST points an endpoint and model, thinned evenly."""
+    ok = frame[(frame["outcome"] == "ok") & frame["batch_size"].notna() & frame["e2e_ms"].notna()]
+    if not len(ok):
+        return None
+    made = figure(
+        height=360,
+        xaxis={"title": {"text": "texts in the request"}, "rangemode": "tozero"},
+        yaxis={"title": {"text": "E2E, ms"}, "rangemode": "tozero"},
+        showlegend=True,
+    )
+    for at, ((endpoint, model), rows) in enumerate(ok.groupby(["endpoint", "model"], sort=True)):
+        if len(rows) > MOST:
+            rows = rows.iloc[np.linspace(0, len(rows) - 1, MOST).round().astype(int)]
+        made.add_scatter(
+            x=rows["batch_size"].to_numpy(dtype="float64"),
+            y=rows["e2e_ms"].to_numpy(dtype="float64").round(2),
+            mode="markers",
+            marker={"size": 6, "opacity": 0.6, "color": PALETTE[at % len(PALETTE)]},
+            name=label(f"{endpoint} {model}".strip()),
+            hovertemplate="%{x} texts, %{y:,.1f} ms",
+        )
+    note = (
+        "Requests with outcome ok. A line through the origin costs the same per text in whatever batch; one that "
+        "begins above it has a cost per request, which larger batches share."
+    )
+    return Plot("embeddings", "embeddings", "E2E by batch size", note, (made,))
+
+
+def data(run: Run, _summary: Summary) -> dict[str, Any]:
+    """`embedding`: an entry for each endpoint and model."""
+    return {"embedding": embedding(run.measured, run.span)}
+
+
+PART = Part(section, data, plot)

@@ -2,7 +2,10 @@
 
 from typing import Any
 
+from tokenswarm.reports.load import Run
+from tokenswarm.reports.parts.part import Part, Summary
 from tokenswarm.reports.parts.tokens import estimated_percent, generating
+from tokenswarm.reports.render.document import Section
 from tokenswarm.reports.render.numbers import many, number
 
 CLOCK_STEP_MS = 1.0
@@ -66,3 +69,18 @@ def limits(q: dict[str, int | float], tokens: dict[str, Any], clock_source: str)
         "n gaps support a percentile less well than n independent ones would."
     )
     return said
+
+
+def section(summary: Summary) -> Section:
+    """Its part of the report."""
+    return Section("limits", "What this run cannot tell", items=tuple((text,) for text in summary["limits"]))
+
+
+def data(run: Run, summary: Summary) -> dict[str, Any]:
+    """`quality`: counts of what blurs the figures; `limits`: sentences."""
+    measured = quality(run.measured)
+    source = str(run.info.get("clock_source") or "")
+    return {"quality": measured, "limits": limits(measured, summary["overall"]["tokens"], source)}
+
+
+PART = Part(section, data)

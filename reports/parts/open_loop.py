@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from tokenswarm.reports.load import Run
+from tokenswarm.reports.parts.part import Part, Summary
 from tokenswarm.reports.percentiles import describe
 from tokenswarm.reports.render.document import Line, Section, Table
 from tokenswarm.reports.render.numbers import integer, number
@@ -56,3 +58,11 @@ def section(summary: Mapping[str, Any]) -> Section:
         for name, title in names.items()
     )
     return Section("open-loop", "Open loop", tuple(lines), tables=(Table(columns, rows),))
+
+
+def data(run: Run, _summary: Summary) -> dict[str, Any]:
+    """`open_loop`: None of a closed one."""
+    return {"open_loop": open_loop(run.measured)}
+
+
+PART = Part(section, data)

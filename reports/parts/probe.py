@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from tokenswarm.reports.load import Run
+from tokenswarm.reports.parts.part import Part, Summary
+from tokenswarm.reports.rejudging import mapping
 from tokenswarm.reports.render.document import Cell, Line, Section, Table
 from tokenswarm.reports.render.numbers import integer, number
 
@@ -73,3 +76,12 @@ def _how(figure: Mapping[str, Any]) -> str:
     spread = figure.get("spread_percent")
     exact = f", ± {number(spread)} %" if spread is not None else ""
     return f"{figure.get('how')} (n={figure['n']}{exact})" if figure.get("n") else str(figure.get("how") or "")
+
+
+def data(run: Run, _summary: Summary) -> dict[str, Any]:
+    """`probe`, as run.json has it, of a run that was told to probe."""
+    found = mapping(run.info.get("probe"))
+    return {"probe": found} if found else {}
+
+
+PART = Part(section, data)

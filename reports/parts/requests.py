@@ -6,8 +6,11 @@ from typing import Any
 import numpy as np
 
 from tokenswarm.reports.output import seconds
-from tokenswarm.reports.render.numbers import integer
+from tokenswarm.reports.parts.part import Part, Summary
+from tokenswarm.reports.render.document import Line, Section, Table
+from tokenswarm.reports.render.numbers import integer, number
 from tokenswarm.reports.render.plots import GREEN, GREY, ORANGE, PURPLE, RED, SKY, Plot, figure, label
+from tokenswarm.reports.slices import name_cells, slices
 
 COLOURS = {
     "ok": GREEN,
@@ -24,7 +27,7 @@ SYMBOLS = {"ok": "circle", "cancelled": "triangle-up-open"}
 MOST = 3000
 
 
-def build(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
+def plot(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
     """None where nothing was sent. At most MOST points an outcome, thinned evenly."""
     first_ns = summary["window"]["first_sent_unix_ns"]
     if first_ns is None:
@@ -65,3 +68,22 @@ def build(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
     if unsent:
         note += f" {integer(unsent)} requests that were never sent are not drawn."
     return Plot("requests", "requests", "Requests over time", note, (made,))
+
+
+def section(summary: Summary) -> Section:
+    """Its part of the report."""
+    outcomes = list(summary["overall"]["requests"]["by_outcome"])
+    shown = outcomes if "ok" in outcomes else ["ok", *outcomes]
+    rows = []
+    for group in slices(summary):
+        counts = group["requests"]["by_outcome"]
+        rows.append(
+            (*name_cells(group), integer(group["requests"]["total"]), *(integer(counts.get(name, 0)) for name in shown))
+        )
+    rate = summary["window"]["ok_requests_per_s"]
+    lines: tuple[Line, ...] = ((f"{number(rate)} ok requests a second over the window.",),) if rate else ()
+    table = Table(("endpoint", "model", "requests", *shown), tuple(rows), names=2)
+    return Section("requests", "Requests by outcome", lines=lines, tables=(table,))
+
+
+PART = Part(section, plot=plot)

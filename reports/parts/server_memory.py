@@ -1,51 +1,19 @@
 """The server's memory: which models were in it during the run, as the looks in server.csv have it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from tokenswarm.metrics.text import text
+from tokenswarm.reports.load import Run
+from tokenswarm.reports.looks import Look
+from tokenswarm.reports.parts.part import Part, Summary
 from tokenswarm.reports.percentiles import describe
 from tokenswarm.reports.render.document import Cell, Code, Section, Table
 from tokenswarm.reports.render.numbers import integer, many, number
+from tokenswarm.reports.render.plots import PALETTE, Plot, figure, label
 
 MB = 1e6
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """One look: `models` in memory as (name, bytes, bytes of these in VRAM, context length); None: no answer."""
-
-    unix_s: float
-    took_ms: float
-    version: str
-    models: tuple[tuple[str, float, float, int], ...] | None
-
-
-def looks(path: Path) -> tuple[Look, ...]:
-    """The looks in a server.csv; none where there is no such file, or nothing that can be read."""
-    if not path.exists():
-        return ()
-    try:
-        frame = pd.read_csv(path, keep_default_na=False, dtype=str, encoding_errors="replace", on_bad_lines="skip")
-        for name in ("unix_s", "took_ms", "size_bytes", "size_vram_bytes", "context_length"):
-            frame[name] = pd.to_numeric(frame[name], errors="coerce").fillna(0)
-        return tuple(_look(unix_s, rows) for unix_s, rows in frame.groupby("unix_s", sort=True))
-    except (OSError, ValueError, KeyError, OverflowError, TypeError):
-        return ()
-
-
-def _look(unix_s: float, rows: Any) -> Look:
-    first = rows.iloc[0]
-    models = tuple(
-        (text(str(row.model)), float(row.size_bytes), float(row.size_vram_bytes), int(row.context_length))
-        for row in rows.itertuples()
-        if row.model
-    )
-    return Look(float(unix_s), float(first["took_ms"]), text(str(first["version"])), None if first["error"] else models)
 
 
 def memory(found: tuple[Look, ...]) -> dict[str, Any] | None:
@@ -117,3 +85,44 @@ def _cells(model: Mapping[str, Any], answered: int) -> tuple[Cell, ...]:
     contexts = ", ".join(map(integer, model["context_lengths"]))
     share = number(100 * model["looks"] / answered)
     return (Code(model["model"]), share, integer(model["came"]), integer(model["went"]), *sizes, contexts)
+
+
+def plot(_frame: Any, summary: Mapping[str, Any]) -> Plot | None:
+    """None where nobody looked, or nothing changed: the table says it all then."""
+    found = summary["memory"]
+    if found is None or len(found["changes"]) < 2:
+        return None
+    first_ns = summary["window"]["first_sent_unix_ns"]
+    zero_s = found["first_unix_s"] if first_ns is None else first_ns / 1e9
+    x = [round(change["unix_s"] - zero_s, 3) for change in found["changes"]]
+    x.append(round(found["last_unix_s"] - zero_s, 3))
+    made = figure(
+        height=300,
+        xaxis={"title": {"text": "s since the first request was sent"}},
+        yaxis={"title": {"text": "MB in memory"}, "rangemode": "tozero"},
+        showlegend=True,
+    )
+    for at, model in enumerate(found["models"]):
+        sizes = [change["size_bytes"].get(model["model"], 0) / MB for change in found["changes"]]
+        colour = PALETTE[at % len(PALETTE)]
+        made.add_scatter(
+            x=x,
+            y=[*sizes, sizes[-1]],
+            name=label(model["model"]),
+            stackgroup="memory",
+            mode="lines",
+            line={"shape": "hv", "width": 1, "color": colour},
+            hovertemplate="%{y:,.0f} MB",
+        )
+    note = (
+        "Each step is a look that differs from the one before. Where it is empty, nothing was loaded, or just loading."
+    )
+    return Plot("memory", "memory", "Models in memory over time", note, (made,))
+
+
+def data(run: Run, _summary: Summary) -> dict[str, Any]:
+    """`memory`: what was in the server's memory; None where nobody looked."""
+    return {"memory": memory(run.looks)}
+
+
+PART = Part(section, data, plot)

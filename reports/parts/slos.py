@@ -8,6 +8,9 @@ import numpy as np
 
 from tokenswarm.metrics.percentile import is_supported, rank
 from tokenswarm.metrics.slo.language import Slo, SloError, as_said, parse
+from tokenswarm.reports.load import Run
+from tokenswarm.reports.parts.part import Part, Summary
+from tokenswarm.reports.rejudging import dicts
 from tokenswarm.reports.render.document import Cell, Code, Line, Section, Table
 from tokenswarm.reports.render.numbers import integer, number
 
@@ -59,3 +62,11 @@ def section(summary: Mapping[str, Any]) -> Section:
     )
     table = Table(("SLO", "state", "figure", "n"), tuple(rows), names=2)
     return Section("slos", "SLOs", lines if rows else (), tables=(table,) if rows else ())
+
+
+def data(run: Run, _summary: Summary) -> dict[str, Any]:
+    """`slos`: each SLO of run.json, judged."""
+    return {"slos": slos(run.measured, dicts(run.info.get("slos")))}
+
+
+PART = Part(section, data)

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from tokenswarm.reports.intervals import of_window
+from tokenswarm.reports.load import Run
 from tokenswarm.reports.output import Window, ok_per_s, tokens_per_s, window
+from tokenswarm.reports.parts.part import Part, Summary
 from tokenswarm.reports.percentiles import describe
 from tokenswarm.reports.render.document import Section, Table
 from tokenswarm.reports.render.numbers import give_or_take, integer, number
@@ -86,3 +88,11 @@ def section(summary: Mapping[str, Any]) -> Section:
         "of what reaches beyond that time they hold the part within; in brackets where they may lie, at 95 %."
     )
     return Section("stages", "Stages", ((said,),) if rows else (), tables=(table,) if rows else ())
+
+
+def data(run: Run, _summary: Summary) -> dict[str, Any]:
+    """`stages`: an entry each; none of a run without."""
+    return {"stages": stages(run.frame, run.info)}
+
+
+PART = Part(section, data)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from tokenswarm.reports.output import amount_before, seconds
+from tokenswarm.reports.parts.part import Part
 from tokenswarm.reports.render.numbers import many, number
 from tokenswarm.reports.render.plots import BLUE, FILL, GREEN, GREY, ORANGE, PALETTE, Plot, figure, label
 
@@ -13,7 +14,7 @@ BINS = 240
 _NICE_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 
 
-def build(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
+def plot(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
     """None where nothing was sent."""
     first_ns, window_s = summary["window"]["first_sent_unix_ns"], summary["window"]["window_s"]
     if first_ns is None:
@@ -99,3 +100,6 @@ def bins(window_s: float, most: int = BINS) -> Any:
 def steps(values: Any) -> Any:
     """One value a bin as one an edge: the last one holds until the last edge."""
     return np.append(values, values[-1]).round(3)
+
+
+PART = Part(plot=plot)

@@ -1,6 +1,13 @@
 """Where the time went: the mean milliseconds of each part of a request, adding up to the whole of it."""
 
+from collections.abc import Mapping
 from typing import Any
+
+from tokenswarm.reports.parts.part import Part, Summary
+from tokenswarm.reports.render.document import Cell, Line, Section, Table
+from tokenswarm.reports.render.numbers import integer, number, short
+from tokenswarm.reports.render.plots import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, Plot, figure, label
+from tokenswarm.reports.slices import name_cells, slices
 
 LATE = ("lateness", "connect")
 KINDS = {
@@ -76,3 +83,97 @@ def _part(rows: Any, name: str) -> Any:
     if name == "whole answer":
         return rows["e2e_ms"]
     return rows[f"{name}_ms"].fillna(0)
+
+
+COLOURS = {
+    "lateness": RED,
+    "connect": PURPLE,
+    "queue": ORANGE,
+    "load": "#b58900",
+    "prompt_eval": SKY,
+    "eval": BLUE,
+    "embed": GREEN,
+    "rest": GREY,
+    "first output": ORANGE,
+    "streaming": BLUE,
+    "whole answer": GREEN,
+}
+HATCHED = frozenset({"first output", "streaming", "whole answer"})  # what only the client tells
+_NEGLIGIBLE = 0.0005
+
+
+def plot(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
+    """None where no request ended ok."""
+    accounts = [(group, account) for group in summary["groups"] for account in group["ledger"]]
+    if not accounts:
+        return None
+    rows = list(range(len(accounts)))
+    made = figure(
+        height=90 + 72 * len(accounts),
+        barmode="relative",  # a slightly negative queue goes left of 0
+        xaxis={"title": {"text": "mean ms per request"}},
+        yaxis={"range": [len(accounts) - 0.6, -0.85], "visible": False},
+        showlegend=False,
+    )
+    made.update_layout(margin_l=8, margin_t=4)
+    for row, (group, account) in enumerate(accounts):
+        _name_bar(made, row, group, account)
+    longest = max(account["sum_mean_ms"] for _, account in accounts)
+    keys = []
+    for part in PARTS:
+        values = [account["parts_mean_ms"].get(part) for _, account in accounts]
+        if any(value is not None and abs(value) > _NEGLIGIBLE * longest for value in values):
+            hatched, colour = part in HATCHED, COLOURS[part]
+            marker = {"color": colour, "pattern": {"shape": "/" if hatched else "", "size": 6}}
+            bar = {"width": 0.5, "orientation": "h", "marker": marker, "hovertemplate": "%{x:,.2f} ms"}
+            made.add_bar(x=values, y=rows, name=LABELS[part], **bar)
+            stripes = f"repeating-linear-gradient(135deg, {colour} 0 2px, transparent 2px 4px)"
+            keys.append((stripes if hatched else colour, LABELS[part]))
+    note = (
+        "Means of requests with outcome ok. Parts below 0.05 % of the longest bar are left out here, not in the table. "
+        "Hatched is what only the client can tell. A mean bar is the sum of its parts; a percentile would not be."
+    )
+    return Plot("ledger", "ledger", "The mean request, by part", note, (made,), tuple(keys))
+
+
+def _name_bar(made: Any, row: int, group: Mapping[str, Any], account: Mapping[str, Any]) -> None:
+    """A bar's name stands above it: beside it a phone would have no room left for the bar."""
+    named = f"{group['endpoint']} {short(group['model'])} ({account['n']:,})"
+    made.add_annotation(
+        x=0,
+        xref="paper",
+        xanchor="left",
+        y=row - 0.28,
+        yanchor="bottom",
+        showarrow=False,
+        text=label(named if len(group["ledger"]) == 1 else f"{named}, by the {account['kind']}"),
+    )
+
+
+def section(summary: Summary) -> Section:
+    """Its part of the report."""
+    rows: dict[tuple[str, ...], list[tuple[Cell, ...]]] = {}
+    kinds: dict[tuple[str, ...], set[str]] = {}
+    for group in slices(summary):
+        for account in group["ledger"]:
+            parts = account["parts_mean_ms"]
+            cells = (*map(number, parts.values()), number(account["sum_mean_ms"]))
+            rows.setdefault(tuple(parts), []).append((*name_cells(group), integer(account["n"]), *cells))
+            kinds.setdefault(tuple(parts), set()).add(account["kind"])
+    tables = tuple(
+        Table(
+            ("endpoint", "model", "n", *(LABELS[name] for name in parts), "sum"),
+            tuple(found),
+            caption=(f"As told by the {' and the '.join(sorted(kinds[parts]))}; mean ms",),
+            names=2,
+        )
+        for parts, found in rows.items()
+    )
+    lines: Line = (
+        "Mean milliseconds of requests with outcome ok. The parts add up to the whole: from scheduled (open loop) or "
+        "from connecting to the last byte. What the server does not tell apart is left whole.",
+    )
+    return Section("ledger", "Where the time went", lines=(lines,) if tables else (), tables=tables)
+
+
+PART = Part(section, plot=plot)

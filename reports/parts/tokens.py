@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tokenswarm.reports.output import Window, tokens_per_s
+from tokenswarm.reports.parts.part import Part
 from tokenswarm.reports.render.document import Code, Line, Section, Table
 from tokenswarm.reports.render.numbers import integer, many, number
 from tokenswarm.reports.slices import name_cells, slices
@@ -85,3 +86,6 @@ def section(summary: Mapping[str, Any]) -> Section:
         lines.append(("Counted by: ", Code(said), "."))
     table = Table(("endpoint", "model", *columns), tuple(rows), names=2)
     return Section("tokens", "Tokens", lines=tuple(lines), tables=(table,))
+
+
+PART = Part(section)

@@ -5,12 +5,12 @@ from typing import Any
 from unicodedata import east_asian_width
 
 from tokenswarm.metrics.slo.language import as_said
-from tokenswarm.reports.parts.check_section import check_lines
+from tokenswarm.reports.parts.checks import check_lines
 from tokenswarm.reports.parts.embeddings import vectors_per_s
+from tokenswarm.reports.parts.findings import finding_line
 from tokenswarm.reports.parts.probe import sentences
 from tokenswarm.reports.parts.tokens import generates
 from tokenswarm.reports.render.numbers import integer, number, plain
-from tokenswarm.reports.sections import finding_line
 
 COLUMNS = 100
 _NAME = 25

@@ -141,7 +141,7 @@ def test_reports_have_all_times_by_one_clock(tmp_path: Path) -> None:
     assert summary["overall"]["metrics"]["e2e_ms"]["p50"] == pytest.approx(225)
     # Over time there is twice what one of the two did.
     alone = load.load(made_folder(tmp_path / "alone", [ollama(n, at_ms=10 * n) for n in range(100)], None))
-    both, one = throughput.build(run.frame, summary), throughput.build(alone.frame, summarise(alone))
+    both, one = throughput.plot(run.frame, summary), throughput.plot(alone.frame, summarise(alone))
     assert both
     assert one
     for together, single in zip(both.figures[0].data, one.figures[0].data, strict=True):

@@ -17,7 +17,8 @@ from tokenswarm.metrics.record import Record
 from tokenswarm.metrics.validity.evidence import gather
 from tokenswarm.metrics.validity.rules import Facts, judge
 from tokenswarm.reports.load import load
-from tokenswarm.reports.parts.server_memory import looks, memory
+from tokenswarm.reports.looks import looks
+from tokenswarm.reports.parts.server_memory import memory
 from tokenswarm.reports.summary import summarise
 from tokenswarm.reports.write import report
 from tokenswarm.run.memory_sampler import COLUMNS, MemoryLooks

@@ -11,7 +11,7 @@ from tokenswarm.capacity.answer import result
 from tokenswarm.capacity.search import Field, SearchResult
 from tokenswarm.metrics.slo.language import parse
 from tokenswarm.reports.load import load
-from tokenswarm.reports.parts.capacity_plot import build
+from tokenswarm.reports.parts.capacity import plot as draw
 from tokenswarm.reports.summary import summarise
 from tokenswarm.reports.write import report
 
@@ -86,6 +86,6 @@ def test_what_gave_way_is_seen_beside_the_answer_not_in_a_trial_that_chance_put_
 
 def test_the_axis_of_the_load_curve_says_20_where_it_means_20() -> None:
     trials = [trial(1, 18.75, "met", 5), trial(2, 26.5, "met", 9), trial(3, 75.0, "crossed", 700)]
-    plot = build(None, {"capacity": {"trials": trials, "unit": "requests/s"}})
+    plot = draw(None, {"capacity": {"trials": trials, "unit": "requests/s"}})
     assert plot is not None
     assert list(plot.figures[0].layout.xaxis.tickvals) == [20, 30, 50, 70]

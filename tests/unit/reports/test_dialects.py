@@ -18,7 +18,6 @@ from tokenswarm.reports.dialects.definitions import DIALECTS
 from tokenswarm.reports.dialects.requests import Answers, answers
 from tokenswarm.reports.dialects.statistics import spread_linear, spread_weighted
 from tokenswarm.reports.load import load
-from tokenswarm.reports.summary import measured_rows
 from tokenswarm.wire.values import Usage
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "metrics.md"
@@ -52,7 +51,7 @@ WHOLE: Mapping[str, Any] = {
 
 
 def answers_of(path: Path, *records: Record) -> Answers:
-    return answers(measured_rows(load(folder(path, records)).frame))
+    return answers(load(folder(path, records)).measured)
 
 
 def means(path: Path, tool: str, *records: Record) -> dict[str, float]:

@@ -9,7 +9,7 @@ from golden.make import MS, failed, folder, ollama
 
 from tokenswarm.metrics.record import Record
 from tokenswarm.reports.load import load
-from tokenswarm.reports.parts import turns_plot as turns_figure
+from tokenswarm.reports.parts import turns as turns_figure
 from tokenswarm.reports.summary import summarise
 from tokenswarm.reports.write import report
 from tokenswarm.wire.values import Usage
@@ -115,7 +115,7 @@ def test_a_run_from_before_there_were_sessions_still_has_a_report(tmp_path: Path
 def test_the_figures_median_follows_the_context(tmp_path: Path) -> None:
     records = [turn(n, 1 + n % 10, 9 - n % 10, n - n % 10) for n in range(200)]
     run = load(folder(tmp_path, records))
-    plot = turns_figure.build(run.frame, summarise(run))
+    plot = turns_figure.plot(run.frame, summarise(run))
     assert plot is not None
     points, median, *_ = plot.figures[0].data
     assert len(points.x) == 200

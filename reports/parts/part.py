@@ -1,0 +1,33 @@
+"""What every part of a report is: its data, its section, its figure."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tokenswarm.reports.load import Run
+from tokenswarm.reports.render.document import Section
+from tokenswarm.reports.render.plots import Plot
+
+Summary = Mapping[str, Any]
+
+
+def _nothing(run: Run, summary: Summary) -> dict[str, Any]:
+    return {}
+
+
+def _no_plot(frame: Any, summary: Summary) -> Plot | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One subject of a report; what a run has nothing to say on is left out of it.
+
+    `data` gives the part's keys of summary.json, from the run and from what the parts before it gave; `section` what
+    is read, from the summary alone: one without lines, items and tables is not shown; `plot` its figure, from the
+    measured rows: None where there is nothing to draw.
+    """
+
+    section: Callable[[Summary], Section] | None = None
+    data: Callable[[Run, Summary], dict[str, Any]] = _nothing
+    plot: Callable[[Any, Summary], Plot | None] = _no_plot
