@@ -29,6 +29,7 @@ TEXT = Kind("text", lambda value: isinstance(value, str))
 NUMBER = Kind("number", _is_number)
 WHOLE = Kind("whole number", lambda value: isinstance(value, int) and not isinstance(value, bool))
 FLAG = Kind("true or false", lambda value: isinstance(value, bool))
+ANSWER = Kind("number, nor true or false", lambda value: isinstance(value, bool) or _is_number(value))
 OBJECT = Kind("object", lambda value: isinstance(value, dict))
 MOMENT = Kind(
     "pair of moment and ns", lambda value: isinstance(value, list) and len(value) == 2 and all(map(WHOLE.fits, value))
@@ -72,7 +73,7 @@ SHAPE: Mapping[str, Any] = {
     },
     "probe": {
         "seconds": NUMBER,
-        "figures": {"*": {**dict.fromkeys(("label", "how", "unit"), TEXT), "value": NUMBER, "*": ANY}},
+        "figures": {"*": {**dict.fromkeys(("label", "how", "unit"), TEXT), "value": ANSWER, "*": ANY}},
         "*": ANY,
     },
     "*": ANY,
