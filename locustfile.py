@@ -9,11 +9,11 @@ from typing import Any
 
 from locust import events
 from locust.event import EventHook
-from locust.runners import STATE_SPAWNING, WorkerRunner
 
 from tokenswarm.capacity.controller import Capacity
 from tokenswarm.run import outlets, stages
 from tokenswarm.run import worker_token as trust
+from tokenswarm.run.cluster import Cluster
 from tokenswarm.run.lifecycle import RunLifecycle
 from tokenswarm.run.memory_sampler import Sampler
 from tokenswarm.run.open_loop import OpenLoop
@@ -48,28 +48,29 @@ events.init_command_line_parser.add_listener(trust.listen)
 @events.init.add_listener
 def on_init(environment: Any, web_ui: Any = None, **_: Any) -> None:
     """Before anything runs: connect, and check all there is; a user's mistake is one line and exit code 2."""
-    lifecycle = RunLifecycle(environment)
+    cluster = Cluster(environment)
+    lifecycle = RunLifecycle(environment, cluster)
     lifecycle.listen()
-    OpenLoop(environment, lifecycle.clocks).listen()
+    OpenLoop(environment, cluster, lifecycle.clocks).listen()
     Capacity(environment, lifecycle).listen()
     Sampler(environment, lifecycle).listen()
-    if lifecycle.is_master:
-        Rebalancer(environment, lifecycle).listen()
-    stages.follow(environment)
-    if isinstance(environment.runner, WorkerRunner):
-        if environment.runner.worker_state == STATE_SPAWNING:
+    if cluster.is_master:
+        Rebalancer(lifecycle).listen(environment.events)
+    stages.follow(environment, cluster)
+    if cluster.is_worker:
+        if cluster.joins_late:
             # It joins a run that goes on: the order to spawn came with the master's welcome, before this event.
             environment.events.test_start.fire(environment=environment)
         return
     exporter = Exporter(lifecycle)
     try:
-        trust.check(environment)
+        trust.check(cluster, environment.parsed_options)
         if web_ui:
             webui.attach(web_ui, lifecycle, exporter)
         if environment.parsed_options.metrics_port:
             exporter.serve(environment.parsed_options.metrics_port)
         if not web_ui or environment.parsed_options.autostart:
-            lifecycle.prepare()  # else the form may still change everything; it is checked when it is sent
+            lifecycle.preparation.prepare()  # else the form may still change everything; it is checked when it is sent
     except UsageError as error:
         print(f"tokenswarm: error: {error}", file=sys.stderr)
         lifecycle.end_processes()

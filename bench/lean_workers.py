@@ -56,10 +56,10 @@ class Lean:
         self.id = f"lean_{number}"
         self._rows, self._per_s, self._stats, self._number = rows, per_s, stats, number
         self._client = rpc.Client("127.0.0.1", port, self.id)
-        runner = SimpleNamespace(client_id=self.id, send_message=self.send)
         events = SimpleNamespace(report_to_master=EventHook())
-        self._environment = SimpleNamespace(runner=runner, events=events)
-        self._publisher = Publisher(self._environment, lambda: {"worker": number, **HEALTH})
+        as_cluster: Any = self  # `id` and `send` are all that a Publisher of a worker asks for
+        self._environment = SimpleNamespace(events=events)
+        self._publisher = Publisher(self._environment, as_cluster, lambda: {"worker": number, **HEALTH})
         events.report_to_master.add_listener(self._publisher.on_report_to_master)
         events.report_to_master.add_listener(lambda client_id, data: data.update(self._of_locust()))
         self._state, self._making, self._joined = "ready", False, False
@@ -97,7 +97,7 @@ class Lean:
             users = message.data["user_classes_count"]
             self.send("spawning_complete", {"user_classes_count": users, "user_count": sum(users.values())})
         elif message.type == ACKNOWLEDGE:
-            publisher.on_acknowledge(self._environment, message)
+            publisher.on_acknowledge(message.data, "master")
         elif message.type == ANSWER:
             self.pings_ms.append((time.monotonic_ns() - message.data["asked_ns"]) / 1e6)
         elif message.type in (FINISH, "stop"):

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from fake_cluster import FakeCluster
 from locust.event import Events
 from locust_process import folder, headless, processes
 from simulator_process import running
@@ -28,8 +29,8 @@ def test_what_is_no_stage_is_marked(text: str) -> None:
 
 def test_a_worker_that_joins_within_a_stage_hears_of_it_with_its_first_order() -> None:
     options = SimpleNamespace()
-    master = SimpleNamespace(parsed_options=options, events=Events(), runner=None)
-    follow(master)
+    master = SimpleNamespace(parsed_options=options, events=Events())
+    follow(master, FakeCluster("master"))
     enter(master, 2, ramp=False, there=False)
 
     def joined() -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 from locust.env import Environment
 from locust.event import Events
 
+from tokenswarm.run.cluster import Cluster
 from tokenswarm.web import ui as webui
 
 
@@ -24,7 +25,7 @@ def web_ui(runs: Path, monkeypatch: Any, **given: Any) -> Iterator[Any]:
     environment.create_local_runner()
     made = environment.create_web_ui(delayed_start=True)
     environment.parsed_options = options
-    swarm = SimpleNamespace(options=options, verdicts={}, ending=False)
+    swarm = SimpleNamespace(options=options, verdicts={}, ending=False, cluster=Cluster(environment))
     webui.attach(made, swarm, SimpleNamespace(text=lambda: ""))  # type: ignore[arg-type]
     try:
         yield made

@@ -34,7 +34,7 @@ UPWARD = {
     ("preflight/prepare.py", "capacity"),
     ("preflight/prepare.py", "probe"),
     ("preflight/prepare.py", "run"),
-    ("run/lifecycle.py", "capacity"),
+    ("run/preparation.py", "capacity"),
     ("transport/control.py", "settings"),
     ("transport/http1.py", "settings"),
     ("users/context.py", "capacity"),
@@ -66,6 +66,13 @@ NEVER = {
     "wire": {"time", "socket", "ssl", "datetime", "random"},
     "metrics": {"time", "socket", "random"},
     "reports": {"socket", "urllib", "http", "subprocess"},
+}
+# Who may know Locust's runners and their sockets.
+RUNNERS = {
+    "run/cluster.py",  # so that nobody else has to
+    "run/curve.py",  # seals the sockets as they are made
+    "run/outlets.py",  # keeps secrets out of what is sent and logged, from before there is a runner
+    "web/ui.py",  # shows their state
 }
 # What must not even be loaded, by whatever way, when a room's modules are.
 UNLOADED = {
@@ -121,6 +128,14 @@ def test_what_a_room_imports(room: str) -> None:
             other = rest.partition(".")[0]
             fits = other in {room, "__version__"} | below(room) or (name(path), other) in UPWARD
             assert fits, f"{path} imports {module}"
+
+
+def test_who_knows_locusts_runners() -> None:
+    def knows(path: Path) -> bool:
+        attributes = {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
+        return "runner" in attributes or any(one.startswith(("locust.runners", "locust.rpc")) for one in imports(path))
+
+    assert {name(path) for room in ROOMS if room != "simulator" for path in files(room) if knows(path)} == RUNNERS
 
 
 def test_no_exception_to_the_order_of_rooms_is_left_over() -> None:

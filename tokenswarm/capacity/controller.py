@@ -9,7 +9,6 @@ from typing import Any
 
 import gevent
 from gevent.event import Event
-from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner, WorkerRunner
 
 from tokenswarm.capacity.answer import result, trial_line
 from tokenswarm.capacity.gate import PARKED, TRIAL, Begin, Trials
@@ -36,9 +35,7 @@ class Capacity:
     """Runs the search of each run that asks for one; `RunLifecycle` must have heard of Locust's events first."""
 
     def __init__(self, environment: Any, lifecycle: RunLifecycle) -> None:
-        self._environment, self._lifecycle, self._runner = environment, lifecycle, environment.runner
-        self._is_master = isinstance(self._runner, MasterRunner)
-        self._is_worker = isinstance(self._runner, WorkerRunner)
+        self._environment, self._lifecycle, self._cluster = environment, lifecycle, lifecycle.cluster
         self._greenlet: gevent.Greenlet | None = None
         self._mark: Mark | None = None
         self._spawned = Event()
@@ -52,25 +49,26 @@ class Capacity:
         events.test_stopping.add_listener(self._on_test_stopping)
         # On a signal Locust chooses its exit code after this event, and stops the run only then.
         events.quitting.add_listener(self._on_test_stopping)
-        if self._is_worker:
-            self._runner.register_message(TRIAL, self._on_trial)
-        if self._is_master:
-            self._runner.register_message(PARKED, self._on_parked)
+        if self._cluster.is_worker:
+            self._cluster.on(TRIAL, self._on_trial)
+        if self._cluster.is_master:
+            self._cluster.on(PARKED, self._on_parked)
 
     # On workers
 
-    def _on_trial(self, environment: Any, msg: Any, **_: Any) -> None:
+    def _on_trial(self, message: Any, _: str) -> None:
         """A trial begins or ends."""
-        if getattr(environment, "tokenswarm", None) and environment.tokenswarm.trials:
-            self._told(msg.data)
-            if not msg.data["begin"]:
-                gevent.spawn(self._hand_over, msg.data["number"])
+        run_context = getattr(self._environment, "tokenswarm", None)
+        if run_context and run_context.trials:
+            self._told(message)
+            if not message["begin"]:
+                gevent.spawn(self._hand_over, message["number"])
 
     def _hand_over(self, number: int) -> None:
         """All that was under way has ended: the master gets the rows, then hears of it."""
         self._wait_for_the_last()
         self._lifecycle.publisher.report()
-        self._runner.send_message(PARKED, {"number": number, "health": self._health()})
+        self._cluster.send(PARKED, {"number": number, "health": self._health()})
 
     # Where users run
 
@@ -99,9 +97,9 @@ class Capacity:
         self._greenlet = None
         if not options.find_capacity:
             return
-        if not self._is_master:
+        if not self._cluster.is_master:
             self._environment.tokenswarm.trials = Trials()
-        if self._is_worker:
+        if self._cluster.is_worker:
             return
         self._field, self._slos, self._limit_s = field(options), slos(options.slo), trial_s(options)
         self._tried: list[Tried] = []
@@ -181,7 +179,7 @@ class Capacity:
         settle_s = min(LONGEST_SETTLING_S, self._e2e_s)
         if not self._field.open:
             return Begin(self._number, users, settle_s)
-        options, notice_s = self._environment.parsed_options, NOTICE_S if self._is_master else 0.0
+        options, notice_s = self._environment.parsed_options, NOTICE_S if self._cluster.is_master else 0.0
         least_s = SETTLING_SHARE * self._limit_s if step.firm else LEAST_SETTLING_S
         return Begin(
             self._number,
@@ -193,41 +191,40 @@ class Capacity:
         )
 
     def _ask_for(self, users: int) -> None:
-        if self._runner.target_user_count != users:
+        if self._cluster.target_users != users:
             self._spawned.clear()
-            self._runner.start(users, min(MOST_SPAWN_PER_S, max(1, users, self._runner.target_user_count)))
+            self._cluster.start(users, min(MOST_SPAWN_PER_S, max(1, users, self._cluster.target_users)))
             self._spawned.wait(SPAWN_S)
 
     def _workers(self) -> tuple[str, ...]:
-        if not self._is_master:
+        if not self._cluster.is_master:
             return ("local",)
-        clients = self._runner.clients.all
-        return tuple(sorted(c.id for c in clients if c.state in (STATE_RUNNING, STATE_SPAWNING)))
+        return tuple(sorted(worker.id for worker in self._cluster.workers() if worker.loaded))
 
     def _tell(self, begin: Begin) -> None:
-        if not self._is_master:
+        if not self._cluster.is_master:
             self._told({"number": begin.number, "begin": asdict(begin)})
             return
         for index, worker in enumerate(there := self._workers()):
             own = asdict(replace(begin, index=index, of=len(there)))
-            self._runner.send_message(TRIAL, {"number": begin.number, "begin": own}, worker)
+            self._cluster.send(TRIAL, {"number": begin.number, "begin": own}, worker)
 
     def _end_trial(self, workers: tuple[str, ...]) -> list[Mapping[str, Any]]:
         """No new requests, and wait until none is under way: nobody is cut. Gives how well the clients kept up."""
         self._parked.clear()
-        if not self._is_master:
+        if not self._cluster.is_master:
             self._told({"number": self._number, "begin": None})
             self._wait_for_the_last()
             return [self._health()]
-        self._runner.send_message(TRIAL, {"number": self._number, "begin": None})
+        self._cluster.send(TRIAL, {"number": self._number, "begin": None})
         until_s = time.monotonic() + self._environment.parsed_options.request_timeout + 2 * SPARE_S
         while set(self._parked) < set(workers) & set(self._workers()) and time.monotonic() < until_s:
             gevent.sleep(0.02)
         return list(self._parked.values())
 
-    def _on_parked(self, environment: Any, msg: Any, **_: Any) -> None:
-        if msg.data["number"] == self._number:
-            self._parked[msg.node_id] = msg.data["health"]
+    def _on_parked(self, message: Any, worker: str) -> None:
+        if message["number"] == self._number:
+            self._parked[worker] = message["health"]
 
     # What came of it
 
@@ -260,7 +257,7 @@ class Capacity:
     def _end(self, answer: SearchResult | None, broken: str) -> None:
         """The search ends the run."""
         self._finish(answer, broken)
-        gevent.spawn(self._runner.quit if self._environment.parsed_options.headless else self._runner.stop)
+        gevent.spawn(self._cluster.end)
 
 
 def _facts(rows: list[dict[str, str]], health: list[Mapping[str, Any]]) -> Facts:

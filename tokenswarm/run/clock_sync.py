@@ -13,9 +13,9 @@ from typing import Any
 import gevent
 from gevent.event import Event
 from locust.exception import RPCError
-from locust.runners import MasterRunner, WorkerRunner
 
 from tokenswarm.metrics.clock import ClockOffset, ClockSample, as_run_json, best, extend, reading, with_new
+from tokenswarm.run.cluster import Cluster
 
 ASK, ANSWER = "tokenswarm_clock_ask", "tokenswarm_clock_answer"
 BURST, EVERY_S, LOOK_S, PATIENCE_S = 8, 5.0, 0.5, 1.0
@@ -42,9 +42,8 @@ def _wall_less_monotonic_ns() -> int:
 class ClockSync:
     """One process's part in it. `ahead_ns` is that of this process's wall clock, 0 where it is the master's."""
 
-    def __init__(self, environment: Any) -> None:
-        self._environment = environment
-        self._is_worker = isinstance(environment.runner, WorkerRunner)
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
         self._boot = boot_id()
         self._readings: tuple[ClockSample, ...] = ()  # of the monotonic clock
         self._burst_of: list[ClockSample] = []
@@ -52,14 +51,13 @@ class ClockSync:
         self._shared = self._same_boot = False
         self._new_run()
 
-    def listen(self) -> None:
+    def listen(self, events: Any) -> None:
         """Connect to Locust's events and messages."""
-        runner = self._environment.runner
-        if isinstance(runner, MasterRunner):
-            runner.register_message(ASK, self._on_ask)
-        if self._is_worker:
-            runner.register_message(ANSWER, self._on_answer)
-            self._environment.events.test_start.add_listener(self._on_test_start)
+        if self._cluster.is_master:
+            self._cluster.on(ASK, self._on_ask)
+        if self._cluster.is_worker:
+            self._cluster.on(ANSWER, self._on_answer)
+            events.test_start.add_listener(self._on_test_start)
             gevent.spawn(self._watch)
 
     @property
@@ -71,7 +69,7 @@ class ClockSync:
 
     def as_run_json(self) -> dict[str, Any]:
         """What run.json says of a worker's clock."""
-        if not self._is_worker:
+        if not self._cluster.is_worker:
             return {}
         self._look()
         return as_run_json(self._track, self._doubt_ns, self._round_trip_ns, shared=self._shared)
@@ -99,7 +97,7 @@ class ClockSync:
         for _ in range(BURST):
             self._answered.clear()
             with suppress(RPCError):  # Locust connects anew by itself
-                self._environment.runner.send_message(ASK, {"asked_ns": time.monotonic_ns()})
+                self._cluster.send(ASK, {"asked_ns": time.monotonic_ns()})
             self._answered.wait(PATIENCE_S)
         if self._burst_of:
             self._go_by(min(self._burst_of, key=lambda each: each.round_trip_ns))
@@ -119,14 +117,14 @@ class ClockSync:
 
     # As near to the messages as can be: what comes between counts as a delay of one way only.
 
-    def _on_ask(self, environment: Any, msg: Any, **_: Any) -> None:
-        answer = {"master_ns": time.time_ns(), "asked_ns": msg.data["asked_ns"], "boot": self._boot}
-        environment.runner.send_message(ANSWER, answer, msg.node_id)
+    def _on_ask(self, asked: Any, worker: str) -> None:
+        answer = {"master_ns": time.time_ns(), "asked_ns": asked["asked_ns"], "boot": self._boot}
+        self._cluster.send(ANSWER, answer, worker)
 
-    def _on_answer(self, environment: Any, msg: Any, **_: Any) -> None:
+    def _on_answer(self, answer: Any, _: str) -> None:
         back_ns = time.monotonic_ns()
-        self._burst_of.append(reading(msg.data["asked_ns"], msg.data["master_ns"], back_ns))
-        self._same_boot = bool(self._boot) and msg.data["boot"] == self._boot
+        self._burst_of.append(reading(answer["asked_ns"], answer["master_ns"], back_ns))
+        self._same_boot = bool(self._boot) and answer["boot"] == self._boot
         if not self._readings:
             self._go_by(self._burst_of[-1])  # any is better than none: a run may be about to begin
         self._answered.set()

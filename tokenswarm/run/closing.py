@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gevent
-from locust.runners import STATE_MISSING
 
 from tokenswarm.metrics.validity import workers as attendance
 from tokenswarm.metrics.validity.rules import finding
+from tokenswarm.run.cluster import Cluster
 from tokenswarm.run.curve import strangers
 from tokenswarm.run.interrupt import be_patient
 from tokenswarm.run.publisher import AGAIN_S
@@ -34,14 +34,14 @@ class Closing:
         self._closing: gevent.Greenlet | None = None
         self._stopping: gevent.Greenlet | None = None
 
-    def on_finish(self, environment: Any, msg: Any, **_: Any) -> None:
+    def on_finish(self, finished: Any, _: str) -> None:
         """The master ends the run (Locust's own quit message would come only after it has closed the folder)."""
-        if self._lifecycle.publisher.run_id == msg.data["run"]:
-            environment.runner.stop()
+        if self._lifecycle.publisher.run_id == finished["run"]:
+            self._lifecycle.cluster.stop()
         else:  # had no part in it
             if self._lifecycle.health:  # but in one whose end it missed
-                environment.runner.stop()
-            self._lifecycle.publisher.reset(msg.data["run"])
+                self._lifecycle.cluster.stop()
+            self._lifecycle.publisher.reset(finished["run"])
         self._lifecycle.publisher.send_final()
 
     def on_test_stop(self, **_: Any) -> None:
@@ -52,16 +52,14 @@ class Closing:
         messages (when the last of them has quit, as on Ctrl-C, which they get too). Then `on_quitting` waits.
         """
         lifecycle = self._lifecycle
-        if lifecycle.is_worker:
+        if lifecycle.cluster.is_worker:
             self._closing = gevent.spawn(self._hand_over)
         elif lifecycle.recorder:
             lifecycle.ending = True
             self._closing = gevent.spawn(
-                self._close_on_master if lifecycle.is_master else self._close_alone, lifecycle.recorder
+                self._close_on_master if lifecycle.cluster.is_master else self._close_alone, lifecycle.recorder
             )
-        here, runner = gevent.getcurrent(), lifecycle.environment.runner
-        listening = lifecycle.is_master and here in runner.greenlet and here is not runner.shape_greenlet
-        if self._closing and here not in runner.user_greenlets and not listening:
+        if self._closing and lifecycle.cluster.may_wait:
             self._closing.join()
 
     def _hand_over(self) -> None:
@@ -100,20 +98,20 @@ class Closing:
         Listeners of this event are called last one first, so this comes before Locust says goodbye to the master, which
         takes no more messages after the last worker's goodbye.
         """
-        lifecycle, runner = self._lifecycle, self._lifecycle.environment.runner
-        be_patient("handing over the last rows" if lifecycle.is_worker else "writing down the run")
-        if lifecycle.is_worker and lifecycle.health:
-            runner.stop()
+        lifecycle, cluster = self._lifecycle, self._lifecycle.cluster
+        be_patient("handing over the last rows" if lifecycle.cluster.is_worker else "writing down the run")
+        if lifecycle.cluster.is_worker and lifecycle.health:
+            cluster.stop()
         elif lifecycle.recorder and not self._closing:
             # A signal: Locust chooses its exit code after this event, and would stop the run only then.
             if not self._stopping:
                 lifecycle.findings.append(_ended_by_hand(lifecycle.recorder, lifecycle.options.run_time))
-                self._stopping = gevent.spawn(runner.stop)
+                self._stopping = gevent.spawn(cluster.stop)
             # This event comes twice where the workers heard the signal, too, and the last of them has gone meanwhile.
             self._stopping.join(WAIT_FOR_WORKERS_S)
         if self._closing:
             self._closing.join()
-        if self._lifecycle.is_worker:
+        if self._lifecycle.cluster.is_worker:
             self._lifecycle.spooling.end()
 
     def _close_on_master(self, recorder: Recorder) -> None:
@@ -123,13 +121,13 @@ class Closing:
 
     def _wait_for_workers(self, recorder: Recorder) -> set[str]:
         """Wait until all rows are here; give the workers of which they are not."""
-        runner, publisher = self._lifecycle.environment.runner, self._lifecycle.publisher
+        cluster, publisher = self._lifecycle.cluster, self._lifecycle.publisher
         # Who joins from now on has no part in the run.
-        joined = {one["client"] for one in recorder.circumstances.get("attendance", ())} | _connected_ids(runner)
-        runner.send_message(FINISH, {"run": publisher.run_id})
+        joined = {one["client"] for one in recorder.circumstances.get("attendance", ())} | _connected_ids(cluster)
+        cluster.send(FINISH, {"run": publisher.run_id})
         began_s = time.monotonic()
         while True:
-            connected = _connected_ids(runner)
+            connected = _connected_ids(cluster)
             missing = (joined | set(publisher.workers)) - publisher.finished
             # One that has said goodbye may have its last rows on the way; one that was killed has not.
             patience_s = WAIT_FOR_WORKERS_S + (self._lifecycle.environment.stop_timeout or 0)
@@ -170,8 +168,8 @@ class Closing:
             lifecycle.ending = False
 
 
-def _connected_ids(runner: Any) -> set[str]:
-    return {client.id for client in runner.clients.all if client.state != STATE_MISSING}
+def _connected_ids(cluster: Cluster) -> set[str]:
+    return {worker.id for worker in cluster.workers() if not worker.missing}
 
 
 def _ended_by_hand(recorder: Recorder, run_time_s: float | None) -> dict[str, Any]:

@@ -6,13 +6,14 @@ from typing import Any
 import gevent
 
 from tokenswarm.folder.run_folder import RunFolder
+from tokenswarm.run.cluster import Cluster
 from tokenswarm.run.publisher import Publisher
 
 LOOK_S, PATIENCE_S = 1.0, 10.0  # so long a disk may stay full
 EXIT_CODE = 2
 
 
-def watch(environment: Any, folder: RunFolder, publisher: Publisher) -> None:
+def watch(environment: Any, cluster: Cluster, folder: RunFolder, publisher: Publisher) -> None:
     """To be run in a greenlet of its own; it ends with the run."""
     while publisher.sink == folder.append:
         gevent.sleep(LOOK_S)
@@ -20,9 +21,7 @@ def watch(environment: Any, folder: RunFolder, publisher: Publisher) -> None:
         if why and publisher.sink == folder.append:
             print(f"tokenswarm: error: {why}; ending the run", file=sys.stderr)
             environment.process_exit_code = EXIT_CODE
-            runner = environment.runner
-            # In a greenlet of its own: it may end the process.
-            gevent.spawn(runner.quit if environment.parsed_options.headless else runner.stop)
+            gevent.spawn(cluster.end)  # in a greenlet of its own: it may end the process
             return
 
 

@@ -8,6 +8,7 @@ import gevent
 from locust.exception import RPCError
 
 from tokenswarm.folder.spool import Outbox, spool_path
+from tokenswarm.run.cluster import Cluster
 from tokenswarm.run.publisher import Publisher
 from tokenswarm.settings.redaction import clean
 
@@ -19,33 +20,30 @@ WAIT_FOR_MASTER_S = 5.0
 class Spooling:
     """One worker's part; the rows themselves are its `Publisher`'s."""
 
-    def __init__(self, environment: Any, publisher: Publisher, run_dir: str) -> None:
-        self._environment, self._publisher = environment, publisher
+    def __init__(self, cluster: Cluster, options: Any, publisher: Publisher, run_dir: str) -> None:
+        self._cluster, self._options, self._publisher = cluster, options, publisher
         self._run_dir = run_dir  # its own: with the run's options come the master's
         self._noted_s = 0.0
         self._health: dict[str, Any] = {}
 
     def start(self) -> None:
         """Send rows for as long as the process lives."""
-        runner = self._environment.runner
-        # Else Locust waits for ever for a master that dies between its welcome and its first heartbeat.
-        runner.last_heartbeat_timestamp = runner.last_heartbeat_timestamp or time.time()
+        self._cluster.expect_master()
         gevent.spawn(self._work)
 
     def begin(self) -> Outbox:
         """A run begins: make its spool. Raises OSError."""
-        options, client_id = self._environment.parsed_options, self._environment.runner.client_id
         self._health = {}
-        outbox = Outbox(spool_path(self._run_dir, options.run_id, client_id))
+        outbox = Outbox(spool_path(self._run_dir, self._options.run_id, self._cluster.id))
         self._note(outbox)
         return outbox
 
     def end(self) -> None:
         """The process ends: give the master the time to say that it has everything, if it is there."""
-        publisher, runner = self._publisher, self._environment.runner
+        publisher = self._publisher
         until_s = time.monotonic() + WAIT_FOR_MASTER_S
         while not publisher.kept and publisher.run_id and time.monotonic() < until_s:
-            if time.time() - (runner.last_heartbeat_timestamp or 0) > MASTER_GONE_S:
+            if self._cluster.master_silent_s > MASTER_GONE_S:
                 break
             gevent.sleep(0.02)
         if not publisher.kept:
@@ -66,5 +64,5 @@ class Spooling:
     def _note(self, outbox: Outbox) -> None:
         self._noted_s = time.monotonic()
         self._health |= self._publisher.health()  # after the end there is less of it
-        run = getattr(self._environment.parsed_options, "run_facts", {})
-        outbox.note(clean({"client": self._environment.runner.client_id, "run": run, "health": self._health}))
+        run = getattr(self._options, "run_facts", {})
+        outbox.note(clean({"client": self._cluster.id, "run": run, "health": self._health}))

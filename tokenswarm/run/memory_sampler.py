@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import gevent
-from locust.runners import WorkerRunner
 from locust.util.timespan import parse_timespan
 
 from tokenswarm.metrics.text import cell
@@ -69,7 +68,7 @@ class Sampler:
 
     def listen(self) -> None:
         """Connect to Locust's events; after the swarm, which makes the run folder."""
-        if isinstance(self._environment.runner, WorkerRunner):
+        if self._lifecycle.cluster.is_worker:
             return
         self._environment.events.test_start.add_listener(self.on_test_start)
         self._environment.events.test_stopping.add_listener(self.on_test_stopping)

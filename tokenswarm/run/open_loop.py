@@ -8,7 +8,6 @@ from itertools import chain, dropwhile, islice, takewhile
 from typing import Any, NamedTuple, TypeVar
 
 import gevent
-from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner, WorkerRunner
 from locust.util.timespan import parse_timespan
 
 from tokenswarm.load import trace
@@ -17,6 +16,7 @@ from tokenswarm.load.dispatcher import NOTICE_NS, TOO_LATE_NS, Dispatcher, Due
 from tokenswarm.metrics.record import Identity, Record
 from tokenswarm.payloads.prompt import Prompt
 from tokenswarm.run.clock_sync import ClockSync
+from tokenswarm.run.cluster import Cluster
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.users.base import LLMUser
 from tokenswarm.users.context import RunContext
@@ -128,11 +128,6 @@ def check_classes(options: Any, classes: Sequence[Any]) -> None:
         raise UsageError(f"{option}: {own} has its own pace; name other classes, or give it a fixed_count")
 
 
-def _with_users(client: Any) -> tuple[str, ...]:
-    """The classes of which a worker has users, as it said last."""
-    return tuple(sorted(name for name, users in client.user_classes_count.items() if users))
-
-
 def places(worker: str, there: Sequence[tuple[str, tuple[str, ...]]]) -> dict[str, tuple[int, int]]:
     """Of each class that any worker has users of: which one of how many a worker is (-1: it has none).
 
@@ -148,10 +143,8 @@ def places(worker: str, there: Sequence[tuple[str, tuple[str, ...]]]) -> dict[st
 class OpenLoop:
     """One process's part in it, from Locust's events; `RunLifecycle` must have heard of them first."""
 
-    def __init__(self, environment: Any, clocks: ClockSync) -> None:
-        self._environment, self._clocks = environment, clocks
-        self._is_worker = isinstance(environment.runner, WorkerRunner)
-        self._is_master = isinstance(environment.runner, MasterRunner)
+    def __init__(self, environment: Any, cluster: Cluster, clocks: ClockSync) -> None:
+        self._environment, self._cluster, self._clocks = environment, cluster, clocks
         self._dispatcher: Dispatcher | None = None
         self._sharing: gevent.Greenlet | None = None
         self._offer: Offer | None = None
@@ -165,18 +158,18 @@ class OpenLoop:
         events.test_start.add_listener(self._on_test_start)
         events.spawning_complete.add_listener(self._on_spawning_complete)
         events.test_stopping.add_listener(self._on_end)
-        if self._is_worker:
-            self._environment.runner.register_message(SHARE, self._on_share)
-            self._environment.runner.register_message(PATIENCE, self._on_patience)
+        if self._cluster.is_worker:
+            self._cluster.on(SHARE, self._on_share)
+            self._cluster.on(PATIENCE, self._on_patience)
             events.test_stop.add_listener(self._on_stopped)
 
     def _on_test_start(self, **_: Any) -> None:
         options = self._environment.parsed_options
-        if not self._is_worker:
+        if not self._cluster.is_worker:
             self._environment.stop_timeout = self._stop_timeout  # the end of a trace has changed it
-        self._offer, self._dispatcher = offer(options, whole=not self._is_worker), None
+        self._offer, self._dispatcher = offer(options, whole=not self._cluster.is_worker), None
         self._searches = options.find_capacity
-        if self._offer and not self._is_master:
+        if self._offer and not self._cluster.is_master:
             run_context: RunContext = self._environment.tokenswarm
             classes = [c for c in self._environment.user_classes if issubclass(c, LLMUser)]
             # The way to where the trace's window begins may be long: it is gone before any user is there.
@@ -186,21 +179,21 @@ class OpenLoop:
             )
 
     def _on_spawning_complete(self, **_: Any) -> None:
-        if not self._offer or self._sharing or self._is_worker or self._searches:
+        if not self._offer or self._sharing or self._cluster.is_worker or self._searches:
             return  # a capacity search begins and ends its trials itself
         started_ns = time.time_ns() + NOTICE_NS
         if self._offer.last_s is not None:
             # What has not been sent by then is dropped, whose rows are to be there.
             over_s = (NOTICE_NS + TOO_LATE_NS) / 1e9 + self._offer.last_s + LOOK_S
             self._ender = gevent.spawn_later(over_s, self._end_of_trace)
-        if self._is_master:
+        if self._cluster.is_master:
             self._sharing = gevent.spawn(self._share_out, started_ns)
         elif self._dispatcher:
             self._sharing = self._dispatcher
             self._dispatcher.share(started_ns, started_ns, 0, 1)
 
     def _on_end(self, **_: Any) -> None:
-        if self._sharing and self._is_master:
+        if self._sharing and self._cluster.is_master:
             self._sharing.kill(block=False)
         if self._dispatcher:
             self._dispatcher.stop()
@@ -216,22 +209,22 @@ class OpenLoop:
         """The last request has been sent: the run ends when the last answers have come."""
         options = self._environment.parsed_options
         self._environment.stop_timeout = self._stop_timeout or options.request_timeout
-        if self._is_master:
-            self._environment.runner.send_message(PATIENCE, self._environment.stop_timeout)
-        (self._environment.runner.quit if options.headless else self._environment.runner.stop)()
+        if self._cluster.is_master:
+            self._cluster.send(PATIENCE, self._environment.stop_timeout)
+        self._cluster.end()
 
     def _share_out(self, started_ns: int) -> None:
         """Tell each worker which arrivals are its own: for the next seconds, again and again while it is heard of.
 
         So one that is cut off, or stands still, does not send what others have been given meanwhile.
         """
-        runner, from_ns = self._environment.runner, started_ns
+        from_ns = started_ns
         known: tuple[tuple[str, tuple[str, ...]], ...] = ()
         until_ns: dict[str, int] = {}
         while True:
-            up = {c.id: c for c in runner.clients.all if c.state in (STATE_RUNNING, STATE_SPAWNING)}
-            there = tuple(sorted((name, _with_users(c)) for name, c in up.items()))
-            heard = {name for name, c in up.items() if c.heartbeat >= HEARD_OF}
+            up = [worker for worker in self._cluster.workers() if worker.loaded]
+            there = tuple(sorted((worker.id, worker.classes) for worker in up))
+            heard = {worker.id for worker in up if worker.heartbeat >= HEARD_OF}
             now_ns = time.time_ns()
             if there and there != known:
                 # Who may not hear of the change goes on for as long as it was told.
@@ -243,15 +236,15 @@ class OpenLoop:
                     until_ns[name] = max(started_ns, now_ns) + HOLDS_NS
                     share: dict[str, Any] = {"from_ns": from_ns, "index": index, "of": len(known)}
                     share |= {"started_ns": started_ns, "until_ns": until_ns[name], "places": places(name, known)}
-                    runner.send_message(SHARE, share, name)
+                    self._cluster.send(SHARE, share, name)
             gevent.sleep(LOOK_S)
 
-    def _on_share(self, environment: Any, msg: Any, **_: Any) -> None:
+    def _on_share(self, share: Any, _: str) -> None:
         if self._dispatcher:
-            self._dispatcher.share(**msg.data)
+            self._dispatcher.share(**share)
 
-    def _on_patience(self, environment: Any, msg: Any, **_: Any) -> None:
-        environment.stop_timeout = msg.data
+    def _on_patience(self, stop_timeout_s: Any, _: str) -> None:
+        self._environment.stop_timeout = stop_timeout_s
 
     def _drop(self, user_class: Any, due: Due, why: str) -> None:
         """An arrival that is not sent is counted, with when it was due."""

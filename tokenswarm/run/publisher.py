@@ -12,6 +12,7 @@ from tokenswarm.metrics.catalogue import METRICS
 from tokenswarm.metrics.checks.table import CHECKS
 from tokenswarm.metrics.error_groups import ErrorGroups
 from tokenswarm.metrics.record import Record
+from tokenswarm.run.cluster import Cluster
 
 KEY = "tokenswarm"
 ROWS = "tokenswarm_rows"
@@ -72,8 +73,8 @@ class Publisher:
     master says what it has.
     """
 
-    def __init__(self, environment: Any, health: Callable[[], dict[str, Any]]) -> None:
-        self._environment = environment
+    def __init__(self, environment: Any, cluster: Cluster, health: Callable[[], dict[str, Any]]) -> None:
+        self._environment, self._cluster = environment, cluster
         self.health = health
         self._inbox = Inbox()
         self._errors = ErrorGroups()
@@ -153,15 +154,15 @@ class Publisher:
 
     def send_rows(self) -> None:
         """Send what Locust's next report would hold."""
-        self._environment.runner.send_message(ROWS, self.message())
+        self._cluster.send(ROWS, self.message())
 
-    def on_acknowledge(self, environment: Any, msg: Any, **_: Any) -> None:
+    def on_acknowledge(self, said: Any, _: str) -> None:
         """The master says which rows it has."""
-        if msg.data["run"] != self.run_id or self.kept:
+        if said["run"] != self.run_id or self.kept:
             return
         before = self.outbox.acknowledged
-        self.outbox.acknowledge(msg.data["up_to"], msg.data["first"])
-        if msg.data["kept"]:
+        self.outbox.acknowledge(said["up_to"], said["first"])
+        if said["kept"]:
             self.kept = True
             self.outbox.remove()
         elif self.final and before < self.outbox.acknowledged and self.outbox.sent < self.outbox.made:
@@ -169,9 +170,9 @@ class Publisher:
 
     def report(self) -> None:
         """Report to the master now, not when Locust would, with all rows there are (or as many as it may be sent)."""
-        runner, data = self._environment.runner, dict[str, Any]()
-        self._environment.events.report_to_master.fire(client_id=runner.client_id, data=data)
-        runner.send_message("stats", data)
+        data = dict[str, Any]()
+        self._environment.events.report_to_master.fire(client_id=self._cluster.id, data=data)
+        self._cluster.send("stats", data)
         before = -1
         while before < self.outbox.sent < self.outbox.made:
             before = self.outbox.sent
@@ -190,9 +191,9 @@ class Publisher:
         if KEY in data:
             self.take(client_id, data[KEY])
 
-    def on_rows(self, environment: Any, msg: Any, **_: Any) -> None:
+    def on_rows(self, sent: Any, worker: str) -> None:
         """A worker's rows between its reports: see `take`."""
-        self.take(msg.node_id, msg.data)
+        self.take(worker, sent)
 
     def take(self, client_id: str, sent: dict[str, Any]) -> None:
         """Write down the rows that are new; only then say that they are here, and of all of them that they are kept."""
@@ -206,7 +207,7 @@ class Publisher:
         have = self._inbox.have(client_id)
         kept = bool(sent["final"]) and have == sent["made"]
         # After its end a worker goes on reporting, with nothing to say of its health any more.
-        known = self.workers.get(client_id, {"worker": self._environment.runner.get_worker_index(client_id)})
+        known = self.workers.get(client_id, {"worker": self._cluster.number_of(client_id)})
         told = {"client": client_id, "requests": have, "made": sent["made"]}
         self.workers[client_id] = {**known, **sent.get("health", {}), **told}
         if kept and client_id not in self.finished:
@@ -214,19 +215,19 @@ class Publisher:
                 self.keep(client_id)
             self.finished.add(client_id)
         answer = {"run": sent["run"], "up_to": have, "first": sent["first"], "kept": kept}
-        self._environment.runner.send_message(ACKNOWLEDGE, answer, client_id)
+        self._cluster.send(ACKNOWLEDGE, answer, client_id)
 
     def _end_another(self, client_id: str, sent: dict[str, Any]) -> None:
         """A worker is still at a run that is over, or was a former master's: it has missed the end. Once."""
         missed = client_id, sent["run"]
         if sent["run"] and not sent["final"] and missed not in self._ended:
             self._ended.add(missed)
-            self._environment.runner.send_message("stop", None, client_id)  # it joins anew then
+            self._cluster.send("stop", None, client_id)  # it joins anew then
 
     def workers_as_run_json(self, missing: set[str]) -> list[dict[str, Any]]:
         """The workers as run.json has them, at the end; `missing` did not hand over all their rows."""
         for client_id in missing - set(self.workers):
-            index = self._environment.runner.get_worker_index(client_id)
+            index = self._cluster.number_of(client_id)
             self.workers[client_id] = {"worker": index, "client": client_id, "requests": 0, "made": 0}
         ended = [{**worker, "ended": client_id not in missing} for client_id, worker in self.workers.items()]
         return sorted(ended, key=lambda worker: int(worker["worker"]))

@@ -4,14 +4,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import gevent
-from locust.runners import HEARTBEAT_DEAD_INTERNAL, STATE_MISSING, STATE_RUNNING
 
 if TYPE_CHECKING:
     from tokenswarm.run.lifecycle import RunLifecycle
 
 LOOK_S = 0.25
-# Locust forgets a worker that has been missing for a minute, and then begins all its users anew, as if there were none.
-FORGET_BEFORE = 3
 
 
 class Rebalancer:
@@ -20,14 +17,14 @@ class Rebalancer:
     Locust does that by itself only with --enable-rebalancing, and not every time.
     """
 
-    def __init__(self, environment: Any, lifecycle: "RunLifecycle") -> None:
-        self._environment, self._lifecycle = environment, lifecycle
+    def __init__(self, lifecycle: "RunLifecycle") -> None:
+        self._lifecycle, self._cluster = lifecycle, lifecycle.cluster
         self._greenlet: gevent.Greenlet | None = None
 
-    def listen(self) -> None:
+    def listen(self, events: Any) -> None:
         """Connect to Locust's events; `RunLifecycle` must have heard of them first."""
-        self._environment.events.test_start.add_listener(self._on_test_start)
-        self._environment.events.test_stopping.add_listener(self._on_test_stopping)
+        events.test_start.add_listener(self._on_test_start)
+        events.test_stopping.add_listener(self._on_test_stopping)
 
     def _on_test_start(self, **_: Any) -> None:
         self._attendance: list[dict[str, Any]] = []
@@ -41,18 +38,18 @@ class Rebalancer:
         self._greenlet = None
 
     def _follow(self) -> None:
-        runner, behind = self._environment.runner, False
+        behind = False
         while True:
             gevent.sleep(LOOK_S)
-            self._forget()
+            self._cluster.forget_missing()
             behind = self._look() or behind  # Locust's users do not follow yet
-            if behind and self._there and runner.state == STATE_RUNNING and runner.spawning_completed:
+            if behind and self._there and self._cluster.settled:
                 behind = False
-                runner.start(runner.target_user_count, runner.spawn_rate)
+                self._cluster.start()
 
     def _look(self) -> bool:
         """Has anyone come or gone? Then run.json says so from now on."""
-        now = {client.id for client in self._environment.runner.clients.all if client.state != STATE_MISSING}
+        now = {worker.id for worker in self._cluster.workers() if not worker.missing}
         if now == self._there:
             return False
         self._attendance += self._changes(self._there, now)
@@ -62,17 +59,11 @@ class Rebalancer:
         return True
 
     def _changes(self, before: set[str], now: set[str]) -> list[dict[str, Any]]:
-        runner, at = self._environment.runner, round(time.time(), 3)
+        connected, at = {worker.id for worker in self._cluster.workers()}, round(time.time(), 3)
         known = {entry["client"] for entry in self._attendance}
         what = {client: "back" if client in known else "joined" for client in now - before}
-        what |= {client: "lost" if client in runner.clients else "left" for client in before - now}
+        what |= {client: "lost" if client in connected else "left" for client in before - now}
         return [
-            {"at_unix_s": at, "what": said, "worker": runner.get_worker_index(client), "client": client}
+            {"at_unix_s": at, "what": said, "worker": self._cluster.number_of(client), "client": client}
             for client, said in sorted(what.items())
         ]
-
-    def _forget(self) -> None:
-        runner = self._environment.runner
-        for client in runner.clients.missing:
-            if client.heartbeat <= HEARTBEAT_DEAD_INTERNAL + FORGET_BEFORE:
-                del runner.clients[client.id]

@@ -8,6 +8,7 @@ import gevent
 from tokenswarm.metrics.slo.judge import SloJudge, SloResult
 from tokenswarm.metrics.slo.junit import say
 from tokenswarm.metrics.slo.language import Slo, SloError, several
+from tokenswarm.run.cluster import Cluster
 from tokenswarm.settings.errors import UsageError
 
 CROSSED = 99  # k6's exit code for a crossed threshold
@@ -25,8 +26,8 @@ def slos(text: str) -> tuple[Slo, ...]:
 class Gate:
     """Watches the rows of one run; with `abort` it ends the run once an SLO is as good as crossed."""
 
-    def __init__(self, environment: Any, text: str, abort: bool) -> None:
-        self._environment, self._abort = environment, abort
+    def __init__(self, environment: Any, cluster: Cluster, text: str, abort: bool) -> None:
+        self._environment, self._cluster, self._abort = environment, cluster, abort
         self.judge = SloJudge(slos(text))
         self._given_up = False
 
@@ -35,9 +36,8 @@ class Gate:
         if self._abort and (crossed := self.judge.surely_crossed()):
             self._abort, self._given_up = False, True
             print(f"tokenswarm: ending the run: {'; '.join(crossed)}", file=sys.stderr)
-            headless = self._environment.parsed_options.headless
             # In a greenlet of its own: this one may be a user's, which that would kill in the middle.
-            gevent.spawn(self._environment.runner.quit if headless else self._environment.runner.stop)
+            gevent.spawn(self._cluster.end)
 
     def close(self, verdict: str) -> list[SloResult]:
         """The run is over: say how it went; a run that does not meet its SLOs ends with exit code 99.

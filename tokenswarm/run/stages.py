@@ -8,8 +8,8 @@ from typing import Any
 
 import gevent
 from locust import LoadTestShape
-from locust.runners import MasterRunner, WorkerRunner
 
+from tokenswarm.run.cluster import Cluster
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.users.context import RunContext
 
@@ -72,9 +72,9 @@ class Stages(LoadTestShape):
     abstract = False
     use_common_options = True  # else the form that comes after a run could not be filled in for one without stages
 
-    def __init__(self, environment: Any, stages: tuple[Stage, ...]) -> None:
+    def __init__(self, environment: Any, cluster: Cluster, stages: tuple[Stage, ...]) -> None:
         super().__init__()
-        self.runner = environment.runner
+        self._cluster = cluster
         self._stages, self._now, self._ended = stages, 0, False
         self._environment = environment
         if environment.parsed_options.headless:
@@ -101,7 +101,7 @@ class Stages(LoadTestShape):
                 if number != self._now:
                     self._now = number
                     # After a ramp all users may be there already: Locust will have nothing to start, nor to tell of.
-                    there = self.get_current_user_count() == stage.users
+                    there = self._cluster.users == stage.users
                     self._note(number)
                     self._tell({"stage": number, "ramp": stage.ramp, "there": there})
                 users = stage.users_at(since_s)
@@ -116,8 +116,8 @@ class Stages(LoadTestShape):
             facts[number - 1]["began_unix_s"] = time.time()
 
     def _tell(self, message: dict[str, Any]) -> None:
-        if isinstance(self.runner, MasterRunner):
-            self.runner.send_message(STAGE, message)
+        if self._cluster.is_master:
+            self._cluster.send(STAGE, message)
         enter(self._environment, **message)
 
 
@@ -141,19 +141,19 @@ def resume(environment: Any) -> None:
         run_context.stage, run_context.ramping, run_context.all_started = stage, ramp, there and not ramp
 
 
-def shape(environment: Any, own: LoadTestShape | None) -> LoadTestShape | None:
+def shape(environment: Any, cluster: Cluster, own: LoadTestShape | None) -> LoadTestShape | None:
     """The shape that Locust is to follow: that of `--stages`, else the locustfile's own. Raises UsageError."""
     stages = environment.parsed_options.stages
-    return Stages(environment, parse(stages)) if stages else own
+    return Stages(environment, cluster, parse(stages)) if stages else own
 
 
-def follow(environment: Any) -> None:
+def follow(environment: Any, cluster: Cluster) -> None:
     """Have a worker hear of the stages, and each process forget them when the run is over."""
     options = environment.parsed_options
     environment.events.spawning_complete.add_listener(lambda **_: _all_there(environment))
     environment.events.test_stop.add_listener(lambda **_: setattr(options, "stage_now", NO_STAGE))
-    if isinstance(environment.runner, WorkerRunner):
-        environment.runner.register_message(STAGE, lambda environment, msg, **_: enter(environment, **msg.data))
+    if cluster.is_worker:
+        cluster.on(STAGE, lambda message, _: enter(environment, **message))
 
 
 def as_run_json(options: Any) -> dict[str, Any]:

@@ -9,10 +9,10 @@ import secrets
 from typing import Any
 
 import zmq.green as zmq
-from locust.runners import MasterRunner
 
 from tokenswarm.run import curve as sealed
 from tokenswarm.run import locust_options
+from tokenswarm.run.cluster import Cluster
 from tokenswarm.settings.addresses import LOOPBACK, choose_web_host, loopback
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.secrets import TOKEN, worker_token
@@ -58,13 +58,12 @@ def choose(options: Any) -> None:
     sealed.Seal.keys = sealed.keys(token) if token else None
 
 
-def check(environment: Any) -> None:
+def check(cluster: Cluster, options: Any) -> None:
     """Say how the workers' port is kept. Raises UsageError where it should be sealed and is not, or bears a key."""
-    runner, options = environment.runner, environment.parsed_options
-    if not isinstance(runner, MasterRunner):
+    if not cluster.is_master:
         return
     if sealed.Seal.keys:
-        if runner.server.socket.getsockopt(zmq.MECHANISM) != zmq.CURVE:
+        if not cluster.is_sealed:
             raise UsageError(f"{TOKEN}: Locust's port was not sealed; use the Locust of requirements.lock")
     elif not loopback(options.master_bind_host):
         logger.warning(
@@ -75,10 +74,9 @@ def check(environment: Any) -> None:
         logger.info(f"Only workers on this machine are let in, since there is no {TOKEN}")
 
 
-def check_key(environment: Any) -> None:
+def check_key(cluster: Cluster, options: Any) -> None:
     """No key may go to whoever asks for it. Raises UsageError."""
-    options = environment.parsed_options
-    if not isinstance(environment.runner, MasterRunner) or sealed.Seal.keys or loopback(options.master_bind_host):
+    if not cluster.is_master or sealed.Seal.keys or loopback(options.master_bind_host):
         return
     if options.api_key or options.header:
         raise UsageError(

@@ -49,10 +49,11 @@ class Exporter:
 
     def _now(self, run: str) -> Iterator[str]:
         lifecycle = self._lifecycle
-        yield from family("users", "gauge", "Users that run now", [("", {}, lifecycle.environment.runner.user_count)])
+        yield from family("users", "gauge", "Users that run now", [("", {}, lifecycle.cluster.users)])
         running = int(lifecycle.recorder is not None)
         yield from family("run_info", "gauge", "1 while the run goes on, 0 afterwards", [("", {"run": run}, running)])
-        workers = lifecycle.publisher.workers or ({} if lifecycle.is_master else {"local": lifecycle.snapshot()})
+        own = {} if lifecycle.cluster.is_master else {"local": lifecycle.snapshot()}
+        workers = lifecycle.publisher.workers or own
         figures: dict[str, dict[str, float]] = {}
         for seen in workers.values():
             for name, value in seen.items():

@@ -57,8 +57,8 @@ def attach(web_ui: Any, lifecycle: RunLifecycle, exporter: Exporter) -> None:
     def checked() -> Any:
         try:
             with lifecycle.beginning():
-                edited = lifecycle.running
-                changes = lifecycle.prepare_from_form(request.form, web_ui.template_args["extra_options"])
+                edited = lifecycle.cluster.running
+                changes = lifecycle.preparation.prepare_from_form(request.form, web_ui.template_args["extra_options"])
                 fields: Any = request.form.copy()
                 for name, value in changes.items():
                     fields[name] = value

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from fake_cluster import FakeCluster
 
 from tokenswarm.run import publisher as publish
 from tokenswarm.run.publisher import Publisher
@@ -25,8 +26,7 @@ class Disk:
 @pytest.fixture
 def publisher(monkeypatch: pytest.MonkeyPatch) -> Publisher:
     monkeypatch.setattr(publish, "AGAIN_S", -1.0)  # at once
-    runner = SimpleNamespace(send_message=lambda *_: None, get_worker_index=lambda _: 0)
-    return Publisher(SimpleNamespace(runner=runner), dict)
+    return Publisher(None, FakeCluster("master"), dict)
 
 
 def test_of_a_disk_that_is_full_for_a_while_every_row_comes_once(
@@ -69,7 +69,9 @@ def test_rows_that_were_written_are_not_written_again_whatever_looks_at_them(
 
 def test_what_is_known_of_a_worker_is_kept_before_it_forgets_its_rows(publisher: Publisher) -> None:
     told = list[Any]()
-    publisher._environment.runner.send_message = lambda kind, answer, _: told.append(answer["kept"])
+    cluster = FakeCluster("master")
+    cluster.send = lambda kind, answer, _: told.append(answer["kept"])
+    publisher = Publisher(None, cluster, dict)
     publisher.reset("run")
     publisher.sink = Disk().take
     publisher.keep = lambda client: told.append((client, publisher.workers_as_run_json(set())[0]["requests"]))
@@ -81,22 +83,22 @@ def test_what_is_known_of_a_worker_is_kept_before_it_forgets_its_rows(publisher:
 
 @pytest.mark.parametrize("room", [True, False])
 def test_what_the_master_cannot_write_is_not_sent_again_at_once(room: bool) -> None:
-    sent = list[dict[str, Any]]()
-    runner = SimpleNamespace(client_id="w", send_message=lambda kind, data: sent.append(data))
+    cluster = FakeCluster("worker")
     hook = SimpleNamespace(fire=lambda client_id, data: worker.on_report_to_master(client_id, data))
-    worker = Publisher(SimpleNamespace(runner=runner, events=SimpleNamespace(report_to_master=hook)), dict)
+    worker = Publisher(SimpleNamespace(events=SimpleNamespace(report_to_master=hook)), cluster, dict)
     worker.reset("run")
     rows = [b"x" * 20_000_000 + b"\n", *[b"y" * 3_000_000 + b"\n"] * 9]
     for row in rows:
         worker.outbox.add(row)
     worker.send_final()
     have = answered = 0
-    while answered < len(sent) < 50:
-        message = sent[answered].get("tokenswarm", sent[answered])
+    while answered < len(cluster.sent) < 50:
+        _, data, _ = cluster.sent[answered]
+        message = data.get("tokenswarm", data)
         if room and message["first"] <= have:
             have = max(have, message["first"] + message["count"])
         answer = {"run": "run", "up_to": have, "first": message["first"], "kept": have == len(rows)}
-        worker.on_acknowledge(None, SimpleNamespace(data=answer))
+        worker.on_acknowledge(answer, "master")
         answered += 1
     assert worker.kept is room
-    assert len(sent) < (20 if room else 5)
+    assert len(cluster.sent) < (20 if room else 5)

@@ -1,0 +1,95 @@
+"""Before a run: options and form checked, the server asked, classes and shape chosen."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import gevent
+
+from tokenswarm.capacity import options as searching
+from tokenswarm.preflight.prepare import Prepared, prepare
+from tokenswarm.run.cluster import Cluster
+from tokenswarm.run.locust_options import check_tags
+from tokenswarm.run.origin import Own, home, keep_at_home
+from tokenswarm.run.stages import shape
+from tokenswarm.run.worker_token import check_key
+from tokenswarm.settings import form, open_files
+from tokenswarm.settings import secrets as secret
+from tokenswarm.settings.options import OURS
+from tokenswarm.settings.redaction import learn, learn_options
+from tokenswarm.settings.weights import weigh
+
+CHOSEN = ("host", "layout", "model", "api_key", "header", "scale")
+
+
+class Preparation:
+    """What the next run of this process will be; `prepared` and `findings` are what was learnt for it."""
+
+    def __init__(self, environment: Any, cluster: Cluster) -> None:
+        self._environment, self._cluster = environment, cluster
+        self._options = options = environment.parsed_options
+        self._classes, self._own_shape = tuple(environment.user_classes), environment.shape_class
+        learn_options(options)
+        self._own = Own(options.host, secret.api_key(options), options.header)
+        self._home = ""  # as the page shows it after a run
+        learn(self._own.api_key)
+        self._own_weights: dict[Any, float] = {}
+        self._given = {name: getattr(options, name) for name in OURS}
+        self._chosen: dict[str, str | None] = {}
+        self.prepared: Prepared | None = None
+        self.findings: list[dict[str, Any]] = []
+
+    def prepare(self, classes_named: list[str] | None = None) -> None:
+        """Check the options, ask the server, choose the classes. Raises UsageError; no load was sent then."""
+        options = self._options
+        check_tags(options, self._classes)
+        withheld = keep_at_home(options, self._own)
+        check_key(self._cluster, options)
+        self.prepared = prepared = prepare(options, self._classes, classes_named or options.user_classes or [])
+        # Without it a timer that is set now, as Locust's of --run-time, would count from before what took long there.
+        gevent.get_hub().loop.update_now()
+        self._environment.user_classes = list(prepared.classes)
+        self._environment.shape_class = shape(self._environment, self._cluster, self._own_shape)
+        self.weigh(prepared.classes)
+        self._environment.host = options.host
+        if home(options.host, self._own):
+            self._home = options.host
+        # What the options become here must reach the workers, whatever a form puts over them.
+        self._chosen = {name: getattr(options, name) for name in CHOSEN}
+        if options.stages:
+            self._chosen["num_users"] = None
+        self.findings = [*prepared.findings, *withheld]
+
+    def prepare_from_form(self, sent: Any, shown: Collection[str]) -> dict[str, str]:
+        """The same for a run that begins in the web form; what Locust is to change in it. Raises UsageError.
+
+        `shown` are the options that the form has.
+        """
+        numbers = form.check(sent, shown)
+        if self._cluster.running:
+            return numbers
+        options, given = self._options, {**self._given, "host": self._own.host}
+        fields = form.as_given(dict(sent.items()) | numbers, given, self._home)
+        # What the form leaves out is not that of the run before; nor is a key that was given for another host.
+        vars(options).update({**given, "api_key": ""})
+        options.run_time = fields.get("run_time") or None
+        options.num_users, options.max_in_flight = None, 0  # the form's own number goes to Locust
+        form.fill(options, fields)
+        form.check_files(options, self._given)
+        begins = searching.of_form(options, sent)
+        picked = sent.getlist("user_classes")
+        # The class picker begins with all of them ticked, which names none.
+        self.prepare(picked if len(picked) < len(self._classes) else None)
+        users = fields.get("user_count") or ""
+        open_files.check_users(options, int(users) if users.isdecimal() else 1)
+        # The clients of an open loop are there at once, as with the command line.
+        open_loop = options.arrivals or options.trace
+        return numbers | ({"spawn_rate": fields.get("user_count") or "1"} if open_loop else begins)
+
+    def restore(self) -> None:
+        """A run begins: between the check of a web form and here, Locust has put what it held over what was chosen."""
+        vars(self._options).update(self._chosen)
+        self._environment.host = self._options.host
+
+    def weigh(self, classes: Sequence[Any] = ()) -> None:
+        """Give these classes (else all) the weights of `--weights`."""
+        weigh(classes or self._classes, self._options.weights, self._own_weights)
