@@ -1,0 +1,186 @@
+"""The capacity search of a run by a fake cluster: a server that is made up, and what the search says of it."""
+
+import time
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import gevent
+import pytest
+from capacity_rows import row
+from fake_cluster import FakeCluster
+from locust.event import Events
+from options import parsed
+
+from tokenswarm.capacity import controller
+from tokenswarm.capacity import options as searching
+from tokenswarm.capacity.controller import Capacity
+from tokenswarm.capacity.gate import PARKED, TRIAL, Begin, Trials
+from tokenswarm.folder.row import COLUMNS
+from tokenswarm.run.cluster import Worker
+from tokenswarm.transport.health import Health
+
+
+class Made:
+    """A run that searches, on a cluster; `answer(users)` says how a request fares where so many users ask."""
+
+    def __init__(self, cluster: FakeCluster, answer: Callable[[int], dict[str, Any]], *arguments: str) -> None:
+        self.cluster, self._answer = cluster, answer
+        self.options = parsed("--host", "h", "--find-capacity", "--slo", "ttft_ms p95 < 500", *arguments)
+        vars(self.options).update(headless=True)
+        searching.check(self.options)
+        self.events: Any = Events()
+        self.told: dict[str, Any] = {}
+        health = Health()
+        health.stop()
+        timeouts = SimpleNamespace(total_s=0.0)
+        run_context = SimpleNamespace(
+            health=health, settings=SimpleNamespace(timeouts=timeouts), stage=None, dispatcher=None, trials=None
+        )
+        recorder = SimpleNamespace(tell=lambda capacity: self.told.update(capacity))
+        self.lifecycle = SimpleNamespace(cluster=cluster, recorder=recorder, watch=None, publisher=None)
+        self.environment = SimpleNamespace(
+            events=self.events, parsed_options=self.options, tokenswarm=run_context, process_exit_code=None
+        )
+        cluster.start = self._start  # type: ignore[method-assign]
+        self.capacity = Capacity(self.environment, self.lifecycle)  # type: ignore[arg-type]
+        self.capacity.listen()
+
+    def _start(self, users: int | None = None, per_s: float | None = None) -> None:
+        assert users is not None
+        self.cluster.target_users = users
+        self.events.spawning_complete.fire(user_count=users)
+
+    def ask(self) -> None:
+        """Users that ask for as long as the search goes on, all of one trial at once."""
+        self.cluster.target_users = 1
+        self.events.test_start.fire()
+        self.events.spawning_complete.fire(user_count=1)
+        with gevent.Timeout(60):
+            while ("end",) not in self.cluster.done:
+                gevent.sleep(0.001)
+                if trial := self.capacity._number:
+                    asked = {"stage": trial} | self._answer(self.cluster.target_users)
+                    known = {name: str(value) for name, value in (row(0.0) | asked).items() if value is not None}
+                    self.lifecycle.watch([dict.fromkeys(COLUMNS, "") | known for _ in range(50)])
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOOK_S", "FIRST_S", "SPARE_S"):
+        monkeypatch.setattr(controller, name, 0.001)
+    # A trial's time passes quickly: what is looked at is how much time a search takes for sure.
+    real, began = time.time_ns, time.time_ns()
+    monkeypatch.setattr(controller.time, "time_ns", lambda: began + (real() - began) * 300)
+
+
+def test_the_most_users_for_whom_the_slo_is_met(capsys: pytest.CaptureFixture[str]) -> None:
+    made = Made(FakeCluster(), lambda users: {"ttft_ms": 100.0 if users <= 6 else 900.0})
+    made.ask()
+    assert made.told["answer"] == 6
+    assert made.told["state"] == "complete"
+    assert {trial["load"]: trial["verdict"] for trial in made.told["trials"]}[7.0] == "crossed"
+    assert made.environment.process_exit_code == 0
+    said = capsys.readouterr().err
+    assert made.told["sentence"] in said
+
+
+def test_a_server_that_meets_it_for_nobody_fails() -> None:
+    made = Made(FakeCluster(), lambda _: {"ttft_ms": 900.0})
+    made.ask()
+    assert made.told["answer"] is None
+    assert made.environment.process_exit_code == 99
+
+
+def test_a_server_that_answers_nothing_any_more_is_named() -> None:
+    broken = list[int]()
+
+    def answer(users: int) -> dict[str, Any]:
+        if users > 2:
+            broken.append(users)
+        return {"outcome": "refused", "error": "nobody listens", "e2e_ms": ""} if broken else {"ttft_ms": 100.0}
+
+    made = Made(FakeCluster(), answer)
+    made.ask()
+    assert "nobody listens" in made.told["sentence"]
+
+
+def test_a_run_that_is_stopped_says_what_it_has_found() -> None:
+    made = Made(FakeCluster(), lambda _: {"ttft_ms": 100.0}, "--users", "1000")
+    asking = gevent.spawn(made.ask)
+    with gevent.Timeout(30):
+        while not made.told:
+            gevent.sleep(0.001)
+    made.events.test_stopping.fire()
+    asking.kill()
+    assert made.told["state"] == "broken off"
+    assert "stopped" in made.told["sentence"]
+
+
+def test_each_worker_gets_its_part_of_a_trial_and_the_master_waits_until_all_have_ended_it() -> None:
+    cluster = FakeCluster("master", Worker("a"), Worker("b"))
+    made = Made(cluster, lambda users: {"ttft_ms": 100.0 if users <= 1 else 900.0}, "--users", "2")
+    send = cluster.send
+
+    def park(name: str, data: Any = None, to: str | None = None) -> None:
+        send(name, data, to)
+        if name == TRIAL and not data["begin"]:
+            for worker in ("a", "b"):
+                parked = {"number": data["number"], "health": {"host": worker}}
+                gevent.spawn(cluster.hear, PARKED, parked, worker)
+
+    cluster.send = park  # type: ignore[method-assign]
+    made.ask()
+    begun = [(to, data["begin"]["index"], data["begin"]["of"]) for name, data, to in cluster.sent if to]
+    assert begun[:2] == [("a", 0, 2), ("b", 1, 2)]
+    assert made.told["answer"] == 1
+
+
+def test_a_worker_that_goes_in_a_trial_spoils_it() -> None:
+    cluster = FakeCluster("master", Worker("a"), Worker("b"))
+    made = Made(cluster, lambda _: {"ttft_ms": 100.0})
+    there = cluster.workers
+    looks = iter(range(10**9))
+    # Another one each time that anybody looks.
+    cluster.workers = lambda: (*there(), Worker(f"c{next(looks)}"))  # type: ignore[method-assign]
+    made.options.request_timeout = 0.0
+    made.ask()
+    assert made.told["answer"] is None
+    assert "came and went too often" in made.told["sentence"]
+
+
+# The gate that users pass
+
+
+def test_users_wait_between_two_trials_and_each_ones_first_request_is_not_of_a_steady_load() -> None:
+    trials, passed = Trials(), list[str]()
+    run_context: Any = SimpleNamespace(stage=None, dispatcher=None)
+    user = SimpleNamespace(_state="running")
+
+    def ask() -> None:
+        while True:
+            trials.enter(user)
+            passed.append(trials.phase(user))
+            if len(passed) % 3 == 0:
+                trials.end(run_context)
+
+    asking = gevent.spawn(ask)
+    gevent.sleep(0.001)
+    assert passed == []
+    for number in (1, 2):
+        trials.begin(run_context, Begin(number, users=1, settle_s=0.0))
+        assert run_context.stage == number
+        with gevent.Timeout(10):
+            while len(passed) < 3 * number:
+                gevent.sleep(0)
+    gevent.sleep(0.001)
+    assert passed == ["ramp-up", "steady", "steady"] * 2
+    asking.kill()
+
+
+def test_what_is_due_while_an_open_loop_settles_is_not_steady() -> None:
+    trials = Trials()
+    run_context: Any = SimpleNamespace(stage=None, dispatcher=None)
+    for settle_s, phase in ((1000.0, "ramp-up"), (0.0, "steady")):
+        trials.begin(run_context, Begin(1, users=0, settle_s=settle_s, arrivals="constant 5/s"))
+        assert [trials.phase(object()) for _ in range(2)] == [phase, phase]
