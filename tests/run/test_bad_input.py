@@ -72,6 +72,7 @@ MISTAKES = {
         ["OpenAIChatUser", "--options", "OpenAIChatUser: keep_alive=1m"],
         "--options OpenAIChatUser: /v1/chat/completions takes no option keep_alive; /api/chat, /api/gen",
     ),
+    "class unknown": (["OllamaChatUsr"], "no class ▸OllamaChatUsr◂ in the locustfile; did you mean OllamaChatUser?"),
     "class misspelt": (
         ["--options", "OllamaChatUsr: num_ctx=8192"],
         "--options: no class OllamaChatUsr runs; did you mean OllamaChatUser?",

@@ -4,8 +4,10 @@ import errno
 import socket
 from argparse import ArgumentTypeError
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Any
 
+from locust import User
 from locust.util.timespan import parse_timespan
 
 from tokenswarm.settings.errors import UsageError
@@ -17,10 +19,12 @@ MOST_USERS = 1_000_000
 
 
 def bound(parser: Any) -> None:
-    """Have Locust's parser take no time span beyond reason."""
+    """Have Locust's parser take no time span beyond reason, and no class that nobody wrote."""
     for action in parser._actions:
         if action.dest in ("run_time", "stop_timeout"):
             action.type = span_s
+        elif action.dest == "user_classes":
+            action.type, action.metavar = class_name, "CLASS"
 
 
 def check(options: Any) -> None:
@@ -45,6 +49,20 @@ def span_s(text: str) -> int:
     if seconds > MOST_S:
         raise ArgumentTypeError(f"▸{text}◂ is too long; make it {MOST_S:,} s or less")
     return seconds
+
+
+def class_name(text: str) -> str:
+    """A User class of the locustfile, which Locust has loaded by now."""
+    names = sorted({each.__name__ for each in _below(User) if not each.abstract})
+    if text in names:
+        return text
+    near = get_close_matches(text, names, 1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
+    raise ArgumentTypeError(f"no class ▸{text}◂ in the locustfile; {hint}")
+
+
+def _below(cls: Any) -> set[Any]:
+    return {below for each in cls.__subclasses__() for below in (each, *_below(each))}
 
 
 def check_tags(options: Any, classes: Sequence[Any]) -> None:
