@@ -37,7 +37,7 @@ SECTION = Section(
             help="Folder of payload files and traces that the web form may name, beside the built-in corpora and what"
             " the command line names ([security.md](security.md#the-web-ui))",
             zh="网页表单可以使用的提示词文件和 trace 所在的文件夹；内置语料和命令行里写明的文件总是可以用"
-            "（[security.md](security.md#the-web-ui)）",
+            "（[security.zh-CN.md](security.zh-CN.md#网页界面)）",
         ),
         Option(
             name="--open-ui",
@@ -56,7 +56,7 @@ SECTION = Section(
             " `gpu-box.example.com`, `*.example.com` (behind a proxy the public name;"
             " [security.md](security.md#the-web-ui))",
             zh="浏览器可以用来访问网页界面的名字，此外还有 `localhost`、本机自己的名字和任何 IP 地址："
-            "`gpu-box.example.com`、`*.example.com`（在代理之后则是对外的名字；[security.md](security.md#the-web-ui)）",
+            "`gpu-box.example.com`、`*.example.com`（在代理之后则是对外的名字；[security.zh-CN.md](security.zh-CN.md#网页界面)）",
         ),
         Option(
             name="--worker-token-file",
@@ -67,7 +67,7 @@ SECTION = Section(
             help="File that holds the token by which master and workers know each other (or `TOKENSWARM_WORKER_TOKEN`"
             " holds it); `openssl rand -hex 32` makes one ([security.md](security.md))",
             zh="存放 worker 令牌的文件（也可放在 `TOKENSWARM_WORKER_TOKEN` 中），master 与 worker 凭它互相确认身份；用"
-            " `openssl rand -hex 32` 生成（[security.md](security.md)）",
+            " `openssl rand -hex 32` 生成（[security.zh-CN.md](security.zh-CN.md)）",
         ),
         Option(
             name="--metrics-port",
