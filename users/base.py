@@ -11,7 +11,6 @@ from locust import User, task
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
-from tokenswarm.load.dispatcher import Dispatcher, Due
 from tokenswarm.metrics.interpret import interpret
 from tokenswarm.metrics.load_state import Memory
 from tokenswarm.metrics.record import Identity, Phase, Record
@@ -29,6 +28,7 @@ from tokenswarm.users import request_fields as asking
 from tokenswarm.users.answer_checks import AnswerChecker, AnswerFacts, Sent
 from tokenswarm.users.context import RunContext
 from tokenswarm.users.conversation import hold
+from tokenswarm.users.waiting import take_turn
 from tokenswarm.wire import embeddings, reading
 from tokenswarm.wire.values import Answer, Api, Ask, Call, Transcript
 
@@ -60,7 +60,7 @@ class LLMUser(User):
         self._number, self._pauses = self.run_context.next_user(), 0
         self._ask: Ask = asking.ask_of(type(self), s)
         self._judge = AnswerChecker(s.expect)
-        if self.run_context.dispatcher:
+        if self.run_context.pacer.scheduled:
             # Between two tasks it is the next arrival that a user waits for; a wait time would keep it from that.
             self._taskset_instance.wait_time = lambda: 0.0
         self.transport = Transport(s.target.host, s.target.port, s.timeouts, s.tls, s.new_connection)
@@ -78,9 +78,9 @@ class LLMUser(User):
     @task
     def ask(self) -> None:
         """One conversation with the next prompt of the mix, mostly of one turn, and a pause if it failed."""
-        if self.run_context.dispatcher:
-            due = self._next_due(self.run_context.dispatcher)
-            self._arrived = True
+        pacer = self.run_context.pacer
+        if pacer.scheduled and (due := take_turn(self, pacer)):
+            self._arrival, self._arrived = due.number, True
             try:
                 self.converse(due.prompt, due.ns)
             finally:
@@ -93,14 +93,6 @@ class LLMUser(User):
     def converse(self, prompt: Prompt | None = None, scheduled_ns: int | None = None) -> Record:
         """Hold a whole conversation, all a prompt's turns (`users.conversation`); give the last request's Record."""
         return hold(self, prompt or self.run_context.pick(self.own_model), scheduled_ns)
-
-    def _next_due(self, dispatcher: Dispatcher) -> Due:
-        """Wait for an arrival."""
-        self._state = LOCUST_STATE_WAITING
-        due = dispatcher.wait(self)
-        self._state = LOCUST_STATE_RUNNING
-        self._arrival = due.number
-        return due
 
     def wait_time(self) -> float:
         """The user's next pause by `--think-time`, s, the same in every run with the seed; without it none."""
@@ -136,11 +128,8 @@ class LLMUser(User):
         leaves its Record. `session`, `turn` and `turn_kind` are those of `Identity`.
         """
         run_context, s = self.run_context, self.run_context.settings
-        if run_context.dispatcher and scheduled_ns is None and session is None and not self._arrived:
-            due = self._next_due(run_context.dispatcher)  # a task of a class of one's own
-            prompt, scheduled_ns = prompt or due.prompt, due.ns
-        if run_context.trials and scheduled_ns is None:
-            run_context.trials.enter(self)
+        if scheduled_ns is None and (due := take_turn(self, run_context.pacer, session is None and not self._arrived)):
+            self._arrival, prompt, scheduled_ns = due.number, prompt or due.prompt, due.ns  # a task of one's own
         sequence = run_context.next_sequence()
         prompt = prompt or run_context.pick(self.own_model)
         if session is None:  # else the conversation goes on with its model

@@ -5,8 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from tokenswarm.capacity.gate import Trials
-from tokenswarm.load.dispatcher import Dispatcher
+from tokenswarm.load.pacer import ClosedLoop, Pacer
 from tokenswarm.metrics.record import Phase
 from tokenswarm.payloads.batch import batch
 from tokenswarm.payloads.made_up import with_text
@@ -33,8 +32,7 @@ class RunContext:
         self.all_started = self.ending = self.ramping = False
         self.stage: int | None = None  # of --stages
         self.left_models: list[str] = []  # that lifecycle users made and could not remove
-        self.dispatcher: Dispatcher | None = None  # of an open loop
-        self.trials: Trials | None = None  # of a capacity search
+        self.pacer: Pacer = ClosedLoop()
         self._cut_s: float | None = None  # when the run's end began to cut what was under way
         self._warm_from_ns = time.monotonic_ns() + int(settings.warmup_s * 1e9)
 
@@ -84,6 +82,4 @@ class RunContext:
         """The phase of the run that a request of a user belongs to which begins now."""
         if time.monotonic_ns() < self._warm_from_ns:
             return "warm-up"
-        if self.trials:
-            return self.trials.phase(user)
-        return "steady" if self.all_started else "ramp-up"
+        return self.pacer.phase(user) or ("steady" if self.all_started else "ramp-up")

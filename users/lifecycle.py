@@ -17,6 +17,7 @@ from tokenswarm.transport.control import ControlClient, Unanswered, objects, que
 from tokenswarm.transport.listing import full_name
 from tokenswarm.users.context import RunContext
 from tokenswarm.users.made_models import MadeModels
+from tokenswarm.users.waiting import take_turn
 from tokenswarm.wire.decoding import decode
 from tokenswarm.wire.errors import text as error_text
 
@@ -78,8 +79,7 @@ class OllamaLifecycleUser(User):
     @task
     def round(self) -> None:
         """One round of all calls."""
-        if self.run_context.trials:
-            self.run_context.trials.enter(self)
+        take_turn(self, self.run_context.pacer, begins=False)
         model = self.run_context.settings.ask.model
         self.call("GET", "/api/version")
         listed = self.call("GET", "/api/tags")

@@ -37,7 +37,6 @@ UPWARD = {
     ("run/preparation.py", "capacity"),
     ("transport/control.py", "settings"),
     ("transport/http1.py", "settings"),
-    ("users/context.py", "capacity"),
 }
 # What a room may import of others' packages.
 LIBRARIES = {

@@ -17,12 +17,14 @@ from tokenswarm.capacity.options import at, field, trial_s
 from tokenswarm.capacity.search import SearchResult, Tried, Try, best, next_step
 from tokenswarm.capacity.stopping import Ended, drained, judge_trial, slos_without_requests, trial_end
 from tokenswarm.capacity.trial import Trial
+from tokenswarm.load.dispatcher import Dispatcher
 from tokenswarm.metrics.validity.client_limit import limits as client_limits
 from tokenswarm.metrics.validity.evidence import Evidence
 from tokenswarm.metrics.validity.rules import Facts
 from tokenswarm.run.lifecycle import RunLifecycle
 from tokenswarm.run.slo_gate import CROSSED, slos
 from tokenswarm.transport.health import Mark
+from tokenswarm.users.context import RunContext
 
 LOOK_S, NOTICE_S, SPAWN_S, SPARE_S = 0.25, 0.7, 60.0, 5.0
 FIRST_S, LONGEST_SETTLING_S, LEAST_SETTLING_S, TIMES_E2E = 0.3, 20.0, 0.5, 3
@@ -38,6 +40,7 @@ class Capacity:
         self._environment, self._lifecycle, self._cluster = environment, lifecycle, lifecycle.cluster
         self._greenlet: gevent.Greenlet | None = None
         self._mark: Mark | None = None
+        self._gate: Trials | None = None  # where users run
         self._spawned = Event()
         self._parked: dict[str, Mapping[str, Any]] = {}
 
@@ -58,8 +61,7 @@ class Capacity:
 
     def _on_trial(self, message: Any, _: str) -> None:
         """A trial begins or ends."""
-        run_context = getattr(self._environment, "tokenswarm", None)
-        if run_context and run_context.trials:
+        if self._gate:
             self._told(message)
             if not message["begin"]:
                 gevent.spawn(self._hand_over, message["number"])
@@ -73,12 +75,13 @@ class Capacity:
     # Where users run
 
     def _told(self, message: Mapping[str, Any]) -> None:
-        run_context = self._environment.tokenswarm
-        if begin := message["begin"]:
-            self._mark = run_context.health.mark()
-            run_context.trials.begin(run_context, Begin(**begin))
+        run_context, begin = self._environment.tokenswarm, message["begin"]
+        assert self._gate
+        if begin:
+            self._mark, run_context.stage = run_context.health.mark(), begin["number"]
+            self._gate.begin(Begin(**begin))
         else:
-            run_context.trials.end(run_context)
+            self._gate.end()
 
     def _wait_for_the_last(self) -> None:
         run_context = self._environment.tokenswarm
@@ -94,11 +97,13 @@ class Capacity:
 
     def _on_test_start(self, **_: Any) -> None:
         options = self._environment.parsed_options
-        self._greenlet = None
+        self._greenlet = self._gate = None
         if not options.find_capacity:
             return
         if not self._cluster.is_master:
-            self._environment.tokenswarm.trials = Trials()
+            run_context: RunContext = self._environment.tokenswarm
+            paced = run_context.pacer
+            run_context.pacer = self._gate = Trials(paced if isinstance(paced, Dispatcher) else None)
         if self._cluster.is_worker:
             return
         self._field, self._slos, self._limit_s = field(options), slos(options.slo), trial_s(options)

@@ -3,18 +3,15 @@
 import itertools
 import time
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gevent
 from gevent.event import Event
-from locust.exception import StopUser
-from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
 from tokenswarm.load.arrivals import parse
+from tokenswarm.load.dispatcher import Dispatcher
+from tokenswarm.load.pacer import Due
 from tokenswarm.metrics.record import Phase
-
-if TYPE_CHECKING:
-    from tokenswarm.users.context import RunContext
 
 TRIAL, PARKED = "tokenswarm_trial", "tokenswarm_parked"
 
@@ -43,9 +40,13 @@ class Begin:
 
 
 class Trials:
-    """The gate that the users of one process pass before each request of theirs."""
+    """The gate that the users of one process pass before each request of theirs: the `Pacer` of a capacity search.
 
-    def __init__(self) -> None:
+    In an open loop (`dispatcher`) those pass that have an arrival.
+    """
+
+    def __init__(self, dispatcher: Dispatcher | None = None) -> None:
+        self.scheduled, self._dispatcher = dispatcher is not None, dispatcher
         self._open = Event()
         self._now: Begin | None = None
         self._entered: set[int] = set()
@@ -53,29 +54,27 @@ class Trials:
         self._places = itertools.count()
         self._began_s = 0.0
 
-    def begin(self, run_context: "RunContext", now: Begin) -> None:
+    def begin(self, now: Begin) -> None:
         """A trial begins."""
         self._now, self._places, self._began_s = now, itertools.count(), time.monotonic()
         self._entered.clear()
         self._asked.clear()
-        run_context.stage = now.number
-        if now.arrivals and run_context.dispatcher:
-            run_context.dispatcher.restart((at_s, None) for at_s in parse(now.arrivals).times_s(now.seed))
-            run_context.dispatcher.share(now.started_ns, now.started_ns, now.index, now.of)
+        if now.arrivals and self._dispatcher:
+            self._dispatcher.restart((at_s, None) for at_s in parse(now.arrivals).times_s(now.seed))
+            self._dispatcher.share(now.started_ns, now.started_ns, now.index, now.of)
         self._open.set()
 
-    def end(self, run_context: "RunContext") -> None:
+    def end(self) -> None:
         """No further requests; those under way come to their ends."""
         self._open.clear()
-        if run_context.dispatcher:
-            run_context.dispatcher.stop()
+        if self._dispatcher:
+            self._dispatcher.stop()
 
-    def enter(self, user: Any) -> None:
+    def wait(self, user: Any, begins: bool = True) -> Due | None:
         """Wait until a trial goes on; in a closed loop users begin one after the other, not as one burst."""
-        if self._open.is_set() and id(user) in self._entered:
-            return
-        state, user._state = user._state, LOCUST_STATE_WAITING  # in which Locust stops a user at once
-        while True:
+        if self._dispatcher and begins:
+            return self._dispatcher.wait(user)
+        while not (self._open.is_set() and id(user) in self._entered):
             self._open.wait()
             now = self._now
             assert now is not None
@@ -84,11 +83,7 @@ class Trials:
             self._entered.add(id(user))
             place = next(self._places) * now.of + now.index
             gevent.sleep(now.settle_s * place / max(1, now.users))
-            if now is self._now and self._open.is_set():
-                break
-        if user._state == LOCUST_STATE_STOPPING:
-            raise StopUser
-        user._state = state or LOCUST_STATE_RUNNING
+        return None
 
     def phase(self, user: Any) -> Phase:
         """Of the request that begins now: each user's first one, and what is due in an open loop's settling, are not

@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 import gevent
 from gevent.event import AsyncResult
 
+from tokenswarm.load.pacer import Due
 from tokenswarm.load.timer import Alarm
+from tokenswarm.metrics.record import Phase
 from tokenswarm.payloads.prompt import Prompt
 from tokenswarm.payloads.seeded import fraction
 
@@ -17,14 +19,6 @@ from tokenswarm.payloads.seeded import fraction
 # that before it is due: then all workers have heard of it.
 NOTICE_NS, DECIDE_NS = 600_000_000, 400_000_000
 TOO_LATE_NS = 1_000_000_000
-
-
-class Due(NamedTuple):
-    """One arrival: its number in the run, when it is due by this process's clock, and what a trace says is asked."""
-
-    number: int
-    ns: int
-    prompt: Prompt | None = None
 
 
 class Share(NamedTuple):
@@ -47,8 +41,10 @@ class Dispatcher:
     late: a request that waited here would show the server a load that nobody asked for. So is what this process comes
     to a second late or more: it stood still, or it is more than it can send. `ahead_ns` says how far this process's
     clock is ahead of the master's, by which the arrivals are told; `make` makes up the prompt of a trace's arrival, by
-    its number.
+    its number. It is the `Pacer` of an open loop.
     """
+
+    scheduled = True
 
     def __init__(
         self,
@@ -99,8 +95,10 @@ class Dispatcher:
         if self._greenlet:
             self._greenlet.kill(block=False)
 
-    def wait(self, user: Any) -> Due:
+    def wait(self, user: Any, begins: bool = True) -> Due | None:
         """Wait for the next arrival that falls to this user."""
+        if not begins:
+            return None
         due: AsyncResult = AsyncResult()
         self._here.add(type(user))
         free = self._free[type(user)]
@@ -111,6 +109,10 @@ class Dispatcher:
         finally:
             if due in free:
                 free.remove(due)
+
+    def phase(self, user: Any) -> Phase | None:
+        """That of the run."""
+        return None
 
     def _walk(self, started_ns: int) -> None:
         alarm = Alarm()

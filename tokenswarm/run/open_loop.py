@@ -12,7 +12,8 @@ from locust.util.timespan import parse_timespan
 
 from tokenswarm.load import trace
 from tokenswarm.load.arrivals import ArrivalsError, parse
-from tokenswarm.load.dispatcher import NOTICE_NS, TOO_LATE_NS, Dispatcher, Due
+from tokenswarm.load.dispatcher import NOTICE_NS, TOO_LATE_NS, Dispatcher
+from tokenswarm.load.pacer import Due
 from tokenswarm.metrics.record import Identity, Record
 from tokenswarm.payloads.prompt import Prompt
 from tokenswarm.run.clock_sync import ClockSync
@@ -174,7 +175,7 @@ class OpenLoop:
             classes = [c for c in self._environment.user_classes if issubclass(c, LLMUser)]
             # The way to where the trace's window begins may be long: it is gone before any user is there.
             arrivals = chain(list(islice(self._offer.arrivals, 1)), self._offer.arrivals)
-            self._dispatcher = run_context.dispatcher = Dispatcher(
+            self._dispatcher = run_context.pacer = Dispatcher(
                 arrivals, options.seed, classes, self._drop, lambda: self._clocks.ahead_ns, run_context.with_text
             )
 

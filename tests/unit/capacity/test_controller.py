@@ -17,6 +17,7 @@ from tokenswarm.capacity import options as searching
 from tokenswarm.capacity.controller import Capacity
 from tokenswarm.capacity.gate import PARKED, TRIAL, Begin, Trials
 from tokenswarm.folder.row import COLUMNS
+from tokenswarm.load.pacer import ClosedLoop
 from tokenswarm.run.cluster import Worker
 from tokenswarm.transport.health import Health
 
@@ -35,7 +36,7 @@ class Made:
         health.stop()
         timeouts = SimpleNamespace(total_s=0.0)
         run_context = SimpleNamespace(
-            health=health, settings=SimpleNamespace(timeouts=timeouts), stage=None, dispatcher=None, trials=None
+            health=health, settings=SimpleNamespace(timeouts=timeouts), stage=None, pacer=ClosedLoop()
         )
         recorder = SimpleNamespace(tell=lambda capacity: self.told.update(capacity))
         self.lifecycle = SimpleNamespace(cluster=cluster, recorder=recorder, watch=None, publisher=None)
@@ -154,22 +155,20 @@ def test_a_worker_that_goes_in_a_trial_spoils_it() -> None:
 
 def test_users_wait_between_two_trials_and_each_ones_first_request_is_not_of_a_steady_load() -> None:
     trials, passed = Trials(), list[str]()
-    run_context: Any = SimpleNamespace(stage=None, dispatcher=None)
-    user = SimpleNamespace(_state="running")
+    user = object()
 
     def ask() -> None:
         while True:
-            trials.enter(user)
+            assert trials.wait(user) is None
             passed.append(trials.phase(user))
             if len(passed) % 3 == 0:
-                trials.end(run_context)
+                trials.end()
 
     asking = gevent.spawn(ask)
     gevent.sleep(0.001)
     assert passed == []
     for number in (1, 2):
-        trials.begin(run_context, Begin(number, users=1, settle_s=0.0))
-        assert run_context.stage == number
+        trials.begin(Begin(number, users=1, settle_s=0.0))
         with gevent.Timeout(10):
             while len(passed) < 3 * number:
                 gevent.sleep(0)
@@ -180,7 +179,6 @@ def test_users_wait_between_two_trials_and_each_ones_first_request_is_not_of_a_s
 
 def test_what_is_due_while_an_open_loop_settles_is_not_steady() -> None:
     trials = Trials()
-    run_context: Any = SimpleNamespace(stage=None, dispatcher=None)
     for settle_s, phase in ((1000.0, "ramp-up"), (0.0, "steady")):
-        trials.begin(run_context, Begin(1, users=0, settle_s=settle_s, arrivals="constant 5/s"))
+        trials.begin(Begin(1, users=0, settle_s=settle_s, arrivals="constant 5/s"))
         assert [trials.phase(object()) for _ in range(2)] == [phase, phase]

@@ -8,7 +8,8 @@ from typing import Any
 import gevent
 import pytest
 
-from tokenswarm.load.dispatcher import Dispatcher, Due
+from tokenswarm.load.dispatcher import Dispatcher
+from tokenswarm.load.pacer import Due
 from tokenswarm.load.timer import Alarm
 from tokenswarm.payloads.prompt import Message, Prompt
 

@@ -10,6 +10,7 @@ import gevent
 import pytest
 from locust.exception import StopUser
 
+from tokenswarm.load.pacer import ClosedLoop
 from tokenswarm.transport.health import Health
 from tokenswarm.users import lifecycle
 from tokenswarm.users.lifecycle import ManagementAnswer, OllamaLifecycleUser, read
@@ -97,7 +98,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         worker=0,
         next_sequence=numbers.__next__,
         stage=None,
-        trials=None,
+        pacer=ClosedLoop(),
         ending=False,
         left_models=[],
         phase=lambda _: "steady",
