@@ -42,9 +42,9 @@ UPWARD = {
 LIBRARIES = {
     "payloads": {"orjson"},
     "wire": {"orjson"},
-    # fastjsonschema: whether an answer fits its schema; pure Python without dependencies.
+    # jsonschema_rs: whether an answer fits its schema; one wheel without dependencies.
     # orjson: the JSON of an answer may be long, and is read while others' chunks come in.
-    "metrics": {"fastjsonschema", "orjson"},
+    "metrics": {"jsonschema_rs", "orjson"},
     "folder": set(),
     "transport": {"gevent", "httptools", "locust", "psutil"},
     "settings": {"locust", "orjson"},

@@ -4,7 +4,6 @@ import json
 import re
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 
 from tokenswarm.metrics.checks import expect
 from tokenswarm.metrics.checks.case import Asked, Case
-from tokenswarm.metrics.checks.json_schema import standard, validator
 from tokenswarm.metrics.checks.repetition import TAILS, repeated_tail
 from tokenswarm.metrics.checks.table import WHITESPACE_RUN, judge
 from tokenswarm.payloads.expect import from_option, pairs
@@ -61,7 +59,7 @@ def judged(text: str, *expected: tuple[str, object]) -> tuple[int | None, str]:
         (" 42\n", "regex", r"^\d+$", ""),
         ("42.", "regex", r"^\d+$", r"no match of /^\d+$/"),
         ("{}", "schema", {"type": "object"}, ""),
-        ("[]", "schema", {"type": "object"}, "$ must be object"),
+        ("[]", "schema", {"type": "object"}, '$ is not of type "object"'),
         ("[", "schema", {"type": "object"}, "no JSON: Expecting value at 1 of 1"),
     ],
 )
@@ -82,7 +80,6 @@ def test_a_pattern_that_never_ends_is_given_up_and_soon_not_tried_any_more() -> 
     for _ in range(1000):
         assert "not tried any more" in judged(text, ("regex", pattern))[1]
     assert time.process_time() - began_s < 5  # one match alone would take longer than the universe
-    assert "undecided" in validator({"type": "string", "pattern": pattern})(text)
 
 
 @pytest.mark.parametrize(
@@ -115,23 +112,11 @@ def test_options_and_lines_say_the_same(tmp_path: Path) -> None:
     [
         ("regex", "("),
         ("schema", {"pattern": "("}),
-        ("schema", {"type": "strng"}),
-        ("schema", {"$ref": "#/nowhere"}),
-        ("schema", {"$ref": "http://127.0.0.1:9/x"}),  # nothing is fetched
-        ("schema", {"$ref": "file:///etc/passwd"}),
     ],
 )
 def test_what_cannot_be_judged_is_said_before_any_load(kind: str, wanted: object) -> None:
     with pytest.raises(ValueError, match=r"regex '\('|no usable JSON schema"):
         expect.check(kind, wanted)
-
-
-def test_types_of_other_languages_and_properties_called_type() -> None:
-    schema: Any = {"type": "dict", "properties": {"type": {"type": "float"}, "x": {"type": "any"}}, "required": ["x"]}
-    made = standard(schema)
-    assert made == {"type": ["object"], "properties": {"type": {"type": ["number"]}, "x": {}}, "required": ["x"]}
-    assert validator(schema) is validator(json.loads(json.dumps(schema)))  # compiled once
-    assert validator({"properties": {"a": {"type": "string", "required": True}}})({"a": "b"}) == ""
 
 
 @given(st.lists(st.tuples(st.text("ab{", max_size=90), st.text(" \n\t", max_size=210)), max_size=6))
