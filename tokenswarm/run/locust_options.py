@@ -19,16 +19,15 @@ MOST_USERS = 1_000_000
 
 
 def bound(parser: Any) -> None:
-    """Have Locust's parser take no time span beyond reason, and no class that nobody wrote."""
+    """Have Locust's parser take no time span beyond reason."""
     for action in parser._actions:
         if action.dest in ("run_time", "stop_timeout"):
             action.type = span_s
-        elif action.dest == "user_classes":
-            action.type, action.metavar = class_name, "CLASS"
 
 
 def check(options: Any) -> None:
-    """Numbers within reason, and ports that are free. Raises UsageError."""
+    """Classes that are there, numbers within reason, and ports that are free. Raises UsageError."""
+    check_classes(options.user_classes)
     if options.num_users is not None and not 0 <= options.num_users <= MOST_USERS:
         raise UsageError(f"--users ▸{options.num_users}◂: give a number from 0 to {MOST_USERS:,}")
     if options.worker or _looked:
@@ -51,14 +50,14 @@ def span_s(text: str) -> int:
     return seconds
 
 
-def class_name(text: str) -> str:
-    """A User class of the locustfile, which Locust has loaded by now."""
+def check_classes(asked: Sequence[str]) -> None:
+    """Are they User classes of the locustfile, which Locust has loaded by now? Raises UsageError."""
     names = sorted({each.__name__ for each in _below(User) if not each.abstract})
-    if text in names:
-        return text
-    near = get_close_matches(text, names, 1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
-    raise ArgumentTypeError(f"no class ▸{text}◂ in the locustfile; {hint}")
+    for name in asked:
+        if name not in names:
+            near = get_close_matches(name, names, 1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
+            raise UsageError(f"no class ▸{name}◂ in the locustfile; {hint}")
 
 
 def _below(cls: Any) -> set[Any]:
