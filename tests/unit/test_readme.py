@@ -17,7 +17,7 @@ from tokenswarm.wire.reading import OUTCOMES
 
 READMES = ("README.md", "README.zh-CN.md")
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("README*.md"), *ROOT.glob("docs/*.md")))
-SUMMARIES = [f"docs/{name}.zh-CN.md" for name in ("capacity", "development", "distributed", "open-loop")]
+SUMMARIES = ["docs/development.zh-CN.md"]
 LOCUSTS = {"--users", "--run-time"}
 
 

@@ -37,7 +37,7 @@ SECTION = Section(
             help=f"Prompts: built-in corpora ({', '.join(_BUILT_IN)}) or files (JSON lines or arrays, CSV, text, in"
             " many tools' formats: [payloads.md](payloads.md)), comma-separated, with weights: `chat=3,my.jsonl=1`",
             zh=f"prompt 来源：内置语料（{'、'.join(_BUILT_IN)}）或文件（JSON 行或数组、CSV、文本，支持多种工具的格式，"
-            "见 [payloads.md](payloads.md)），以逗号分隔，可带权重：`chat=3,my.jsonl=1`",
+            "见 [payloads.zh-CN.md](payloads.zh-CN.md)），以逗号分隔，可带权重：`chat=3,my.jsonl=1`",
         ),
         Option(
             name="--prompt-tokens",

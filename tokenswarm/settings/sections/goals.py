@@ -53,7 +53,8 @@ SECTION = Section(
             default=False,
             help="Before the load, find out slots, rates, prompt cache and context of the server, in some seconds"
             " ([probe.md](probe.md))",
-            zh="施压之前先用几秒钟探明服务器的 slot 数、速率、prompt 缓存和上下文长度（[probe.md](probe.md)）",
+            zh="施压之前先用几秒钟探明服务器的 slot 数、速率、prompt 缓存和上下文长度"
+            "（[probe.zh-CN.md](probe.zh-CN.md)）",
         ),
     ),
 )
