@@ -73,6 +73,15 @@ test-real: .venv/dev .venv/llama
 test-containers: .venv/dev
 	$(PYTHON) -m pytest -q -s tests/containers
 
+# Some hundred ways to misbehave, against a load of 20 users, a preflight and a probe: ends, seconds, MB. 20 minutes.
+test-hostile: .venv/dev
+	$(PYTHON) tests/hostile/trial.py
+
+# A million random and mutated inputs through all that reads what others wrote: a quarter of an hour.
+SEED ?= 1
+test-fuzz: .venv/dev
+	$(PYTHON) tests/hostile/fuzz.py --inputs 1000000 --seed $(SEED)
+
 check: .venv/dev
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
