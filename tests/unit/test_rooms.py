@@ -55,7 +55,7 @@ LIBRARIES = {
     "capacity": {"locust", "gevent"},
     "probe": {"locust", "gevent"},
     # flask_login: Locust's own way to a login of its web UI.
-    "web": {"locust", "gevent", "flask", "flask_login"},
+    "web": {"locust", "gevent", "flask", "flask_login", "prometheus_client"},
     "locustfile": {"locust"},
     "cli": {"locust"},
     "reports": {"pandas", "numpy", "plotly"},

@@ -2,19 +2,21 @@
 
 import time
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import gevent
 from gevent.lock import Semaphore
 from gevent.pywsgi import WSGIServer
+from prometheus_client import Metric as Family
 
 from tokenswarm.metrics.clock import tracks
 from tokenswarm.run.lifecycle import RunLifecycle
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.redaction import redact
 from tokenswarm.web.doors import Door
-from tokenswarm.web.exposition import Totals, family
+from tokenswarm.web.exposition import Totals, family, written
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -35,19 +37,15 @@ class Exporter:
         """All that there is now, as Prometheus reads it."""
         with self._one_at_a_time:
             run = self._lifecycle.publisher.run_id
-            lines = list(self._now(run))  # first: where it says that the run is over, all rows follow
+            now = list(self._now(run))  # first: where it says that the run is over, all rows follow
             path = Path(self._lifecycle.options.run_dir) / run / "requests.csv"
             if self._totals is None or self._totals.path != path:
                 self._totals = Totals(path)
             if run and path.exists():
                 self._totals.read_on(_breathe, tracks(self._lifecycle.publisher.workers.values()))
-            for number, line in enumerate(self._totals.lines(time.time_ns())):
-                lines.append(line)
-                if number % 50 == 0:
-                    _breathe()
-            return redact("\n".join([*lines, ""]))
+            return redact(written(chain(now, self._totals.families(time.time_ns())), _breathe))
 
-    def _now(self, run: str) -> Iterator[str]:
+    def _now(self, run: str) -> Iterator[Family]:
         lifecycle = self._lifecycle
         yield from family("users", "gauge", "Users that run now", [("", {}, lifecycle.cluster.users)])
         running = int(lifecycle.recorder is not None)

@@ -1,4 +1,4 @@
-"""A run in Prometheus' text format: METRICS summed up from the rows of requests.csv, by endpoint, model and outcome."""
+"""A run as Prometheus reads it: METRICS summed up from the rows of requests.csv, by endpoint, model and outcome."""
 
 import csv
 import sys
@@ -9,6 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+from prometheus_client import Metric as Family
+from prometheus_client import generate_latest
+from prometheus_client.registry import Collector
+from prometheus_client.samples import Sample as Line
+
 from tokenswarm.metrics.catalogue import METRICS, Metric
 from tokenswarm.metrics.clock import Tracks, onto_master
 from tokenswarm.metrics.histogram import decode, middle_ms
@@ -18,6 +23,7 @@ from tokenswarm.metrics.text import text
 LABELS = ("endpoint", "model", "outcome")
 BOUNDS_NS = tuple(digit * 10**power for power in range(6, 12) for digit in (1, 2, 5))  # of the buckets: 1 ms to 500 s
 _BREATHE_EVERY = 20  # rows, about a millisecond
+_LINES = 50
 MADE = (
     "Output tokens made a second, of all outcomes, in 10 s that ended a little ago: a request's tokens lie between its "
     "first output and its end; those of one that was cut are estimated by its chunks"
@@ -85,8 +91,8 @@ class Totals:
             else:
                 total.add(round(float(given) * 1e6))
 
-    def lines(self, now_ns: int | None = None) -> Iterator[str]:
-        """The sums as text; a metric that no request had is left out. With a moment also what is made a second."""
+    def families(self, now_ns: int | None = None) -> Iterator[Family]:
+        """The sums; a metric that no request had is left out. With a moment also what is made a second."""
         requests = [("", _with_names(labels), n) for labels, n in sorted(self._requests.items())]
         yield from family("requests_total", "counter", "Requests that ended", requests)
         for metric in METRICS:
@@ -139,20 +145,40 @@ def _histogram(labels: Labels, total: Sum) -> Iterator[Sample]:
     yield from _ends(labels, total, 1e9)
 
 
-def family(name: str, kind: str, words: str, samples: Iterable[Sample]) -> Iterator[str]:
-    """One metric's lines: what it is, and its samples as (suffix of the name, labels, value)."""
-    lines = [f"tokenswarm_{name}{suffix}{_labels(labels)} {value:.17g}" for suffix, labels, value in samples]
+def family(name: str, kind: str, words: str, samples: Iterable[Sample]) -> Iterator[Family]:
+    """One metric: what it is, and its samples as (suffix of the name, labels, value); none without any."""
+    full = f"tokenswarm_{name}"
+    lines = [Line(full + suffix, dict(labels), value) for suffix, labels, value in samples]
     if lines:
-        yield f"# HELP tokenswarm_{name} {_escape(words)}"
-        yield f"# TYPE tokenswarm_{name} {kind}"
-        yield from lines
+        made = Family(full.removesuffix("_total") if kind == "counter" else full, words, kind)
+        made.samples = lines
+        yield made
 
 
-def _labels(labels: Labels) -> str:
-    pairs = ",".join(f'{name}="{_escape(text, quoted=True)}"' for name, text in labels.items())
-    return f"{{{pairs}}}" if pairs else ""
+def written(families: Iterable[Family], breathe: Callable[[], None]) -> str:
+    """The text that Prometheus reads, with a pause after every few lines."""
+    return generate_latest(_Families(families, breathe)).decode()
 
 
-def _escape(text: str, *, quoted: bool = False) -> str:
-    text = text.replace("\\", "\\\\").replace("\n", "\\n")
-    return text.replace('"', '\\"') if quoted else text
+class _Families(Collector):
+    def __init__(self, families: Iterable[Family], breathe: Callable[[], None]) -> None:
+        self._families, self._breathe = families, breathe
+
+    def collect(self) -> Iterator[Family]:
+        for made in self._families:
+            made.samples = _Unhurried(made.samples, self._breathe)
+            yield made
+
+
+class _Unhurried(list[Line]):
+    """Lines that let others have their turn while they are written."""
+
+    def __init__(self, lines: list[Line], breathe: Callable[[], None]) -> None:
+        super().__init__(lines)
+        self._breathe = breathe
+
+    def __iter__(self) -> Iterator[Line]:
+        for number, one in enumerate(super().__iter__()):
+            if number % _LINES == 0:
+                self._breathe()
+            yield one

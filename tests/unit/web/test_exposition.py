@@ -17,7 +17,7 @@ from tokenswarm.metrics.histogram import bucket
 from tokenswarm.metrics.record import Identity, Record
 from tokenswarm.metrics.text import plain
 from tokenswarm.web import exposition
-from tokenswarm.web.exposition import BOUNDS_NS, Totals, family
+from tokenswarm.web.exposition import BOUNDS_NS, Family, Totals, family, written
 from tokenswarm.wire.values import Usage
 
 WHO = Identity(0, 0, "OllamaChatUser", "/api/chat", 'a "strange"\\\nmodel', "p", 64)
@@ -41,9 +41,9 @@ def _lines(records: list[Record]) -> bytes:
     return b"".join(line(row(record)) for record in records)
 
 
-def samples(lines: Iterable[str]) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+def samples(families: Iterable[Family]) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
     """Every sample by its name and labels, as Prometheus' own parser reads it."""
-    text = "\n".join([*lines, ""])
+    text = written(families, lambda: None)
     found = [sample for group in text_string_to_metric_families(text) for sample in group.samples]
     by_name = {(sample.name, tuple(sorted(sample.labels.items()))): sample.value for sample in found}
     assert len(by_name) == len(found)  # a sample that comes twice, and Prometheus takes none of them
@@ -65,7 +65,7 @@ def test_sums_are_exact_and_read_on_where_they_ended(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "run")
     folder.append(_lines(RECORDS[:2]), 2)
     totals = totals_of(folder.path)
-    found = samples(totals.lines())
+    found = samples(totals.families())
     assert of(found, "requests_total") == 2
     assert of(found, "output_tokens_total") == 12
     assert of(found, "e2e_seconds_sum") == 0.040000001
@@ -77,13 +77,13 @@ def test_sums_are_exact_and_read_on_where_they_ended(tmp_path: Path) -> None:
     folder.append(_lines(RECORDS[2:]), 2)
     folder.close()
     totals.read_on(lambda: None)
-    found = samples(totals.lines())
+    found = samples(totals.families())
     assert (of(found, "requests_total"), of(found, "requests_total", "timeout")) == (3, 1)
     assert of(found, "e2e_seconds_bucket", le="500") == 2
     assert of(found, "e2e_seconds_bucket", le="+Inf") == 3
     assert of(found, "check_repetition_total", result="failed") == 1
     assert of(found, "check_repetition_total", result="passed") == 1
-    assert found == samples(totals_of(folder.path).lines())
+    assert found == samples(totals_of(folder.path).families())
 
 
 def test_a_new_metric_reaches_it_by_itself(tmp_path: Path, monkeypatch: Any) -> None:
@@ -95,15 +95,15 @@ def test_a_new_metric_reaches_it_by_itself(tmp_path: Path, monkeypatch: Any) -> 
         writer = csv.DictWriter(file, columns, restval="")
         writer.writeheader()
         writer.writerow({"endpoint": WHO.endpoint, "model": plain(WHO.model), "outcome": "ok", "letters": 5})
-    assert of(samples(totals_of(tmp_path).lines()), "letters_total") == 5
+    assert of(samples(totals_of(tmp_path).families()), "letters_total") == 5
 
 
 def test_what_no_request_had_is_left_out_and_every_kind_has_its_type(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "run")
     folder.append(_lines(RECORDS), 4)
     folder.close()
-    lines = list(totals_of(folder.path).lines())
-    assert not [line for line in lines if "load_seconds" in line]
+    families = list(totals_of(folder.path).families())
+    assert not [made for made in families if "load_seconds" in made.name]
     assert {metric.kind for metric in METRICS} == set(exposition._TYPES)
     assert list(family("nothing", "gauge", "no samples", [])) == []
 
@@ -111,3 +111,11 @@ def test_what_no_request_had_is_left_out_and_every_kind_has_its_type(tmp_path: P
 def test_the_buckets_reach_from_a_millisecond_to_minutes() -> None:
     assert (BOUNDS_NS[0], BOUNDS_NS[-1]) == (1_000_000, 500_000_000_000)
     assert list(BOUNDS_NS) == sorted(BOUNDS_NS)
+
+
+def test_writing_lets_others_have_their_turn() -> None:
+    turns: list[int] = []
+    many = family("users", "gauge", "many", [("", {"worker": str(n)}, n) for n in range(1000)])
+    text = written(many, lambda: turns.append(len(turns)))
+    assert text.count("tokenswarm_users{") == 1000
+    assert len(turns) == 20
