@@ -3,28 +3,31 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tokenswarm.reports.describe import buffered
-from tokenswarm.reports.parts import PARTS, tokens
-from tokenswarm.reports.parts.embeddings import vectors_per_s
+from tokenswarm.reports.parts import PARTS
+from tokenswarm.reports.parts.load_shape import load_line
 from tokenswarm.reports.render.document import Cell, Code, Document, Section
-from tokenswarm.reports.render.numbers import BUFFERED, integer, many, number
+from tokenswarm.reports.render.numbers import many, number
 
 Summary = Mapping[str, Any]
 ALWAYS = frozenset({"findings", "probe", "workers", "options", "software", "glossary"})  # also where nobody asked
 
 
 def document(summary: Summary) -> Document:
-    """The report, with the folded sections at the end."""
+    """The report, what makes a run INVALID at its top, the folded sections at the end."""
     sections = [part.section(summary) for part in PARTS if part.section]
     if not summary["overall"]["requests"]["total"]:
         sections = [section for section in sections if section.key in ALWAYS]
-    shown = tuple(sorted(filter(_any, sections), key=lambda section: section.folded))
     run, validity = summary["run"]["run"], summary["validity"]["verdict"]
-    return Document(run, validity, _facts(summary), summary["verdict"], _tiles(summary), shown)
+
+    def place(section: Section) -> int:
+        return 2 if section.folded else int(validity != "INVALID" or section.key not in ("capacity", "findings"))
+
+    shown = tuple(sorted(filter(_any, sections), key=place))
+    return Document(run, validity, _facts(summary), summary["verdict"], (), shown, load_line(summary))
 
 
 def _any(section: Section) -> bool:
-    return bool(section.lines or section.items or section.tables)
+    return bool(section.lines or section.items or section.tables or section.bars)
 
 
 def _facts(summary: Summary) -> tuple[tuple[str, Cell], ...]:
@@ -43,23 +46,3 @@ def _facts(summary: Summary) -> tuple[tuple[str, Cell], ...]:
         ("state", run["state"]),
     )
     return tuple((label, cell) for label, cell in pairs if (cell.text if isinstance(cell, Code) else cell))
-
-
-def _tiles(summary: Summary) -> tuple[tuple[str, str], ...]:
-    requests, metrics = summary["overall"]["requests"], summary["overall"]["metrics"]
-    if not requests["total"]:
-        return ()
-    none = dict.fromkeys(("p50", "p95", "p99"))
-    ttft, itl, e2e = (metrics.get(name, none) for name in ("ttft_ms", "itl_ms", "e2e_ms"))
-    in_lumps = buffered(metrics)
-    rate = summary["overall"]["tokens"]["output_tokens_per_s"]
-    vectors = vectors_per_s(summary["embedding"])
-    tiles = [("requests ok", f"{integer(requests['by_outcome'].get('ok', 0))} / {integer(requests['total'])}")]
-    if vectors is not None:
-        tiles.append(("vectors/s", number(vectors)))
-    if tokens.generates(summary["overall"]):
-        tiles.append(("output tokens/s", number(rate)))
-        shown = BUFFERED if in_lumps else f"{number(ttft['p50'])} / {number(ttft['p95'])}"
-        tiles.append(("TTFT p50 / p95, ms", shown))
-        tiles.append(("ITL p50 / p99, ms", BUFFERED if in_lumps else f"{number(itl['p50'])} / {number(itl['p99'])}"))
-    return (*tiles, ("E2E p50 / p95, ms", f"{number(e2e['p50'])} / {number(e2e['p95'])}"))

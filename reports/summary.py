@@ -5,7 +5,7 @@ from typing import Any
 from tokenswarm.reports.describe import describe_all
 from tokenswarm.reports.load import Run
 from tokenswarm.reports.output import Window
-from tokenswarm.reports.parts import PARTS
+from tokenswarm.reports.parts import PARTS, conclusions
 from tokenswarm.reports.parts.capacity import sentences
 from tokenswarm.reports.parts.censored import censored
 from tokenswarm.reports.parts.embeddings import vectors_per_s
@@ -69,7 +69,7 @@ def summarise(run: Run) -> dict[str, Any]:
     said = verdict(overall["requests"], overall, window_s, left_out, vectors_per_s(summary["embedding"]))
     answer = sentences(summary.get("capacity", {}))[:1]
     summary["verdict"] = " ".join([*answer, "All trials together:", said] if answer else [said])
-    return summary
+    return summary | {"conclusions": conclusions.sentences(summary)}
 
 
 def _validity(info: dict[str, Any]) -> dict[str, Any]:

@@ -3,9 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from tokenswarm.reports.load import Run
 from tokenswarm.reports.parts.part import Part, Summary
+from tokenswarm.reports.rejudging import mapping
 from tokenswarm.reports.render.document import Line, Section
 from tokenswarm.reports.render.numbers import number
+
+MOST_RAMP = 0.1  # of the requests
 
 
 def section(summary: Summary) -> Section:
@@ -26,4 +30,29 @@ def finding_line(found: Mapping[str, Any]) -> str:
     return f"{level} ({found.get('rule') or 'run'}): {found['what']}{limited}{todo}"
 
 
-PART = Part(section)
+def remarks(run: Run) -> list[dict[str, Any]]:
+    """What the report finds beside what the run found itself: who reads the whole run's figures should know it."""
+    frame, options = run.measured, mapping(run.info.get("options"))
+    found = []
+    ramp = float((frame["phase"] == "ramp-up").mean()) if len(frame) else 0.0
+    if ramp > MOST_RAMP and not any(options.get(name) for name in ("stages", "find_capacity")):
+        what = f"{number(100 * ramp)} % of the requests were sent before all users had been started"
+        do = "go by the figures of the steady phase, run longer, or start the users faster (--spawn-rate)"
+        found.append(_remark("ramp-up", what, do, 100 * ramp, 100 * MOST_RAMP, "% of the requests"))
+    return found
+
+
+def _remark(rule: str, what: str, do: str, figure: float, limit: float, unit: str) -> dict[str, Any]:
+    rounded = {"figure": round(figure, 6), "limit": limit, "unit": unit}
+    return {"rule": rule, "level": "remark", **rounded, "what": what, "do": do}
+
+
+def data(run: Run, summary: Summary) -> dict[str, Any]:
+    """`validity` with the report's own remarks."""
+    had = summary["validity"]
+    known = {finding.get("rule") for finding in had["findings"]}
+    own = [one for one in remarks(run) if one["rule"] not in known]
+    return {"validity": {**had, "findings": [*had["findings"], *own]}}
+
+
+PART = Part(section, data)

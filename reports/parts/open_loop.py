@@ -3,11 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from tokenswarm.reports.load import Run
 from tokenswarm.reports.parts.part import Part, Summary
 from tokenswarm.reports.percentiles import describe
 from tokenswarm.reports.render.document import Line, Section, Table
 from tokenswarm.reports.render.numbers import integer, number
+
+LEAST, LOOKS = 20, 50  # arrivals; looks at the queue in a quarter of their time
 
 
 def open_loop(frame: Any) -> dict[str, Any] | None:
@@ -29,9 +33,30 @@ def open_loop(frame: Any) -> dict[str, Any] | None:
         "span_s": round(span_s, 6),
         "offered_per_s": round((len(due) - 1) / span_s, 6) if span_s else None,
         "ok_per_s": round(len(ok) / span_s, 6) if span_s else None,
+        **_unanswered(due, int(first_ns), int(last_ns)),
         "lateness_ms": describe((due["lateness_ms"] - due["connect_ms"].fillna(0)).to_numpy(dtype=float)),
         "response_ms": describe(ok["response_ms"].to_numpy(dtype=float)),
         "e2e_ms": describe(ok["e2e_ms"].to_numpy(dtype=float)),
+    }
+
+
+def _unanswered(due: Any, first_ns: int, last_ns: int) -> dict[str, Any]:
+    """Of the time of the arrivals: `answered_per_s` (ok), the mean number of requests that were due and not yet
+    answered in its second quarter (`unanswered_early`) and its last (`unanswered_late`), and whether the queue grew
+    from one to the other by more than half and by more than 2; None of fewer than LEAST arrivals."""
+    if len(due) < LEAST or last_ns <= first_ns:
+        return dict.fromkeys(("answered_per_s", "unanswered_early", "unanswered_late", "queue_grew"))
+    sent = due[due["sent_unix_ns"].notna() & due["ended_unix_ns"].notna()]
+    begun, ended = (np.sort(sent[name].astype("int64").to_numpy()) for name in ("scheduled_unix_ns", "ended_unix_ns"))
+    moments = np.linspace(first_ns, last_ns, 4 * LOOKS + 1).astype("int64")[1:]
+    waiting = np.searchsorted(begun, moments, side="right") - np.searchsorted(ended, moments, side="right")
+    early, late = float(waiting[LOOKS : 2 * LOOKS].mean()), float(waiting[-LOOKS:].mean())
+    answered = int(((sent["outcome"] == "ok") & (sent["ended_unix_ns"] <= last_ns)).sum())
+    return {
+        "answered_per_s": round(answered / (last_ns - first_ns) * 1e9, 6),
+        "unanswered_early": round(early, 3),
+        "unanswered_late": round(late, 3),
+        "queue_grew": late > 1.5 * early and late > early + 2,
     }
 
 
@@ -49,6 +74,7 @@ def section(summary: Mapping[str, Any]) -> Section:
             f"{integer(found['sent'])} were sent and {integer(dropped)} dropped, as no client was free in time"
             f"{answered}.",
         ),
+        *((_queue_line(found),) if found["queue_grew"] is not None and "capacity" not in summary else ()),
         ("Response times count from when a request was due, E2E from when it was sent.",),
     ]
     names = {"lateness_ms": "lateness, ms", "response_ms": "response, ms", "e2e_ms": "E2E, ms"}
@@ -58,6 +84,12 @@ def section(summary: Mapping[str, Any]) -> Section:
         for name, title in names.items()
     )
     return Section("open-loop", "Open loop", tuple(lines), tables=(Table(columns, rows),))
+
+
+def _queue_line(found: Mapping[str, Any]) -> Line:
+    early, late = number(found["unanswered_early"]), number(found["unanswered_late"])
+    grew = "The queue grew" if found["queue_grew"] else "The queue did not grow"
+    return (f"{grew}: {early} requests were due and not yet answered in the second quarter, {late} in the last.",)
 
 
 def data(run: Run, _summary: Summary) -> dict[str, Any]:

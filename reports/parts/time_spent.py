@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from tokenswarm.reports.parts.part import Part, Summary
-from tokenswarm.reports.render.document import Cell, Line, Section, Table
-from tokenswarm.reports.render.numbers import integer, number, short
+from tokenswarm.reports.render.document import Bar, Cell, Line, Section, Table
+from tokenswarm.reports.render.numbers import integer, many, number, short
 from tokenswarm.reports.render.plots import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, Plot, figure, label
 from tokenswarm.reports.slices import name_cells, slices
 
@@ -127,8 +127,7 @@ def plot(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
             marker = {"color": colour, "pattern": {"shape": "/" if hatched else "", "size": 6}}
             bar = {"width": 0.5, "orientation": "h", "marker": marker, "hovertemplate": "%{x:,.2f} ms"}
             made.add_bar(x=values, y=rows, name=LABELS[part], **bar)
-            stripes = f"repeating-linear-gradient(135deg, {colour} 0 2px, transparent 2px 4px)"
-            keys.append((stripes if hatched else colour, LABELS[part]))
+            keys.append((background(part), LABELS[part]))
     note = (
         "Means of requests with outcome ok. Parts below 0.05 % of the longest bar are left out here, not in the table. "
         "Hatched is what only the client can tell. A mean bar is the sum of its parts; a percentile would not be."
@@ -176,4 +175,25 @@ def section(summary: Summary) -> Section:
     return Section("ledger", "Where the time went", lines=(lines,) if tables else (), tables=tables)
 
 
-PART = Part(section, plot=plot)
+def bars(summary: Summary) -> Section:
+    """The mean request as a bar: of the steady phase where there is one."""
+    accounts = summary["steady"]["ledger"] or summary["overall"]["ledger"]
+    made = tuple(
+        Bar(
+            f"{many(account['n'], 'request')}, {number(account['sum_mean_ms'])} ms each, "
+            f"as told by the {account['kind']}",
+            "ms",
+            tuple((LABELS[name], background(name), value) for name, value in account["parts_mean_ms"].items()),
+        )
+        for account in accounts
+    )
+    return Section("mean-request", "The mean request", bars=made)
+
+
+def background(part: str) -> str:
+    """Its colour as CSS; hatched where only the client can tell."""
+    colour = COLOURS[part]
+    return f"repeating-linear-gradient(135deg, {colour} 0 2px, transparent 2px 4px)" if part in HATCHED else colour
+
+
+PART, BAR = Part(section, plot=plot), Part(bars)

@@ -65,4 +65,4 @@ def _e2e(metrics: Mapping[str, Any]) -> str:
 
 
 def _too_few(percent: float, n: Any) -> str:
-    return f"– (needs {minimum_n(percent)}, there are {n})"
+    return f"– (needs {minimum_n(percent)} independent ones, there are {n})"

@@ -1,15 +1,19 @@
 """The summary in the terminal: at most 100 columns, Chinese counted as two."""
 
 from collections.abc import Iterator, Mapping
+from itertools import accumulate, pairwise
 from typing import Any
 from unicodedata import east_asian_width
 
 from tokenswarm.metrics.slo.language import as_said
+from tokenswarm.reports.parts import stages, steady, time_spent
 from tokenswarm.reports.parts.checks import check_lines
 from tokenswarm.reports.parts.embeddings import vectors_per_s
 from tokenswarm.reports.parts.findings import finding_line
+from tokenswarm.reports.parts.load_shape import load_line
 from tokenswarm.reports.parts.probe import sentences
 from tokenswarm.reports.parts.tokens import generates
+from tokenswarm.reports.render.document import Bar, Table
 from tokenswarm.reports.render.numbers import integer, number, plain
 
 COLUMNS = 100
@@ -23,15 +27,36 @@ _HEADS = {
     ("e2e_ms", "p95"): "p95",
 }
 _SHOWN = tuple(_HEADS)
+_FILL = "█░▒▚▓▞▄▀"
 
 
 def render(summary: Mapping[str, Any]) -> str:
-    """Verdict, a line a group, findings and what was odd; ends with a newline."""
+    """What stands out, then what to read first: verdict, load, figures, SLOs, three sentences; ends with a newline."""
+    lines = [*_table(summary), ""] if len(summary["groups"]) > 1 else []
+    for error in summary["errors"][:3]:
+        lines += wrap(f"{integer(error['requests'])} × {error['outcome']}: {error['error']}", "  ")[:3]
+    for line in check_lines(summary):
+        lines += wrap(line, "  ")[:2]
+    for notice in summary["notices"]:
+        lines += wrap(f"note: {notice}", "  ")
+    findings = summary["validity"]["findings"]
+    for found in sorted(findings, key=lambda found: found.get("level") == "invalid"):
+        lines += wrap(finding_line(found), "  ")
+    lines += ["", *_first_screen(summary)]
+    return "\n".join(line.rstrip() for line in lines).strip("\n") + "\n"
+
+
+def _first_screen(summary: Mapping[str, Any]) -> list[str]:
     run = summary["run"]
     target = f"{run['model'] or ''} at {run['host'] or 'an unknown target'}"
-    lines = [_fit(f"{summary['validity']['verdict']}: {run['run']}  {target}", COLUMNS), ""]
-    lines += [*wrap(summary["verdict"]), ""]
-    if summary["groups"]:
+    lines = [_fit(f"{summary['validity']['verdict']}: {run['run']}  {target}", COLUMNS)]
+    lines += [*wrap(load_line(summary)), *wrap(summary["verdict"]), ""]
+    tables = [table for part in (stages, steady) for table in part.section(summary).tables]
+    if not summary["overall"]["metrics"]:
+        tables = []
+    for table in tables:
+        lines += [*grid(table), ""]
+    if not tables and len(summary["groups"]) == 1:
         lines += [*_table(summary), ""]
     for slo in summary["slos"]:
         value, unit = as_said(slo["slo"], slo["figure"])
@@ -39,15 +64,42 @@ def render(summary: Mapping[str, Any]) -> str:
         lines += wrap(f"SLO {slo['slo']}: {slo['state']} ({number(value)}{unit}, n = {integer(slo['n'])}{why})", "  ")
     for said in sentences(summary):
         lines += wrap(said, "  ")
-    for error in summary["errors"][:3]:
-        lines += wrap(f"{integer(error['requests'])} × {error['outcome']}: {error['error']}", "  ")[:3]
-    for line in check_lines(summary):
-        lines += wrap(line, "  ")[:2]
-    for notice in summary["notices"]:
-        lines += wrap(f"note: {notice}", "  ")
-    for found in summary["validity"]["findings"]:
-        lines += wrap(finding_line(found), "  ")
-    return "\n".join(line.rstrip() for line in lines).strip("\n") + "\n"
+    for about, said in summary["conclusions"].items():
+        lines += wrap(f"{about}: {said}", "  ")
+    for bar in time_spent.bars(summary).bars[:1]:
+        lines += ["", *_bar(bar)]
+    return lines
+
+
+def grid(table: Table) -> list[str]:
+    """A table in columns as wide as what is in them; columns for which there is no room are left out."""
+    rows = (table.columns, *table.rows)
+    texts = [[plain(cell if isinstance(cell, str) else cell.text) for cell in row] for row in rows]
+    sizes = [max(map(width, column)) for column in zip(*texts, strict=True)]
+    while sum(sizes) + 2 * len(sizes) - 2 > COLUMNS and len(sizes) > 1:
+        sizes.pop()
+    lines = []
+    for row in texts:
+        cells = list(zip(row, sizes, strict=False))
+        pads = (" " * (size - width(cell)) for cell, size in cells)
+        filled = (
+            c + pad if at < table.names else pad + c for at, ((c, _), pad) in enumerate(zip(cells, pads, strict=True))
+        )
+        lines.append("  ".join(filled))
+    return lines
+
+
+def _bar(bar: Bar) -> list[str]:
+    """The bar in characters, and what each of them stands for; parts too small for one are left out."""
+    ends = [round(end) for end in accumulate(share * COLUMNS / 100 for share in bar.shares())]
+    sizes = [end - begin for begin, end in pairwise([0, *ends])]
+    shown = [(*part, size) for part, size in zip(bar.parts, sizes, strict=True) if size]
+    fills = [_FILL[at % len(_FILL)] for at in range(len(shown))]
+    said = ", ".join(
+        f"{fill} {name} {number(ms)} {bar.unit}" for fill, (name, _, ms, _) in zip(fills, shown, strict=True)
+    )
+    drawn = "".join(fill * size for fill, (*_, size) in zip(fills, shown, strict=True))
+    return [f"{bar.title}:", drawn, *wrap(said, "  ")]
 
 
 def width(text: str) -> int:

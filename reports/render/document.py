@@ -25,8 +25,22 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class Bar:
+    """A sum as a bar: `parts` are (name, CSS background, value), the values of `unit`."""
+
+    title: str
+    unit: str
+    parts: tuple[tuple[str, str, float], ...]
+
+    def shares(self) -> tuple[float, ...]:
+        """Each part in % of the whole bar; what is below 0 has no width."""
+        whole = sum(max(0.0, value) for *_, value in self.parts)
+        return tuple(100 * max(0.0, value) / whole if whole else 0.0 for *_, value in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
-    """One heading and what is below it: lines, then a list, then tables, then the figures that name its `key`.
+    """One heading and what is below it: lines, a list, bars, tables, then the figures that name its `key`.
 
     `folded` sections are closed until someone opens them.
     """
@@ -37,6 +51,7 @@ class Section:
     items: tuple[Line, ...] = ()
     tables: tuple[Table, ...] = ()
     folded: bool = False
+    bars: tuple[Bar, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +59,7 @@ class Document:
     """A whole report.
 
     `validity` is VALID, INVALID or, where nothing can tell, empty; `facts` are (label, value) pairs for the head,
-    `tiles` the few numbers to see first.
+    `load` is what was asked in words, `tiles` the few numbers to see first.
     """
 
     title: str
@@ -53,3 +68,4 @@ class Document:
     verdict: str
     tiles: tuple[tuple[str, str], ...]
     sections: tuple[Section, ...]
+    load: str = ""

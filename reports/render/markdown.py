@@ -2,8 +2,8 @@
 
 import re
 
-from tokenswarm.reports.render.document import Cell, Document, Line, Section, Table
-from tokenswarm.reports.render.numbers import plain
+from tokenswarm.reports.render.document import Bar, Cell, Document, Line, Section, Table
+from tokenswarm.reports.render.numbers import number, plain
 
 # What Markdown, its HTML or its formulas could take for theirs; an underscore only at the edge of a word.
 _SPECIAL = re.compile(r"([\\`*<>|$\[\]~#]|(?<!\w)_|_(?!\w))")
@@ -14,6 +14,7 @@ def render(document: Document) -> str:
     blocks = [
         f"# {f'{document.validity}: ' if document.validity else ''}{_escape(document.title)}",
         f"**{_escape(document.verdict)}**",
+        _escape(document.load),
     ]
     blocks.append("\n".join(f"- {label}: {_cell(cell)}" for label, cell in document.facts))
     blocks.extend(block for section in document.sections for block in _section(section))
@@ -24,9 +25,16 @@ def _section(section: Section) -> list[str]:
     head = f"<details><summary>{section.title}</summary>" if section.folded else f"## {section.title}"
     items = "\n".join(f"- {_line(item)}" for item in section.items)
     blocks = [head, *map(_line, section.lines), items]
+    blocks += ["\n".join(map(_bar, section.bars))]
     for table in section.tables:
         blocks += [_line(table.caption), _table(table)]
     return [*blocks, "</details>"] if section.folded else blocks
+
+
+def _bar(bar: Bar) -> str:
+    parts = zip(bar.parts, bar.shares(), strict=True)
+    said = ", ".join(f"{name} {number(value)} {bar.unit} ({number(share)} %)" for (name, _, value), share in parts)
+    return f"- {_escape(bar.title)}: {_escape(said)}"
 
 
 def _table(table: Table) -> str:

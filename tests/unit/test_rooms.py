@@ -58,7 +58,8 @@ LIBRARIES = {
     "web": {"locust", "gevent", "flask", "flask_login", "prometheus_client"},
     "locustfile": {"locust"},
     "cli": {"locust"},
-    "reports": {"pandas", "numpy", "plotly"},
+    # jinja2: the page of a report; it comes with Locust, by Flask, as does markupsafe.
+    "reports": {"pandas", "numpy", "plotly", "jinja2", "markupsafe"},
     "simulator": {"uvicorn"},
 }
 NEVER = {

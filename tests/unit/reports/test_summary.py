@@ -200,7 +200,13 @@ def test_one_p95_has_one_value_in_one_report(tmp_path: Path) -> None:
     records = [ollama(n, at_ms=10 * n, tokens=10 + n % 90) for n in range(200)]
     told = [
         {"slo": "e2e_ms p95 < 2000", "state": "met", "figure": 1063.2, "n": 200, "why": ""},
-        {"slo": "e2e_ms p99 < 2000", "state": "undecided", "figure": 1115.2, "n": 200, "why": "p99 needs 459 requests"},
+        {
+            "slo": "e2e_ms p99 < 2000",
+            "state": "undecided",
+            "figure": 1115.2,
+            "n": 200,
+            "why": "p99 needs 459 independent requests",
+        },
     ]
     summary = summarise(load(folder(tmp_path, records, {**RUN, "slos": told})))
     p95 = summary["overall"]["metrics"]["e2e_ms"]["p95"]

@@ -231,7 +231,9 @@ def _percentile(slo: Slo, count: _Count, values: Mapping[int, int]) -> SloResult
         # Too few for a yes; but where as many are beyond the limit as would be too many of the number needed, it is no.
         bad, allowed = count.n - count.kept, 1 - slo.percent / 100 if slo.below else slo.percent / 100
         if not surely_above(bad, count.n, allowed):
-            return SloResult(slo.text, "undecided", figure, count.n, f"p{slo.percent:g} needs {least} requests")
+            return SloResult(
+                slo.text, "undecided", figure, count.n, f"p{slo.percent:g} needs {least} independent requests"
+            )
     return SloResult(slo.text, "met" if holds else "crossed", figure, count.n)
 
 

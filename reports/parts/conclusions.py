@@ -1,0 +1,218 @@
+"""Three sentences for whoever ran it: where the time goes, where it saturates, what to change or run next.
+
+Each is the first of its rules that holds; a rule is a function of the summary that gives a sentence or None.
+"""
+
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from typing import Any
+
+from tokenswarm.metrics.percentile import minimum_n
+from tokenswarm.reports.parts import capacity, probe
+from tokenswarm.reports.parts.part import Part, Summary
+from tokenswarm.reports.parts.time_spent import LABELS
+from tokenswarm.reports.render.document import Section
+from tokenswarm.reports.render.numbers import integer, number
+
+Rule = Callable[[Summary], str | None]
+WAITS = ("queue", "lateness")  # before anybody works on the request
+SATURATED, FREE = 0.1, 0.02  # shares of a request's time that it waits in the queue
+FLAT, STEP = 0.1, 1.2  # more tokens/s than that, for so many times the users: not yet saturated
+LEAST_WORTH = 10
+MANY_FAILED, COLD = 0.05, 0.01
+
+
+def account(summary: Summary) -> Mapping[str, Any] | None:
+    """The ledger of the kind that tells most: of the server's own where there is one."""
+    accounts = summary["steady"]["ledger"] or summary["overall"]["ledger"]
+    return accounts[0] if accounts else None
+
+
+def time_goes(summary: Summary) -> str | None:
+    """Where the time goes: the two largest parts of a mean request."""
+    found = account(summary)
+    if not found or not found["sum_mean_ms"] > 0:
+        return None
+    whole = found["sum_mean_ms"]
+    first, *others = sorted(found["parts_mean_ms"].items(), key=lambda part: -part[1])
+    said = f"Of a mean request's {number(whole)} ms, {_share(first[1], whole)} are {LABELS[first[0]]}"
+    said += f" and {_share(others[0][1], whole)} {LABELS[others[0][0]]}" if others and others[0][1] > 0 else ""
+    return said + "."
+
+
+def _share(part: float, whole: float) -> str:
+    return f"{number(100 * part / whole)} %"
+
+
+def trials_say(summary: Summary) -> str | None:
+    """A capacity search has the answer, and what gave way."""
+    return " ".join(capacity.sentences(summary.get("capacity") or {})) or None
+
+
+def curve_bends(summary: Summary) -> str | None:
+    """Of stages: the first from which more users bring no more tokens."""
+    held = [(int(s["users"]), s) for s in summary["stages"] if s["users"].isdigit() and s["output_tokens_per_s"]]
+    held.sort(key=lambda stage: stage[0])
+    for (few, before), (more, after) in pairwise(held):
+        gain = after["output_tokens_per_s"] / before["output_tokens_per_s"] - 1
+        if more >= STEP * few and gain < FLAT * min(1.0, more / few - 1):
+            waits = [number(stage["ttft_ms"]["p50"]) for stage in (before, after)]
+            return (
+                f"Saturates by {few} users: with {more} output tokens/s went from "
+                f"{number(before['output_tokens_per_s'])} to {number(after['output_tokens_per_s'])}, TTFT p50 from "
+                f"{waits[0]} to {waits[1]} ms."
+            )
+    if len(held) < 2:
+        return None
+    return f"Not saturated at {held[-1][0]} users: each stage with more users brought more output tokens/s."
+
+
+def arrivals_pile_up(summary: Summary) -> str | None:
+    """Of an open loop: did the queue grow?"""
+    found = summary["open_loop"]
+    if not found or found.get("queue_grew") is None:
+        return None
+    due, done = number(found["offered_per_s"]), number(found["answered_per_s"])
+    waiting = (
+        f"{number(found['unanswered_early'])} unanswered at once early on, {number(found['unanswered_late'])} late"
+    )
+    if found["queue_grew"]:
+        return f"Saturated: {due} requests a second were due and {done} answered, and the queue grew ({waiting})."
+    return f"It kept up: {due} requests a second were due, {done} answered, and the queue did not grow ({waiting})."
+
+
+def users_wait(summary: Summary) -> str | None:
+    """Of one load on a server that tells its queue: how many of its requests wait at a time (Little's law)."""
+    found, in_flight = account(summary), summary["steady"]["in_flight"]
+    if not found or "queue" not in found["parts_mean_ms"] or not in_flight:
+        return None
+    share = max(0.0, found["parts_mean_ms"]["queue"]) / found["sum_mean_ms"]
+    if share >= SATURATED:
+        return (
+            f"Saturated: of {number(in_flight)} requests in flight {number((1 - share) * in_flight)} were served at a "
+            f"time, the others waited in the server's queue. More load would wait longer, not be served faster."
+        )
+    if share <= FREE or found["parts_mean_ms"]["queue"] < 30:
+        return f"Not saturated: with {number(in_flight)} requests in flight next to none waited in the server's queue."
+    return f"Near its limit: {number(100 * share)} % of a request's time is a wait in the server's queue."
+
+
+def slots_known(summary: Summary) -> str | None:
+    """A probe that counted the slots."""
+    said = probe.sentences(summary)
+    return said[0] if said and "slots" in said[0] else None
+
+
+def unknown(_summary: Summary) -> str | None:
+    """One load, and a server that does not tell its queue."""
+    return (
+        "One load does not show where the server saturates, and it does not tell how long requests waited in its queue."
+    )
+
+
+def not_believed(summary: Summary) -> str | None:
+    """INVALID: first of all what makes it so."""
+    for found in summary["validity"]["findings"]:
+        if found.get("level") == "invalid" and found.get("do"):
+            return f"First of all, since the run is INVALID ({found.get('rule')}): {found['do']}."
+    return None
+
+
+def failures(summary: Summary) -> str | None:
+    """Too many requests failed."""
+    counts = summary["overall"]["requests"]
+    failed = {name: n for name, n in counts["by_outcome"].items() if name not in ("ok", "cancelled")}
+    if not failed or sum(failed.values()) <= MANY_FAILED * counts["total"]:
+        return None
+    name = max(failed, key=lambda outcome: failed[outcome])
+    return f"See first why {integer(failed[name])} of {integer(counts['total'])} requests ended as {name}."
+
+
+def slo_missed(summary: Summary) -> str | None:
+    """An SLO was crossed: at which load would it be met?"""
+    missed = [slo["slo"] for slo in summary["slos"] if slo["state"] == "crossed"]
+    return f"Missed: {'; '.join(missed)}. --find-capacity finds the highest load that meets it." if missed else None
+
+
+def too_few(summary: Summary) -> str | None:
+    """Too few requests, or too dependent ones, for what is shown."""
+    found = summary["steady"]["figures"].get("e2e_ms_p95", {}).get("steady")
+    seconds = summary["load"]["seconds"]
+    if summary["stages"] or not found or not seconds:
+        return None
+    needed = minimum_n(95)
+    if found["worth"] < LEAST_WORTH:
+        times = LEAST_WORTH / max(found["worth"], 0.5)
+        return (
+            f"Run it longer, {number(times * seconds)} s or more: the {integer(found['n'])} steady requests are worth "
+            f"{number(found['worth'])} independent ones, too few to say how sure a latency is."
+        )
+    if found["n"] < needed:
+        return (
+            f"Run it longer, {number(seconds * 1.1 * needed / max(found['n'], 1))} s or more: p95 needs {needed} "
+            f"steady requests, there are {integer(found['n'])}."
+        )
+    return None
+
+
+def waits_for_models(summary: Summary) -> str | None:
+    """Requests waited until their model was loaded."""
+    cold = sum(state["n"] for state in (summary["loading"] or {}).get("states", ()) if state["state"] == "cold")
+    ok = summary["overall"]["requests"]["by_outcome"].get("ok", 0)
+    if not ok or cold <= COLD * ok:
+        return None
+    said = f"{integer(cold)} of {integer(ok)} requests waited for their model: keep it loaded (OLLAMA_KEEP_ALIVE), "
+    return f"{said}or warm it up (--warmup)."
+
+
+def serve_more_at_once(summary: Summary) -> str | None:
+    """Saturated: more slots, or fewer users."""
+    said = _first(SATURATES, summary) or ""
+    if not said.startswith(("Saturate", "Saturated")):
+        return None
+    return (
+        "Let the server take more at a time (OLLAMA_NUM_PARALLEL, or the slots of its engine) where memory allows, or "
+        "find the most load within your SLO: --find-capacity --slo 'ttft_ms p95 < 2000'."
+    )
+
+
+def ask_for_more(summary: Summary) -> str | None:
+    """Nothing gave way: more load."""
+    if "capacity" in summary:
+        return "Hold the load that was found for longer, with --slo, to confirm it."
+    return "Raise the load until it gives way: --stages '1x30s, 2x30s, 4x30s, 8x30s, 16x30s', or --find-capacity."
+
+
+TIME: tuple[Rule, ...] = (time_goes,)
+SATURATES: tuple[Rule, ...] = (trials_say, curve_bends, arrivals_pile_up, users_wait, slots_known, unknown)
+NEXT: tuple[Rule, ...] = (
+    not_believed,
+    failures,
+    slo_missed,
+    too_few,
+    waits_for_models,
+    serve_more_at_once,
+    ask_for_more,
+)
+ABOUT = {"Where the time goes": TIME, "Where it saturates": SATURATES, "What next": NEXT}
+
+
+def _first(rules: tuple[Rule, ...], summary: Summary) -> str | None:
+    return next((said for rule in rules if (said := rule(summary))), None)
+
+
+def sentences(summary: Summary) -> dict[str, str]:
+    """What is said about each of ABOUT; nothing of a run in which no request ended ok."""
+    if not summary["overall"]["requests"]["by_outcome"].get("ok"):
+        return {"What next": said} if (said := not_believed(summary) or failures(summary)) else {}
+    found = {about: _first(rules, summary) for about, rules in ABOUT.items()}
+    return {about: said for about, said in found.items() if said}
+
+
+def section(summary: Summary) -> Section:
+    """Its part of the report."""
+    items = tuple((f"{about}: ", said) for about, said in summary["conclusions"].items())
+    return Section("conclusions", "What this run says", items=items)
+
+
+PART = Part(section)
