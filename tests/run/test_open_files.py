@@ -16,10 +16,10 @@ from simulator_process import running
 
 from tokenswarm.settings import open_files
 from tokenswarm.settings.errors import UsageError
-from tokenswarm.settings.target import Target
 from tokenswarm.transport.connection import Timeouts, Transport
 from tokenswarm.transport.exchange import Exchange
 from tokenswarm.transport.http1 import request_bytes
+from tokenswarm.transport.target import Target
 from tokenswarm.wire.values import Call
 
 

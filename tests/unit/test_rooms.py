@@ -35,8 +35,6 @@ UPWARD = {
     ("preflight/prepare.py", "probe"),
     ("preflight/prepare.py", "run"),
     ("run/preparation.py", "capacity"),
-    ("transport/control.py", "settings"),
-    ("transport/http1.py", "settings"),
 }
 # What a room may import of others' packages.
 LIBRARIES = {

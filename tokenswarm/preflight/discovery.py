@@ -10,8 +10,8 @@ from tokenswarm.preflight.replies import BUSY, KEY, PROXY, NotReady, login_error
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.redaction import clean_line
 from tokenswarm.settings.settings import Settings, unchecked
-from tokenswarm.settings.target import V1, Target
 from tokenswarm.transport.control import ControlClient, Reply, Unanswered, question, text_in
+from tokenswarm.transport.target import V1, Target
 from tokenswarm.wire.decoding import decode
 
 VERSION, TAGS, LOADED, MODELS, ROOT = "/api/version", "/api/tags", "/api/ps", "/v1/models", "/"

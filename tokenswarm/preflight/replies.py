@@ -4,7 +4,7 @@ import re
 from urllib.parse import urljoin, urlsplit
 
 from tokenswarm.settings.errors import UsageError
-from tokenswarm.settings.target import Target
+from tokenswarm.transport.target import Target
 
 KEY = (401, 403)
 PROXY = 407

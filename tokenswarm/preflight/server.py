@@ -16,8 +16,9 @@ from tokenswarm.preflight.replies import NotReady
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.models import settle, spell
 from tokenswarm.settings.settings import Settings
-from tokenswarm.settings.target import Target, at
+from tokenswarm.settings.target import at
 from tokenswarm.transport.control import ControlClient, Unanswered, question
+from tokenswarm.transport.target import Target
 from tokenswarm.wire.values import Api
 
 Found = TypeVar("Found")

@@ -12,12 +12,12 @@ from tokenswarm.preflight.replies import BUSY, KEY, PROXY, NotReady, login_error
 from tokenswarm.preflight.server import Preflight
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.redaction import clean_line
-from tokenswarm.settings.target import Target
 from tokenswarm.transport.connection import Transport
 from tokenswarm.transport.control import CONTROL_BYTES
 from tokenswarm.transport.exchange import Exchange
 from tokenswarm.transport.http1 import request_bytes
 from tokenswarm.transport.refusal import words
+from tokenswarm.transport.target import Target
 from tokenswarm.wire import embeddings, reading
 from tokenswarm.wire.decoding import decode
 from tokenswarm.wire.values import Api, Ask, Transcript

@@ -20,8 +20,9 @@ from tokenswarm.settings.mixing import mix
 from tokenswarm.settings.models import models
 from tokenswarm.settings.overrides import read_overrides
 from tokenswarm.settings.redaction import learn, learn_header, learn_query
-from tokenswarm.settings.target import Target, target
+from tokenswarm.settings.target import target
 from tokenswarm.transport.connection import Timeouts
+from tokenswarm.transport.target import Target
 from tokenswarm.wire.values import Ask
 
 

@@ -7,16 +7,15 @@ in it stands for may only show when the server is asked (see `preflight.server`)
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from urllib.parse import quote, urlsplit
 from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
 
 from tokenswarm.payloads.request_fields import PATHS, V1_CHAT
 from tokenswarm.settings.errors import UsageError
+from tokenswarm.transport.target import PORTS, V1, Target
 
 DEFAULT = "http://127.0.0.1:11434"
-PORTS = {"http": 80, "https": 443}
-V1 = "/v1"
 # Whole endpoints, of which the address stands before, and OpenAI's without a /v1 of their own.
 _ENDPOINTS = (*PATHS, "/api/tags", "/api/ps", "/api/show", "/api/version", "/api/embeddings", "/v1/models")
 _ENDS = ("/chat/completions", "/completions", "/embeddings", "/models")
@@ -27,46 +26,6 @@ _ROOT = re.compile(r"/(v\d\w*|openai|deployments/[^/]+)$")
 _PAGE = re.compile(r"/(docs|redoc|openapi\.json|healthz?|metrics|index\.html|v1/(responses|messages|models/.+))$")
 _EXACT = re.compile(r"/(invocations|predict)$")
 _SAFE = "/%:@!$&'()*+,;=~"
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A server's address.
-
-    `base_path` is what stands before /api and /v1 (behind a proxy), no slash at its end. `moved` are the paths of an
-    API, or the root "/v1" of all of OpenAI's, that stand elsewhere, by the whole path that they have there. `query`
-    follows every path.
-    """
-
-    scheme: str
-    host: str
-    port: int
-    base_path: str = ""
-    moved: Mapping[str, str] = field(default_factory=dict)
-    query: str = ""
-
-    @property
-    def authority(self) -> str:
-        """Host and port as the Host header has them."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
-
-    @property
-    def url(self) -> str:
-        """The address without a slash at its end."""
-        return f"{self.scheme}://{self.authority}{self.base_path}"
-
-    def path(self, path: str) -> str:
-        """Where a path of an API stands on this server, as a request line has it."""
-        where = self.moved.get(path)
-        if where is None and V1 in self.moved and path.startswith("/v1/"):
-            where = self.moved[V1] + path.removeprefix(V1)
-        where = self.base_path + path if where is None else where
-        return f"{where}?{self.query}" if self.query and "?" not in where else where
-
-    def layout(self) -> str:
-        """All that `url` does not say, as `--layout` hands it to the workers."""
-        return json.dumps({"moved": dict(self.moved), "query": self.query})
 
 
 def target(host_option: str | None, environment: Mapping[str, str], layout: str = "") -> Target:

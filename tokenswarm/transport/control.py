@@ -5,19 +5,20 @@ server does. All its failures are one kind of error.
 """
 
 import json
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from gevent import Timeout
 
 from tokenswarm.metrics.text import plain
-from tokenswarm.settings.settings import Settings
 from tokenswarm.transport.connection import Timeouts, Transport
 from tokenswarm.transport.exchange import Exchange
 from tokenswarm.transport.http1 import request_bytes, retry_after_s
 from tokenswarm.transport.refusal import words
+from tokenswarm.transport.target import Target
 from tokenswarm.wire.decoding import decode
 from tokenswarm.wire.values import Call
 
@@ -70,16 +71,36 @@ class Reply:
         return words(self.status, self.headers, self.body, self.retry_after_s)
 
 
+class Access(Protocol):
+    """How a server is reached: what a client takes of a run's settings."""
+
+    @property
+    def target(self) -> Target:
+        """Where it is."""
+
+    @property
+    def timeouts(self) -> Timeouts:
+        """How long it may take."""
+
+    @property
+    def tls(self) -> ssl.SSLContext | None:
+        """How its certificate is checked."""
+
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """What every request of the run bears."""
+
+
 class ControlClient:
     """Asks one server, one question after the other, on a kept connection.
 
     `total_s` bounds each question from the connection to the last byte. `headers` stand beside the run's own.
     """
 
-    def __init__(self, settings: Settings, total_s: float, headers: tuple[tuple[str, str], ...] = ()) -> None:
-        self._settings, self._total_s, self._headers = settings, total_s, headers
-        timeouts = Timeouts(min(total_s, settings.timeouts.connect_s), total_s, total_s)
-        self._transport = Transport(settings.target.host, settings.target.port, timeouts, settings.tls)
+    def __init__(self, access: Access, total_s: float, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        self._access, self._total_s, self._headers = access, total_s, headers
+        timeouts = Timeouts(min(total_s, access.timeouts.connect_s), total_s, total_s)
+        self._transport = Transport(access.target.host, access.target.port, timeouts, access.tls)
 
     def get(self, path: str) -> dict[str, Any]:
         """The JSON object at a path. Raises Unanswered."""
@@ -91,8 +112,8 @@ class ControlClient:
 
     def send(self, call: Call) -> Reply:
         """The answer to a call, whatever its status. Raises Unanswered if none came whole."""
-        s, exchange, began_s = self._settings, Exchange(most_bytes=CONTROL_BYTES), time.monotonic()
-        request = request_bytes(call, s.target, self._headers + s.headers)
+        access, exchange, began_s = self._access, Exchange(most_bytes=CONTROL_BYTES), time.monotonic()
+        request = request_bytes(call, access.target, self._headers + access.headers)
         limit = Timeout(self._total_s)  # connecting and a second try included
         try:
             with limit:

@@ -7,9 +7,9 @@ from typing import Any
 import httptools
 
 from tokenswarm import __version__
-from tokenswarm.settings.target import Target
 from tokenswarm.transport.compressed import ENCODINGS, GZIP, Unpacking, encodings, plain
 from tokenswarm.transport.room import FREE_BYTES
+from tokenswarm.transport.target import Target
 from tokenswarm.wire.framing import MAX_FRAME_BYTES, MAX_LINES
 from tokenswarm.wire.values import Call
 

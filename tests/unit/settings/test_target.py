@@ -8,9 +8,10 @@ import pytest
 from tokenswarm.settings import options
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.settings import settings
-from tokenswarm.settings.target import Target, at, readings, target
+from tokenswarm.settings.target import at, readings, target
 from tokenswarm.transport.connection import Timeouts
 from tokenswarm.transport.http1 import request_bytes
+from tokenswarm.transport.target import Target
 from tokenswarm.wire.values import Call
 
 

@@ -8,10 +8,10 @@ import pytest
 from scripted import CHUNKED, chunk, request, serving
 
 from tokenswarm.metrics.interpret import interpret
-from tokenswarm.settings.target import Target
 from tokenswarm.transport.connection import Timeouts, Transport
 from tokenswarm.transport.exchange import Exchange
 from tokenswarm.transport.http1 import request_bytes
+from tokenswarm.transport.target import Target
 from tokenswarm.transport.time_slices import TimeSlices, Turn
 from tokenswarm.wire import ollama_chat
 from tokenswarm.wire.values import Call, Transcript

@@ -13,9 +13,9 @@ import pytest
 from scripted import Script, chunk, request, serving, whole
 
 from tokenswarm.settings.settings import Settings
-from tokenswarm.settings.target import Target
 from tokenswarm.transport.connection import Timeouts
 from tokenswarm.transport.control import CONTROL_BYTES, ControlClient, Unanswered, count_in, objects, question, text_in
+from tokenswarm.transport.target import Target
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 TOTAL_S = 0.5

@@ -6,10 +6,10 @@ from scripted import request, serving, whole
 from tokenswarm.folder.row import COLUMNS, row
 from tokenswarm.metrics.record import Identity
 from tokenswarm.metrics.record_builder import RecordBuilder
-from tokenswarm.settings.target import Target
 from tokenswarm.transport.connection import Timeouts, Transport
 from tokenswarm.transport.exchange import Exchange
 from tokenswarm.transport.http1 import request_bytes, retry_after_s
+from tokenswarm.transport.target import Target
 from tokenswarm.wire import openai_chat, reading
 from tokenswarm.wire.values import Call, Transcript
 

@@ -18,11 +18,11 @@ import pytest
 from captures import load, transcript
 from scripted import CHUNKED, Script, chunk, request, serving, whole
 
-from tokenswarm.settings.target import Target
 from tokenswarm.transport import kernel_stamps as stamps
 from tokenswarm.transport.connection import Timeouts, Transport
 from tokenswarm.transport.exchange import Exchange, plain_socket
 from tokenswarm.transport.http1 import request_bytes
+from tokenswarm.transport.target import Target
 from tokenswarm.wire.values import Call
 
 HERE = Target("http", "here", 80)
