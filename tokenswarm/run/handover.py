@@ -10,6 +10,7 @@ from locust.exception import RPCError
 from tokenswarm.folder.spool import Outbox, spool_path
 from tokenswarm.run.cluster import Cluster
 from tokenswarm.run.publisher import Publisher
+from tokenswarm.run.shared import shared
 from tokenswarm.settings.redaction import clean
 
 SEND_EVERY_S, NOTE_EVERY_S = 0.5, 1.0
@@ -31,10 +32,10 @@ class Spooling:
         self._cluster.expect_master()
         gevent.spawn(self._work)
 
-    def begin(self) -> Outbox:
+    def begin(self, run_id: str) -> Outbox:
         """A run begins: make its spool. Raises OSError."""
         self._health = {}
-        outbox = Outbox(spool_path(self._run_dir, self._options.run_id, self._cluster.id))
+        outbox = Outbox(spool_path(self._run_dir, run_id, self._cluster.id))
         self._note(outbox)
         return outbox
 
@@ -64,5 +65,5 @@ class Spooling:
     def _note(self, outbox: Outbox) -> None:
         self._noted_s = time.monotonic()
         self._health |= self._publisher.health()  # after the end there is less of it
-        run = getattr(self._options, "run_facts", {})
+        run = shared(self._options)["facts"]
         outbox.note(clean({"client": self._cluster.id, "run": run, "health": self._health}))

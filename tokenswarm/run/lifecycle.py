@@ -22,6 +22,7 @@ from tokenswarm.run.interrupt import hear_hangups, hear_interrupts
 from tokenswarm.run.preparation import Preparation
 from tokenswarm.run.publisher import ACKNOWLEDGE, ROWS, Publisher
 from tokenswarm.run.recorder import Recorder
+from tokenswarm.run.shared import begin, shared
 from tokenswarm.run.slo_gate import Gate
 from tokenswarm.run.stages import as_run_json, resume
 from tokenswarm.settings import fingerprint as likeness
@@ -143,26 +144,27 @@ class RunLifecycle:
     def _begin(self) -> None:
         if self.cluster.is_worker:
             learn_options(self.options)
-            if getattr(self.options, "columns", "") != likeness.columns():
+            if shared(self.options)["columns"] != likeness.columns():
                 raise UsageError("the master's rows have other columns than this worker's; bring both to one commit")
             self.options.host = self.environment.host  # Locust hands the host over apart from the other options
             self.preparation.weigh()  # an open loop deals out by them
         else:
             self.preparation.restore()
             self._begin_folder()
-        self.publisher.reset(self.options.run_id, self.spooling.begin() if self.cluster.is_worker else None)
+        run_id = self.options.run_id
+        self.publisher.reset(run_id, self.spooling.begin(run_id) if self.cluster.is_worker else None)
         if not self.cluster.is_master:
             self._kernel_stamps = stamps.prime(plain_socket)
             checked: Settings = settings(self.options)
             self.health = Health(checked.warmup_s)
             self._like["payloads"] = likeness.prompts_digest(checked.mix.prompts, self.options.trace)
             self.run_context = self.environment.tokenswarm = RunContext(checked, self.cluster.number, self.health)
-            self.run_context.all_started = self.cluster.is_worker and self.options.all_started
+            self.run_context.all_started = self.cluster.is_worker and shared(self.options)["all_started"]
             resume(self.environment)
 
     def on_spawning_complete(self, **_: Any) -> None:
         """All users run (on workers: the master says so): the ramp-up is over, but for a stage that is one."""
-        self.options.all_started = True  # a worker that joins later is told so by the order to spawn
+        shared(self.options)["all_started"] = True  # a worker that joins later is told so by the order to spawn
         if self.run_context and not self.run_context.ramping:
             self.run_context.all_started = True
 
@@ -175,7 +177,7 @@ class RunLifecycle:
     def _begin_folder(self) -> None:
         options = self.options
         path = new_path(options.run_dir, run_name(redact(options.name), time.time()))
-        options.run_id, options.all_started, options.columns = path.name, False, likeness.columns()
+        options.run_id = path.name
         kept = {name: getattr(options, name, None) for name in (*LOCUSTS, *KEPT)}
         kept["header"] = [header_shown(header) for header in options.header]
         prepared, self.findings = self.preparation.prepared, list(self.preparation.findings)
@@ -195,7 +197,7 @@ class RunLifecycle:
         self.gate = Gate(self.environment, self.cluster, slos, options.slo_abort)
         self.watch = None
         self.recorder = Recorder(self.environment, path, circumstances, not options.csv_prefix, self.gate.judge)
-        self.options.run_facts = self.recorder.circumstances  # each worker keeps them beside its rows
+        begin(options, self.recorder.circumstances)
         self.publisher.sink, self.publisher.keep = self.recorder.folder.append, self._keep
         self.publisher.seen = self._seen
         gevent.spawn(watch, self.environment, self.cluster, self.recorder.folder, self.publisher)

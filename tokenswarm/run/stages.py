@@ -10,11 +10,11 @@ import gevent
 from locust import LoadTestShape
 
 from tokenswarm.run.cluster import Cluster
+from tokenswarm.run.shared import StageNow, shared
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.users.context import RunContext
 
 STAGE = "tokenswarm_stage"
-NO_STAGE = (None, False, False)
 USAGE = "write stages as 1x60s, 2x60s, or 1..16x5m for a ramp"
 _STAGE = re.compile(r"(\d+)(?:\s*\.\.\s*(\d+))?\s*[x×*]\s*(\d+(?:\.\d+)?)(s|m|h)")
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
@@ -111,7 +111,7 @@ class Stages(LoadTestShape):
 
     def _note(self, number: int) -> None:
         """When a stage began, into run.json; of the first one its first request tells, as the run begins after it."""
-        facts = getattr(self._environment.parsed_options, "run_facts", {}).get("stages", [])
+        facts = shared(self._environment.parsed_options)["facts"].get("stages", [])
         if 1 < number <= len(facts):
             facts[number - 1]["began_unix_s"] = time.time()
 
@@ -123,20 +123,24 @@ class Stages(LoadTestShape):
 
 def enter(environment: Any, stage: int, ramp: bool, there: bool) -> None:
     """A stage begins in this process: until all its users are there, and all through a ramp, it is not steady."""
-    # Among the options: the order to spawn brings it to a worker that joins in the middle of it.
-    environment.parsed_options.stage_now = stage, ramp, there
+    shared(environment.parsed_options)["stage"] = StageNow(stage, ramp, there)
     resume(environment)
 
 
 def _all_there(environment: Any) -> None:
-    stage, ramp, _ = getattr(environment.parsed_options, "stage_now", NO_STAGE)
-    environment.parsed_options.stage_now = stage, ramp, not ramp
+    now = shared(environment.parsed_options)
+    stage, ramp, _ = now["stage"]
+    now["stage"] = StageNow(stage, ramp, not ramp)
+
+
+def _forget(environment: Any) -> None:
+    shared(environment.parsed_options)["stage"] = StageNow()
 
 
 def resume(environment: Any) -> None:
     """A run begins in this process, and its first stage may have begun just before."""
     run_context: RunContext | None = getattr(environment, "tokenswarm", None)
-    stage, ramp, there = getattr(environment.parsed_options, "stage_now", NO_STAGE)
+    stage, ramp, there = shared(environment.parsed_options)["stage"]
     if run_context and stage:
         run_context.stage, run_context.ramping, run_context.all_started = stage, ramp, there and not ramp
 
@@ -149,9 +153,8 @@ def shape(environment: Any, cluster: Cluster, own: LoadTestShape | None) -> Load
 
 def follow(environment: Any, cluster: Cluster) -> None:
     """Have a worker hear of the stages, and each process forget them when the run is over."""
-    options = environment.parsed_options
     environment.events.spawning_complete.add_listener(lambda **_: _all_there(environment))
-    environment.events.test_stop.add_listener(lambda **_: setattr(options, "stage_now", NO_STAGE))
+    environment.events.test_stop.add_listener(lambda **_: _forget(environment))
     if cluster.is_worker:
         cluster.on(STAGE, lambda message, _: enter(environment, **message))
 

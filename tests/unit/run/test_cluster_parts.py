@@ -138,14 +138,13 @@ def spooling(tmp_path: Path, cluster: FakeCluster, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(handover, "SEND_EVERY_S", 0.001)
     hook = SimpleNamespace(fire=lambda **_: None)
     publisher = Publisher(SimpleNamespace(events=SimpleNamespace(report_to_master=hook)), cluster, dict)
-    options = SimpleNamespace(run_id="run", run_facts={"name": "n"})
-    return Spooling(cluster, options, publisher, str(tmp_path)), publisher
+    return Spooling(cluster, SimpleNamespace(), publisher, str(tmp_path)), publisher
 
 
 def test_rows_are_sent_again_until_the_master_has_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = FakeCluster("worker")
     ours, publisher = spooling(tmp_path, cluster, monkeypatch)
-    publisher.reset("run", ours.begin())
+    publisher.reset("run", ours.begin("run"))
     publisher.outbox.add(b"0\n")
     publisher.outbox.add(b"1\n")
     ours.start()
@@ -164,7 +163,7 @@ def test_a_worker_waits_for_the_masters_word_while_the_master_is_there(
     cluster = FakeCluster("worker")
     cluster.master_silent_s = silent_s
     ours, publisher = spooling(tmp_path, cluster, monkeypatch)
-    publisher.reset("run", ours.begin())
+    publisher.reset("run", ours.begin("run"))
     publisher.outbox.add(b"0\n")
     ending = gevent.spawn(ours.end)
     gevent.sleep(0.001)
@@ -227,7 +226,7 @@ def test_a_process_alone_starts_and_ends_its_load_by_locust() -> None:
 
 def test_a_spool_is_of_no_other_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ours, publisher = spooling(tmp_path, FakeCluster("worker"), monkeypatch)
-    publisher.reset("run", ours.begin())
+    publisher.reset("run", ours.begin("run"))
     assert isinstance(publisher.outbox, Outbox)
     with pytest.raises(FileExistsError):
-        ours.begin()
+        ours.begin("run")

@@ -20,7 +20,8 @@ from tokenswarm.run.closing import FINISH
 from tokenswarm.run.cluster import Worker
 from tokenswarm.run.lifecycle import RunLifecycle
 from tokenswarm.run.publisher import ACKNOWLEDGE, ROWS
-from tokenswarm.settings import fingerprint
+from tokenswarm.run.shared import begin as share
+from tokenswarm.run.shared import shared
 from tokenswarm.settings.errors import UsageError
 
 
@@ -104,7 +105,7 @@ def test_what_is_wrong_at_the_beginning_ends_the_process(
     assert left.value.code == 2
     assert "tokenswarm: error: " in capsys.readouterr().err
     with process(FakeCluster("worker"), tmp_path, monkeypatch) as lifecycle:
-        lifecycle.options.columns = "of another version"
+        shared(lifecycle.options)["columns"] = "of another version"
         with pytest.raises(SystemExit):
             lifecycle.on_test_start()
     assert "bring both to one commit" in capsys.readouterr().err
@@ -190,8 +191,8 @@ def test_a_signal_ends_the_run_and_is_told(tmp_path: Path, monkeypatch: pytest.M
 
 def worker_of(lifecycle: RunLifecycle, run: str) -> None:
     """What comes with the master's order to spawn."""
-    given = {"run_id": run, "all_started": False, "columns": fingerprint.columns(), "run_facts": {"run": run}}
-    vars(lifecycle.options).update(given)
+    lifecycle.options.run_id = run
+    share(lifecycle.options, {"run": run})
 
 
 def test_a_worker_hands_all_its_rows_over_when_the_master_ends_the_run(
@@ -232,7 +233,7 @@ def test_a_worker_that_joins_a_run_whose_users_are_all_there_is_not_in_the_ramp_
     for there, phase in ((True, "steady"), (False, "ramp-up")):
         with process(FakeCluster("worker"), tmp_path / str(there), monkeypatch) as lifecycle:
             worker_of(lifecycle, "the-run")
-            lifecycle.options.all_started = there
+            shared(lifecycle.options)["all_started"] = there
             lifecycle.on_test_start()
             assert lifecycle.run_context
             assert lifecycle.run_context.phase() == phase
