@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from locust_process import ROOT, command, environment, folder, headless, processes
+from locust_process import ROOT, command, environment, folder, forked, headless, processes
 from simulator_process import running
 from web_form import start, wait_for_runs
 from web_run import web
@@ -98,7 +98,7 @@ def test_a_server_that_dies_is_no_load_that_was_too_much(tmp_path: Path) -> None
     full = command("", tmp_path, "--headless", "--only-summary", *ASKED, "--slo", "e2e_ms mean < 5000", "--no-report")
     with running(*SERVER, "--load-ms", "0") as simulator:
         process = subprocess.Popen(
-            [*full, "--host", simulator.url], cwd=ROOT, env=environment(), text=True, stderr=subprocess.PIPE
+            forked([*full, "--host", simulator.url]), cwd=ROOT, env=environment(), text=True, stderr=subprocess.PIPE
         )
         assert process.stderr is not None
         while not process.stderr.readline().startswith("tokenswarm: trial 2:"):
@@ -147,7 +147,7 @@ def test_the_exit_code_of_a_search_that_is_told_to_end(tmp_path: Path) -> None:
     options = (*ASKED, "--trial-time", "60s", "--slo", "e2e_ms mean < 5000", "--no-report")
     with running(*SERVER, "--load-ms", "0") as simulator:
         full = command(simulator.url, tmp_path, "--headless", "--only-summary", *options)
-        process = subprocess.Popen(full, cwd=ROOT, env=environment(), text=True, stderr=subprocess.PIPE)
+        process = subprocess.Popen(forked(full), cwd=ROOT, env=environment(), text=True, stderr=subprocess.PIPE)
         assert process.stderr is not None
         while "Ramping to 1 users" not in process.stderr.readline():
             assert process.poll() is None

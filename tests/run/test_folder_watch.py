@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from locust_process import ROOT, command, environment, folder, headless
+from locust_process import ROOT, command, environment, folder, forked, headless
 from simulator_process import Simulator, running
 
 LOAD = ("--model", "sim", "OllamaChatUser", "--max-tokens", "5", "--users", "4", "--run-time", "60s", "--no-report")
@@ -19,7 +19,7 @@ def rows_under(path: Path) -> int:
 def begun(simulator: Simulator, run_dir: Path, *options: str) -> "subprocess.Popen[str]":
     full = command(simulator.url, run_dir, "--headless", "--only-summary", *LOAD, *options)
     process = subprocess.Popen(
-        full, cwd=ROOT, env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        forked(full), cwd=ROOT, env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     until_s = time.monotonic() + 40
     while rows_under(run_dir) < 20 and time.monotonic() < until_s:

@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from locust_process import ROOT, command, environment, folder, free_port
+from locust_process import ROOT, command, environment, folder, forked, free_port
 from simulator_process import running
 
 
@@ -24,7 +24,7 @@ def test_a_worker_that_joins_a_run_takes_part_in_it_from_its_first_request(tmp_p
 
         def start(*options: str, into: Path = runs) -> "subprocess.Popen[bytes]":
             words = command(simulator.url, into, "--model", "sim", *options)
-            return subprocess.Popen(words, cwd=ROOT, env=environment(), stderr=subprocess.DEVNULL)
+            return subprocess.Popen(forked(words), cwd=ROOT, env=environment(), stderr=subprocess.DEVNULL)
 
         processes = [start(*as_master, "--expect-workers", "1"), start(*as_worker)]
         try:

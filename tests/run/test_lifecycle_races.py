@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import scripted
-from locust_process import ROOT, command, environment, folder, headless, processes
+from locust_process import ROOT, command, environment, folder, forked, headless, processes
 from simulator_process import Simulator, running
 
 
@@ -28,7 +28,7 @@ def test_on_a_server_whose_deletes_race_nothing_is_left_of_a_run_that_is_cut(
     with running("--models", "a", "--racing-deletes") as simulator:
         full = command(simulator.url, tmp_path, "--headless", "--only-summary", *options, *two)
         process = subprocess.Popen(
-            full,
+            forked(full),
             cwd=ROOT,
             env=environment(),
             stdout=subprocess.DEVNULL,

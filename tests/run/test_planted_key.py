@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from locust_process import ROOT, command, environment, folder, free_port, headless, processes
+from locust_process import ROOT, command, environment, folder, forked, free_port, headless, processes
 from planted import GATEWAY, KEY, PIECES
 from scripted import CHUNKED, chunk, request, serving, whole
 
@@ -172,7 +172,7 @@ def test_nothing_of_a_key_is_left_where_a_server_plants_it(tmp_path: Path) -> No
     left = (told.append(name) or name for name in names)  # type: ignore[func-returns-value]
     with serving(openai(left)) as port, (made / "log").open("wb") as log:
         full = command(f"http://127.0.0.1:{port}", made / "runs", *load, locustfile=str(given / "own.py"))
-        locust = subprocess.Popen(full, cwd=ROOT, env=environment(OPENAI_API_KEY=KEY), stdout=log, stderr=log)
+        locust = subprocess.Popen(forked(full), cwd=ROOT, env=environment(OPENAI_API_KEY=KEY), stdout=log, stderr=log)
         try:
             _look_while_it_runs(f"http://127.0.0.1:{web}", made, locust)
             locust.wait(180)

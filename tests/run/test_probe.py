@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from forked import forked
 from locust_process import ROOT, environment
 from scripted import request, serving, whole
 from simulator_process import Simulator, running
@@ -18,7 +19,7 @@ from tokenswarm.probe.result import LABELS
 
 
 def probe(url: str, *options: str) -> subprocess.CompletedProcess[str]:
-    full = [sys.executable, "-m", "tokenswarm.probe", "--host", url, *options]
+    full = forked([sys.executable, "-m", "tokenswarm.probe", "--host", url, *options])
     return subprocess.run(full, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=180, check=False)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from locust_process import ROOT, Run, command, environment, folder, free_port, headless, processes
+from locust_process import ROOT, Run, command, environment, folder, forked, free_port, headless, processes
 from simulator_process import running, stop
 
 LOAD = ("--model", "sim", "--users", "8", "--spawn-rate", "8", "--run-time", "5s", "--max-tokens", "40")
@@ -17,7 +17,7 @@ LOAD += ("--stop-timeout", "10")
 
 def _master_and_workers(url: str, run_dir: Path) -> None:
     port = str(free_port())
-    worker = command("", run_dir.parent / "workers", "--worker", "--master-port", port)
+    worker = forked(command("", run_dir.parent / "workers", "--worker", "--master-port", port))
     workers = [subprocess.Popen(worker, cwd=ROOT, env=environment(), stderr=subprocess.DEVNULL) for _ in range(2)]
     bound = ("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--expect-workers", "2")
     try:

@@ -1,19 +1,17 @@
 """Locust as a process of its own, as a user runs it, and what it left in its run folder."""
 
-import atexit
 import csv
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 from collections import Counter
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
+
+from forked import forked
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,34 +40,6 @@ def environment(**changes: str) -> dict[str, str]:
     """The process's environment without anything that would reach our options."""
     foreign = ("TOKENSWARM_", "LOCUST_", "OLLAMA_", "OPENAI_")
     return {k: v for k, v in os.environ.items() if not k.startswith(foreign)} | changes
-
-
-@cache
-def preloaded() -> str:
-    """Where a process listens that has Locust loaded and forks for those who ask; it ends with this one."""
-    path = Path(tempfile.mkdtemp()) / "preloaded"
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(path))
-        listener.listen(64)
-        here, number = Path(__file__).parent, listener.fileno()
-        server = subprocess.Popen(
-            [sys.executable, str(here / "preloaded.py"), str(number)],
-            cwd=ROOT, env=environment(), stdin=subprocess.PIPE, pass_fds=[number],
-        )  # fmt: skip
-
-    def end() -> None:
-        server.kill()
-        server.wait()
-        shutil.rmtree(path.parent, ignore_errors=True)
-
-    atexit.register(end)
-    return str(path)
-
-
-def forked(full: list[str]) -> list[str]:
-    """The same command by `preloaded`, which saves the time of its imports; its children are not this process's."""
-    assert full[1:3] == ["-m", "locust"]
-    return [sys.executable, "-I", "-S", str(Path(__file__).with_name("forked.py")), preloaded(), *full[3:]]
 
 
 def headless(

@@ -1,7 +1,7 @@
-"""A process that has imported Locust and our engine, and forks for every run that is asked of it (see `forked.py`).
+"""A process that has imported what a module needs, and forks for whoever would start that module (see `forked.py`).
 
-What a run does is the same, but 1.3 s of CPU for its imports. Nothing here may begin a greenlet or a thread, which a
-fork would halve: so it keeps to the system's own calls, taken before Locust has gevent patch them.
+What that does is the same, but for its imports: 1.3 s of CPU for Locust, 0.3 s for the simulator. Nothing here may
+begin a greenlet or a thread, which a fork would halve: so it keeps to the system's calls, taken before gevent patches.
 """
 
 import _socket
@@ -22,13 +22,15 @@ ROOT = Path(__file__).parents[2]
 FORK, WAIT, POLL = os.fork, os.waitpid, select.poll
 
 
-def preload() -> None:
-    """All that the locustfile imports, but not itself: it speaks to Locust's events as it is imported."""
+def preload(module: str) -> None:
+    """What the module imports; and what the locustfile does, which itself speaks to Locust's events."""
     sys.path[0] = str(ROOT)
-    for node in ast.parse((ROOT / "locustfile.py").read_text()).body:
+    main = "locust.main" if module == "locust" else f"{module}.__main__"
+    importlib.import_module(main)
+    sys.modules.pop(f"{module}.__main__", None)  # it is run, not imported
+    for node in ast.parse((ROOT / "locustfile.py").read_text()).body if module == "locust" else ():
         if isinstance(node, ast.ImportFrom) and node.module:
             __import__(node.module, fromlist=[one.name for one in node.names])
-    importlib.import_module("locust.main")
 
 
 def ask(connection: Any) -> tuple[dict[str, Any], list[int]]:
@@ -52,6 +54,7 @@ def supervise(connection: Any) -> dict[str, Any] | None:
     if not pid:
         for at, file in enumerate(files):
             os.dup2(file, at)
+        connection.detach()
         os.closerange(3, 1024)
         return asked
     os.closerange(0, 3)
@@ -84,27 +87,28 @@ def serve(listener: Any) -> dict[str, Any]:
             os._exit(0)
         connection = _socket.socket(fileno=listener._accept()[0])
         if not FORK():
+            listener.detach()
             asked = supervise(connection)
             assert asked is not None
             return asked
         connection.close()
 
 
-def become(asked: dict[str, Any]) -> None:
-    """Run Locust as `python -m locust` does."""
-    import gevent
-
-    gevent.reinit()
+def become(module: str, asked: dict[str, Any]) -> None:
+    """Run the module as `python -m` does."""
+    if "gevent" in sys.modules:
+        sys.modules["gevent"].reinit()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
     os.environ.clear()
     os.environ.update(asked["env"])
     os.chdir(asked["cwd"])
     sys.path[:1] = [asked["cwd"], *filter(None, asked["env"].get("PYTHONPATH", "").split(os.pathsep))]
-    sys.argv = ["locust", *asked["arguments"]]
-    runpy.run_module("locust", run_name="__main__", alter_sys=True)
+    sys.argv = [module, *asked["arguments"]]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":
     listener = _socket.socket(fileno=int(sys.argv[1]))
-    preload()
+    preload(module := sys.argv[2])
     gc.freeze()  # what is here is never garbage, and stays shared
-    become(serve(listener))
+    become(module, serve(listener))

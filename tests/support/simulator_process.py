@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from forked import forked
+
 ROOT = Path(__file__).parents[2]
 LISTENS = "simulator: listening on "
 
@@ -144,7 +146,7 @@ def running(*options: str) -> Iterator[Simulator]:
     """A simulator on a free port; stopped by its own id at the end, when it must exit with 0 and a clean stderr."""
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
-        command(*options), cwd=ROOT, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        forked(command(*options)), cwd=ROOT, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
         try:
             assert process.stdout is not None

@@ -1,0 +1,30 @@
+"""In the place of `python -m …`: has a process forked that has its imports done, and is it to whoever started this.
+
+It has its input, output, directory and environment, gets its SIGINT and SIGTERM, dies with it, and ends as it ends.
+"""
+
+import json
+import os
+import signal
+import socket
+import sys
+
+
+def main(path: str, arguments: list[str]) -> int:
+    """The exit code of the process; negative for a signal."""
+    asked = json.dumps({"arguments": arguments, "env": dict(os.environ), "cwd": os.getcwd()}).encode()
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(path)
+        socket.send_fds(connection, [len(asked).to_bytes(4, "big")], [0, 1, 2])
+        connection.sendall(asked)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda number, _: connection.send(bytes([number])))
+        return int.from_bytes(connection.recv(4), "big", signed=True)
+
+
+if __name__ == "__main__":
+    code = main(sys.argv[1], sys.argv[2:])
+    if code < 0:
+        signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    os._exit(code)
