@@ -54,8 +54,8 @@ def supervise(connection: Any) -> dict[str, Any] | None:
     if not pid:
         for at, file in enumerate(files):
             os.dup2(file, at)
-        connection.detach()
-        os.closerange(3, 1024)
+        for file in (*files, connection.detach()):
+            os.close(file)
         return asked
     os.closerange(0, 3)
     for file in files:
@@ -87,7 +87,7 @@ def serve(listener: Any) -> dict[str, Any]:
             os._exit(0)
         connection = _socket.socket(fileno=listener._accept()[0])
         if not FORK():
-            listener.detach()
+            os.close(listener.detach())  # no other of the open files is ours: what was imported has some
             asked = supervise(connection)
             assert asked is not None
             return asked
