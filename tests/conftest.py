@@ -1,4 +1,7 @@
-"""Patches the standard library as Locust does, before any other import, and lets tests import their helpers."""
+"""Patches the standard library as Locust does, before any other import, and lets tests import their helpers.
+
+What hypothesis tries is the same each time, and takes what time it needs: `make test-fuzz` tries at random, at length.
+"""
 
 import sys
 from pathlib import Path
@@ -7,3 +10,10 @@ from gevent import monkey
 
 monkey.patch_all()
 sys.path.insert(0, str(Path(__file__).parent / "support"))
+
+from hypothesis import HealthCheck, settings  # noqa: E402
+
+settings.register_profile(
+    "steady", deadline=None, derandomize=True, max_examples=40, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("steady")

@@ -1,4 +1,4 @@
-"""`make test`: all test files, in two processes at a time: most of a test's time it waits for a server or a run.
+"""`make test`: all test files, in a few processes at a time: most of a test's time it waits for a server or a run.
 
 pytest-xdist cannot do it: its workers wait by threads' events, which gevent's patches (see conftest.py) make its own.
 """
@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-AT_A_TIME = 2
-PARTS = 24  # many, so that both processes end at about the same time and the line of progress moves
+AT_A_TIME = 4  # none of them minds a busy machine
+PARTS = 16  # many, so that all processes end at about the same time and the line of progress moves
 NO_TESTS = 5  # pytest's exit code where there are none
 
 

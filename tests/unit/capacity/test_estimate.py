@@ -21,7 +21,7 @@ def share(load: float, capacity: float, power: float) -> float:
     return odds / (1 + odds)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10)
 @given(st.floats(0.5, 900), st.floats(3, 20))
 def test_exact_shares_give_the_exact_rate(capacity: float, power: float) -> None:
     exact = [TrialPoint(capacity * at, 2000, share(capacity * at, capacity, power), ALLOWED) for at in (0.9, 1.0, 1.08)]
@@ -35,7 +35,7 @@ def test_more_requests_make_it_surer() -> None:
     assert many.error < few.error / 2
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6)
 @given(st.floats(0.3, 2000), st.floats(6, 20), st.integers(0, 2**31))
 def test_a_rate_is_found_though_requests_fare_alike(capacity: float, power: float, seed: int) -> None:
     """Ten requests each share their luck; a firm trial has 1,200 of them, a quick one 60."""

@@ -209,7 +209,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return (folder(tmp_path_factory.mktemp("whole"), records, VALID) / "requests.csv").read_bytes()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_bytes_changed_anywhere_never_end_in_a_traceback(whole: bytes, tmp_path: Path, data: st.DataObject) -> None:
     """One place changed, cut out or put in, up to three times; the rows that are not touched are all there."""

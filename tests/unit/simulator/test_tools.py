@@ -87,7 +87,7 @@ def fits(value: Any, schema: dict[str, Any]) -> bool:
     return value is None if kind == "null" else isinstance(value, bool)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80)
 @given(schemas, st.integers(0, 2**64))
 def test_json_fits_its_schema(schema: dict[str, Any], key: int) -> None:
     made = make_plan(key, 30, None, task=Task(format=schema))
