@@ -10,14 +10,11 @@ from typing import Any
 from locust import events
 from locust.event import EventHook
 
-from tokenswarm.capacity.controller import Capacity
-from tokenswarm.run import outlets, stages
+from tokenswarm.features import FEATURES
+from tokenswarm.run import outlets
 from tokenswarm.run import worker_token as trust
 from tokenswarm.run.cluster import Cluster
 from tokenswarm.run.lifecycle import RunLifecycle
-from tokenswarm.run.memory_sampler import Sampler
-from tokenswarm.run.open_loop import OpenLoop
-from tokenswarm.run.rebalance import Rebalancer
 from tokenswarm.settings import options
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.users.cold_start import OllamaColdStartUser, OllamaSwapUser
@@ -49,14 +46,8 @@ events.init_command_line_parser.add_listener(trust.listen)
 def on_init(environment: Any, web_ui: Any = None, **_: Any) -> None:
     """Before anything runs: connect, and check all there is; a user's mistake is one line and exit code 2."""
     cluster = Cluster(environment)
-    lifecycle = RunLifecycle(environment, cluster)
+    lifecycle = RunLifecycle(environment, cluster, FEATURES)
     lifecycle.listen()
-    OpenLoop(environment, cluster, lifecycle.clocks).listen()
-    Capacity(environment, lifecycle).listen()
-    Sampler(environment, lifecycle).listen()
-    if cluster.is_master:
-        Rebalancer(lifecycle).listen(environment.events)
-    stages.follow(environment, cluster)
     if cluster.is_worker:
         if cluster.joins_late:
             # It joins a run that goes on: the order to spawn came with the master's welcome, before this event.

@@ -72,7 +72,7 @@ def _simulate(arguments: list[str]) -> int:
 
 
 def _ab(arguments: list[str]) -> int:
-    return _module("tokenswarm.run.ab", arguments)
+    return _module("tokenswarm.ab", arguments)
 
 
 def _module(name: str, arguments: list[str]) -> int:

@@ -3,7 +3,7 @@
 from argparse import ArgumentTypeError
 from types import SimpleNamespace
 
-from tokenswarm.preflight.prepare import offline
+from tokenswarm.features import offline
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.option import Option
 from tokenswarm.settings.options import OPTIONS

@@ -27,6 +27,7 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
 from inputs import BODIES, HEADS, PAYLOADS, TEXTS, TRACES, cut, mutate  # noqa: E402
 
+from tokenswarm.features import offline  # noqa: E402
 from tokenswarm.folder.lines import line  # noqa: E402
 from tokenswarm.folder.row import COLUMNS, row  # noqa: E402
 from tokenswarm.load import arrivals, trace  # noqa: E402
@@ -34,7 +35,6 @@ from tokenswarm.metrics.interpret import interpret  # noqa: E402
 from tokenswarm.metrics.record import Identity  # noqa: E402
 from tokenswarm.metrics.slo import language  # noqa: E402
 from tokenswarm.payloads import corpus, distribution  # noqa: E402
-from tokenswarm.preflight.prepare import offline  # noqa: E402
 from tokenswarm.run import stages  # noqa: E402
 from tokenswarm.settings import models, options, overrides, redaction, target, weights  # noqa: E402
 from tokenswarm.settings.errors import UsageError  # noqa: E402

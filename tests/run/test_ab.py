@@ -9,7 +9,7 @@ import pytest
 from locust_process import ROOT, environment
 from simulator_process import running
 
-from tokenswarm.run.ab import main, plan
+from tokenswarm.ab import main, plan
 
 COMMON = ("--model", "sim", "--users", "4", "--spawn-rate", "4", "--run-time", "4s", "OllamaChatUser")
 HOSTS = ("--a", "--host http://127.0.0.1:1", "--b", "--host http://127.0.0.1:2")
@@ -60,7 +60,7 @@ def test_a_mistake_is_one_line_before_any_load(
 def test_two_servers_are_loaded_in_turns_and_compared(tmp_path: Path) -> None:
     with running("--load-ms", "0", "--decode-tps", "50") as one, running("--load-ms", "0", "--decode-tps", "40") as two:
         sides = ("--a", f"--host {one.url}", "--b", f"--host {two.url}")
-        command = [sys.executable, "-m", "tokenswarm.run.ab", "--rounds", "2", *sides, *COMMON, "--max-tokens", "20"]
+        command = [sys.executable, "-m", "tokenswarm.ab", "--rounds", "2", *sides, *COMMON, "--max-tokens", "20"]
         done = subprocess.run(
             [*command, "--run-dir", str(tmp_path)],
             cwd=ROOT,

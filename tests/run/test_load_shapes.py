@@ -9,7 +9,7 @@ from locust_process import ROOT
 from options import parsed
 from simulator_process import running
 
-from tokenswarm.preflight.prepare import prepare
+from tokenswarm.features import prepare
 from tokenswarm.users.ollama import OllamaChatUser, OllamaGenerateUser
 
 CLASSES = (OllamaChatUser, OllamaGenerateUser)

@@ -8,7 +8,7 @@ import pytest
 from locust_process import headless
 from planted import KEY, PIECES
 
-from tokenswarm.preflight.prepare import offline
+from tokenswarm.features import offline
 from tokenswarm.settings import form, options, redaction
 from tokenswarm.settings.errors import UsageError
 

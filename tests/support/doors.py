@@ -12,7 +12,8 @@ from typing import Any
 from options import parsed
 from scripted import request, serving, whole
 
-from tokenswarm.preflight.prepare import Prepared, prepare
+from tokenswarm.features import prepare
+from tokenswarm.preflight.prepare import Prepared
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.users.ollama import OllamaChatUser, OllamaEmbedUser, OllamaGenerateUser
 from tokenswarm.users.openai import OpenAIChatUser, OpenAICompletionsUser, OpenAIEmbeddingsUser

@@ -12,9 +12,9 @@ from options import parsed
 from simulator_process import Simulator, running
 
 from docs.generate.api_table import CLASSES, Row, document, rows
+from tokenswarm.features import prepare
 from tokenswarm.metrics.catalogue import METRICS
 from tokenswarm.payloads.request_fields import PATHS, example
-from tokenswarm.preflight.prepare import prepare
 from tokenswarm.settings.errors import UsageError
 
 MODELS = ("sim-think-vision-insert-tools:latest", "sim-embed:latest")

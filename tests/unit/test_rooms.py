@@ -24,18 +24,12 @@ FLOORS = (
     ("preflight",),
     ("run",),
     ("capacity", "probe", "web"),
-    ("locustfile", "cli"),
+    ("features",),
+    ("ab", "locustfile", "cli"),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 OTHERS: dict[str, set[str]] = {"reports": {"metrics", "folder"}, "simulator": set()}
 ROOMS = (*FLOOR, *OTHERS)
-# Imports that still lead upward, each to die with the list of features.
-UPWARD = {
-    ("preflight/prepare.py", "capacity"),
-    ("preflight/prepare.py", "probe"),
-    ("preflight/prepare.py", "run"),
-    ("run/preparation.py", "capacity"),
-}
 # What a room may import of others' packages.
 LIBRARIES = {
     "payloads": {"orjson"},
@@ -54,6 +48,8 @@ LIBRARIES = {
     "probe": {"locust", "gevent"},
     # flask_login: Locust's own way to a login of its web UI.
     "web": {"locust", "gevent", "flask", "flask_login", "prometheus_client"},
+    "features": set(),
+    "ab": {"locust"},
     "locustfile": {"locust"},
     "cli": {"locust"},
     # jinja2: the page of a report; it comes with Locust, by Flask, as does markupsafe.
@@ -124,8 +120,7 @@ def test_what_a_room_imports(room: str) -> None:
                 assert top in STANDARD or top in LIBRARIES[room], f"{path} imports {module}"
                 continue
             other = rest.partition(".")[0]
-            fits = other in {room, "__version__"} | below(room) or (name(path), other) in UPWARD
-            assert fits, f"{path} imports {module}"
+            assert other in {room, "__version__"} | below(room), f"{path} imports {module}"
 
 
 def test_who_knows_locusts_runners() -> None:
@@ -134,17 +129,6 @@ def test_who_knows_locusts_runners() -> None:
         return "runner" in attributes or any(one.startswith(("locust.runners", "locust.rpc")) for one in imports(path))
 
     assert {name(path) for room in ROOMS if room != "simulator" for path in files(room) if knows(path)} == RUNNERS
-
-
-def test_no_exception_to_the_order_of_rooms_is_left_over() -> None:
-    used = {
-        (name(path), module.split(".")[1])
-        for room in ROOMS
-        for path in files(room)
-        for module in imports(path)
-        if module.startswith("tokenswarm.")
-    }
-    assert used >= UPWARD
 
 
 @pytest.mark.parametrize("room", UNLOADED)

@@ -77,6 +77,11 @@ def _steady(text: str) -> Arrivals:
     return process
 
 
+def most_users(options: Any) -> int | None:
+    """How many the process must have room for: one, as where the search comes to what may be open, it ends there."""
+    return 1 if options.find_capacity else None
+
+
 def of_form(options: Any, form: Any) -> dict[str, str]:
     """What Locust is to change in the web form: its number of users is where the search ends, not where it begins."""
     if not options.find_capacity or options.arrivals:

@@ -3,12 +3,11 @@
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tokenswarm.capacity import options as searching
 from tokenswarm.metrics.validity.rules import finding
 from tokenswarm.payloads.recipe import Scale
 from tokenswarm.payloads.request_fields import V1_CHAT
@@ -17,18 +16,17 @@ from tokenswarm.preflight.prompt_length import calibrate
 from tokenswarm.preflight.server import Preflight, apis_spoken
 from tokenswarm.preflight.unused import unused_options
 from tokenswarm.preflight.warm_up import Rehearsal, WarmUp
-from tokenswarm.probe.questions import probe
-from tokenswarm.run import open_loop, stages
-from tokenswarm.run.slo_gate import slos
 from tokenswarm.settings import fingerprint as likeness
-from tokenswarm.settings import open_files, weights
+from tokenswarm.settings import open_files
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.models import models
-from tokenswarm.settings.settings import Settings, settings
+from tokenswarm.settings.settings import Settings
 from tokenswarm.settings.target import readings, unused_proxy
 from tokenswarm.users import request_fields as asking
 from tokenswarm.users.base import LLMUser
 from tokenswarm.wire.values import Api, Ask
+
+Probe = Callable[[Settings, Server, Ask], dict[str, Any]]  # what it finds out for run.json; raises UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +54,22 @@ class Prepared:
         return {**known, "probe": self.probe} if self.probe else known
 
 
-def offline(options: Any) -> Settings:
-    """What can be checked without the server. Raises UsageError."""
-    slos(options.slo)
-    searching.check(options)
-    open_loop.check(options)
-    stages.check(options)
-    weights.check(options)
-    return settings(options)
+def prepare(
+    checked: Settings,
+    options: Any,
+    classes: Sequence[Any],
+    named: Sequence[str],
+    *,
+    most_users: int,
+    check_classes: Callable[[Sequence[Any]], None],
+    probe: Probe | None,
+) -> Prepared:
+    """Ask the server, and fill `host` and `model` in; what the options come to was `checked`. Raises UsageError.
 
-
-def prepare(options: Any, classes: Sequence[Any], named: Sequence[str]) -> Prepared:
-    """Check the options and ask the server; `host` and `model` are filled in. Raises UsageError; no load was sent."""
-    checked = offline(options)
+    No load was sent then. `check_classes` raises it, too, for those that were chosen.
+    """
     _check_run_dir(options.run_dir)
-    open_files.check_users(options, _most_users(options))
+    open_files.check_users(options, most_users)
     if text := unused_proxy(checked.target, os.environ):
         print(f"tokenswarm: {text}", file=sys.stderr)
     preflight = Preflight(checked, readings(options.host, os.environ))
@@ -81,8 +80,7 @@ def prepare(options: Any, classes: Sequence[Any], named: Sequence[str]) -> Prepa
     for c in chosen:
         if getattr(c, "least_models", 1) > len(several):
             raise UsageError(f"{c.__name__} wants {c.least_models} models or more to choose from; give --model a,b")
-    open_loop.check_classes(options, chosen)
-    weights.check_classes(options.weights, chosen)
+    check_classes(chosen)
     ours = [c for c in chosen if issubclass(c, LLMUser)]
     if options.path:
         preflight.place(the_only_api(ours), options.path)
@@ -90,7 +88,8 @@ def prepare(options: Any, classes: Sequence[Any], named: Sequence[str]) -> Prepa
     ignored = asking.check(ours, checked, ollama=server.kind == "ollama", named=bool(named))
     for what in ignored + unused_options(options, chosen):
         _warn(findings, "ignored options", what, "leave them out, or name other classes")
-    done = _rehearse(preflight, server, ours, several, findings, probes=options.probe, named=bool(named))
+    wanted = probe if options.probe else None
+    done = _rehearse(preflight, server, ours, several, findings, probe=wanted, named=bool(named))
     for what in preflight.warnings:
         _warn(findings, "preflight", what, "see whether that is what was meant")
     options.scale = json.dumps({model: astuple(scale) for model, scale in done.scales.items() if scale})
@@ -122,7 +121,7 @@ def _rehearse(
     several: Sequence[str],
     findings: list[dict[str, Any]],
     *,
-    probes: bool,
+    probe: Probe | None,
     named: bool,
 ) -> Rehearsed:
     """Ask every model once, and every API: of an Ollama only one, as it is known to have them all. Raises UsageError.
@@ -132,8 +131,8 @@ def _rehearse(
     done, rehearsal, native, first = Rehearsed(), Rehearsal(preflight), server.kind == "ollama", None
     for c in ours:
         asks = [replace(asking.ask_of(c, preflight.settings), model=model) for model in several]
-        if probes and native:  # before the warm-up, so that it sees a model that is not loaded yet
-            done.probe = _probe(preflight, server, asks[0], findings)
+        if probe and native:  # before the warm-up, so that it sees a model that is not loaded yet
+            done.probe = _probe(probe, preflight, server, asks[0], findings)
         try:
             for ask in asks[:1] if done.warm_ups else asks:
                 warm_up = _warmed_up(rehearsal, c, ask, findings)
@@ -151,9 +150,9 @@ def _rehearse(
             break
     if first and len(done.left_out) == len(ours):
         raise first
-    if probes and ours and not native:
+    if probe and ours and not native:
         asks = [replace(asking.ask_of(ours[0], preflight.settings), model=several[0])]
-        done.probe = _probe(preflight, server, asks[0], findings)
+        done.probe = _probe(probe, preflight, server, asks[0], findings)
     return done
 
 
@@ -170,7 +169,9 @@ def _are_native(classes: Sequence[Any], named: Sequence[str]) -> bool:
     )
 
 
-def _probe(preflight: Preflight, server: Server, ask: Ask, findings: list[dict[str, Any]]) -> dict[str, Any] | None:
+def _probe(
+    probe: Probe, preflight: Preflight, server: Server, ask: Ask, findings: list[dict[str, Any]]
+) -> dict[str, Any] | None:
     """What the probe finds; nothing and a finding, if the server does not answer it: the load may be about that."""
     try:
         found = probe(preflight.settings, server, ask)
@@ -201,14 +202,6 @@ def _count_tokens(
         )
         _warn(findings, "prompt length", what, "look at prompt_tokens")
     return found
-
-
-def _most_users(options: Any) -> int:
-    if options.find_capacity:
-        return 1  # where the search comes to what may be open, it ends there
-    if options.stages:
-        return max(max(stage.users, stage.from_users) for stage in stages.parse(options.stages))
-    return options.num_users or 1
 
 
 def _check_run_dir(run_dir: str) -> None:

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,6 +16,7 @@ from tokenswarm.metrics.clock import onto_master, tracks
 from tokenswarm.run.clock_sync import ClockSync
 from tokenswarm.run.closing import FINISH, Closing
 from tokenswarm.run.cluster import Cluster
+from tokenswarm.run.feature import Feature
 from tokenswarm.run.folder_watch import watch
 from tokenswarm.run.handover import Spooling
 from tokenswarm.run.interrupt import hear_hangups, hear_interrupts
@@ -24,7 +25,7 @@ from tokenswarm.run.publisher import ACKNOWLEDGE, ROWS, Publisher
 from tokenswarm.run.recorder import Recorder
 from tokenswarm.run.shared import begin, shared
 from tokenswarm.run.slo_gate import Gate
-from tokenswarm.run.stages import as_run_json, resume
+from tokenswarm.run.stages import resume
 from tokenswarm.settings import fingerprint as likeness
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.option_types import OWN
@@ -43,11 +44,11 @@ LOCUSTS = ("num_users", "spawn_rate", "run_time", "stop_timeout", "processes")  
 class RunLifecycle:
     """What this suite does in one Locust process: on the master, on a worker, or alone (then both)."""
 
-    def __init__(self, environment: Any, cluster: Cluster) -> None:
-        self.environment = environment
+    def __init__(self, environment: Any, cluster: Cluster, features: Sequence[Feature] = ()) -> None:
+        self.environment, self._features = environment, features
         self.options: Any = environment.parsed_options
         self.cluster = cluster
-        self.preparation = Preparation(environment, cluster)
+        self.preparation = Preparation(environment, cluster, features)
         self.health: Health | None = None
         self.run_context: RunContext | None = None
         self.recorder: Recorder | None = None
@@ -65,7 +66,7 @@ class RunLifecycle:
         self._end = Closing(self)
 
     def listen(self) -> None:
-        """Connect to Locust's events."""
+        """Connect to Locust's events, and have the features do so after."""
         events, cluster = self.environment.events, self.cluster
         hear_interrupts()
         hear_hangups()
@@ -86,6 +87,8 @@ class RunLifecycle:
         if self.cluster.is_master:
             events.worker_report.add_listener(self.publisher.on_worker_report)
             cluster.on(ROWS, self.publisher.on_rows)
+        for feature in self._features:
+            feature.join(self)
 
     @property
     def asks(self) -> bool:
@@ -187,7 +190,7 @@ class RunLifecycle:
             "seed": options.seed,
             "target": {"host": options.host, "model": options.model},
             **(prepared.circumstances() if prepared else {}),
-            **as_run_json(options),
+            **{name: fact for feature in self._features for name, fact in feature.facts(options).items()},
             "user_classes": [c.__name__ for c in self.environment.user_classes],
             "preflight_findings": list(self.findings),
             "weights": {c.__name__: c.weight for c in self.environment.user_classes},

@@ -62,6 +62,8 @@ def check(options: Any) -> None:
     ):
         if given and not options.trace:
             raise UsageError(f"{name} is for a trace; give --trace, or leave it out")
+    if options.trace and options.find_capacity:
+        return  # which the search refuses, however long the trace
     if not offer(options):
         if options.max_in_flight:
             raise UsageError("--max-in-flight is for an open loop; give --arrivals too")
@@ -119,6 +121,11 @@ def window(text: str) -> tuple[float, float]:
     if not dots or to_s <= from_s:
         raise UsageError(f"--trace-window ▸{text}◂ is no window; write it like 10m..20m, ..5m or 30m..")
     return from_s, to_s
+
+
+def of_form(options: Any, form: Any) -> dict[str, str]:
+    """What Locust is to change in the web form: clients are there at once, as with the command line."""
+    return {"spawn_rate": form.get("user_count") or "1"} if options.arrivals or options.trace else {}
 
 
 def check_classes(options: Any, classes: Sequence[Any]) -> None:

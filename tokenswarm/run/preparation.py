@@ -5,9 +5,9 @@ from typing import Any
 
 import gevent
 
-from tokenswarm.capacity import options as searching
-from tokenswarm.preflight.prepare import Prepared, prepare
+from tokenswarm.preflight.prepare import Prepared
 from tokenswarm.run.cluster import Cluster
+from tokenswarm.run.feature import Feature, ready
 from tokenswarm.run.locust_options import check_tags
 from tokenswarm.run.origin import Own, home, keep_at_home
 from tokenswarm.run.stages import shape
@@ -24,8 +24,8 @@ CHOSEN = ("host", "layout", "model", "api_key", "header", "scale")
 class Preparation:
     """What the next run of this process will be; `prepared` and `findings` are what was learnt for it."""
 
-    def __init__(self, environment: Any, cluster: Cluster) -> None:
-        self._environment, self._cluster = environment, cluster
+    def __init__(self, environment: Any, cluster: Cluster, features: Sequence[Feature]) -> None:
+        self._environment, self._cluster, self._features = environment, cluster, features
         self._options = options = environment.parsed_options
         self._classes, self._own_shape = tuple(environment.user_classes), environment.shape_class
         learn_options(options)
@@ -44,7 +44,8 @@ class Preparation:
         check_tags(options, self._classes)
         withheld = keep_at_home(options, self._own)
         check_key(self._cluster, options)
-        self.prepared = prepared = prepare(options, self._classes, classes_named or options.user_classes or [])
+        named = classes_named or options.user_classes or []
+        self.prepared = prepared = ready(self._features, options, self._classes, named)
         # Without it a timer that is set now, as Locust's of --run-time, would count from before what took long there.
         gevent.get_hub().loop.update_now()
         self._environment.user_classes = list(prepared.classes)
@@ -75,15 +76,15 @@ class Preparation:
         options.num_users, options.max_in_flight = None, 0  # the form's own number goes to Locust
         form.fill(options, fields)
         form.check_files(options, self._given)
-        begins = searching.of_form(options, sent)
+        changes = numbers
+        for feature in self._features:
+            changes = {**changes, **feature.form(options, sent)}
         picked = sent.getlist("user_classes")
         # The class picker begins with all of them ticked, which names none.
         self.prepare(picked if len(picked) < len(self._classes) else None)
         users = fields.get("user_count") or ""
         open_files.check_users(options, int(users) if users.isdecimal() else 1)
-        # The clients of an open loop are there at once, as with the command line.
-        open_loop = options.arrivals or options.trace
-        return numbers | ({"spawn_rate": fields.get("user_count") or "1"} if open_loop else begins)
+        return changes
 
     def restore(self) -> None:
         """A run begins: between the check of a web form and here, Locust has put what it held over what was chosen."""

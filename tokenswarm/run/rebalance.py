@@ -23,8 +23,9 @@ class Rebalancer:
 
     def listen(self, events: Any) -> None:
         """Connect to Locust's events; `RunLifecycle` must have heard of them first."""
-        events.test_start.add_listener(self._on_test_start)
-        events.test_stopping.add_listener(self._on_test_stopping)
+        if self._cluster.is_master:
+            events.test_start.add_listener(self._on_test_start)
+            events.test_stopping.add_listener(self._on_test_stopping)
 
     def _on_test_start(self, **_: Any) -> None:
         self._attendance: list[dict[str, Any]] = []

@@ -66,6 +66,11 @@ def check(options: Any) -> None:
             raise UsageError(f"{name} and --stages, which say how many users there are, how long; give one of the two")
 
 
+def most_users(options: Any) -> int | None:
+    """How many there will be at most."""
+    return max(max(each.users, each.from_users) for each in parse(options.stages)) if options.stages else None
+
+
 class Stages(LoadTestShape):
     """Locust's shape of the stages; tells all processes in which one they are."""
 

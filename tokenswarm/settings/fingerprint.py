@@ -18,7 +18,8 @@ ROOMS = ("payloads", "wire", "metrics", "folder", "transport", "settings", "load
 def code() -> str:
     """Of the rooms that workers use, and of the locustfile."""
     rooms = (PACKAGE / room for room in ROOMS)
-    files = [PACKAGE / "locustfile.py", *(path for room in rooms for path in sorted(room.rglob("*.py")))]
+    own = [PACKAGE / "locustfile.py", PACKAGE / "features.py"]
+    files = [*own, *(path for room in rooms for path in sorted(room.rglob("*.py")))]
     return _digest(path.read_bytes() for path in files)
 
 

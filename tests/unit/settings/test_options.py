@@ -11,8 +11,8 @@ from options import parsed
 
 from docs.generate.api_options import wrong_line
 from docs.generate.options_page import PAGES, page
+from tokenswarm.features import offline
 from tokenswarm.metrics.catalogue import METRICS
-from tokenswarm.preflight.prepare import offline
 from tokenswarm.settings import form, options
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.option import Option

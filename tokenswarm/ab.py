@@ -13,11 +13,11 @@ from typing import Any, NoReturn
 
 from locust.argument_parser import LocustArgumentParser, setup_parser_arguments
 
-from tokenswarm.preflight.prepare import offline
+from tokenswarm.features import offline
 from tokenswarm.settings import option_types, options
 from tokenswarm.settings.errors import UsageError
 
-PACKAGE = Path(__file__).parents[1]
+PACKAGE = Path(__file__).parent
 LOCUSTFILE = PACKAGE / "locustfile.py"
 _PATHS = [str(PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(_PATHS)}  # this package, wherever processes are started

@@ -1,0 +1,62 @@
+"""All capabilities that hook into a run, one row each, in the order in which their hooks are called.
+
+A new one is its own file and a row here (see `tokenswarm.run.feature`).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tokenswarm.capacity import options as searching
+from tokenswarm.capacity.controller import Capacity
+from tokenswarm.preflight.prepare import Prepared
+from tokenswarm.probe.questions import probe
+from tokenswarm.run import feature, open_loop, slo_gate, stages
+from tokenswarm.run.feature import Feature
+from tokenswarm.run.memory_sampler import Sampler
+from tokenswarm.run.open_loop import OpenLoop
+from tokenswarm.run.rebalance import Rebalancer
+from tokenswarm.settings import weights
+from tokenswarm.settings.settings import Settings
+
+FEATURES = (
+    Feature("slo", check=lambda options: slo_gate.slos(options.slo)),
+    Feature(
+        "open loop",
+        check=open_loop.check,
+        check_classes=open_loop.check_classes,
+        form=open_loop.of_form,
+        join=lambda run: OpenLoop(run.environment, run.cluster, run.clocks).listen(),
+    ),
+    Feature(  # after the open loop, whose arrivals it chooses
+        "capacity",
+        check=searching.check,
+        most_users=searching.most_users,
+        form=searching.of_form,
+        join=lambda run: Capacity(run.environment, run).listen(),
+    ),
+    Feature(
+        "stages",
+        check=stages.check,
+        most_users=stages.most_users,
+        facts=stages.as_run_json,
+        join=lambda run: stages.follow(run.environment, run.cluster),
+    ),
+    Feature(
+        "weights",
+        check=weights.check,
+        check_classes=lambda options, classes: weights.check_classes(options.weights, classes),
+    ),
+    Feature("probe", before_load=probe),
+    Feature("memory", join=lambda run: Sampler(run.environment, run).listen()),
+    Feature("rebalance", join=lambda run: Rebalancer(run).listen(run.environment.events)),
+)
+
+
+def offline(options: Any) -> Settings:
+    """What can be checked without the server. Raises UsageError."""
+    return feature.check(FEATURES, options)
+
+
+def prepare(options: Any, classes: Sequence[Any], named: Sequence[str]) -> Prepared:
+    """All that happens before any load. Raises UsageError."""
+    return feature.ready(FEATURES, options, classes, named)

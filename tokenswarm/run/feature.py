@@ -1,0 +1,60 @@
+"""What a capability adds to a run: a row of `tokenswarm.features.FEATURES`, whose hooks are called in its order."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tokenswarm.preflight.discovery import Server
+from tokenswarm.preflight.prepare import Prepared, prepare
+from tokenswarm.settings.settings import Settings, settings
+from tokenswarm.wire.values import Ask
+
+if TYPE_CHECKING:
+    from tokenswarm.run.lifecycle import RunLifecycle
+
+
+def _nothing(*_: Any) -> None:
+    """The hook of a feature that has nothing to do there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """Its hooks, in the order of a run's life. `options` are Locust's parsed ones.
+
+    `check` raises UsageError where they do not go together, before anything is asked of the server; it may fill in what
+    follows from them. `check_classes` does so for the User classes that were chosen. `most_users` are those that the
+    options ask for (None: as many as `--users` says). `form` gives what Locust is to change in the web form's fields.
+    `before_load` is asked of the server before any load, and goes into run.json under the feature's name. `facts` are
+    its further parts of run.json. `join` connects it to the events and messages of one process; in the order of the
+    features, after the run's own.
+    """
+
+    name: str
+    check: Callable[[Any], object] = _nothing
+    check_classes: Callable[[Any, Sequence[Any]], object] = _nothing
+    most_users: Callable[[Any], int | None] = lambda _: None
+    form: Callable[[Any, Mapping[str, str]], Mapping[str, str]] = lambda *_: {}
+    before_load: Callable[[Settings, Server, Ask], dict[str, Any]] | None = None
+    facts: Callable[[Any], Mapping[str, Any]] = lambda _: {}
+    join: Callable[["RunLifecycle"], object] = _nothing
+
+
+def check(features: Sequence[Feature], options: Any) -> Settings:
+    """What can be checked without the server. Raises UsageError."""
+    for feature in features:
+        feature.check(options)
+    return settings(options)
+
+
+def ready(features: Sequence[Feature], options: Any, classes: Sequence[Any], named: Sequence[str]) -> Prepared:
+    """All that happens before any load (see `preflight.prepare`). Raises UsageError."""
+
+    def check_classes(chosen: Sequence[Any]) -> None:
+        for feature in features:
+            feature.check_classes(options, chosen)
+
+    checked = check(features, options)
+    asked = (users for feature in features if (users := feature.most_users(options)) is not None)
+    most_users = next(asked, options.num_users or 1)
+    probe = next((feature.before_load for feature in features if feature.before_load), None)
+    return prepare(checked, options, classes, named, most_users=most_users, check_classes=check_classes, probe=probe)
