@@ -1,6 +1,6 @@
 """One Locust process without Locust's runner: its events, our options, a fake cluster, and our part of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,11 +12,14 @@ from locust.stats import RequestStats
 from options import parsed
 
 from tokenswarm.run import lifecycle as module
+from tokenswarm.run.feature import Feature
 from tokenswarm.run.lifecycle import RunLifecycle
 
 
 @contextmanager
-def process(cluster: FakeCluster, run_dir: Path, monkeypatch: Any, *arguments: str) -> Iterator[RunLifecycle]:
+def process(
+    cluster: FakeCluster, run_dir: Path, monkeypatch: Any, *arguments: str, features: Sequence[Feature] = ()
+) -> Iterator[RunLifecycle]:
     """Its `RunLifecycle`, which has heard of Locust's events; signals are left alone."""
     for name in ("hear_interrupts", "hear_hangups", "spare_the_loop"):
         monkeypatch.setattr(module, name, lambda: None)
@@ -36,7 +39,7 @@ def process(cluster: FakeCluster, run_dir: Path, monkeypatch: Any, *arguments: s
         process_exit_code=None,
         stats=RequestStats(),
     )
-    lifecycle = RunLifecycle(environment, cluster)
+    lifecycle = RunLifecycle(environment, cluster, features)
     lifecycle.listen()
     lifecycle.preparation.restore()
     try:
