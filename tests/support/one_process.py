@@ -25,7 +25,13 @@ def process(
         monkeypatch.setattr(module, name, lambda: None)
     given = ("--host", "http://127.0.0.1:9", "--model", "m", "--run-dir", str(run_dir), "--no-report")
     options = parsed(*given, *arguments)
-    locusts = {"spawn_rate": 1, "stop_timeout": 0, "csv_prefix": "none", "headless": True, "user_classes": []}
+    locusts = {
+        "spawn_rate": 1,
+        "stop_timeout": 0,
+        "csv_prefix": "none",
+        "headless": True,
+        "user_classes": [],
+    } | dict.fromkeys(("tags", "exclude_tags"))
     vars(options).update(locusts)
     events: Any = Events()
     events.generation = EventHook()
