@@ -101,12 +101,12 @@ def test_a_port_on_which_somebody_listens_is_told_before_anything_runs(monkeypat
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         ui = {"headless": False, "web_host": "127.0.0.1", "web_port": taken.getsockname()[1]}
-        options = SimpleNamespace(num_users=1, worker=False, master=False, processes=None, **ui)
+        options = SimpleNamespace(num_users=1, user_classes=[], worker=False, master=False, processes=None, **ui)
         with pytest.raises(UsageError, match=r"--web-port ▸\d+◂ .*somebody listens there already"):
             check(options)
         check(options)  # Locust parses again for each page, on those very ports
     with pytest.raises(UsageError, match="--users ▸-3◂"):
-        check(SimpleNamespace(num_users=-3))
+        check(SimpleNamespace(num_users=-3, user_classes=[]))
 
 
 def test_tags_that_leave_nothing_to_do_are_told() -> None:
