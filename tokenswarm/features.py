@@ -28,7 +28,7 @@ FEATURES = (
         join=lambda run: OpenLoop(run.environment, run.cluster, run.clocks).listen(),
     ),
     Feature(  # after the open loop, whose arrivals it chooses
-        "capacity",
+        searching.NAME,
         check=searching.check,
         most_users=searching.most_users,
         form=searching.of_form,
@@ -54,9 +54,9 @@ FEATURES = (
 
 def offline(options: Any) -> Settings:
     """What can be checked without the server. Raises UsageError."""
-    return feature.check(FEATURES, options)
+    return feature.check(FEATURES, options)[0]
 
 
 def prepare(options: Any, classes: Sequence[Any], named: Sequence[str]) -> Prepared:
     """All that happens before any load. Raises UsageError."""
-    return feature.ready(FEATURES, options, classes, named)
+    return feature.ready(FEATURES, options, classes, named)[0]

@@ -8,8 +8,6 @@ from typing import Any
 
 import gevent
 from locust import User, task
-from locust.exception import StopUser
-from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
 from tokenswarm.metrics.interpret import interpret
 from tokenswarm.metrics.load_state import Memory
@@ -28,7 +26,7 @@ from tokenswarm.users import request_fields as asking
 from tokenswarm.users.answer_checks import AnswerChecker, AnswerFacts, Sent
 from tokenswarm.users.context import RunContext
 from tokenswarm.users.conversation import hold
-from tokenswarm.users.waiting import take_turn
+from tokenswarm.users.waiting import rest, stops_at_once, take_turn
 from tokenswarm.wire import embeddings, reading
 from tokenswarm.wire.values import Answer, Api, Ask, Call, Transcript
 
@@ -48,7 +46,6 @@ class LLMUser(User):
     answer = Answer()  # to the last request
     own_model = ""  # of a user who asks only one; else each conversation's model is drawn by weight
     _memory: Memory | None = None  # what /api/ps listed before the next request, where a user asks
-    _state: str | None  # Locust's own: running, waiting, stopping
     _call: Call
     _arrival: int | None = None  # of an open loop, whose first request comes next
     _arrived = False  # is what is asked now one arrival's?
@@ -71,9 +68,7 @@ class LLMUser(User):
 
     def stop(self, force: bool = False) -> bool:
         """Locust's own; but who wakes from a pause in this very moment does not begin a request, which would be cut."""
-        if not force and self._state == LOCUST_STATE_WAITING:
-            self._state, force = LOCUST_STATE_STOPPING, True
-        return bool(super().stop(force))
+        return bool(super().stop(force or stops_at_once(self)))
 
     @task
     def ask(self) -> None:
@@ -106,13 +101,7 @@ class LLMUser(User):
 
     def rest(self, delay_s: float | None = None) -> None:
         """Pause between two turns, for that long or for the wait time; like Locust's own wait, it ends with the run."""
-        if self._state == LOCUST_STATE_STOPPING:
-            raise StopUser
-        self._state = LOCUST_STATE_WAITING  # in which Locust stops a user at once, also with --stop-timeout
-        gevent.sleep(self.wait_time() if delay_s is None else delay_s)
-        if self._state == LOCUST_STATE_STOPPING:
-            raise StopUser
-        self._state = LOCUST_STATE_RUNNING
+        rest(self, self.wait_time() if delay_s is None else delay_s)
 
     def generate(
         self,

@@ -13,7 +13,7 @@ from gevent.event import Event
 from tokenswarm.capacity.answer import result, trial_line
 from tokenswarm.capacity.gate import PARKED, TRIAL, Begin, Trials
 from tokenswarm.capacity.load_curve import figures
-from tokenswarm.capacity.options import at, field, trial_s
+from tokenswarm.capacity.options import NAME, at, trial_s
 from tokenswarm.capacity.search import SearchResult, Tried, Try, best, next_step
 from tokenswarm.capacity.stopping import Ended, drained, judge_trial, slos_without_requests, trial_end
 from tokenswarm.capacity.trial import Trial
@@ -106,7 +106,8 @@ class Capacity:
             run_context.pacer = self._gate = Trials(paced if isinstance(paced, Dispatcher) else None)
         if self._cluster.is_worker:
             return
-        self._field, self._slos, self._limit_s = field(options), slos(options.slo), trial_s(options)
+        self._field = self._lifecycle.preparation.found[NAME]
+        self._slos, self._limit_s = slos(options.slo), trial_s(options)
         self._tried: list[Tried] = []
         self._trials: list[dict[str, Any]] = []
         self._rows: list[dict[str, str]] = []

@@ -10,16 +10,17 @@ from tokenswarm.metrics.slo.judge import allowed_share
 from tokenswarm.run.slo_gate import slos
 from tokenswarm.settings.errors import UsageError
 
+NAME = "capacity"  # in the list of features
 MOST_USERS, MOST_RATE = 1000, 1e6
 LEAST_REQUESTS = 10  # a rate at which a trial would see fewer is not tried
 SCHEDULED = ("response_ms", "lateness_ms")  # what only a request that was due has
 KINDS = 'give a steady rate to begin with: "poisson 1/s", "constant 1/s" or "gamma 1/s cv=2"'
 
 
-def check(options: Any) -> None:
-    """Do the options go with `--find-capacity`? Locust is then to begin with one user. Raises UsageError."""
+def check(options: Any) -> Field | None:
+    """Where `--find-capacity` searches, None without it; Locust is then to begin with one user. Raises UsageError."""
     if not options.find_capacity:
-        return
+        return None
     if not options.slo:
         raise UsageError('--find-capacity: keep to what? Add --slo "ttft_ms p95 < 500"')
     for slo in slos(options.slo):
@@ -38,23 +39,16 @@ def check(options: Any) -> None:
     if trial_s(options) < 1:
         raise UsageError(f"--trial-time {options.trial_time} is too short; give 1s or more, rather 60s")
     if options.arrivals:
-        _steady(options.arrivals)
-        return
-    options.most_users, options.num_users = int(options.num_users or MOST_USERS), 1
+        start = round_load(_steady(options.arrivals).rates_per_s[0])
+        pooled = all(allowed_share(slo) for slo in slos(options.slo))
+        return Field(True, start, min(start, round_load(LEAST_REQUESTS / trial_s(options))), MOST_RATE, pooled)
+    most_users, options.num_users = int(options.num_users or MOST_USERS), 1
+    return Field(False, 1.0, 1.0, float(most_users))
 
 
 def trial_s(options: Any) -> float:
     """The longest time of a trial."""
     return float(parse_timespan(options.trial_time))
-
-
-def field(options: Any) -> Field:
-    """Where to search."""
-    if not options.arrivals:
-        return Field(False, 1.0, 1.0, float(options.most_users))
-    start = round_load(_steady(options.arrivals).rates_per_s[0])
-    pooled = all(allowed_share(slo) for slo in slos(options.slo))
-    return Field(True, start, min(start, round_load(LEAST_REQUESTS / trial_s(options))), MOST_RATE, pooled)
 
 
 def at(options: Any, rate_per_s: float) -> str:

@@ -22,11 +22,11 @@ class Feature:
     """Its hooks, in the order of a run's life. `options` are Locust's parsed ones.
 
     `check` raises UsageError where they do not go together, before anything is asked of the server; it may fill in what
-    follows from them. `check_classes` does so for the User classes that were chosen. `most_users` are those that the
-    options ask for (None: as many as `--users` says). `form` gives what Locust is to change in the web form's fields.
-    `before_load` is asked of the server before any load, and goes into run.json under the feature's name. `facts` are
-    its further parts of run.json. `join` connects it to the events and messages of one process; in the order of the
-    features, after the run's own.
+    follows from them, and give what they come to (`Preparation.found`). `check_classes` raises it for User classes that
+    were chosen. `most_users` are those that the options ask for (None: as many as `--users` says). `form` gives what
+    Locust is to change in the web form's fields. `before_load` is asked of the server before any load, and goes into
+    run.json. `facts` are further parts of run.json. `join` connects the feature to the events and messages of one
+    process: in the order of the features, after the run's own.
     """
 
     name: str
@@ -39,22 +39,24 @@ class Feature:
     join: Callable[["RunLifecycle"], object] = _nothing
 
 
-def check(features: Sequence[Feature], options: Any) -> Settings:
-    """What can be checked without the server. Raises UsageError."""
-    for feature in features:
-        feature.check(options)
-    return settings(options)
+def check(features: Sequence[Feature], options: Any) -> tuple[Settings, dict[str, Any]]:
+    """What can be checked without the server, and what came of it by the features' names. Raises UsageError."""
+    found = {feature.name: feature.check(options) for feature in features}
+    return settings(options), found
 
 
-def ready(features: Sequence[Feature], options: Any, classes: Sequence[Any], named: Sequence[str]) -> Prepared:
-    """All that happens before any load (see `preflight.prepare`). Raises UsageError."""
+def ready(
+    features: Sequence[Feature], options: Any, classes: Sequence[Any], named: Sequence[str]
+) -> tuple[Prepared, dict[str, Any]]:
+    """All that happens before any load (see `preflight.prepare`), and what `check` found. Raises UsageError."""
 
     def check_classes(chosen: Sequence[Any]) -> None:
         for feature in features:
             feature.check_classes(options, chosen)
 
-    checked = check(features, options)
+    checked, found = check(features, options)
     asked = (users for feature in features if (users := feature.most_users(options)) is not None)
     most_users = next(asked, options.num_users or 1)
     probe = next((feature.before_load for feature in features if feature.before_load), None)
-    return prepare(checked, options, classes, named, most_users=most_users, check_classes=check_classes, probe=probe)
+    hooks: dict[str, Any] = {"check_classes": check_classes, "probe": probe}
+    return prepare(checked, options, classes, named, most_users=most_users, **hooks), found

@@ -22,7 +22,7 @@ CHOSEN = ("host", "layout", "model", "api_key", "header", "scale")
 
 
 class Preparation:
-    """What the next run of this process will be; `prepared` and `findings` are what was learnt for it."""
+    """What the next run of this process will be; `prepared`, `found` and `findings` are what was learnt for it."""
 
     def __init__(self, environment: Any, cluster: Cluster, features: Sequence[Feature]) -> None:
         self._environment, self._cluster, self._features = environment, cluster, features
@@ -36,6 +36,7 @@ class Preparation:
         self._given = {name: getattr(options, name) for name in OURS}
         self._chosen: dict[str, str | None] = {}
         self.prepared: Prepared | None = None
+        self.found: dict[str, Any] = {}  # by the features' checks
         self.findings: list[dict[str, Any]] = []
 
     def prepare(self, classes_named: list[str] | None = None) -> None:
@@ -45,7 +46,8 @@ class Preparation:
         withheld = keep_at_home(options, self._own)
         check_key(self._cluster, options)
         named = classes_named or options.user_classes or []
-        self.prepared = prepared = ready(self._features, options, self._classes, named)
+        prepared, self.found = ready(self._features, options, self._classes, named)
+        self.prepared = prepared
         # Without it a timer that is set now, as Locust's of --run-time, would count from before what took long there.
         gevent.get_hub().loop.update_now()
         self._environment.user_classes = list(prepared.classes)

@@ -29,7 +29,7 @@ class Made:
         self.cluster, self._answer = cluster, answer
         self.options = parsed("--host", "h", "--find-capacity", "--slo", "ttft_ms p95 < 500", *arguments)
         vars(self.options).update(headless=True)
-        searching.check(self.options)
+        found = {searching.NAME: searching.check(self.options)}
         self.events: Any = Events()
         self.told: dict[str, Any] = {}
         health = Health()
@@ -39,7 +39,8 @@ class Made:
             health=health, settings=SimpleNamespace(timeouts=timeouts), stage=None, pacer=ClosedLoop()
         )
         recorder = SimpleNamespace(tell=lambda capacity: self.told.update(capacity))
-        self.lifecycle = SimpleNamespace(cluster=cluster, recorder=recorder, watch=None, publisher=None)
+        preparation = SimpleNamespace(found=found)
+        self.lifecycle = SimpleNamespace(cluster=cluster, recorder=recorder, watch=None, preparation=preparation)
         self.environment = SimpleNamespace(
             events=self.events, parsed_options=self.options, tokenswarm=run_context, process_exit_code=None
         )

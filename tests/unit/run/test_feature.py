@@ -99,5 +99,8 @@ def test_what_the_web_form_says_of_users_is_read_as_the_load_wants_it(
 def test_settings_are_what_all_have_agreed_to() -> None:
     seen = list[str]()
     rows = [Feature(name, check=lambda options, name=name: seen.append(name)) for name in ("first", "second")]
-    assert check(rows, parsed("--host", "http://h:1")).target.host == "h"
+    settings, found = check(
+        [*rows, Feature("third", check=lambda options: options.seed)], parsed("--host", "http://h:1")
+    )
+    assert (settings.target.host, found) == ("h", {"first": None, "second": None, "third": 0})
     assert seen == ["first", "second"]

@@ -23,10 +23,10 @@ HOME, ELSEWHERE = "http://127.0.0.1:9", "http://127.0.0.1:10"
 SHOWN = ("model", "api_key", "max_tokens", "speed", "stages")
 
 
-def prepared(features: Any, options: Any, classes: Any, named: Any) -> Prepared:
+def prepared(features: Any, options: Any, classes: Any, named: Any) -> tuple[Prepared, dict[str, Any]]:
     """What a server that is there would come to."""
     options.model = options.model or "found"
-    return Prepared(tuple(classes), {"kind": "ollama"}, {}, {})
+    return Prepared(tuple(classes), {"kind": "ollama"}, {}, {}), {}
 
 
 @pytest.fixture

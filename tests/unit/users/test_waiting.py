@@ -3,12 +3,13 @@
 from types import SimpleNamespace
 from typing import Any
 
+import gevent
 import pytest
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
 from tokenswarm.load.pacer import ClosedLoop, Due
-from tokenswarm.users.waiting import take_turn
+from tokenswarm.users.waiting import rest, stops_at_once, take_turn
 
 DUE = Due(7, 1_000)
 
@@ -51,3 +52,22 @@ def test_an_arrival_that_was_handed_out_is_not_lost_at_the_end_of_the_run() -> N
 
 def test_a_further_turn_waits_for_no_arrival() -> None:
     assert take_turn(user(), Pacer(DUE), begins=False) is None
+
+
+def test_a_user_that_pauses_can_be_stopped_at_once_and_then_begins_nothing() -> None:
+    one = user()
+    pausing = gevent.spawn(rest, one, 0.0)
+    pausing.link_exception(lambda _: None)
+    gevent.sleep(0)
+    assert stops_at_once(one)
+    assert not stops_at_once(one)  # it is being stopped already
+    with pytest.raises(StopUser):
+        pausing.get()
+    with pytest.raises(StopUser):
+        rest(one, 60.0)
+
+
+def test_a_user_in_the_middle_of_a_request_is_not_stopped_at_once() -> None:
+    one = user()
+    assert not stops_at_once(one)
+    assert one._state == LOCUST_STATE_RUNNING
