@@ -12,10 +12,9 @@ from typing import Any
 
 import gevent
 from gevent.event import Event
-from locust.exception import RPCError
 
 from tokenswarm.metrics.clock import ClockOffset, ClockSample, as_run_json, best, extend, reading, with_new
-from tokenswarm.run.cluster import Cluster
+from tokenswarm.run.cluster import Cluster, NotSent
 
 ASK, ANSWER = "tokenswarm_clock_ask", "tokenswarm_clock_answer"
 BURST, EVERY_S, LOOK_S, PATIENCE_S = 8, 5.0, 0.5, 1.0
@@ -96,7 +95,7 @@ class ClockSync:
         self._burst_of = []
         for _ in range(BURST):
             self._answered.clear()
-            with suppress(RPCError):  # Locust connects anew by itself
+            with suppress(NotSent):
                 self._cluster.send(ASK, {"asked_ns": time.monotonic_ns()})
             self._answered.wait(PATIENCE_S)
         if self._burst_of:

@@ -10,6 +10,7 @@ from typing import Any
 
 import gevent
 import zmq.green as zmq
+from locust.exception import RPCError
 from locust.runners import (
     HEARTBEAT_DEAD_INTERNAL,
     STATE_MISSING,
@@ -19,6 +20,7 @@ from locust.runners import (
     WorkerRunner,
 )
 
+NotSent = RPCError  # a message found no way; Locust connects anew by itself
 Handler = Callable[[Any, str], None]  # a message's data, and the id of who sent it
 LOADED = (STATE_RUNNING, STATE_SPAWNING)
 # Locust forgets a worker that has been missing for a minute, and then begins all its users anew, as if there were none.
@@ -54,7 +56,7 @@ class Cluster:
         self._runner.register_message(name, lambda environment, msg, **_: handle(msg.data, msg.node_id), concurrent)
 
     def send(self, name: str, data: Any = None, to: str | None = None) -> None:
-        """A message to the master, or from it to one worker, or to all. Raises Locust's RPCError."""
+        """A message to the master, or from it to one worker, or to all. Raises NotSent."""
         self._runner.send_message(name, data, to)
 
     def workers(self) -> tuple[Worker, ...]:

@@ -5,10 +5,9 @@ from contextlib import suppress
 from typing import Any
 
 import gevent
-from locust.exception import RPCError
 
 from tokenswarm.folder.spool import Outbox, spool_path
-from tokenswarm.run.cluster import Cluster
+from tokenswarm.run.cluster import Cluster, NotSent
 from tokenswarm.run.publisher import Publisher
 from tokenswarm.run.shared import shared
 from tokenswarm.settings.redaction import clean
@@ -57,7 +56,7 @@ class Spooling:
             if not publisher.run_id or publisher.kept:
                 continue
             if publisher.final or publisher.outbox.made > publisher.outbox.acknowledged:
-                with suppress(RPCError):  # Locust connects anew by itself
+                with suppress(NotSent):
                     publisher.send_rows()
             if time.monotonic() > self._noted_s + NOTE_EVERY_S:
                 self._note(publisher.outbox)
