@@ -17,7 +17,7 @@ from tokenswarm.wire.reading import OUTCOMES
 
 READMES = ("README.md", "README.zh-CN.md")
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("README*.md"), *ROOT.glob("docs/*.md")))
-SUMMARIES = ["docs/development.zh-CN.md"]
+OF_ITS_OWN = ("README.zh-CN.md", "docs/development.zh-CN.md")  # its report is in Chinese; the table is prose there
 LOCUSTS = {"--users", "--run-time"}
 
 
@@ -60,7 +60,7 @@ def test_what_the_questions_add_to_the_command_is_there_and_the_same_in_both(rea
 @pytest.mark.parametrize("page", [page for page in PAGES if page.endswith(".zh-CN.md")])
 def test_the_chinese_page_has_the_same_headings_commands_rows_and_measured_tables(page: str) -> None:
     english, chinese = (untranslated((ROOT / name).read_text("utf-8")) for name in (page.replace(".zh-CN", ""), page))
-    assert page in SUMMARIES or english == chinese
+    assert english == chinese or page in OF_ITS_OWN
 
 
 def untranslated(text: str) -> dict[str, list[str]]:
