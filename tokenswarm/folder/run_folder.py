@@ -38,6 +38,14 @@ class RunFolder:
         lost, self._file = self._file, self._file.copy(self.path / "requests.csv")
         lost.close()
 
+    def move(self, parent: Path) -> None:
+        """Go on below another folder, with all rows. Raises OSError, and goes on here then."""
+        path = new_path(str(parent), self.path.name)
+        path.mkdir(parents=True)
+        left, self._file = self._file, self._file.copy(path / "requests.csv")
+        left.close()
+        self.path = path
+
     def sync(self) -> None:
         """What was written is on the disk itself."""
         self._file.sync()

@@ -1,6 +1,8 @@
 """Looks after the run folder while a run goes on: one whose rows can no longer be kept ends with those it has."""
 
 import sys
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import gevent
@@ -17,7 +19,7 @@ def watch(environment: Any, cluster: Cluster, folder: RunFolder, publisher: Publ
     """To be run in a greenlet of its own; it ends with the run."""
     while publisher.sink == folder.append:
         gevent.sleep(LOOK_S)
-        why = _lost(folder) if folder.is_lost() else _stuck(publisher.stuck_s)
+        why = _lost(folder) if folder.is_lost() else _stuck(folder, publisher.stuck_s)
         if why and publisher.sink == folder.append:
             print(f"tokenswarm: error: {why}; ending the run", file=sys.stderr)
             environment.process_exit_code = EXIT_CODE
@@ -33,5 +35,12 @@ def _lost(folder: RunFolder) -> str:
     return f"the run folder {folder.path} was removed, and is made again with its {folder.rows:,} rows"
 
 
-def _stuck(stuck_s: float) -> str:
-    return f"no row could be written to the run folder for {stuck_s:.0f} s" if stuck_s > PATIENCE_S else ""
+def _stuck(folder: RunFolder, stuck_s: float) -> str:
+    if stuck_s <= PATIENCE_S:
+        return ""
+    why, left = f"no row could be written to the run folder for {stuck_s:.0f} s", folder.path
+    try:
+        folder.move(Path(tempfile.gettempdir()) / "tokenswarm")
+    except OSError:
+        return why
+    return f"{why}; the run goes from {left} to {folder.path}, with all its rows"
