@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from tokenswarm.metrics.slo.judge import judge_file
+from tokenswarm.folder.verdict import judge_file
 from tokenswarm.metrics.slo.junit import junit, say
 from tokenswarm.metrics.slo.language import SloError, several
 from tokenswarm.metrics.text import plain

@@ -18,11 +18,10 @@ from locust_process import ROOT, Run, command, environment, folder, free_port, h
 from simulator_process import running
 from validity_rows import many, verdict
 
+from tokenswarm.folder.verdict import gather, judge_file
 from tokenswarm.metrics import clock
 from tokenswarm.metrics.clock import ClockOffset, ClockSample, ahead_ns, best, extend, reading, tracks, with_new
-from tokenswarm.metrics.slo.judge import judge_file
 from tokenswarm.metrics.slo.language import parse
-from tokenswarm.metrics.validity.evidence import gather
 from tokenswarm.reports import load
 from tokenswarm.reports.parts import throughput
 from tokenswarm.reports.summary import summarise

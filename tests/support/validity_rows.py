@@ -6,8 +6,8 @@ from typing import Any
 
 from golden.make import MS, ZERO_NS, folder, ollama
 
+from tokenswarm.folder.verdict import gather
 from tokenswarm.metrics.record import Record
-from tokenswarm.metrics.validity.evidence import gather
 from tokenswarm.metrics.validity.rules import Facts, judge
 
 Change = Callable[[Record], Record]

@@ -17,6 +17,7 @@ from tokenswarm.capacity.options import NAME, at, trial_s
 from tokenswarm.capacity.search import SearchResult, Tried, Try, best, next_step
 from tokenswarm.capacity.stopping import Ended, drained, judge_trial, slos_without_requests, trial_end
 from tokenswarm.capacity.trial import Trial
+from tokenswarm.folder.row import Row
 from tokenswarm.load.dispatcher import Dispatcher
 from tokenswarm.metrics.validity.client_limit import limits as client_limits
 from tokenswarm.metrics.validity.evidence import Evidence
@@ -110,7 +111,7 @@ class Capacity:
         self._slos, self._limit_s = slos(options.slo), trial_s(options)
         self._tried: list[Tried] = []
         self._trials: list[dict[str, Any]] = []
-        self._rows: list[dict[str, str]] = []
+        self._rows: list[Row] = []
         self._number, self._e2e_s, self._answered = 0, FIRST_S, False
         self._lifecycle.watch = self._take
         self._spawned.clear()
@@ -122,10 +123,10 @@ class Capacity:
             self._greenlet.kill(block=False)
             self._finish(None, "the run's time was over, or it was stopped, before the search was")
 
-    def _take(self, rows: list[dict[str, str]]) -> None:
+    def _take(self, rows: list[Row]) -> None:
         """Rows came: those of this trial are judged."""
         for row in rows:
-            if row["stage"] == str(self._number):
+            if row["stage"] == self._number:
                 self._rows.append(row)
                 self._trial.add(row)
 
@@ -266,7 +267,7 @@ class Capacity:
         gevent.spawn(self._cluster.end)
 
 
-def _facts(rows: list[dict[str, str]], health: list[Mapping[str, Any]]) -> Facts:
+def _facts(rows: list[Row], health: list[Mapping[str, Any]]) -> Facts:
     evidence = Evidence()
     for row in rows:
         evidence.add(row)

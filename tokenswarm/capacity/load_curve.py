@@ -76,7 +76,7 @@ def _rates(rows: Sequence[Mapping[str, Any]], from_ns: int, to_ns: int) -> dict[
 
 def values(rows: Iterable[Mapping[str, Any]], name: str) -> list[float]:
     """What there is of a column."""
-    return [float(row[name]) for row in rows if row[name] not in ("", None)]
+    return [row[name] for row in rows if row[name] is not None]
 
 
 def percentile(seen: Sequence[float], percent: float) -> float | None:

@@ -50,11 +50,11 @@ class Trial:
 
     def add(self, row: Mapping[str, Any]) -> None:
         """One request that has ended; what no client was free for says nothing of the server."""
-        if row["outcome"] in ("dropped", "cancelled", "") or row["phase"] != "steady":
+        if row["outcome"] in ("dropped", "cancelled", None) or row["phase"] != "steady":
             return
         self.n += 1
         if (ms := row["response_ms"] or row["e2e_ms"]) and row["outcome"] == "ok":
-            self._times_ms.append(float(ms))
+            self._times_ms.append(ms)
         for slo, seen in zip(self._slos, self._wrong, strict=True):
             value = _mean_of(slo, row) if slo.aggregate == "mean" else wrong(slo, row)
             if value is not None:
@@ -96,8 +96,8 @@ def wrong(slo: Slo, row: Mapping[str, Any]) -> float | None:
         gaps = decode(row["itl_ms_hist"] or "")
         beyond = sum(times for number, times in gaps.items() if not slo.keeps(middle_ms(number)))
         return beyond / sum(gaps.values()) if gaps else None
-    text = row[slo.subject]
-    return None if text in ("", None) else float(not slo.keeps(float(text)))
+    value = row[slo.subject]
+    return None if value is None else float(not slo.keeps(value))
 
 
 def _mean_of(slo: Slo, row: Mapping[str, Any]) -> float | None:
@@ -106,8 +106,8 @@ def _mean_of(slo: Slo, row: Mapping[str, Any]) -> float | None:
     if slo.subject == "itl_ms":
         gaps = decode(row["itl_ms_hist"] or "")
         return sum(middle_ms(number) * times for number, times in gaps.items()) / sum(gaps.values()) if gaps else None
-    text = row[slo.subject]
-    return None if text in ("", None) else float(text)
+    value = row[slo.subject]
+    return None if value is None else float(value)
 
 
 def _standing(slo: Slo, seen: Sequence[float], alpha: float) -> Standing:

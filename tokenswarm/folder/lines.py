@@ -2,9 +2,10 @@
 
 import csv
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 
-from tokenswarm.folder.row import Cell
+from tokenswarm.folder.row import Cell, Row
 
 csv.field_size_limit(sys.maxsize)  # a cell may hold a kept prompt of any length
 
@@ -42,3 +43,17 @@ def records(pieces: Iterable[bytes]) -> Iterator[bytes]:
 def cells(block: bytes) -> Iterator[list[str]]:
     """The cells, as text, of whole rows."""
     yield from csv.reader(map(bytes.decode, records(block.splitlines(keepends=True))))
+
+
+def rows(path: Path, pause: Callable[[], None] = lambda: None) -> Iterator[Row]:
+    """The rows of a requests.csv; `pause` is called every thousand, some 20 ms. Raises OSError.
+
+    The last one may have been cut: its cells are then absent from there on.
+    """
+    with path.open(newline="", encoding="utf-8", errors="replace") as file:
+        lines = csv.reader(file)
+        header = next(lines, [])
+        for number, found in enumerate(filter(None, lines), 1):
+            yield Row(found, header)
+            if number % 1000 == 0:
+                pause()

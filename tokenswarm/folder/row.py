@@ -1,4 +1,7 @@
-"""A Record as a row of requests.csv: identity, METRICS, what the checks noted, and texts if they are kept."""
+"""A Record as a row of requests.csv, both ways: identity, METRICS, what the checks noted, texts if they are kept."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from tokenswarm.metrics import text as plain
 from tokenswarm.metrics.catalogue import METRICS
@@ -59,6 +62,8 @@ NUMBERS = {
     "retry_after_s": "rate",
     **{metric.name: _KINDS[metric.kind] for metric in METRICS},
 }
+_VALUES: dict[str, Callable[[str], Cell]] = {"whole": int, "rate": float, "duration": float, "histogram": str}
+_DECODERS = {name: _VALUES[kind] for name, kind in NUMBERS.items()}
 COLUMNS = (*IDENTITY, *(metric.name for metric in METRICS), *JUDGED, *TEXTS)
 
 
@@ -105,6 +110,26 @@ def row(record: Record) -> list[Cell]:
     texts = (kept.prompt, kept.output, kept.thinking) if kept else (None, None, None)
     lines = [_line(cell) if type(cell) is str else cell for cell in cells]
     return [*lines, *(None if text is None else plain.cell(_text(text)) for text in texts)]
+
+
+class Row(dict[str, Any]):
+    """A row read back: what `row` made of the record, by column; None where a cell is empty, or no such column is.
+
+    Cells are whole numbers, numbers or texts as the column has them (histograms stay text), and are decoded when they
+    are first asked for: most are not. Asking raises ValueError where a cell is none of that.
+    """
+
+    __slots__ = ("_cells",)
+
+    def __init__(self, cells: Sequence[str], columns: Sequence[str] = COLUMNS) -> None:
+        super().__init__()
+        self._cells = dict(zip(columns, cells, strict=False))
+
+    def __missing__(self, name: str) -> Cell:
+        cell = self._cells.get(name)
+        value = _DECODERS.get(name, plain.text)(cell) if cell else None
+        self[name] = value
+        return value
 
 
 def _line(text: str) -> str:

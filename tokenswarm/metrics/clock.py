@@ -110,12 +110,12 @@ def tracks(workers: Iterable[Mapping[str, Any]]) -> Tracks:
     return found
 
 
-def onto_master(row: dict[str, str], clocks: Tracks) -> None:
+def onto_master(row: dict[str, Any], clocks: Tracks) -> None:
     """Have the times of a row of requests.csv by the master's clock."""
-    if clocks and (track := clocks.get(int(row["worker"] or 0))):
+    if clocks and (track := clocks.get(row["worker"] or 0)):
         for name in TIMES:
-            if row[name]:
-                row[name] = str(int(row[name]) - ahead_ns(track, int(row[name])))
+            if row[name] is not None:
+                row[name] -= ahead_ns(track, row[name])
 
 
 class Window:
@@ -126,12 +126,11 @@ class Window:
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Take in a row of requests.csv."""
-        worker = int(row.get("worker") or 0)
+        worker = row["worker"] or 0
         first_ns, last_ns = self._spans.get(worker, (None, 0))
-        if row["sent_unix_ns"] not in ("", None):
-            sent_ns = int(row["sent_unix_ns"])
+        if (sent_ns := row["sent_unix_ns"]) is not None:
             first_ns = sent_ns if first_ns is None else min(first_ns, sent_ns)
-        self._spans[worker] = first_ns, max(last_ns, int(row["ended_unix_ns"] or 0))
+        self._spans[worker] = first_ns, max(last_ns, row["ended_unix_ns"] or 0)
 
     def length_s(self, clocks: Tracks = MappingProxyType({})) -> float:
         """First sent to last ended, by the master's clock; 0 where nothing was sent."""

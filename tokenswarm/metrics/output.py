@@ -15,7 +15,6 @@ HELD_BACK = (
     10  # a stream that took less than this part of the time it was decoded in came through something that held it
 )
 _SHORTEST = 1e-9
-_NOTHING = ("", None)
 
 
 def output_span(e2e: Number, waited: Number, chunked: Number, decoded: Number) -> tuple[Number, Number]:
@@ -91,8 +90,8 @@ class Output(NamedTuple):
 
 def count(row: Mapping[str, Any], ratios: TokensPerChunk) -> None:
     """Take a row of requests.csv into a run's tokens a chunk."""
-    if row["outcome"] == "ok" and row["output_tokens"] and row["output_chunks"]:
-        ratios.add(row["endpoint"], row["model"], int(row["output_tokens"]), int(row["output_chunks"]))
+    if row["outcome"] == "ok" and row["output_tokens"] is not None and row["output_chunks"]:
+        ratios.add(row["endpoint"], row["model"], row["output_tokens"], row["output_chunks"])
 
 
 def output(row: Mapping[str, Any], ratios: TokensPerChunk) -> Output | None:
@@ -102,27 +101,25 @@ def output(row: Mapping[str, Any], ratios: TokensPerChunk) -> Output | None:
     """
     if not (span := spread(row)):
         return None
-    if row["output_tokens"] not in _NOTHING:
-        return Output(*span, float(row["output_tokens"]), False)
+    if row["output_tokens"] is not None:
+        return Output(*span, row["output_tokens"], False)
     ratio = ratios.of(row["endpoint"], row["model"])
-    if row["outcome"] == "ok" or row["output_chunks"] in _NOTHING or ratio is None:
+    if row["outcome"] == "ok" or row["output_chunks"] is None or ratio is None:
         return None
-    return Output(*span, ratio * int(row["output_chunks"]), True)
+    return Output(*span, ratio * row["output_chunks"], True)
 
 
 def spread(row: Mapping[str, Any]) -> tuple[int, int] | None:
     """Between which moments the output of a row of requests.csv lies, wall-clock ns; None where nothing was sent."""
-    if row["sent_unix_ns"] in _NOTHING or row["ended_unix_ns"] in _NOTHING:
+    sent_ns, ended_ns = row["sent_unix_ns"], row["ended_unix_ns"]
+    if sent_ns is None or ended_ns is None:
         return None
-    sent_ns = int(row["sent_unix_ns"])
-    waited_ns, decoded_ns = (
-        ABSENT if row[name] in _NOTHING else float(row[name]) * 1e6 for name in ("ttft_ms", "eval_ms")
-    )
+    waited_ns, decoded_ns = (ABSENT if row[name] is None else row[name] * 1e6 for name in ("ttft_ms", "eval_ms"))
     chunked_ns = ABSENT if row["outcome"] == "ok" or waited_ns < 0 else gaps_ms(row["itl_ms_hist"]) * 1e6
-    begin, end = output_span(max(0, int(row["ended_unix_ns"]) - sent_ns), waited_ns, chunked_ns, decoded_ns)
+    begin, end = output_span(max(0, ended_ns - sent_ns), waited_ns, chunked_ns, decoded_ns)
     return sent_ns + round(begin), sent_ns + round(end)
 
 
-def gaps_ms(histogram: str) -> float:
+def gaps_ms(histogram: str | None) -> float:
     """The time from a request's first chunk to its last, exact to 1 %: the sum of its gaps."""
     return sum(middle_ms(bucket) * times for bucket, times in decode(histogram or "").items())

@@ -6,6 +6,7 @@ ends as long ago as the longest output of late took: what lies in it has, as a r
 
 from collections import defaultdict
 from collections.abc import Mapping
+from typing import Any
 
 from tokenswarm.metrics.output import Output, TokensPerChunk, count, spread
 
@@ -26,16 +27,14 @@ class Recent:
         self._longest_ns: dict[int, int] = {}  # of the outputs that ended in a second
         self._newest = 0
 
-    def add(self, row: Mapping[str, str]) -> None:
+    def add(self, row: Mapping[str, Any]) -> None:
         """Take in a row of requests.csv, its times by one clock."""
-        if not row.get("ended_unix_ns") or not row.get("sent_unix_ns"):
-            return
         count(row, self._ratios)
-        counted = bool(row["output_tokens"])
-        amount = row["output_tokens"] if counted else row["output_chunks"] if row["outcome"] != "ok" else ""
+        counted = row["output_tokens"] is not None
+        amount = row["output_tokens"] if counted else row["output_chunks"] if row["outcome"] != "ok" else None
         if not amount or not (span := spread(row)):
             return
-        output = Output(*span, float(amount), not counted)
+        output = Output(*span, amount, not counted)
         into, whose = self._tokens if counted else self._chunks, (row["endpoint"], row["model"])
         last = output.end_ns // SECOND_NS
         for second in range(max(output.begin_ns // SECOND_NS, last - LONGEST_S - WINDOW_S), last + 1):

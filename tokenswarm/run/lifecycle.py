@@ -10,7 +10,7 @@ import gevent
 import psutil
 
 from tokenswarm.folder.lines import cells
-from tokenswarm.folder.row import COLUMNS
+from tokenswarm.folder.row import Row
 from tokenswarm.folder.run_folder import new_path, run_name
 from tokenswarm.metrics.clock import onto_master, tracks
 from tokenswarm.run.clock_sync import ClockSync
@@ -60,7 +60,7 @@ class RunLifecycle:
         self.spooling = Spooling(cluster, self.options, self.publisher, run_dir)
         self.ending = self._beginning = False
         self.gate: Gate | None = None
-        self.watch: Callable[[list[dict[str, str]]], None] | None = None  # of a capacity search: rows as they come
+        self.watch: Callable[[list[Row]], None] | None = None  # of a capacity search: rows as they come
         self._kernel_stamps = False
         self._like = {"code": likeness.code()}  # as it is now: it may be edited while this process runs
         self._end = Closing(self)
@@ -219,7 +219,7 @@ class RunLifecycle:
             self.gate.look()
             if self.watch:
                 clocks = tracks(self.publisher.workers.values())
-                named = [dict(zip(COLUMNS, row, strict=True)) for row in cells(rows)]
+                named = [Row(row) for row in cells(rows)]
                 for row in named:
                     onto_master(row, clocks)
                 self.watch(named)

@@ -11,7 +11,7 @@ import gevent
 from locust.stats import CSV_STATS_INTERVAL_SEC, PERCENTILES_TO_REPORT, StatsCSVFileWriter
 
 from tokenswarm.folder.lines import cells
-from tokenswarm.folder.row import COLUMNS
+from tokenswarm.folder.row import Row
 from tokenswarm.folder.run_folder import RunFolder
 from tokenswarm.folder.verdict import validity
 from tokenswarm.metrics.clock import tracks
@@ -57,7 +57,7 @@ class Recorder:
         """Rows were written: judge them."""
         if self._judge.slos:
             for row in cells(rows):
-                self._judge.add(dict(zip(COLUMNS, row, strict=True)))
+                self._judge.add(Row(row))
 
     def end(self, workers: list[dict[str, Any]], known: list[dict[str, Any]]) -> dict[str, Any]:
         """Close the folder and judge the run; give the verdict (see `metrics.validity.rules`)."""

@@ -14,11 +14,11 @@ from prometheus_client import generate_latest
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample as Line
 
+from tokenswarm.folder.row import Row
 from tokenswarm.metrics.catalogue import METRICS, Metric
 from tokenswarm.metrics.clock import Tracks, onto_master
 from tokenswarm.metrics.histogram import decode, middle_ms
 from tokenswarm.metrics.recent import Recent
-from tokenswarm.metrics.text import text
 
 LABELS = ("endpoint", "model", "outcome")
 BOUNDS_NS = tuple(digit * 10**power for power in range(6, 12) for digit in (1, 2, 5))  # of the buckets: 1 ms to 500 s
@@ -69,7 +69,7 @@ class Totals:
             rows = csv.reader(file)
             self._columns = self._columns or next(rows)
             for number, cells in enumerate(rows, 1):
-                row = dict(zip(self._columns, cells, strict=True))
+                row = Row(cells, self._columns)
                 self._add(row)
                 onto_master(row, clocks)
                 self._recent.add(row)
@@ -77,16 +77,16 @@ class Totals:
                     breathe()
             self._position = file.tell()
 
-    def _add(self, row: dict[str, str]) -> None:
-        labels = tuple(text(row[name]) for name in LABELS)
+    def _add(self, row: Row) -> None:
+        labels = tuple(str(row[name] or "") for name in LABELS)
         self._requests[labels] += 1
         for metric in METRICS:
             given = row[metric.name]
-            if not given:
+            if given is None:
                 continue
             total = self._sums[metric.name][labels]
             if metric.kind == "histogram":
-                for number, count in decode(given).items():
+                for number, count in decode(str(given)).items():
                     total.add(round(middle_ms(number) * 1e6), count)
             else:
                 total.add(round(float(given) * 1e6))

@@ -63,8 +63,7 @@ class Made:
                 gevent.sleep(0.001)
                 if trial := self.capacity._number:
                     asked = {"stage": trial} | self._answer(self.cluster.target_users)
-                    known = {name: str(value) for name, value in (row(0.0) | asked).items() if value is not None}
-                    self.lifecycle.watch([dict.fromkeys(COLUMNS, "") | known for _ in range(50)])
+                    self.lifecycle.watch([dict.fromkeys(COLUMNS) | row(0.0) | asked for _ in range(50)])
 
 
 @pytest.fixture(autouse=True)

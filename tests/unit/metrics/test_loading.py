@@ -12,9 +12,9 @@ import pytest
 from captures import FOLDER
 from golden.make import MS, failed, folder, identity, ollama
 
+from tokenswarm.folder.verdict import gather
 from tokenswarm.metrics.load_state import load_state
 from tokenswarm.metrics.record import Record
-from tokenswarm.metrics.validity.evidence import gather
 from tokenswarm.metrics.validity.rules import Facts, judge
 from tokenswarm.reports.load import load
 from tokenswarm.reports.looks import looks

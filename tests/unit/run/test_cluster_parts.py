@@ -11,8 +11,8 @@ import pytest
 from fake_cluster import FakeCluster
 from locust.event import Events
 
+from tokenswarm.folder.row import COLUMNS
 from tokenswarm.folder.spool import Outbox
-from tokenswarm.metrics.catalogue import METRICS
 from tokenswarm.run import clock_sync, handover, rebalance
 from tokenswarm.run.clock_sync import ANSWER, ASK, ClockSync
 from tokenswarm.run.cluster import Cluster, Worker
@@ -180,13 +180,12 @@ def test_a_run_ends_once_an_slo_is_surely_crossed(capsys: pytest.CaptureFixture[
     cluster = FakeCluster()
     options = SimpleNamespace(invalid_ok=False)
     environment = SimpleNamespace(parsed_options=options, process_exit_code=None)
-    row = {metric.name: "" for metric in METRICS} | {"outcome": "ok", "phase": "steady", "e2e_ms": "900"}
-    row |= {"worker": "0", "checks_failed": ""}
+    row = dict.fromkeys(COLUMNS) | {"outcome": "ok", "phase": "steady", "e2e_ms": 900.0, "worker": 0}
     for abort, ends in ((False, []), (True, [("end",)])):
         cluster.done.clear()
         gate = Gate(environment, cluster, "e2e_ms p50 < 500", abort)
         for at_ns in range(0, 500 * 10**9, 10**9):  # one after the other
-            gate.judge.add(row | {"sent_unix_ns": str(at_ns), "ended_unix_ns": str(at_ns + 900_000_000)})
+            gate.judge.add(row | {"sent_unix_ns": at_ns, "ended_unix_ns": at_ns + 900_000_000})
         for _ in range(2):
             gate.look()
             gevent.sleep(0)

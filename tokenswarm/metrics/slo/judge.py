@@ -1,14 +1,11 @@
 """Judging SLOs over the rows of a run: while it goes on, and from requests.csv afterwards, by the same counters."""
 
-import csv
 import math
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
-from tokenswarm.metrics.clock import Tracks, Window, tracks
+from tokenswarm.metrics.clock import Tracks, Window
 from tokenswarm.metrics.histogram import bucket, decode, middle_ms
 from tokenswarm.metrics.percentile import is_supported, least_n, rank
 from tokenswarm.metrics.slo.language import CHECKS, Slo
@@ -53,7 +50,7 @@ class _Count:
 
 
 class SloJudge:
-    """Takes rows, as text by column, and says of each SLO how it stands.
+    """Takes rows and says of each SLO how it stands.
 
     A failed request counts as the worst value there is. One that the end of the run cut counts with what it had seen
     by then, and where that is nothing, not at all. The warm-up does not count. `clocks` are those of the workers, where
@@ -137,7 +134,7 @@ def _beyond(slo: Slo, count: _Count) -> int:
 
 def _span_ns(row: Mapping[str, Any]) -> tuple[int, int]:
     """When a request was sent (or was to be) and had ended; what is not known is as what is."""
-    known = [int(row.get(name) or 0) for name in ("sent_unix_ns", "scheduled_unix_ns", "ended_unix_ns")]
+    known = [row[name] or 0 for name in ("sent_unix_ns", "scheduled_unix_ns", "ended_unix_ns")]
     began_ns = known[0] or known[1] or known[2]
     return began_ns, known[2] or began_ns
 
@@ -148,17 +145,6 @@ def _for_good(slo: Slo, count: _Count) -> int:
         return count.failed
     extreme = "max" if slo.below else "min"
     return count.n - count.kept if slo.aggregate == extreme else 0
-
-
-def judge_file(path: Path, slos: Sequence[Slo], workers: Iterable[Mapping[str, Any]] = ()) -> list[SloResult]:
-    """Judge a requests.csv of run.json's workers. Raises OSError, and KeyError where it is none of ours."""
-    csv.field_size_limit(sys.maxsize)
-    judge = SloJudge(slos)
-    judge.clocks = tracks(workers)
-    with path.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            judge.add(row)
-    return judge.judged()
 
 
 def as_json(judged: Iterable[SloResult]) -> list[dict[str, Any]]:
@@ -176,10 +162,9 @@ def _take(slo: Slo, count: _Count, values: dict[int, int], row: Mapping[str, Any
             count.add(slo, middle_ms(number), times)
             values[number] = values.get(number, 0) + times
         return
-    text = row[slo.subject]
-    if text in ("", None):
+    value = row[slo.subject]
+    if value is None:
         return
-    value = float(text)
     if outcome == "cancelled" and (slo.keeps(value) or not slo.below):
         # What it had seen by then may still have become worse: only what is beyond the limit already is known.
         return
@@ -191,8 +176,8 @@ def _take(slo: Slo, count: _Count, values: dict[int, int], row: Mapping[str, Any
 def shared(slo: Slo, row: Mapping[str, Any]) -> tuple[bool, bool]:
     """Whether a share is of this row too, and whether the row is one of those meant."""
     if slo.subject in CHECKS:
-        failed = row.get(slo.subject)  # runs of before have no such column
-        return failed not in ("", None), str(failed) == "1"
+        failed = row[slo.subject]
+        return failed is not None, failed == 1
     return row["outcome"] != "cancelled", row["outcome"] == slo.subject
 
 
@@ -203,8 +188,8 @@ def _meets(slo: Slo, row: Mapping[str, Any]) -> bool:
     if slo.subject == "itl_ms":
         gaps = decode(row["itl_ms_hist"] or "")
         return bool(gaps) and all(slo.keeps(middle_ms(number)) for number in gaps)
-    text = row[slo.subject]
-    return text not in ("", None) and slo.keeps(float(text))
+    value = row[slo.subject]
+    return value is not None and slo.keeps(value)
 
 
 def allowed_share(slo: Slo) -> float | None:

@@ -1,18 +1,15 @@
 """What a run's rows say for or against it: sums over requests.csv, of all phases but the warm-up."""
 
-import csv
-import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from types import MappingProxyType
+from typing import Any
 
-from tokenswarm.metrics.clock import Tracks, Window, onto_master
+from tokenswarm.metrics.clock import Window
 from tokenswarm.metrics.durations import SPARE_CHUNKS
 from tokenswarm.metrics.histogram import bucket, decode_all, middle_ms
 from tokenswarm.metrics.output import TokensPerChunk, count
-from tokenswarm.metrics.text import plain, text
+from tokenswarm.metrics.text import plain
 from tokenswarm.metrics.validity.unsent import Offered
 from tokenswarm.wire.endings import meaning
 
@@ -63,7 +60,7 @@ class Evidence:
     answered: Counter[str] = field(default_factory=Counter)  # by model: ok requests
     vectors: int = 0
     bad_vectors: int = 0
-    dimensions: Counter[str] = field(default_factory=Counter)
+    dimensions: Counter[int] = field(default_factory=Counter)
     # By endpoint and model: rows, their cached tokens, the fewest of a row.
     cached: dict[tuple[str, str], tuple[int, int, int]] = field(default_factory=dict)
 
@@ -111,7 +108,7 @@ class Evidence:
         """Prompt tokens of first turns from the server's cache, without what all of a model share: its template."""
         return sum(total - rows * least for rows, total, least in self.cached.values())
 
-    def add(self, row: dict[str, str]) -> None:
+    def add(self, row: Mapping[str, Any]) -> None:
         """Take in one row of requests.csv."""
         self.offered.add(row)
         if row["phase"] == "warm-up":
@@ -119,10 +116,10 @@ class Evidence:
         outcome = row["outcome"]
         self.outcomes[outcome] += 1
         self.window.add(row)
-        self.reads += int(row["reads"] or 0)
-        self.late_reads += int(row["late_reads"] or 0)
-        self.clock_stamps += int(row["clock_stamps"] or 0)
-        if not row["max_tokens"] and not row["batch_size"]:
+        self.reads += row["reads"] or 0
+        self.late_reads += row["late_reads"] or 0
+        self.clock_stamps += row["clock_stamps"] or 0
+        if row["max_tokens"] is None and row["batch_size"] is None:
             return  # a management call: its times say nothing of generations
         self.answered[row["model"]] += outcome == "ok"
         if outcome == "cancelled":
@@ -132,86 +129,61 @@ class Evidence:
             return
         for into, name in ((self.ttft_ms, "ttft_ms"), (self.tpot_ms, "tpot_ms"), (self.e2e_ms, "e2e_ms")):
             _count(into, row[name])
-        if row["lateness_ms"]:  # less what opening the connection took, which is not this client's
-            late_ms = float(row["lateness_ms"]) - float(row["connect_ms"] or 0)
+        if row["lateness_ms"] is not None:  # less what opening the connection took, which is not this client's
+            late_ms = row["lateness_ms"] - (row["connect_ms"] or 0)
             self.late_ms[bucket(max(0, int(late_ms * 1e6)))] += 1
-        self.gap_items.update(row["itl_ms_hist"].split())
-        self.e2e_sum_ms += float(row["e2e_ms"] or 0)
-        self.turnaround_sum_ms += float(row["turnaround_ms"] or 0)
-        self.chunks += int(row["output_chunks"] or 0)
-        self.coalesced_chunks += int(row["coalesced_chunks"] or 0)
+        self.gap_items.update((row["itl_ms_hist"] or "").split())
+        self.e2e_sum_ms += row["e2e_ms"] or 0
+        self.turnaround_sum_ms += row["turnaround_ms"] or 0
+        self.chunks += row["output_chunks"] or 0
+        self.coalesced_chunks += row["coalesced_chunks"] or 0
         self._add_lumps(row)
-        self.unread_chunks += int(row.get("unread_chunks") or 0)
-        self.late_chunks += int(row["late_chunks"] or 0)
-        self.habits.update((row.get("habits") or "").split())
+        self.unread_chunks += row["unread_chunks"] or 0
+        self.late_chunks += row["late_chunks"] or 0
+        self.habits.update((row["habits"] or "").split())
         if (reason := row["finish_reason"]) and meaning(reason) == "unknown":
             known = len(self.unknown_reasons) < MOST_REASONS or reason in self.unknown_reasons
-            self.unknown_reasons[plain(text(reason)) if known else "others"] += 1
-        self.stepped += abs(float(row["clock_step_ms"] or 0)) > STEP_MS
+            self.unknown_reasons[plain(reason) if known else "others"] += 1
+        self.stepped += abs(row["clock_step_ms"] or 0) > STEP_MS
         self._add_tokens(row)
 
-    def _add_output(self, row: dict[str, str]) -> None:
+    def _add_output(self, row: Mapping[str, Any]) -> None:
         count(row, self.per_chunk)
-        if row["output_tokens"]:
-            self.counted_tokens += int(row["output_tokens"])
+        if row["output_tokens"] is not None:
+            self.counted_tokens += row["output_tokens"]
         elif row["outcome"] != "ok":
-            self.uncounted_chunks[row["endpoint"], row["model"]] += int(row["output_chunks"] or 0)
+            self.uncounted_chunks[row["endpoint"], row["model"]] += row["output_chunks"] or 0
 
-    def _add_lumps(self, row: dict[str, str]) -> None:
-        if buffered := row.get("buffered"):
+    def _add_lumps(self, row: Mapping[str, Any]) -> None:
+        if (buffered := row["buffered"]) is not None:
             self.streams += 1
-            self.buffered += buffered == "1"
-        if buffered != "1":
-            self.apart_chunks += int(row["output_chunks"] or 0)
-            self.apart_together += int(row["coalesced_chunks"] or 0) - int(row["late_chunks"] or 0)
+            self.buffered += buffered
+        if buffered != 1:
+            self.apart_chunks += row["output_chunks"] or 0
+            self.apart_together += (row["coalesced_chunks"] or 0) - (row["late_chunks"] or 0)
 
-    def _add_tokens(self, row: dict[str, str]) -> None:
+    def _add_tokens(self, row: Mapping[str, Any]) -> None:
         self.cold += row["load_state"] == "cold"
-        self.doubted += row.get("durations_impossible") == "1"
-        if row["vectors"]:
-            self.vectors += int(row["vectors"])
-            self.bad_vectors += int(row["bad_vectors"] or 0)
+        self.doubted += row["durations_impossible"] == 1
+        if row["vectors"] is not None:
+            self.vectors += row["vectors"]
+            self.bad_vectors += row["bad_vectors"] or 0
             self.dimensions[row["dimension"]] += 1
-        if not row["output_tokens"]:
-            self.uncounted += bool(row["max_tokens"])  # what generates nothing has nothing to count
+        tokens = row["output_tokens"]
+        if tokens is None:
+            self.uncounted += row["max_tokens"] is not None  # what generates nothing has nothing to count
             return
         tokens = int(row["output_tokens"])
-        if int(row["max_tokens"] or 0):
+        if row["max_tokens"]:
             self.limited += 1
-            self.over_limit += tokens > int(row["max_tokens"])
-        self.over_counted += int(row["output_chunks"] or 0) > tokens + SPARE_CHUNKS
-        if row.get("turn") not in (None, "", "1"):
+            self.over_limit += tokens > row["max_tokens"]
+        self.over_counted += (row["output_chunks"] or 0) > tokens + SPARE_CHUNKS
+        if row["turn"] not in (None, 1):
             return  # what a session's own earlier turns left in the cache is no fault of the prompts
-        self.prompt_tokens += int(row["prompt_tokens"] or 0)
-        cached, where = int(row["cached_tokens"] or 0), (row["endpoint"], row["model"])
+        self.prompt_tokens += row["prompt_tokens"] or 0
+        cached, where = row["cached_tokens"] or 0, (row["endpoint"], row["model"])
         rows, total, least = self.cached.get(where, (0, 0, cached))
         self.cached[where] = (rows + 1, total + cached, min(least, cached))
-
-
-def gather(
-    path: Path,
-    pause: Callable[[], None] = lambda: None,
-    counts: Callable[[dict[str, str]], bool] = lambda _: True,
-    clocks: Tracks = MappingProxyType({}),
-) -> Evidence:
-    """The evidence of those rows of a requests.csv that count; `pause` is called every thousand rows, some 20 ms.
-
-    Raises OSError.
-    """
-    csv.field_size_limit(sys.maxsize)  # a cell may hold a kept prompt of any length
-    found = Evidence()
-    with path.open(newline="", encoding="utf-8", errors="replace") as file:
-        lines = csv.reader(file)
-        header = next(lines, [])
-        for number, cells in enumerate(filter(None, lines)):
-            cells += [""] * (len(header) - len(cells))  # the last line may have been cut
-            row = dict(zip(header, cells, strict=False))
-            if counts(row):
-                onto_master(row, clocks)
-                found.add(row)
-            if number % 1000 == 999:
-                pause()
-    return found
 
 
 def with_the_cut(done: Counter[int], cut: Counter[int], percent: float) -> float | None:
@@ -228,6 +200,6 @@ def with_the_cut(done: Counter[int], cut: Counter[int], percent: float) -> float
     return None
 
 
-def _count(into: Counter[int], cell: str) -> None:
-    if cell:
-        into[bucket(int(float(cell) * 1e6))] += 1
+def _count(into: Counter[int], ms: float | None) -> None:
+    if ms is not None:
+        into[bucket(int(ms * 1e6))] += 1

@@ -3,6 +3,7 @@
 from array import array
 from collections import defaultdict
 from collections.abc import Mapping
+from typing import Any
 
 # Workers hear of the run's end one after the other: of the arrivals of its last second some have a row, some have not.
 TAIL_NS = 1_000_000_000
@@ -12,12 +13,12 @@ class Offered:
     """The arrivals that have a row, by stage: each trial of a capacity search numbers its own from 0."""
 
     def __init__(self) -> None:
-        self._of: dict[str, array[int]] = defaultdict(lambda: array("q"))  # number, when it was due (ns), and so on
+        self._of: dict[int | None, array[int]] = defaultdict(lambda: array("q"))  # number, when it was due (ns), …
 
-    def add(self, row: Mapping[str, str]) -> None:
+    def add(self, row: Mapping[str, Any]) -> None:
         """Take in a row of requests.csv; only a conversation's first request bears its arrival's number, from 0."""
-        if number := row.get("arrival"):
-            self._of[row.get("stage", "")].extend((int(number), int(row["scheduled_unix_ns"])))
+        if (number := row["arrival"]) is not None:
+            self._of[row["stage"]].extend((number, row["scheduled_unix_ns"]))
 
     @property
     def arrivals(self) -> int:
