@@ -62,16 +62,17 @@ def verdicts(world: World, n: int, pair: int, slower: float, *, other_seed: bool
     return {f"{each.figure.metric} {each.figure.aggregate}".strip(): each.verdict for each in said}
 
 
-def trial(world: World, n: int, pairs: int, *, other_seed: bool) -> results.Row:
-    """A world's row: shares of the pairs, by figure."""
+def trial(world: World, n: int, pairs: int, slower_pairs: int, *, other_seed: bool) -> results.Row:
+    """A world's row: shares of the pairs, by figure, of one and the same server, and of it and a slower one."""
     began_s = time.monotonic()
     same = [verdicts(world, n, pair, 0.0, other_seed=other_seed) for pair in range(pairs)]
-    slower = [verdicts(world, n, pair, SLOWER, other_seed=other_seed) for pair in range(pairs)]
+    slower = [verdicts(world, n, pair, SLOWER, other_seed=other_seed) for pair in range(slower_pairs)]
     figures_ = list(same[0])
     return {
         "world": world.name,
         "n": n,
         "pairs": pairs,
+        "slower_pairs": slower_pairs,
         "other_seed": other_seed,
         "alarms": _share(bool(set(FOUND) & set(each.values())) for each in same),
         "alarms_by": {name: _share(each.get(name) in FOUND for each in same) for name in figures_},
@@ -88,7 +89,7 @@ def _share(hits: Iterator[bool]) -> float:
     return sum(known) / len(known)
 
 
-HEADS = ("world", "seeds", "n", "pairs", "false alarms, any figure", "5 % found, any figure")
+HEADS = ("world", "seeds", "n", "pairs A/A, A/B", "false alarms, any figure", "5 % found, any figure")
 HEADS_BY = tuple(f"{name}: alarms / cannot tell / 5 % found" for name in ("TPOT", "TTFT", "E2E", "tokens/s"))
 
 
@@ -102,7 +103,16 @@ def text(rows: Sequence[Mapping[str, Any]]) -> str:
             for figure in SHOWN
         ]
         shares = (f"{100 * row['alarms']:.1f} %", f"{100 * row['found']:.0f} %")
-        lines.append((row["world"], seeds, f"{row['n']:,}", f"{row['pairs']:,}", *shares, *by))
+        lines.append(
+            (
+                row["world"],
+                seeds,
+                f"{row['n']:,}",
+                f"{row['pairs']:,}, {row.get('slower_pairs', row['pairs']):,}",
+                *shares,
+                *by,
+            )
+        )
     worst = max((row["wrong"] for row in rows), default=0.0)
     note = (
         f"Shares of the pairs in per cent; of each metric its mean. In at most {100 * worst:.1f} % of the pairs of a "
@@ -115,6 +125,7 @@ def main() -> None:
     """Measure what is not on file yet, then write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=2000)
+    parser.add_argument("--slower-pairs", type=int, default=400)
     parser.add_argument("--requests", type=int, nargs="*", default=[500, 100, 2000], help="a run")
     parser.add_argument("--resume", action="store_true", help="go on with what is on file")
     options = parser.parse_args()
@@ -125,7 +136,8 @@ def main() -> None:
         for world in WORLDS:
             for other_seed in (False, True) if world.load else (False,):
                 if (world.name, n, other_seed) not in done:
-                    row = trial(world, n, pairs, other_seed=other_seed)
+                    slower = max(1, min(options.slower_pairs, pairs))
+                    row = trial(world, n, pairs, slower, other_seed=other_seed)
                     results.append(KEPT, row)
                     alarms, found = 100 * row["alarms"], 100 * row["found"]
                     print(f"{world.name}, n {n}: alarms {alarms:.1f} %, found {found:.0f} %", flush=True)

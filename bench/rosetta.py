@@ -88,7 +88,8 @@ def ours(load: Load, folder: Path) -> Answers:
     if done.returncode:
         sys.exit(f"bench: our own run ended with {done.returncode}: {done.stderr[-500:]}")
     (run_folder,) = (folder / "runs").iterdir()
-    return answers(load_run(run_folder).measured)
+    run = load_run(run_folder)
+    return answers(run.measured, run.gaps)
 
 
 def figures_of(name: str, from_: Answers) -> Figures:

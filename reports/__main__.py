@@ -21,6 +21,7 @@ from tokenswarm.reports.dialects.definitions import DIALECTS
 from tokenswarm.reports.errors import ReportError
 from tokenswarm.reports.glossary import glossary
 from tokenswarm.reports.load import load
+from tokenswarm.reports.progress import shown
 from tokenswarm.reports.rejudging import dicts, only
 from tokenswarm.reports.render import console
 from tokenswarm.reports.write import report, write
@@ -28,7 +29,11 @@ from tokenswarm.reports.write import report, write
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit code 0; 2 with one line on stderr where there is nothing to report on; 99 where an SLO is not met."""
-    arguments = sys.argv[1:] if arguments is None else arguments
+    with shown():
+        return _main(sys.argv[1:] if arguments is None else arguments)
+
+
+def _main(arguments: Sequence[str]) -> int:
     if arguments and arguments[0] in COMMANDS:
         return _run(COMMANDS[arguments[0]], arguments[1:])
     parser = argparse.ArgumentParser(prog="python -m reports", description=__doc__)

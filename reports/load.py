@@ -1,6 +1,6 @@
 """Reading a run folder: requests.csv as a DataFrame, run.json as it stands, and what was odd about them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,10 @@ import numpy as np
 from tokenswarm.folder.damage import Odd
 from tokenswarm.metrics.clock import TIMES, ahead_ns, tracks
 from tokenswarm.reports.errors import ReportError
+from tokenswarm.reports.gaps import Gaps
 from tokenswarm.reports.looks import Look, looks
 from tokenswarm.reports.output import Window, add_output, window
-from tokenswarm.reports.reading import read
+from tokenswarm.reports.reading import pooled, read
 from tokenswarm.reports.rejudging import dicts, judged_again, lost_rows
 from tokenswarm.reports.render.numbers import many
 from tokenswarm.reports.run_json import read_info
@@ -26,10 +27,11 @@ class Run:
     """A run folder: `info` is run.json ({} without one), `frame` has one row a request, texts left out
     but for the beginning of the answer where it was kept.
 
-    Columns are those of `folder.row`: `*_unix_ns` and counts are nullable Int64 (never float: a double cannot hold
-    a wall-clock nanosecond), by the master's clock; durations and rates float64 with NaN where absent; and those of
-    `reports.output`. `notices` says what was odd, `looks` what the server had in memory; a `damaged`
-    requests.csv has rows that are not in the frame.
+    Columns are those of `folder.row`: `*_unix_ns` are nullable Int64 (never float: a double cannot hold a wall-clock
+    nanosecond), by the master's clock, counts nullable integers; durations and rates floats with NaN where absent;
+    texts categories; and those of `reports.output`. Histograms of gaps are pooled in `gaps`, of a row there is
+    `gaps_ms`, their sum. `notices` says what was odd, `looks` what the server had in memory; a `damaged` requests.csv
+    has rows that are not in the frame.
     """
 
     folder: Path
@@ -38,11 +40,13 @@ class Run:
     notices: tuple[str, ...]
     looks: tuple[Look, ...] = ()
     damaged: bool = False
+    gaps: Gaps = field(default_factory=Gaps)
 
     @cached_property
     def measured(self) -> Any:
         """The rows that figures are made of: all but those of the warm-up."""
-        return self.frame[self.frame["phase"] != "warm-up"].reset_index(drop=True)
+        warm_up = (self.frame["phase"] == "warm-up").to_numpy()
+        return self.frame[~warm_up].reset_index(drop=True) if warm_up.any() else self.frame
 
     @cached_property
     def span(self) -> Window | None:
@@ -62,8 +66,11 @@ def load(folder: Path) -> Run:
     rows = read(path)
     if rows.absent:
         notices.append(f"requests.csv comes from another version; absent in it: {', '.join(rows.absent)}")
-    frame = rows.frame.drop_duplicates(["worker", "sequence"], ignore_index=True)
-    if n := len(rows.frame) - len(frame):
+    frame, count = rows.frame, len(rows.frame)
+    twice = frame[["worker", "sequence"]].duplicated().to_numpy()
+    gone = set(frame.loc[twice, "file_row"])
+    if n := len(gone):
+        frame = frame[~twice].reset_index(drop=True)
         notices.append(f"{n} rows had come twice (same worker and sequence); one of each is kept")
     _onto_one_clock(frame, dicts(info.get("workers")))
     frame, astray = _of_one_time(frame)
@@ -71,13 +78,15 @@ def load(folder: Path) -> Run:
     notices = [*notices[:MOST_SAID], *(one.said(path.name) for one in odd[:MOST_SAID])]
     if len(odd) > MOST_SAID:
         notices.append(f"{path.name}: {len(odd) - MOST_SAID} more rows are left out, in like manner")
+    gone |= {one.row for one in astray}
+    if gone:
+        rows.gaps.take_out(pooled(path, gone))
     add_output(frame)
     if lost := lost_rows(info, len(frame), len(odd)):
         notices.append(f"{lost.what}; judged by {many(len(frame), 'row')}")
         info = judged_again(path, info, frame["file_row"], lost)
-    return Run(
-        folder, info, frame, tuple(notices), looks(folder / "server.csv"), len(frame) < len(rows.frame) + len(odd)
-    )
+    damaged = len(frame) < count + len(rows.odd)
+    return Run(folder, info, frame, tuple(notices), looks(folder / "server.csv"), damaged, rows.gaps)
 
 
 def _of_one_time(frame: Any) -> tuple[Any, list[Odd]]:

@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tokenswarm.metrics.output import ABSENT, TokensPerChunk, gaps_ms, output_span, within
+from tokenswarm.metrics.output import ABSENT, TokensPerChunk, output_span, within
 
 Window = tuple[int, int]
+MADE = ["made_tokens", "made_from_ns", "made_to_ns"]
 _SHORTEST_S = 1e-6
 
 
@@ -26,9 +27,8 @@ def add_output(frame: Any) -> None:
     known = sent.notna() & frame["ended_unix_ns"].notna()
     e2e_ns = (frame["ended_unix_ns"] - sent).to_numpy("float64", na_value=0.0).clip(min=0)
     waited_ms, decoded_ms = frame["ttft_ms"].to_numpy("float64"), frame["eval_ms"].to_numpy("float64")
-    chunked_ms = np.full(len(frame), np.nan)
     failed = (frame["outcome"] != "ok").to_numpy() & ~np.isnan(waited_ms)
-    chunked_ms[failed] = [gaps_ms(text) for text in frame.loc[failed, "itl_ms_hist"].fillna("")]
+    chunked_ms = np.where(failed, np.nan_to_num(frame["gaps_ms"].to_numpy("float64")), np.nan)
     durations = (np.nan_to_num(ms, nan=ABSENT / 1e6) * 1e6 for ms in (waited_ms, chunked_ms, decoded_ms))
     for name, since_ns in zip(("made_from_ns", "made_to_ns"), output_span(e2e_ns, *durations), strict=True):
         frame[name] = (sent + pd.array(since_ns.round().astype("int64"), dtype="Int64")).where(known)
@@ -39,11 +39,11 @@ def _tokens(frame: Any) -> tuple[Any, Any]:
     tokens = frame["output_tokens"].to_numpy("float64", na_value=np.nan)
     chunks = frame["output_chunks"].to_numpy("float64", na_value=0.0)
     ok, counted, ratios = (frame["outcome"] == "ok").to_numpy(), ~np.isnan(tokens), TokensPerChunk()
-    names = ["endpoint", "model"]
-    for (endpoint, model), rows in frame.loc[ok & counted & (chunks > 0)].groupby(names):
-        ratios.add(endpoint, model, int(rows["output_tokens"].sum()), int(rows["output_chunks"].sum()))
+    names, sums = ["endpoint", "model"], ["output_tokens", "output_chunks"]
+    for (endpoint, model), rows in frame.loc[ok & counted & (chunks > 0), names + sums].groupby(names):
+        ratios.add(endpoint, model, *(int(rows[name].sum()) for name in sums))
     estimated = ~ok & ~counted & (chunks > 0) & frame["made_from_ns"].notna().to_numpy()
-    for (endpoint, model), rows in frame.loc[estimated].groupby(names):
+    for (endpoint, model), rows in frame.loc[estimated, names].groupby(names):
         ratio = ratios.of(endpoint, model)
         tokens[rows.index] = np.nan if ratio is None else chunks[rows.index] * ratio
     return estimated & ~np.isnan(tokens), tokens
@@ -51,7 +51,7 @@ def _tokens(frame: Any) -> tuple[Any, Any]:
 
 def tokens_within(rows: Any, span: Window) -> float:
     """The output tokens that lie in a window, of whatever rows of a frame."""
-    made = rows[rows["made_tokens"].notna() & rows["made_from_ns"].notna()]
+    made = rows.loc[rows["made_tokens"].notna() & rows["made_from_ns"].notna(), MADE]
     return float((_shares(made, span) * made["made_tokens"].to_numpy("float64")).sum())
 
 
@@ -62,7 +62,8 @@ def ok_per_s(rows: Any, span: Window | None) -> float | None:
     """
     if not span:
         return None
-    ok, cut = rows[rows["outcome"] == "ok"], rows[(rows["outcome"] == "cancelled") & rows["made_estimated"]]
+    cut = rows.loc[(rows["outcome"] == "cancelled") & rows["made_estimated"], MADE]
+    ok = rows.loc[rows["outcome"] == "ok", MADE]
     found = float(_shares(ok, span).sum())
     if (mean := ok["made_tokens"].mean()) > 0:
         found += float((_shares(cut, span) * (cut["made_tokens"].to_numpy("float64") / mean).clip(max=1)).sum())

@@ -3,17 +3,18 @@
 from typing import Any
 
 from tokenswarm.reports.describe import describe_all
+from tokenswarm.reports.gaps import Gaps
 from tokenswarm.reports.load import Run
-from tokenswarm.reports.output import Window
+from tokenswarm.reports.output import MADE, Window
 from tokenswarm.reports.parts import PARTS, conclusions
 from tokenswarm.reports.parts.capacity import sentences
+from tokenswarm.reports.parts.censored import NEEDED as CENSORED
 from tokenswarm.reports.parts.censored import censored
 from tokenswarm.reports.parts.embeddings import vectors_per_s
-from tokenswarm.reports.parts.time_spent import ledger
+from tokenswarm.reports.parts.time_spent import NEEDED, ledger
 from tokenswarm.reports.parts.tokens import tokens
 from tokenswarm.reports.parts.verdict import verdict
 from tokenswarm.reports.rejudging import dicts, mapping
-from tokenswarm.reports.slices import asking
 
 FORMAT = 1
 _GROUPS = ["endpoint", "model"]
@@ -40,11 +41,15 @@ def summarise(run: Run) -> dict[str, Any]:
     """
     frame, span = run.measured, run.span
     window_s = (span[1] - span[0]) / 1e9 if span else None
-    overall = _slice(frame, span, run.frame)
-    every = dict(iter(run.frame.groupby(_GROUPS)))
+    overall = _slice(frame, span, run.frame, run.gaps)
+    every, own = (rows.groupby(_GROUPS, sort=True).indices for rows in (run.frame, frame))
     groups = [
-        {"endpoint": str(name[0]), "model": str(name[1]), **_slice(rows, span, every[name])}
-        for name, rows in frame.groupby(_GROUPS, sort=True)
+        {
+            "endpoint": str(name[0]),
+            "model": str(name[1]),
+            **_slice(frame.take(at), span, run.frame[MADE].take(every[name]), run.gaps, *map(str, name)),
+        }
+        for name, at in own.items()
     ]
     ok = overall["requests"]["by_outcome"].get("ok", 0)
     left_out = len(run.frame) - len(frame)
@@ -83,26 +88,29 @@ def _validity(info: dict[str, Any]) -> dict[str, Any]:
     return {"verdict": "INVALID", "findings": [{**missing, "do": "let a run end by itself, or with Ctrl-C"}]}
 
 
-def _slice(frame: Any, run_window: Window | None, everything: Any) -> dict[str, Any]:
-    ok = frame[frame["outcome"] == "ok"]
+def _slice(frame: Any, run_window: Window | None, everything: Any, gaps: Gaps, *name: str) -> dict[str, Any]:
+    ok, cut = ((frame["outcome"] == outcome).to_numpy() for outcome in ("ok", "cancelled"))
+    asked = (frame["max_tokens"].notna() | frame["batch_size"].notna()).to_numpy()
+    # The times of management calls are not those of generations and embeddings, where there are any.
+    asking, cut_asking = (which & asked if (which & asked).any() else which for which in (ok, cut))
     return {
         "requests": {"total": len(frame), "by_outcome": _by_outcome(frame)},
         "tokens": tokens(frame, run_window, everything),
-        "metrics": describe_all(asking(ok)),
-        "censored": censored(asking(ok), asking(frame[frame["outcome"] == "cancelled"])),
-        "ledger": ledger(ok),
+        "metrics": describe_all(frame, asking, gaps.pooled(*name, asked=bool((ok & asked).any()))),
+        "censored": censored(*(frame.loc[which, [*CENSORED]] for which in (asking, cut_asking))),
+        "ledger": ledger(frame.loc[ok, [*NEEDED]]),
     }
 
 
 def _by_outcome(frame: Any) -> dict[str, int]:
-    counts = {str(name): int(n) for name, n in frame["outcome"].value_counts().items()}
+    counts = {str(name): int(n) for name, n in frame["outcome"].value_counts().items() if n}
     known = {name: counts.pop(name) for name in OUTCOMES if name in counts}
     return {**known, **{name or "not stated": counts[name] for name in sorted(counts)}}
 
 
 def _run(run: Run) -> dict[str, Any]:
     info, target = run.info, mapping(run.info.get("target"))
-    models = sorted({str(model) for model in run.frame["model"]} - {""})
+    models = sorted({str(model) for model in run.frame["model"].unique()} - {""})
     started, ended = info.get("started_unix_s"), info.get("ended_unix_s")
     return {
         "run": str(info.get("run") or run.folder.resolve().name),

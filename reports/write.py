@@ -10,6 +10,7 @@ from tokenswarm.reports import sections
 from tokenswarm.reports.errors import ReportError
 from tokenswarm.reports.load import load
 from tokenswarm.reports.parts import PARTS
+from tokenswarm.reports.progress import progress
 from tokenswarm.reports.render import html as render_html
 from tokenswarm.reports.render import markdown as render_md
 from tokenswarm.reports.summary import summarise
@@ -18,8 +19,10 @@ from tokenswarm.reports.summary import summarise
 def report(folder: Path) -> dict[str, Any]:
     """Write the three files into the folder and give the summary. Raises ReportError."""
     run = load(folder)
+    progress(f"describing {len(run.frame):,} requests")
     summary = summarise(run)
     document = sections.document(summary)
+    progress("drawing the figures")
     plots = tuple(plot for part in PARTS if (plot := part.plot(run.measured, summary)))
     write(folder / "summary.json", as_json(summary))
     write(folder / "report.md", render_md.render(document))

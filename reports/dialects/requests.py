@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tokenswarm.metrics.histogram import middle_ms
-from tokenswarm.reports.describe import pool
+from tokenswarm.reports.gaps import Gaps
 
 Array = Any
 
@@ -37,19 +37,19 @@ class Answers:
     gap_counts: Array
 
 
-def answers(frame: Any) -> Answers:
-    """The answers of a run folder's frame. Raises ReportError on a histogram that cannot be read.
+def answers(frame: Any, pooled: Gaps) -> Answers:
+    """The answers of a run folder's frame, and its gaps.
 
     The log has no column for the last chunk; it follows from `ttft_ms` + `tpot_ms` × (`output_tokens` − 1), and where
     the server counted no tokens from the sum of the gaps, exact to 1 %.
     """
-    gaps = pool(frame.loc[frame["outcome"] == "ok", "itl_ms_hist"].dropna())
+    gaps = pooled.pooled(asked=True)
     buckets = sorted(gaps)
     first_ms, tpot_ms, chunks = (_floats(frame[name]) for name in ("ttft_ms", "tpot_ms", "output_chunks"))
     tokens = _floats(frame["output_tokens"])
     last_ms = np.where(chunks == 1, first_ms, first_ms + tpot_ms * (tokens - 1))
     uncounted = np.isnan(last_ms) & ~np.isnan(first_ms)
-    last_ms[uncounted] = first_ms[uncounted] + [_sum_ms(text) for text in frame["itl_ms_hist"].fillna("")[uncounted]]
+    last_ms[uncounted] = first_ms[uncounted] + np.nan_to_num(frame["gaps_ms"].to_numpy())[uncounted]
     sent_ns = frame["sent_unix_ns"]
     # Integers first: a double cannot hold a wall-clock nanosecond.
     since_ns = sent_ns - (sent_ns.min() if sent_ns.notna().any() else 0)
@@ -74,7 +74,3 @@ def answers(frame: Any) -> Answers:
 
 def _floats(column: Any) -> Array:
     return column.to_numpy(dtype="float64", na_value=float("nan"))
-
-
-def _sum_ms(text: str) -> float:
-    return float(sum(middle_ms(bucket) * count for bucket, count in pool([text]).items()))

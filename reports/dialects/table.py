@@ -20,7 +20,7 @@ def report(folder: Path, tool: str) -> str:
     name = run.info.get("run") or folder.resolve().name
     frame = run.measured
     frame = frame[generating(frame)].reset_index(drop=True)  # no tool knows of embeddings or management calls here
-    lines = dialect.lines(answers(frame))
+    lines = dialect.lines(answers(frame, run.gaps))
     said = [f"{name}, by the definitions of {dialect.tool} {dialect.version}", ""]
     said += _table(dialect, lines) if lines else ["No request was answered: there is nothing to score."]
     said += ["", "What this log cannot tell, or what differs (docs/metrics.md has the formulas):"]

@@ -12,6 +12,7 @@ from tokenswarm.reports.slices import group_name
 
 MANY = 0.01  # from this share of requests on
 STREAMED = 0.99  # of those that ended ok: then those that were cut before anything came would have been streams, too
+NEEDED = ("ttft_ms", "e2e_ms", "response_ms")
 COLUMNS = ("p50", "p90", "p95", "p99")
 
 
@@ -20,7 +21,7 @@ def censored(ok: Any, cut: Any) -> dict[str, Described]:
     if not len(ok) or len(cut) < MANY * (len(ok) + len(cut)):
         return {}
     found = {}
-    for name in ("ttft_ms", "e2e_ms", "response_ms"):
+    for name in NEEDED:
         done, unfinished = ok[name].to_numpy("float64"), cut[name].to_numpy("float64")
         if name == "ttft_ms":
             if (ok["ttft_ms"].notna()).mean() < STREAMED:

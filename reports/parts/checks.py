@@ -17,6 +17,7 @@ from tokenswarm.reports.wilson import interval
 
 CHECKS = tuple(metric.name for metric in METRICS if metric.kind == "check")
 MOST_EXAMPLES = 3
+_EXAMPLE = ("endpoint", "model", "prompt_id", "worker", "sequence", "check_notes", "output_text")
 
 
 def checks(frame: Any) -> dict[str, Any]:
@@ -25,8 +26,10 @@ def checks(frame: Any) -> dict[str, Any]:
     An entry has `n` answers that it applied to, `failed`, `rate` and its 95 % interval, and up to three examples.
     """
     found = []
-    for (endpoint, model), rows in frame.groupby(["endpoint", "model"], sort=True):
-        for name in CHECKS:
+    names = [name for name in CHECKS if frame[name].notna().any()]
+    shown = [name for name in (*_EXAMPLE, *names) if name in frame.columns]
+    for (endpoint, model), rows in frame[shown].groupby(["endpoint", "model"], sort=True) if names else ():
+        for name in names:
             n, failed = int(rows[name].count()), rows[rows[name] == 1]
             if n:
                 where = {"check": name, "endpoint": str(endpoint), "model": str(model)}
@@ -76,8 +79,9 @@ def reproducibility(frame: Any) -> dict[str, Any] | None:
     asked = frame[frame["request_digest"].notna() & frame["text_digest"].notna()]
     if not len(asked):
         return None
-    asked = asked.assign(together=_together(frame).loc[asked.index])
     key = ["endpoint", "model", "request_digest"]
+    asked = asked.astype(dict.fromkeys([*key, "text_digest"], "str"))
+    asked = asked.assign(together=_together(frame).loc[asked.index])
     asked = asked[asked.groupby(key)["text_digest"].transform("size") > 1]
     if not len(asked):
         return None

@@ -23,6 +23,7 @@ def loading(frame: Any) -> dict[str, Any] | None:
 
     None where no request was cold and no model kept another one's requests waiting.
     """
+    frame = frame[[*_NEEDED]]
     ok = frame[frame["outcome"] == "ok"]
     waits = _waits(frame) if frame.loc[frame["load_state"].notna(), "model"].nunique() else []
     if not (ok["load_state"] == "cold").any() and not any(wait["overtaken"] for wait in waits):
@@ -47,6 +48,7 @@ def loading(frame: Any) -> dict[str, Any] | None:
 
 
 _SHOWN = ("load_ms", "ttft_ms", "e2e_ms")
+_NEEDED = ("model", "outcome", "load_state", "max_tokens", "sent_unix_ns", "ended_unix_ns", *_SHOWN)
 
 
 def _waits(frame: Any) -> list[dict[str, Any]]:
@@ -134,8 +136,8 @@ def plot(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
     """None where no request was cold and no model kept another one waiting."""
     if summary["loading"] is None:
         return None
-    ok = frame[(frame["outcome"] == "ok") & frame["load_state"].notna()]
-    models = sorted(set(frame.loc[frame["max_tokens"].notna(), "model"]) - {""})
+    ok = frame.loc[(frame["outcome"] == "ok") & frame["load_state"].notna(), [*_NEEDED]]
+    models = sorted(set(frame.loc[frame["max_tokens"].notna(), "model"].unique()) - {""})
     colours = {model: PALETTE[at % len(PALETTE)] for at, model in enumerate(models)}
     made = []
     if (ok["load_state"] == "cold").any():

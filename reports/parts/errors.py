@@ -13,9 +13,10 @@ TOP_ERRORS, MOST_ERRORS = 10, 100  # kinds of errors that are shown, and told ap
 
 def errors(frame: Any) -> list[dict[str, Any]]:
     """The most frequent kinds of errors; `error` is the text where all have the same, `example` the first one's."""
-    failed = frame[(frame["outcome"] != "ok") & (frame["error"] != "")]
+    by = ["outcome", "error", "model"]
+    failed = frame.loc[(frame["outcome"] != "ok") & (frame["error"] != ""), by].astype("str")
     kinds, found = ErrorGroups(MOST_ERRORS), dict[tuple[str, str], dict[str, Any]]()
-    counts = failed.groupby(["outcome", "error", "model"], sort=False, dropna=False).size()
+    counts = failed.groupby(by, sort=False, dropna=False).size()
     for (outcome, error, model), n in counts.items():
         kind = kinds.of(str(outcome), str(error), str(model))
         new = {"requests": 0, "outcome": str(outcome), "error": str(error), "example": str(error)}

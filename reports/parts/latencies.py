@@ -37,7 +37,7 @@ _LATENCY_COLUMNS = ("n", "mean", "p50", "p90", "p95", "p99")
 
 def plot(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
     """None where no request ended ok."""
-    ok = frame[frame["outcome"] == "ok"]
+    ok = frame.loc[frame["outcome"] == "ok", ["endpoint", "model", *(name for name, _ in SHOWN)]]
     made = tuple(_one(ok, name, title) for name, title in SHOWN if ok[name].notna().any())
     if not made:
         return None

@@ -10,6 +10,7 @@ from tokenswarm.reports.render.document import Cell, Section, Table
 from tokenswarm.reports.render.numbers import integer, number
 from tokenswarm.reports.slices import asking
 
+NEEDED = ["outcome", "sent_unix_ns", "ended_unix_ns", "ttft_ms", "e2e_ms", "max_tokens", "batch_size"]
 PHASES = ("warm-up", "ramp-up", "steady", "drain")
 
 
@@ -17,7 +18,7 @@ def phases(frame: Any) -> list[dict[str, Any]]:
     """Each phase of the run that has rows, in order: how many, over how long, at what TTFT and E2E."""
     found = []
     for phase in PHASES:
-        rows = frame[frame["phase"] == phase]
+        rows = frame.loc[frame["phase"] == phase, NEEDED]
         if len(rows):
             ok, span = rows[rows["outcome"] == "ok"], window(rows)
             asked = asking(ok)

@@ -32,7 +32,8 @@ def plot(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
     first_ns = summary["window"]["first_sent_unix_ns"]
     if first_ns is None:
         return None
-    timed = frame[frame["sent_unix_ns"].notna() & frame["e2e_ms"].notna()].sort_values("sent_unix_ns")
+    known = frame["sent_unix_ns"].notna() & frame["e2e_ms"].notna()
+    timed = frame.loc[known, ["sent_unix_ns", "e2e_ms", "outcome"]].sort_values("sent_unix_ns")
     made = figure(
         height=380,
         xaxis={

@@ -23,6 +23,8 @@ def stages(frame: Any, info: Mapping[str, Any]) -> list[dict[str, Any]]:
     """
     asked = info.get("stages")
     asked = [stage for stage in asked if isinstance(stage, dict)] if isinstance(asked, list) else []
+    if not asked:
+        return []
     measured = frame[frame["phase"] != "warm-up"]
     found = []
     for at, stage in enumerate(asked, start=1):

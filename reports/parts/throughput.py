@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from tokenswarm.reports.output import amount_before, seconds
+from tokenswarm.reports.output import MADE, amount_before, seconds
 from tokenswarm.reports.parts.part import Part
 from tokenswarm.reports.render.numbers import many, number
 from tokenswarm.reports.render.plots import BLUE, FILL, GREEN, GREY, ORANGE, PALETTE, Plot, figure, label
 
 BINS = 240
+NEEDED = ["sent_unix_ns", "ended_unix_ns", *MADE, "ttft_ms", "vectors", "max_tokens", "model"]
 _NICE_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 
 
@@ -19,7 +20,7 @@ def plot(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
     first_ns, window_s = summary["window"]["first_sent_unix_ns"], summary["window"]["window_s"]
     if first_ns is None:
         return None
-    rows = frame[frame["sent_unix_ns"].notna() & frame["ended_unix_ns"].notna()]
+    rows = frame.loc[frame["sent_unix_ns"].notna() & frame["ended_unix_ns"].notna(), NEEDED]
     sent, ended = seconds(rows["sent_unix_ns"], first_ns), seconds(rows["ended_unix_ns"], first_ns)
     begin, end = seconds(rows["made_from_ns"], first_ns), seconds(rows["made_to_ns"], first_ns)
     counts = rows["made_tokens"].to_numpy(dtype="float64", na_value=0.0)
@@ -83,7 +84,7 @@ def plot(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
 
 def _models(rows: Any) -> list[tuple[str, str]]:
     """Where several models were asked, each with a colour of its own."""
-    models = sorted(set(rows.loc[rows["max_tokens"].notna() | rows["vectors"].notna(), "model"]) - {""})
+    models = sorted(set(rows.loc[rows["max_tokens"].notna() | rows["vectors"].notna(), "model"].unique()) - {""})
     spare = [colour for colour in PALETTE if colour not in (BLUE, ORANGE, GREEN)]
     return [(model, spare[at % len(spare)]) for at, model in enumerate(models)] if len(models) > 1 else []
 

@@ -10,6 +10,10 @@ from tokenswarm.reports.render.plots import BLUE, GREEN, GREY, ORANGE, PURPLE, R
 from tokenswarm.reports.slices import name_cells, slices
 
 LATE = ("lateness", "connect")
+NEEDED = (
+    *(f"{name}_ms" for name in ("lateness", "connect", "queue", "load", "prompt_eval", "eval", "total", "ttft", "e2e")),
+    "vectors",
+)
 KINDS = {
     "server, with its total": (*LATE, "queue", "load", "prompt_eval", "eval", "rest"),
     "server, of an embedding": (*LATE, "load", "embed", "rest"),

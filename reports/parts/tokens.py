@@ -29,21 +29,21 @@ def tokens(frame: Any, run_window: Window | None, everything: Any) -> dict[str, 
     the rate, and of no sum. Of the other rows without a count (`requests_without_count` are all of them) nothing is
     known: `output_chunks_uncounted` says what did arrive. What was dropped was never sent, and lacks none.
     """
-    ok, counted = frame[frame["outcome"] == "ok"], frame["output_tokens"].notna()
+    ok, counted = frame["outcome"] == "ok", frame["output_tokens"].notna()
     uncounted = ~counted & generating(frame) & frame["sent_unix_ns"].notna()
     estimated = frame.loc[frame["made_estimated"], "made_tokens"]
-    sources = frame.loc[counted, "token_source"].replace("", "not stated").value_counts(sort=False)
+    sources = frame.loc[counted, "token_source"].value_counts(sort=False)
     return {
         "output_tokens_all": int(frame["output_tokens"].sum()),
-        "output_tokens_ok": int(ok["output_tokens"].sum()),
+        "output_tokens_ok": int(frame.loc[ok, "output_tokens"].sum()),
         "output_tokens_estimated": round(float(estimated.sum())),
         "prompt_tokens_all": int(frame["prompt_tokens"].sum()),
-        "prompt_tokens_ok": int(ok["prompt_tokens"].sum()),
+        "prompt_tokens_ok": int(frame.loc[ok, "prompt_tokens"].sum()),
         "requests_with_count": int(counted.sum()),
         "requests_without_count": int(uncounted.sum()),
         "requests_estimated": len(estimated),
         "output_chunks_uncounted": int(frame.loc[uncounted & ~frame["made_estimated"], "output_chunks"].sum()),
-        "token_source": {str(name): int(n) for name, n in sorted(sources.items())},
+        "token_source": {str(name) or "not stated": int(n) for name, n in sorted(sources.items()) if n},
         "output_tokens_per_s": tokens_per_s(everything, run_window),
     }
 

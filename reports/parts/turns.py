@@ -13,6 +13,7 @@ from tokenswarm.reports.render.numbers import integer, many, number
 from tokenswarm.reports.render.plots import BLUE, GREEN, GREY, ORANGE, Plot, figure
 
 SHOWN = ("prompt_tokens", "ttft_ms", "e2e_ms", "prompt_eval_ms", "prompt_tokens_per_s")
+_NEEDED = ("worker", "session", "turn", "turn_kind", "turns_left", "phase", "outcome", "cached_tokens")
 
 
 def turns(frame: Any) -> dict[str, Any] | None:
@@ -24,7 +25,9 @@ def turns(frame: Any) -> dict[str, Any] | None:
     which may have come in a pause. `cached_share` is of the prompt tokens; None where the server does not say.
     """
     ids = frame.loc[(frame["turn"] > 1) | (frame["turns_left"] > 0), ["worker", "session"]].drop_duplicates()
-    rows = frame.merge(ids, on=["worker", "session"]).sort_values(["worker", "session", "turn"])
+    if not len(ids):
+        return None
+    rows = frame[[*_NEEDED, *SHOWN]].merge(ids, on=["worker", "session"]).sort_values(["worker", "session", "turn"])
     # A tool round is a request of its own: the user's third turn may be the session's fifth request.
     rows["place"] = rows.groupby(["worker", "session", "turn_kind"]).cumcount() + 1
     rows = rows[rows["phase"] != "warm-up"]
@@ -116,7 +119,8 @@ SCALE = ((0.0, BLUE), (0.5, GREEN), (1.0, ORANGE))
 
 def plot(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
     """None where no session has several turns. At most MOST points, thinned evenly by length."""
-    ok = frame[(frame["outcome"] == "ok") & frame["ttft_ms"].notna() & frame["prompt_tokens"].notna()]
+    known = (frame["outcome"] == "ok") & frame["ttft_ms"].notna() & frame["prompt_tokens"].notna()
+    ok = frame.loc[known, ["prompt_tokens", "ttft_ms", "turn"]]
     if not summary["turns"] or not len(ok):
         return None
     ok = ok.sort_values("prompt_tokens")

@@ -16,7 +16,7 @@ from typing import BinaryIO
 from tokenswarm.folder.row import NUMBERS
 
 csv.field_size_limit(sys.maxsize)  # a cell may hold a kept prompt of any length
-BLOCK_BYTES, MOST_HELD = 1 << 23, 1 << 26
+BLOCK_BYTES, MOST_HELD = 1 << 22, 1 << 26
 MOST_COUNT, MOST = 10**15, 1e13  # beyond that a value is no count, or time in ms, or rate of a request
 # What may be below 0: what is left of a difference of two clocks, or a limit that is none.
 SIGNED = frozenset({"lateness_ms", "queue_ms", "rest_ms", "clock_step_ms", "turnaround_ms", "max_tokens"})
@@ -76,14 +76,19 @@ def batches(file: BinaryIO, columns: int) -> Iterator[Batch]:
 
 
 def _plain(data: bytes, lines: Sequence[bytes], columns: int) -> bool:
-    """Are all of a block's lines whole rows without a quote, as nearly always? A look that costs little."""
-    if b'"' in data or b"\0" in data or not (lines and lines[-1].endswith(b"\n")):
+    """Is each of a block's lines a whole row, as nearly always? A look that costs little."""
+    if b"\0" in data or not (lines and lines[-1].endswith(b"\n")):
         return False
     try:
         data.decode()
     except UnicodeDecodeError:  # it may be only that the block ends within a character
         return False
-    return all(line.count(b",") == columns - 1 for line in lines)
+    if b'"' not in data:
+        return all(line.count(b",") == columns - 1 for line in lines)
+    return all(
+        (not line.count(b'"') % 2 and _fields(line) == columns) if b'"' in line else line.count(b",") == columns - 1
+        for line in lines
+    )
 
 
 def _take(lines: Sequence[bytes], columns: int, row: int, into: Batch, *, final: bool) -> tuple[int, list[bytes]]:

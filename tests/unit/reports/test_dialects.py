@@ -51,7 +51,8 @@ WHOLE: Mapping[str, Any] = {
 
 
 def answers_of(path: Path, *records: Record) -> Answers:
-    return answers(load(folder(path, records)).measured)
+    run = load(folder(path, records))
+    return answers(run.measured, run.gaps)
 
 
 def means(path: Path, tool: str, *records: Record) -> dict[str, float]:

@@ -1,0 +1,161 @@
+"""`python -m bench.report_scale`: what a report costs by the number of requests: seconds, CPU-s, MB and bytes of html.
+
+A made-up closed loop of 64 users on 16 slots, two endpoints and models, chunks of a token, one request in a hundred
+failed. Each size is written to a folder of its own, reported on by a process of its own, and deleted.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from bench import machine
+from bench.markdown import number, table
+from bench.truth import ROOT
+from tokenswarm.folder.lines import line
+from tokenswarm.folder.row import COLUMNS, row
+from tokenswarm.metrics.histogram import bucket
+from tokenswarm.metrics.record import Identity, Record
+from tokenswarm.wire.values import Usage
+
+ZERO_NS, MS = 1_795_433_493_000_000_000, 1_000_000
+SIZES = (10_000, 100_000, 1_000_000)
+USERS, SLOTS, DIFFERENT = 64, 16, 20_000
+MODELS = (("/api/chat", "qwen3:8b"), ("/v1/chat/completions", "llama3.1:8b"))
+PER_ROW = ("sequence", "session", "sent_unix_ns", "ended_unix_ns")
+FAILURES = (("timeout", "no byte for 30 s", None), ("http_error", "model is overloaded, please retry", 503))
+INFO = {
+    "format": 1,
+    "run": "scale",
+    "state": "complete",
+    "clock_source": "kernel",
+    "workers": [{"worker": 0, "host": "box", "cpus": 2}],
+    "validity": {"verdict": "VALID", "findings": []},
+}
+
+
+def records(seed: int = 1) -> Iterator[Record]:
+    """So many different requests, in order of sending; a user sends the next one when the last one has ended."""
+    draw = np.random.default_rng(seed)
+    tokens = np.maximum(2, draw.lognormal(4.4, 0.6, DIFFERENT)).astype(int)
+    free_ms, users_ms = np.zeros(SLOTS), draw.uniform(0, 100, USERS)
+    for at in range(DIFFERENT):
+        user = int(users_ms.argmin())
+        slot, sent_ms = int(free_ms.argmin()), float(users_ms[user])
+        queued_ms = max(0.0, float(free_ms[slot]) - sent_ms)
+        prefill_ms = float(draw.lognormal(4, 0.3))
+        gaps_ms = draw.lognormal(3, 0.05, int(tokens[at]) - 1)
+        free_ms[slot] = sent_ms + queued_ms + prefill_ms + float(gaps_ms.sum())
+        users_ms[user] = free_ms[slot] + float(draw.exponential(2))
+        yield _record(at, sent_ms, queued_ms, prefill_ms, gaps_ms, float(users_ms[user]))
+
+
+def _record(at: int, sent_ms: float, queued_ms: float, prefill_ms: float, gaps_ms: np.ndarray, end_ms: float) -> Record:
+    who = Identity(0, at, "OllamaChatUser", *MODELS[at % 2], f"p{at % 200}", 512)
+    sent, first, ended = (ZERO_NS + round(ms * MS) for ms in (sent_ms, sent_ms + queued_ms + prefill_ms, end_ms))
+    if at % 100 == 7:
+        outcome, error, status = FAILURES[at // 100 % 2]
+        return Record(who, outcome, error, status=status, sent_ns=sent, ended_ns=ended)
+    durations = {"queue": queued_ms, "prompt_eval": prefill_ms, "eval": float(gaps_ms.sum())}
+    usage = Usage(
+        prompt_tokens=200 + at % 800,
+        cached_tokens=at % 3 * 64,
+        output_tokens=len(gaps_ms) + 1,
+        total_ns=round((sum(durations.values()) + 1) * MS),
+        load_ns=MS,
+        prompt_eval_ns=round(prefill_ms * MS),
+        eval_ns=round(durations["eval"] * MS),
+        source="eval_count",
+    )
+    return Record(
+        who,
+        "ok",
+        status=200,
+        finish_reason="stop",
+        sent_ns=sent,
+        first_byte_ns=first,
+        first_output_ns=first,
+        first_answer_ns=first,
+        last_output_ns=first + round(durations["eval"] * MS),
+        ended_ns=ended,
+        interpreted_ns=ended + MS,
+        output_chunks=len(gaps_ms) + 1,
+        text_chars=4 * len(gaps_ms),
+        gaps=Counter(bucket(round(ms * MS)) for ms in gaps_ms),
+        longest_gap_ns=round(float(gaps_ms.max()) * MS),
+        usage=usage,
+        reads=len(gaps_ms) + 1,
+    )
+
+
+def write(folder: Path, rows: int) -> int:
+    """A run folder of so many requests: the different ones again and again, later each time. The CSV's bytes."""
+    folder.mkdir()
+    made = list(records())
+    spots = [COLUMNS.index(name) for name in PER_ROW]
+    lines, fixed = [], []
+    for record in made:
+        cells = row(record)
+        for spot in spots:
+            cells[spot] = "%d"
+        lines.append(line(cells).decode())
+        fixed.append((record.sent_ns or 0, record.ended_ns or 0))
+    span_ns = max(sent for sent, _ in fixed) - ZERO_NS + 50 * MS
+    with (folder / "requests.csv").open("w", encoding="utf-8") as file:
+        file.write(line(COLUMNS).decode())
+        for begin in range(0, rows, DIFFERENT):
+            later = begin // DIFFERENT * span_ns
+            file.writelines(
+                text % (begin + at, begin + at, sent + later, ended + later)
+                for at, (text, (sent, ended)) in enumerate(zip(lines[: rows - begin], fixed, strict=False))
+            )
+        size = file.tell()
+    (folder / "run.json").write_text(json.dumps({**INFO, "rows": rows}))
+    return size
+
+
+def measure(folder: Path) -> dict[str, float]:
+    """What it costs to report on a folder, in a process of its own."""
+    began_s = time.monotonic()
+    process = subprocess.Popen([sys.executable, "-m", "tokenswarm.reports", str(folder), "--quiet"], cwd=ROOT)
+    _, code, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(code)
+    if process.returncode:
+        sys.exit(f"bench: the report ended with exit code {process.returncode}")
+    return {
+        "seconds": time.monotonic() - began_s,
+        "cpu_s": usage.ru_utime + usage.ru_stime,
+        "rss_mb": usage.ru_maxrss / 1024,
+        "html_bytes": (folder / "report.html").stat().st_size,
+    }
+
+
+def main() -> None:
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--rows", type=int, nargs="*", default=SIZES)
+    parser.add_argument("--keep", type=Path, help="a folder to leave the run folders in")
+    options = parser.parse_args()
+    print(machine.facts())
+    cells = []
+    for rows in options.rows:
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = (options.keep or Path(scratch)) / f"rows-{rows}"
+            size = folder.joinpath("requests.csv").stat().st_size if folder.exists() else write(folder, rows)
+            found = measure(folder)
+        shown = (number(found["seconds"], 1), number(found["cpu_s"], 1), number(found["rss_mb"], 0))
+        cells.append([f"{rows:,}", number(size / 1e6, 0), *shown, f"{found['html_bytes']:,}"])
+        print(rows, found, flush=True)
+    print(table(("rows", "requests.csv, MB", "seconds", "CPU-s", "RSS, MB", "report.html, bytes"), cells))
+
+
+if __name__ == "__main__":
+    main()

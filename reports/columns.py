@@ -1,0 +1,154 @@
+"""Columns of requests.csv in little memory, filled a block at a time: texts as categories, counts in few bytes.
+
+A million rows are 0.4 GB so, and 1.7 as they come. Each column is one array that grows: many small ones would leave
+holes between them, as large as themselves.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tokenswarm.folder.row import IDENTITY, JUDGED, NUMBERS
+
+_KINDS = {"duration": "float64", "rate": "float64", "whole": "float64", "histogram": "str"}
+# How a column is read. A count becomes a nullable integer after that; a moment is one from the beginning, since a
+# double cannot hold it.
+READ = {
+    **dict.fromkeys(IDENTITY, "category"),
+    **{name: "Int64" if name.endswith("_ns") else _KINDS[kind] for name, kind in NUMBERS.items()},
+    **dict.fromkeys(JUDGED, "category"),
+}
+# What is absent of these is said to be so, for every row has to be of a group.
+FILLED = {**dict.fromkeys(("endpoint", "model", "outcome", "error", "token_source"), ""), "phase": "steady"}
+_WHOLE, _ABSENT = (np.int8, np.int32, np.int64), -1
+
+
+class _Growing:
+    """An array that grows; nothing in it is set before `put`."""
+
+    def __init__(self, dtype: Any) -> None:
+        self._all, self.rows = np.empty(0, dtype=dtype), 0
+
+    def put(self, values: Any) -> None:
+        end = self.rows + len(values)
+        if end > len(self._all):
+            self._all.resize(max(end, len(self._all) * 3 // 2), refcheck=False)
+        self._all[self.rows : end] = values
+        self.rows = end
+
+    def values(self) -> Any:
+        self._all.resize(self.rows, refcheck=False)
+        return self._all
+
+    def wider(self, dtype: Any) -> None:
+        self._all = self._all.astype(dtype)
+
+    @property
+    def dtype(self) -> Any:
+        return self._all.dtype
+
+
+class Floats:
+    """Durations and rates: NaN is absent."""
+
+    def __init__(self) -> None:
+        self._values = _Growing(np.float32)  # for as long as there is none
+
+    def put(self, column: Any) -> None:
+        values = column.to_numpy()
+        if self._values.dtype != np.float64 and not np.isnan(values).all():
+            self._values.wider(np.float64)
+        self._values.put(values)
+
+    def series(self) -> Any:
+        return pd.Series(self._values.values(), copy=False)
+
+
+class Wholes:
+    """Counts, read as floats or, if they are moments, as nullable integers; in as few bytes as they need."""
+
+    def __init__(self) -> None:
+        self._values, self._absent = _Growing(_WHOLE[0]), _Growing(np.bool_)
+
+    def put(self, column: Any) -> None:
+        absent = column.isna().to_numpy()
+        if isinstance(column.dtype, pd.Int64Dtype):
+            known = column.to_numpy("int64", na_value=0)
+        else:
+            known = np.where(absent, 0, column.to_numpy()).astype(np.int64)
+        greatest = max(known.max(initial=0), -known.min(initial=0))
+        fitting = next(dtype for dtype in _WHOLE if greatest <= np.iinfo(dtype).max)
+        if np.iinfo(fitting).max > np.iinfo(self._values.dtype).max:
+            self._values.wider(fitting)
+        self._values.put(known)
+        self._absent.put(absent)
+
+    def series(self) -> Any:
+        return pd.Series(pd.arrays.IntegerArray(self._values.values(), self._absent.values()), copy=False)
+
+
+class Texts:
+    """Texts that are often the same, as categories in order (groups come in theirs); `filled` is for absent ones."""
+
+    def __init__(self, filled: str | None = None) -> None:
+        self._codes, self._numbers, self._filled = _Growing(np.int8), dict[str, int](), filled
+
+    def put(self, column: Any) -> None:
+        codes = column.cat.codes.to_numpy()
+        own = [self._number(str(text)) for text in column.cat.categories]
+        absent = _ABSENT if self._filled is None or (codes >= 0).all() else self._number(self._filled)
+        if len(self._numbers) > np.iinfo(self._codes.dtype).max:
+            self._codes.wider(np.int32)
+        self._codes.put(np.array([*own, absent])[codes])  # the code -1 takes the last one
+
+    def _number(self, text: str) -> int:
+        return self._numbers.setdefault(text, len(self._numbers))
+
+    def series(self, names: Mapping[str, str] | None = None) -> Any:
+        """`names` are others for some of the texts, of which several may become one."""
+        named = [(names or {}).get(text, text) for text in self._numbers]
+        ordered = sorted(set(named))
+        places = {text: place for place, text in enumerate(ordered)}
+        codes = self._codes.values()
+        taken = np.array([*(places[text] for text in named), _ABSENT], dtype=codes.dtype)[codes]
+        dtype = pd.CategoricalDtype(pd.Index(ordered, dtype="str"))
+        return pd.Series(pd.Categorical.from_codes(taken, dtype=dtype), copy=False)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All that there are."""
+        return tuple(self._numbers)
+
+
+class Others:
+    """Whatever else is read, as it is."""
+
+    def __init__(self) -> None:
+        self._parts: list[Any] = []
+
+    def put(self, column: Any) -> None:
+        self._parts.append(column)
+
+    def series(self) -> Any:
+        return pd.concat(self._parts, ignore_index=True)
+
+
+Column = Floats | Wholes | Texts | Others
+
+
+def column(name: str) -> Column:
+    """An empty column of requests.csv, or beside it."""
+    if READ.get(name) == "category":
+        return Texts(FILLED.get(name))
+    if NUMBERS.get(name) == "whole":
+        return Wholes()
+    return Floats() if READ.get(name) == "float64" or name == "gaps_ms" else Others()
+
+
+def absent(name: str, rows: int) -> Any:
+    """What is put into a column that a file does not have."""
+    if READ[name] == "category":
+        return pd.Series(pd.Categorical([None] * rows))
+    return pd.Series(np.full(rows, np.nan))

@@ -1,0 +1,95 @@
+"""Reading requests.csv a block at a time: whatever the blocks, the rows are the same, and so are all figures."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from compared_runs import VALID
+from compared_runs import records as of_a_loop
+from golden.make import MS, RUN, failed, folder, golden_records, ollama
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tokenswarm.folder import damage
+from tokenswarm.metrics.histogram import bucket, decode, encode, merge, middle_ms
+from tokenswarm.metrics.record import Identity, Record
+from tokenswarm.reports import progress
+from tokenswarm.reports.__main__ import main
+from tokenswarm.reports.errors import ReportError
+from tokenswarm.reports.gaps import decoded, items, sums_ms
+from tokenswarm.reports.load import load
+from tokenswarm.reports.summary import summarise
+
+Histograms = st.lists(st.dictionaries(st.integers(0, 2500), st.integers(1, 10**6), min_size=1, max_size=8) | st.none())
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Several models, all kinds of trouble, duplicates, a row of another month, quotes and line ends in texts."""
+    records = [*golden_records(), *of_a_loop(3, n=300)]
+    made: list[Record] = [*records, records[5], records[70], ollama(9_000, at_ms=3 * 10**9)]
+    made.append(failed(9_001, "timeout", 'no "byte", for 30 s'))
+    return folder(tmp_path_factory.mktemp("run"), made, {**RUN, **VALID, "run": "r"})
+
+
+@pytest.mark.parametrize("size", [1_500, 9_000, 40_000])
+def test_in_blocks_of_whatever_size_all_figures_are_those_of_the_whole(
+    run: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    whole = load(run)
+    monkeypatch.setattr(damage, "BLOCK_BYTES", size)
+    parts = load(run)
+    pd.testing.assert_frame_equal(parts.frame, whole.frame)
+    assert summarise(parts) == summarise(whole)
+
+
+@given(Histograms)
+def test_gaps_are_those_of_the_texts(histograms: list[dict[int, int] | None]) -> None:
+    column = pd.Series([None if one is None else encode(one) for one in histograms], dtype="str")
+    found = items(column)
+    assert found is not None
+    rows, buckets, counts = (part.tolist() for part in found)
+    assert list(zip(rows, buckets, counts, strict=True)) == [
+        (row, *item) for row, one in enumerate(histograms) for item in sorted((one or {}).items())
+    ]
+    assert [part.tolist() for part in decoded(column)] == [rows, buckets, counts]
+    sums = [None if one is None else sum(middle_ms(at) * n for at, n in sorted(one.items())) for one in histograms]
+    assert np.array_equal(sums_ms(found, len(histograms)), np.array(sums, dtype=float), equal_nan=True)
+
+
+@pytest.mark.parametrize("text", ["11 12:x", "1:2:3", "12:", ":3", "12345", "7:1234567890123", "12\t13", "１２"])
+def test_what_is_no_plain_histogram_is_looked_at_text_by_text(text: str) -> None:
+    assert items(pd.Series(["11", text], dtype="str")) is None
+
+
+def test_a_broken_histogram_is_an_error() -> None:
+    with pytest.raises(ReportError, match="'11 12:x'"):
+        decoded(pd.Series(["11 12:x"], dtype="str"))
+
+
+def test_gaps_of_rows_that_are_left_out_are_in_no_figure(tmp_path: Path) -> None:
+    slow = {"gaps": {bucket(900 * MS): 10}}
+    records = [ollama(0), ollama(0, **slow), ollama(1), ollama(2, at_ms=-3 * 10**9, **slow)]
+    run = load(folder(tmp_path, records))
+    assert summarise(run)["overall"]["metrics"]["itl_ms"]["n"] == 20
+    assert run.gaps.pooled() == merge([decode(encode({bucket(10 * MS): 20}))])
+
+
+def test_counts_and_texts_are_as_in_the_file(tmp_path: Path) -> None:
+    models = ["null", "", "'quoted", "通义千问"]
+    made: list[Any] = [1, 127, 128, 2**31, None, 10**15]
+    who = [Identity(0, n, "U", "/api/chat", models[n % 4], "p", most) for n, most in enumerate(made)]
+    records = [ollama(n, identity=one) for n, one in enumerate(who)]
+    frame = load(folder(tmp_path, records)).frame
+    assert frame["model"].tolist() == [models[n % 4] for n in range(len(made))]
+    assert [None if value is pd.NA else value for value in frame["max_tokens"].tolist()] == made
+
+
+def test_who_waits_is_told_so(run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    main([str(run)])
+    assert "reading" not in capsys.readouterr().err
+    monkeypatch.setattr(progress, "FIRST_S", 0.0)
+    main([str(run), "--quiet"])
+    assert "tokenswarm: reading requests.csv: " in capsys.readouterr().err
