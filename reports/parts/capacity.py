@@ -97,13 +97,18 @@ def plot(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
     trials = _by_load(found["trials"]) if found else []
     if len(trials) < 2:
         return None
-    made = tuple(_panel(trials, found or {}, *panel) for panel in PANELS)
+    made = curve(trials, found or {})
     note = (
         "Each point is the last trial of a load; hollow ones were more than the SLOs allow, or than the client could "
         "do. The line down is the answer, the dotted one the knee (throughput / mean E2E at its greatest). Bars: "
         "where a point may lie, at 95 %; a side without one is where the requests are too few to say."
     )
     return Plot("capacity", "capacity", "The load curve", note, made)
+
+
+def curve(points: Sequence[Mapping[str, Any]], found: Mapping[str, Any]) -> tuple[Any, ...]:
+    """A figure for each of throughput, requests, TTFT and TPOT over the load of some points."""
+    return tuple(_panel(points, found, *panel) for panel in PANELS)
 
 
 def _by_load(trials: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -123,6 +128,8 @@ def _panel(
     )
     symbols = ["circle" if trial.get("verdict") == "met" else "circle-open" for trial in trials]
     for name, label, colour in lines:
+        if all(trial.get(name) is None for trial in trials):
+            continue
         made.add_scatter(
             x=[trial["load"] for trial in trials],
             y=[trial.get(name) for trial in trials],

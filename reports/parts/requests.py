@@ -9,26 +9,37 @@ from tokenswarm.reports.output import seconds
 from tokenswarm.reports.parts.part import Part, Summary
 from tokenswarm.reports.render.document import Line, Section, Table
 from tokenswarm.reports.render.numbers import integer, number
-from tokenswarm.reports.render.plots import GREEN, GREY, ORANGE, PURPLE, RED, SKY, Plot, figure, label
+from tokenswarm.reports.render.plots import GREY, Plot, figure, label
 from tokenswarm.reports.slices import name_cells, slices
 
+# Found by a search: any two are 20 ΔE apart or more, to protan, deutan and tritan eyes, too (a test reckons it).
 COLOURS = {
-    "ok": GREEN,
-    "http_error": RED,
-    "refused": "#8c2d04",
-    "timeout": ORANGE,
-    "truncated": PURPLE,
-    "protocol_error": "#b58900",
-    "server_error": "#dc3264",
-    "cancelled": SKY,
-    "dropped": "#7f7f7f",
+    "ok": "#2ecafe",
+    "http_error": "#d0620a",
+    "refused": "#802448",
+    "timeout": "#ecad0e",
+    "truncated": "#dfb1c9",
+    "protocol_error": "#4d4b9a",
+    "server_error": "#b3002c",
+    "cancelled": "#3a87a9",
+    "dropped": "#97827f",
 }
-SYMBOLS = {"ok": "circle", "cancelled": "triangle-up-open"}
-MOST = 3000
+SYMBOLS = {
+    "ok": "circle",
+    "http_error": "x",
+    "refused": "cross",
+    "timeout": "square",
+    "truncated": "diamond",
+    "protocol_error": "star",
+    "server_error": "triangle-down",
+    "cancelled": "triangle-up-open",
+    "dropped": "hexagon-open",
+}
+MOST, MOST_FAILED, SLOWEST = 3000, 20_000, 300
 
 
 def plot(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
-    """None where nothing was sent. At most MOST points an outcome, thinned evenly."""
+    """None where nothing was sent. At most MOST of the ok ones, thinned evenly, with the slowest; all that failed."""
     first_ns = summary["window"]["first_sent_unix_ns"]
     if first_ns is None:
         return None
@@ -48,9 +59,14 @@ def plot(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
         rows = timed[timed["outcome"] == outcome]
         if not len(rows):
             continue
-        if len(rows) > MOST:
-            rows, thinned = rows.iloc[np.linspace(0, len(rows) - 1, MOST).round().astype(int)], True
-        marker = {"size": 6, "opacity": 0.7, "color": COLOURS.get(outcome, GREY), "symbol": SYMBOLS.get(outcome, "x")}
+        shown = _shown(rows["e2e_ms"].to_numpy("float64"), MOST if outcome == "ok" else MOST_FAILED)
+        rows, thinned = rows.iloc[shown], thinned or len(shown) < len(rows)
+        marker = {
+            "size": 6,
+            "opacity": 0.7,
+            "color": COLOURS.get(outcome, GREY),
+            "symbol": SYMBOLS.get(outcome, "asterisk-open"),
+        }
         made.add_scatter(
             x=seconds(rows["sent_unix_ns"], first_ns).round(3),
             y=rows["e2e_ms"].to_numpy(dtype="float64").round(2),
@@ -65,10 +81,20 @@ def plot(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
         "failed ones is a time-out. A cancelled one would have gone on, upwards."
     )
     if thinned:
-        note += f" Of each outcome {integer(MOST)} at most are drawn, evenly picked."
+        note += f" Of many {integer(MOST)} are drawn, evenly picked, with the {SLOWEST} slowest; of the failed ones all"
+        note += f" up to {integer(MOST_FAILED)}."
     if unsent:
         note += f" {integer(unsent)} requests that were never sent are not drawn."
     return Plot("requests", "requests", "Requests over time", note, (made,))
+
+
+def _shown(e2e_ms: Any, most: int) -> Any:
+    """Which of many are drawn: evenly picked ones, and the slowest."""
+    n = len(e2e_ms)
+    if n <= most:
+        return np.arange(n)
+    evenly = np.linspace(0, n - 1, most).round().astype(int)
+    return np.union1d(evenly, np.argpartition(e2e_ms, n - SLOWEST)[n - SLOWEST :])
 
 
 def section(summary: Summary) -> Section:

@@ -6,10 +6,12 @@ from typing import Any
 from tokenswarm.reports.intervals import of_window
 from tokenswarm.reports.load import Run
 from tokenswarm.reports.output import Window, ok_per_s, tokens_per_s, window
+from tokenswarm.reports.parts.capacity import curve
 from tokenswarm.reports.parts.part import Part, Summary
 from tokenswarm.reports.percentiles import describe
 from tokenswarm.reports.render.document import Section, Table
 from tokenswarm.reports.render.numbers import give_or_take, integer, number
+from tokenswarm.reports.render.plots import Plot
 
 SHOWN = ("ttft_ms", "tpot_ms", "e2e_ms")
 
@@ -92,9 +94,24 @@ def section(summary: Mapping[str, Any]) -> Section:
     return Section("stages", "Stages", ((said,),) if rows else (), tables=(table,) if rows else ())
 
 
+def plot(frame: Any, summary: Summary) -> Plot | None:
+    """The load curve of stages that held so many users; None of fewer than two different ones."""
+    held = {int(stage["users"]): stage for stage in summary["stages"] if stage["users"].isdigit() and stage["ok"]}
+    points = [_point(users, held[users]) for users in sorted(held) if users]
+    if len(points) < 2:
+        return None
+    note = "Each point is a stage, the last one of so many users. Bars: where a point may lie, at 95 %."
+    return Plot("stages", "load-curve", "The load curve", note, curve(points, {"unit": "users"}))
+
+
+def _point(users: int, stage: Mapping[str, Any]) -> dict[str, Any]:
+    times = {f"{name}_{column}": stage[name][column] for name in SHOWN for column in ("p50", "p95")}
+    return {"load": users, "verdict": "met", **stage, **times}
+
+
 def data(run: Run, _summary: Summary) -> dict[str, Any]:
     """`stages`: an entry each; none of a run without."""
     return {"stages": stages(run.frame, run.info)}
 
 
-PART = Part(section, data)
+PART = Part(section, data, plot)

@@ -11,8 +11,9 @@ from tokenswarm.reports import intervals
 from tokenswarm.reports.compare.blocks import worth
 from tokenswarm.reports.describe import buffered
 from tokenswarm.reports.load import Run
-from tokenswarm.reports.output import Window, ok_per_s, tokens_per_s, window
+from tokenswarm.reports.output import MADE, Window, ok_per_s, tokens_per_s, window
 from tokenswarm.reports.parts.part import Part, Summary
+from tokenswarm.reports.parts.time_spent import NEEDED as OF_LEDGER
 from tokenswarm.reports.parts.time_spent import ledger
 from tokenswarm.reports.percentiles import describe
 from tokenswarm.reports.render.document import Cell, Line, Section, Table
@@ -21,6 +22,12 @@ from tokenswarm.reports.slices import asking
 
 LATENCIES = {"ttft_ms": "TTFT", "tpot_ms": "TPOT", "e2e_ms": "E2E", "response_ms": "response"}
 BY_CHUNKS = ("ttft_ms", "tpot_ms")
+NEEDED = (
+    *("outcome", "phase", "sent_unix_ns", "ended_unix_ns", "max_tokens", "batch_size", "made_estimated"),
+    *MADE,
+    *OF_LEDGER,
+    *LATENCIES,
+)
 KEPT = ("percentile", "max", "min", "mean")  # of these each request has a value of its own
 RATES = {"output_tokens_per_s": "output tokens/s", "ok_per_s": "requests ok/s", "goodput_per_s": "goodput, requests/s"}
 
@@ -42,10 +49,10 @@ def steady(run: Run) -> dict[str, Any]:
 
     A run without a steady phase has its figures of the whole run alone.
     """
-    frame = run.measured
+    frame, slos = run.measured, _limits(run)
+    frame = frame[[*dict.fromkeys((*NEEDED, *(slo.subject for slo in slos)))]]
     span = steady_window(frame)
     rows = frame[frame["phase"] == "steady"] if span else frame
-    slos = _limits(run)
     parts: dict[str, tuple[Any, Window | None]] = {"steady": (rows, span)} if span else {}
     parts["whole"] = (frame, run.span)
     figures: dict[str, dict[str, Any]] = {}
@@ -67,7 +74,7 @@ def _in_flight(frame: Any, span: Window | None) -> float | None:
     """The mean number of requests under way in a window."""
     if not span:
         return None
-    known = frame[frame["sent_unix_ns"].notna() & frame["ended_unix_ns"].notna()]
+    known = frame.loc[frame["sent_unix_ns"].notna() & frame["ended_unix_ns"].notna(), ["sent_unix_ns", "ended_unix_ns"]]
     since, until = known["sent_unix_ns"].clip(lower=span[0]), known["ended_unix_ns"].clip(upper=span[1])
     return round(float((until - since).clip(lower=0).sum()) / (span[1] - span[0]), 6)
 

@@ -7,13 +7,15 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
-from plotly.offline import get_plotlyjs
 
 from tokenswarm.reports.render.document import Cell, Code, Document
 from tokenswarm.reports.render.numbers import number, plain
 from tokenswarm.reports.render.plots import Plot
 
 _HERE = Path(__file__).parent
+# plotly.js's own bundle of scatter, bar and pie, as npm's plotly.js-basic-dist-min has it: a quarter of the whole one,
+# which the Python package brings. The two are of one version (a test holds it).
+PLOTLY = _HERE / "plotly-basic.min.js"
 # What stands above all figures that belong to no section.
 FIRST = frozenset(
     {"capacity", "stages", "figures", "open-loop", "slos", "conclusions", "mean-request", "findings", "concurrency"}
@@ -28,6 +30,11 @@ for (const data of document.querySelectorAll("script[type='application/json']"))
   if (!matchMedia("(hover: hover)").matches) config.displayModeBar = false;
   Plotly.newPlot(data.previousElementSibling, figure.data, figure.layout, config);
 }
+// On paper a figure is as wide as its place there.
+const sized = () => document.querySelectorAll(".js-plotly-plot").forEach(plot => Plotly.Plots.resize(plot));
+matchMedia("print").addEventListener("change", sized);
+addEventListener("beforeprint", sized);
+addEventListener("afterprint", sized);
 """
 _CONFIG = {"responsive": True, "displaylogo": False, "modeBarButtons": [["toImage", "resetScale2d"]]}
 
@@ -47,7 +54,7 @@ def render(document: Document, plots: Iterable[Plot] = (), lang: str = "en", bad
         badge=badge or document.validity,
         policy=Markup(_POLICY),
         css=Markup((_HERE / "page.css").read_text(encoding="utf-8")),
-        plotly=Markup(get_plotlyjs() if plots else ""),
+        plotly=Markup(PLOTLY.read_text(encoding="utf-8") if plots else ""),
         draw=Markup(_DRAW),
     )
 
