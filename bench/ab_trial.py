@@ -20,7 +20,7 @@ from bench.truth import ROOT
 from tokenswarm.reports.compare.figures import Rows, figures, matching
 from tokenswarm.reports.compare.verdicts import judge
 
-PAGE = ROOT / "docs" / "compare.md"
+PAGES = tuple(ROOT / "docs" / name for name in ("compare.md", "compare.zh-CN.md"))
 KEPT = results.FOLDER / "ab.jsonl"
 SLOWER, OTHER_SEED = 0.05, 10**6
 SHOWN = ("tpot_ms mean", "ttft_ms mean", "e2e_ms mean", "output_tokens_per_s")
@@ -143,7 +143,9 @@ def main() -> None:
                     print(f"{world.name}, n {n}: alarms {alarms:.1f} %, found {found:.0f} %", flush=True)
     rows = [row for row in results.read(KEPT) if "world" in row]
     ordered = sorted(rows, key=lambda row: row["n"])
-    publish("false alarms", "\n\n".join(text(list(own)) for _, own in groupby(ordered, lambda row: row["n"])), PAGE)
+    tables = "\n\n".join(text(list(own)) for _, own in groupby(ordered, lambda row: row["n"]))
+    for page in PAGES:
+        publish("false alarms", tables, page)
 
 
 if __name__ == "__main__":
