@@ -142,7 +142,8 @@ def main() -> None:
                     alarms, found = 100 * row["alarms"], 100 * row["found"]
                     print(f"{world.name}, n {n}: alarms {alarms:.1f} %, found {found:.0f} %", flush=True)
     rows = [row for row in results.read(KEPT) if "world" in row]
-    ordered = sorted(rows, key=lambda row: row["n"])
+    places = {world.name: place for place, world in enumerate(WORLDS)}
+    ordered = sorted(rows, key=lambda row: (row["n"], places[row["world"]], row["other_seed"]))
     tables = "\n\n".join(text(list(own)) for _, own in groupby(ordered, lambda row: row["n"]))
     for page in PAGES:
         publish("false alarms", tables, page)
