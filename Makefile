@@ -6,7 +6,7 @@ MODEL ?=
 SHELL := bash
 .SHELLFLAGS := -o pipefail -ec
 
-.PHONY: setup demo ui test test-real test-containers test-hostile test-fuzz check lock bench bench-quick bench-rosetta bench-checks bench-probe bench-arrivals bench-omission bench-rates bench-replay bench-faults bench-capacity audit bench-sealed bench-master bench-workers bench-compare
+.PHONY: setup demo ui test test-real test-containers test-hostile test-fuzz check lock bench bench-quick bench-rosetta bench-probe bench-arrivals bench-omission bench-rates bench-replay bench-faults bench-capacity audit bench-compare
 
 # A line a package, so that nobody waits in silence; what goes wrong is shown whole. Bytecode is written as it is used:
 # all of it at once would be half of the disk space, and a third of the time.
@@ -111,22 +111,6 @@ bench-probe: .venv/dev
 # A hundred mishaps at random on several hosts (network namespaces; as root): is anything lost? About 15 minutes.
 bench-faults: .venv/dev
 	$(PYTHON) -m bench.faults --resume
-
-# What workers cost their master: CPU and memory at 2, 8 and 32 of them, made-up ones with real rows: five minutes.
-bench-master: .venv/dev
-	$(PYTHON) -m bench.master_cost --resume
-
-# Do two workers read twice the tokens of one? Each on a slice of a core, so it takes root and cgroups: 15 minutes.
-bench-workers: .venv/dev
-	$(PYTHON) -m bench.two_workers --resume
-
-# What the checks of an answer cost, beside reading it: a minute, no server.
-bench-checks: .venv/dev
-	$(PYTHON) -m bench.checks
-
-# What it costs to seal the messages between master and workers: 20 s, no server.
-bench-sealed: .venv/dev
-	$(PYTHON) -m bench.sealed
 
 # Does --find-capacity find what a server can take? 50 random simulators whose true capacity is computed: about an hour.
 bench-capacity: .venv/dev
