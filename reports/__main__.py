@@ -1,6 +1,7 @@
 """`python -m reports RUN_FOLDER`: write a report into a run folder and show its summary.
 
-`merge` completes a run of which a process was killed, `compare` holds one run, or several, against others.
+`merge` completes a run of which a process was killed, `compare` holds one run, or several, against others, `ls` lists
+runs, `show` shows one without writing anything, `card` puts it into ten lines to paste.
 """
 
 import argparse
@@ -11,10 +12,10 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from tokenswarm.folder.verdict import judge_file
-from tokenswarm.metrics.slo.junit import junit, say
+from tokenswarm.metrics.slo.junit import junit, say, why_invalid
 from tokenswarm.metrics.slo.language import SloError, several
 from tokenswarm.metrics.text import plain
-from tokenswarm.reports import locust_csv_report, merge
+from tokenswarm.reports import card, listing, locust_csv_report, merge
 from tokenswarm.reports.compare import command as compare
 from tokenswarm.reports.dialects import table as dialect_report
 from tokenswarm.reports.dialects.definitions import DIALECTS
@@ -28,7 +29,8 @@ from tokenswarm.reports.write import report, write
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit code 0; 2 with one line on stderr where there is nothing to report on; 99 where an SLO is not met."""
+    """Exit code 0; 2 with one line on stderr where there is nothing to report on; 99 where an SLO is not met, 3 where
+    the run is INVALID."""
     with shown():
         return _main(sys.argv[1:] if arguments is None else arguments)
 
@@ -43,6 +45,7 @@ def _main(arguments: Sequence[str]) -> int:
     what.add_argument("--glossary", action="store_true", help="print what each metric means, as a Markdown table")
     parser.add_argument("--as", dest="dialect", choices=tuple(DIALECTS), help="score it by another tool's definitions")
     parser.add_argument("--slo", action="append", default=[], help="judge it by this: 'ttft_ms p95 < 500'; repeatable")
+    parser.add_argument("--invalid-ok", action="store_true", help="--slo: judge an INVALID run like a VALID one")
     parser.add_argument("--quiet", action="store_true", help="write the files, print nothing")
     options = parser.parse_args(arguments)
     if (options.dialect or options.slo) and not options.folder:
@@ -52,7 +55,7 @@ def _main(arguments: Sequence[str]) -> int:
     code = 0
     try:
         if options.slo:
-            said, code = _gate(options.folder, options.slo)
+            said, code = _gate(options.folder, options.slo, options.invalid_ok)
         elif options.glossary:
             said = glossary()
         elif options.locust_csv:
@@ -69,7 +72,13 @@ def _main(arguments: Sequence[str]) -> int:
     return code
 
 
-COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"merge": merge.main, "compare": compare.main}
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "merge": merge.main,
+    "compare": compare.main,
+    "ls": listing.main,
+    "show": listing.show,
+    "card": card.main,
+}
 
 
 def _run(command: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
@@ -80,7 +89,7 @@ def _run(command: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> i
         return 2
 
 
-def _gate(folder: Path, texts: Sequence[str]) -> tuple[str, int]:
+def _gate(folder: Path, texts: Sequence[str], invalid_ok: bool) -> tuple[str, int]:
     """The SLOs of a finished run: a line each, and a JUnit file in its folder."""
     slos = [slo for text in texts for slo in several(text)]
     run = load(folder)
@@ -89,8 +98,12 @@ def _gate(folder: Path, texts: Sequence[str]) -> tuple[str, int]:
     rows = only(folder / "requests.csv", run.frame["file_row"]) if run.damaged else nullcontext(folder)
     with rows as sound:
         judged = judge_file(sound / "requests.csv", slos, dicts(run.info.get("workers")))
-    write(folder / "slo-junit.xml", junit(folder.resolve().name, judged))
-    return "".join(f"{say(each)}\n" for each in judged), 99 * any(each.state != "met" for each in judged)
+    invalid = "" if invalid_ok else why_invalid(run.info.get("validity"))
+    write(folder / "slo-junit.xml", junit(folder.resolve().name, judged, invalid))
+    said = "".join(f"{say(each)}\n" for each in judged)
+    if invalid:
+        return f"{said}{invalid}\nSLOs of figures that may not be believed: exit code 3 (see --invalid-ok)\n", 3
+    return said, 99 * any(each.state != "met" for each in judged)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from tokenswarm.folder import verdict as appraisal
 from tokenswarm.folder.append import in_use
 from tokenswarm.folder.spool import FACTS, FOLDER, ROWS
 from tokenswarm.metrics.slo.judge import as_json
-from tokenswarm.metrics.slo.junit import junit
+from tokenswarm.metrics.slo.junit import junit, why_invalid
 from tokenswarm.metrics.validity import workers as attendance
 from tokenswarm.metrics.validity.rules import RULES
 from tokenswarm.reports.errors import ReportError
@@ -76,8 +76,9 @@ def merge(folder: Path, dirs: Iterable[Path]) -> tuple[Facts, list[Spool]]:
     judged = appraisal.slos(folder, run)
     if judged:
         run["slos"] = as_json(judged)
-        write(folder / "slo-junit.xml", junit(name, judged))
     run["validity"] = appraisal.validity(folder, run, _kept_findings(had, run))
+    if judged:
+        write(folder / "slo-junit.xml", junit(name, judged, why_invalid(run["validity"])))
     write(folder / "run.json", text_of({"format": 1, **run}))
     report(folder)
     return run, spools

@@ -1,23 +1,32 @@
-"""Making a report of a run folder: summary once, then report.md, report.html and summary.json."""
+"""Making a report of a run folder: summary once, then report.md, report.html, summary.json and summary.csv."""
 
+import csv
 import json
 import os
 from collections.abc import Mapping
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from tokenswarm.metrics.text import cell
 from tokenswarm.reports import sections
 from tokenswarm.reports.errors import ReportError
 from tokenswarm.reports.load import load
 from tokenswarm.reports.parts import PARTS
+from tokenswarm.reports.parts.steady import LATENCIES
 from tokenswarm.reports.progress import progress
 from tokenswarm.reports.render import html as render_html
 from tokenswarm.reports.render import markdown as render_md
 from tokenswarm.reports.summary import summarise
 
+FIGURES = (
+    *("output_tokens_per_s", "ok_per_s", "goodput_per_s"),
+    *(f"{name}_p{percent}" for name in LATENCIES for percent in (50, 95)),
+)
+
 
 def report(folder: Path) -> dict[str, Any]:
-    """Write the three files into the folder and give the summary. Raises ReportError."""
+    """Write report.html and .md, summary.json and .csv into the folder, and give the summary. Raises ReportError."""
     run = load(folder)
     progress(f"describing {len(run.frame):,} requests")
     summary = summarise(run)
@@ -25,9 +34,32 @@ def report(folder: Path) -> dict[str, Any]:
     progress("drawing the figures")
     plots = tuple(plot for part in PARTS if (plot := part.plot(run.measured, summary)))
     write(folder / "summary.json", as_json(summary))
+    write(folder / "summary.csv", as_csv(summary))
     write(folder / "report.md", render_md.render(document))
     write(folder / "report.html", render_html.render(document, plots))
     return summary
+
+
+def as_csv(summary: Mapping[str, Any]) -> str:
+    """A header and a row: the run, its load and its figures (the steady phase's, or the whole run's where there is no
+    such), for spreadsheets and for tools that follow a series of runs."""
+    run, load, figures = summary["run"], summary["load"], summary["steady"]["figures"]
+    counts = summary["overall"]["requests"]
+    row = {
+        **{name: run[name] for name in ("run", "name", "started_unix_s", "ended_unix_s", "host", "kind", "version")},
+        "model": run["model"],
+        "verdict": summary["validity"]["verdict"],
+        **{name: load[name] for name in ("shape", "asked", "users", "seconds")},
+        "requests": counts["total"],
+        "ok": counts["by_outcome"].get("ok", 0),
+    }
+    for name in FIGURES:
+        parts = figures.get(name, {})
+        row[name] = (parts.get("steady") or parts.get("whole") or {}).get("value")
+    cells = ["" if value is None else cell(value) if isinstance(value, str) else value for value in row.values()]
+    file = StringIO()
+    csv.writer(file, lineterminator="\n").writerows([list(row), cells])
+    return file.getvalue()
 
 
 def as_json(summary: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""`tokenswarm run | report | compare | ab | merge | probe | simulate`: one command for what the package does."""
+"""`tokenswarm run | report | compare | ab | …` (see COMMANDS): one command for what the package does."""
 
 import os
 import sys
@@ -86,6 +86,9 @@ COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
     "compare": ("one run, or several, against others: faster or slower?", lambda rest: _report(["compare", *rest])),
     "ab": ("two servers, or two sets of options, loaded in turns and compared", _ab),
     "merge": ("complete a run of which a process was killed", lambda rest: _report(["merge", *rest])),
+    "ls": ("the runs below a folder, newest first", lambda rest: _report(["ls", *rest])),
+    "show": ("a run's summary, nothing written", lambda rest: _report(["show", *rest])),
+    "card": ("a run in ten lines to paste", lambda rest: _report(["card", *rest])),
     "probe": ("what a server is: slots, rates, context", _probe),
     "simulate": ("a simulated Ollama, to try things on", _simulate),
 }

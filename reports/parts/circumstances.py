@@ -1,8 +1,10 @@
 """Under which circumstances a run was made: its options, and the software of both sides."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from tokenswarm.reports.again import command
 from tokenswarm.reports.load import Run
 from tokenswarm.reports.parts.part import Part, Summary
 from tokenswarm.reports.parts.workers import attendance
@@ -21,13 +23,16 @@ def data(run: Run, _summary: Summary) -> dict[str, Any]:
         "attendance": attendance(info, span[0] if span else None),
         "warmup": mapping(info.get("warmup")),
         "clock_source": info.get("clock_source"),
+        "again": command(info),
     }
     return {"circumstances": found}
 
 
 def options(summary: Summary) -> Section:
     """What the run was told."""
-    return _pairs("options", "Options", summary["circumstances"]["options"])
+    found = _pairs("options", "Options", summary["circumstances"]["options"])
+    again = summary["circumstances"]["again"]
+    return replace(found, lines=(("The same again: ", Code(again)),)) if again else found
 
 
 def software(summary: Summary) -> Section:

@@ -71,12 +71,12 @@ def _first_screen(summary: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def grid(table: Table) -> list[str]:
+def grid(table: Table, columns: int = COLUMNS) -> list[str]:
     """A table in columns as wide as what is in them; columns for which there is no room are left out."""
     rows = (table.columns, *table.rows)
     texts = [[plain(cell if isinstance(cell, str) else cell.text) for cell in row] for row in rows]
     sizes = [max(map(width, column)) for column in zip(*texts, strict=True)]
-    while sum(sizes) + 2 * len(sizes) - 2 > COLUMNS and len(sizes) > 1:
+    while sum(sizes) + 2 * len(sizes) - 2 > columns and len(sizes) > 1:
         sizes.pop()
     lines = []
     for row in texts:

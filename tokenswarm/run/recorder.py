@@ -15,8 +15,8 @@ from tokenswarm.folder.row import Row
 from tokenswarm.folder.run_folder import RunFolder
 from tokenswarm.folder.verdict import validity
 from tokenswarm.metrics.clock import tracks
-from tokenswarm.metrics.slo.judge import SloJudge, as_json
-from tokenswarm.metrics.slo.junit import junit
+from tokenswarm.metrics.slo.judge import SloJudge, SloResult, as_json
+from tokenswarm.metrics.slo.junit import junit, why_invalid
 from tokenswarm.settings.redaction import clean, redact
 
 SOFTWARE = ("locust", "gevent", "requests", "httptools", "orjson", "pandas")
@@ -75,16 +75,22 @@ class Recorder:
             else {}
         )
         run = {**self.circumstances, **ended, **stamped, "workers": workers}
+        judged = []
         if self._judge.slos:
             self._judge.clocks = tracks(workers)
             judged = self._judge.judged()
             run["slos"] = as_json(judged)
-            text = redact(junit(self.folder.path.name, judged))
-            (self.folder.path / "slo-junit.xml").write_text(text, encoding="utf-8")
+            self._write_junit(judged)
         self._write(run)  # as it is, before anything else can go wrong
         verdict = validity(self.folder.path, run, known, lambda: gevent.sleep(0.001))
         self._write({**run, "validity": verdict})
+        if judged and not self.circumstances["options"].get("invalid_ok"):
+            self._write_junit(judged, why_invalid(verdict))
         return verdict
+
+    def _write_junit(self, judged: list[SloResult], invalid: str = "") -> None:
+        text = redact(junit(self.folder.path.name, judged, invalid))
+        (self.folder.path / "slo-junit.xml").write_text(text, encoding="utf-8")
 
     def _write(self, run: dict[str, Any]) -> None:
         self.folder.write_run(clean(run))

@@ -1,0 +1,115 @@
+"""`card`: a run in ten lines to paste into an issue, a chat, a table of results."""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tokenswarm.metrics.slo.language import as_said
+from tokenswarm.metrics.text import plain
+from tokenswarm.reports.again import command
+from tokenswarm.reports.listing import named
+from tokenswarm.reports.load import Run, load
+from tokenswarm.reports.parts.load_shape import load_line
+from tokenswarm.reports.parts.time_spent import LABELS
+from tokenswarm.reports.render.numbers import give_or_take, integer, number
+from tokenswarm.reports.summary import summarise
+
+LATENCIES = {"ttft_ms": "TTFT", "tpot_ms": "TPOT", "e2e_ms": "E2E"}
+
+
+def card(run: Run, summary: Mapping[str, Any]) -> str:
+    """The lines; what a run does not have is left out."""
+    software = summary["circumstances"]["software"]
+    versions = ", ".join(f"{name} {software[name]}" for name in ("tokenswarm", "locust", "python") if name in software)
+    lines = [
+        f"{summary['validity']['verdict']}: {summary['run']['run']}" + (f" ({versions})" if versions else ""),
+        f"load: {load_line(summary)}",
+        _requests(summary),
+        *_stages(summary),
+        *_rates(summary),
+        *_latencies(summary),
+        *_speeds(summary),
+        *_slos(summary),
+        *(f"{about}: {said}" for about, said in summary["conclusions"].items() if about == "Where it saturates"),
+        *_ledger(summary),
+        *([f"again: {again}"] if (again := command(run.info)) else []),
+    ]
+    return "".join(f"{plain(line)}\n" for line in lines)
+
+
+def _requests(summary: Mapping[str, Any]) -> str:
+    counts = summary["overall"]["requests"]
+    others = ", ".join(f"{integer(n)} {name}" for name, n in counts["by_outcome"].items() if name != "ok")
+    said = f"requests: {integer(counts['by_outcome'].get('ok', 0))} of {integer(counts['total'])} ok"
+    return said + (f" ({others})" if others else "")
+
+
+def _stages(summary: Mapping[str, Any]) -> list[str]:
+    """By users: tokens/s and TTFT p50."""
+    held = [
+        f"{stage['users']}: {number(stage['output_tokens_per_s'])} ({number(stage['ttft_ms']['p50'])} ms)"
+        for stage in summary["stages"]
+    ]
+    return [f"users: tokens/s (TTFT p50): {', '.join(held)}"] if held else []
+
+
+def _figure(summary: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Of the steady phase; of a run without one, or of stages, of the whole."""
+    parts = summary["steady"]["figures"].get(name, {})
+    found: Mapping[str, Any] = parts.get("whole" if summary["stages"] else "steady") or parts.get("whole") or {}
+    return found
+
+
+def _rates(summary: Mapping[str, Any]) -> list[str]:
+    names = {"output_tokens_per_s": "output tokens/s", "ok_per_s": "requests/s", "goodput_per_s": "goodput/s"}
+    known = {label: _figure(summary, name) for name, label in names.items()}
+    said = [f"{give_or_take(f['value'], f['interval'])} {label}" for label, f in known.items() if f]
+    return [", ".join(said)] if said else []
+
+
+def _latencies(summary: Mapping[str, Any]) -> list[str]:
+    said = []
+    for name, label in LATENCIES.items():
+        p50, p95 = (_figure(summary, f"{name}_p{percent}") for percent in (50, 95))
+        if p50:
+            said.append(f"{label} {number(p50['value'])} / {number(p95.get('value'))}")
+    return [f"p50 / p95, ms: {', '.join(said)}"] if said else []
+
+
+def _speeds(summary: Mapping[str, Any]) -> list[str]:
+    """As llama-bench names them: prefill of so many prompt tokens, decoding of so many."""
+    metrics = summary["overall"]["metrics"]
+    sizes = {"pp": ("prompt_tokens", "prompt_tokens_per_s"), "tg": ("output_tokens", "decode_tokens_per_s")}
+    said = [
+        f"{test}{metrics[size]['p50']:.0f} {number(metrics[rate]['p50'])} t/s"
+        for test, (size, rate) in sizes.items()
+        if metrics.get(size, {}).get("p50") and metrics.get(rate, {}).get("p50")
+    ]
+    return [f"one stream, p50: {', '.join(said)}"] if said else []
+
+
+def _slos(summary: Mapping[str, Any]) -> list[str]:
+    said = []
+    for slo in summary["slos"]:
+        value, unit = as_said(str(slo["slo"]), slo["figure"])
+        said.append(f"{slo['slo']}: {slo['state']} ({number(value)}{unit})")
+    return [f"SLO {'; '.join(said)}"] if said else []
+
+
+def _ledger(summary: Mapping[str, Any]) -> list[str]:
+    accounts = summary["steady"]["ledger"] or summary["overall"]["ledger"]
+    if not accounts:
+        return []
+    whole = accounts[0]["sum_mean_ms"]
+    parts = sorted(accounts[0]["parts_mean_ms"].items(), key=lambda part: -part[1])
+    shown = (f"{LABELS[name]} {number(100 * ms / whole)} %" for name, ms in parts if whole and ms >= 0.01 * whole)
+    return [f"a mean request, {number(whole)} ms: {', '.join(shown)}"]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """`card RUN`. Raises ReportError."""
+    parser = argparse.ArgumentParser(prog="python -m reports card", description=__doc__)
+    parser.add_argument("run", help="a run's folder, its name in runs/, or latest")
+    run = load(named(parser.parse_args(arguments).run))
+    print(card(run, summarise(run)), end="")
+    return 0

@@ -1,0 +1,101 @@
+"""`ls`: the runs below a folder, newest first; `show`: one of them, without writing anything."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tokenswarm.metrics.text import plain
+from tokenswarm.reports.errors import ReportError
+from tokenswarm.reports.load import load
+from tokenswarm.reports.parts.load_shape import load_line
+from tokenswarm.reports.render import console
+from tokenswarm.reports.render.document import Table
+from tokenswarm.reports.render.numbers import integer, number
+from tokenswarm.reports.run_json import read_info
+from tokenswarm.reports.summary import summarise
+
+RUNS, LATEST = Path("runs"), "latest"
+COLUMNS = ("run", "verdict", "ok", "of", "tokens/s", "TTFT p50, ms", "E2E p50, ms")
+
+
+def runs(folder: Path) -> list[Path]:
+    """The run folders in a folder, newest first: a run's name begins with its time."""
+    if not folder.is_dir():
+        raise ReportError(f"{folder}: no such folder; give the one that runs are in (--run-dir)")
+    found = (path for path in folder.iterdir() if (path / "run.json").exists() or (path / "requests.csv").exists())
+    return sorted(found, key=lambda path: path.name, reverse=True)
+
+
+def named(text: str, among: Path = RUNS) -> Path:
+    """A run by its folder, its name in `runs/`, or `latest`. Raises ReportError."""
+    if text == LATEST:
+        if not (found := runs(among)):
+            raise ReportError(f"{among}: holds no run")
+        return found[0]
+    return next((path for path in (Path(text), among / text) if path.is_dir()), Path(text))
+
+
+def entry(folder: Path) -> dict[str, Any]:
+    """What `ls` says of a run: from its summary.json, or where there is none from run.json alone."""
+    try:
+        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+        figures = summary.get("steady", {}).get("figures", {})
+        counts, metrics = summary["overall"]["requests"], summary["overall"]["metrics"]
+        whole = {
+            "output_tokens_per_s": summary["overall"]["tokens"]["output_tokens_per_s"],
+            **{f"{name}_p50": metrics.get(name, {}).get("p50") for name in ("ttft_ms", "e2e_ms")},
+        }
+        steady = {name: figures.get(name, {}).get("steady", {}).get("value", whole[name]) for name in whole}
+        return {
+            "run": folder.name,
+            "verdict": summary["validity"]["verdict"],
+            "ok": counts["by_outcome"].get("ok", 0),
+            "requests": counts["total"],
+            **steady,
+            "load": load_line(summary) if "load" in summary else "",
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        try:
+            info, _ = read_info(folder / "run.json")
+        except ReportError:
+            info = {}
+        said = (info.get("validity") or {}).get("verdict") or info.get("state") or "not known"
+        return {"run": folder.name, "verdict": said, "requests": info.get("rows")}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """`ls [FOLDER] [--json]`. Raises ReportError."""
+    parser = argparse.ArgumentParser(prog="python -m reports ls", description="The runs in a folder, newest first.")
+    parser.add_argument("folder", nargs="?", type=Path, default=RUNS, help="the folder that runs are in (runs)")
+    parser.add_argument("--json", action="store_true", help="as JSON, a list of objects")
+    options = parser.parse_args(arguments)
+    found = [entry(path) for path in runs(options.folder)]
+    if options.json:
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+        return 0
+    rows = tuple(
+        (
+            one["run"],
+            str(one["verdict"]),
+            integer(one.get("ok")),
+            integer(one.get("requests")),
+            *(number(one.get(name)) for name in ("output_tokens_per_s", "ttft_ms_p50", "e2e_ms_p50")),
+        )
+        for one in found
+    )
+    lines = console.grid(Table(COLUMNS, rows, names=2)) if rows else [f"{options.folder}: no runs"]
+    loads = ("load", *(str(one.get("load") or "") for one in found))
+    for line, load_said in zip(lines, loads, strict=False):
+        print(plain(f"{line}  {load_said}".rstrip()))
+    return 0
+
+
+def show(arguments: Sequence[str]) -> int:
+    """`show RUN`. Raises ReportError."""
+    parser = argparse.ArgumentParser(prog="python -m reports show", description="A run's summary; writes nothing.")
+    parser.add_argument("run", help="a run's folder, its name in runs/, or latest")
+    options = parser.parse_args(arguments)
+    print(plain(console.render(summarise(load(named(options.run)))), lines=True), end="")
+    return 0
