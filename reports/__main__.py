@@ -25,6 +25,7 @@ from tokenswarm.reports.load import load
 from tokenswarm.reports.progress import shown
 from tokenswarm.reports.rejudging import dicts, only
 from tokenswarm.reports.render import console
+from tokenswarm.reports.render.chinese import LANGUAGES, zh
 from tokenswarm.reports.write import report, write
 
 
@@ -46,6 +47,7 @@ def _main(arguments: Sequence[str]) -> int:
     parser.add_argument("--as", dest="dialect", choices=tuple(DIALECTS), help="score it by another tool's definitions")
     parser.add_argument("--slo", action="append", default=[], help="judge it by this: 'ttft_ms p95 < 500'; repeatable")
     parser.add_argument("--invalid-ok", action="store_true", help="--slo: judge an INVALID run like a VALID one")
+    parser.add_argument("--lang", choices=LANGUAGES, default="en", help="of the report and the terminal")
     parser.add_argument("--quiet", action="store_true", help="write the files, print nothing")
     options = parser.parse_args(arguments)
     if (options.dialect or options.slo) and not options.folder:
@@ -63,7 +65,9 @@ def _main(arguments: Sequence[str]) -> int:
         elif options.dialect:
             said = dialect_report.report(options.folder, options.dialect)
         else:
-            said = console.render(report(options.folder)) + f"\nThe report: {options.folder / 'report.html'}\n"
+            where = f"The report: {options.folder / 'report.html'}"
+            where = zh(where) if options.lang == "zh" else where
+            said = f"{console.render(report(options.folder, options.lang), options.lang)}\n{where}\n"
     except (ReportError, SloError) as error:
         print(f"tokenswarm: error: {error}", file=sys.stderr)
         return 2

@@ -11,9 +11,11 @@ from tokenswarm.reports.listing import named
 from tokenswarm.reports.load import Run, load
 from tokenswarm.reports.parts.load_shape import load_line
 from tokenswarm.reports.parts.time_spent import LABELS
+from tokenswarm.reports.render.chinese import LANGUAGES, zh
 from tokenswarm.reports.render.numbers import give_or_take, integer, number
 from tokenswarm.reports.summary import summarise
 
+ABOUT = frozenset({"load", "requests", "again", "VALID", "INVALID", "Where it saturates"})
 LATENCIES = {"ttft_ms": "TTFT", "tpot_ms": "TPOT", "e2e_ms": "E2E"}
 
 
@@ -106,10 +108,21 @@ def _ledger(summary: Mapping[str, Any]) -> list[str]:
     return [f"a mean request, {number(whole)} ms: {', '.join(shown)}"]
 
 
+def _zh(line: str) -> str:
+    """A line whose first words say what it is about, each translated for itself."""
+    about, colon, rest = line.rstrip("\n").partition(": ")
+    if not colon or about not in ABOUT:
+        return zh(line.rstrip("\n")) + "\n"
+    return f"{zh(f'{about}: ')}{zh(rest)}\n"
+
+
 def main(arguments: Sequence[str]) -> int:
     """`card RUN`. Raises ReportError."""
     parser = argparse.ArgumentParser(prog="python -m reports card", description=__doc__)
     parser.add_argument("run", help="a run's folder, its name in runs/, or latest")
-    run = load(named(parser.parse_args(arguments).run))
-    print(card(run, summarise(run)), end="")
+    parser.add_argument("--lang", choices=LANGUAGES, default="en")
+    options = parser.parse_args(arguments)
+    run = load(named(options.run))
+    said = card(run, summarise(run))
+    print("".join(map(_zh, said.splitlines(keepends=True))) if options.lang == "zh" else said, end="")
     return 0

@@ -11,6 +11,7 @@ from tokenswarm.reports.errors import ReportError
 from tokenswarm.reports.load import load
 from tokenswarm.reports.parts.load_shape import load_line
 from tokenswarm.reports.render import console
+from tokenswarm.reports.render.chinese import LANGUAGES
 from tokenswarm.reports.render.document import Table
 from tokenswarm.reports.render.numbers import integer, number
 from tokenswarm.reports.run_json import read_info
@@ -96,6 +97,7 @@ def show(arguments: Sequence[str]) -> int:
     """`show RUN`. Raises ReportError."""
     parser = argparse.ArgumentParser(prog="python -m reports show", description="A run's summary; writes nothing.")
     parser.add_argument("run", help="a run's folder, its name in runs/, or latest")
+    parser.add_argument("--lang", choices=LANGUAGES, default="en")
     options = parser.parse_args(arguments)
-    print(plain(console.render(summarise(load(named(options.run)))), lines=True), end="")
+    print(plain(console.render(summarise(load(named(options.run))), options.lang), lines=True), end="")
     return 0

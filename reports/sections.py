@@ -1,18 +1,21 @@
 """A run's report as a Document, from its summary: the head, and the sections of PARTS."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from tokenswarm.reports.parts import PARTS
 from tokenswarm.reports.parts.load_shape import load_line
+from tokenswarm.reports.render import chinese
 from tokenswarm.reports.render.document import Cell, Code, Document, Section
 from tokenswarm.reports.render.numbers import many, number
 
 Summary = Mapping[str, Any]
+INVALID_FIRST = frozenset({"capacity", "findings"})
 ALWAYS = frozenset({"findings", "probe", "workers", "options", "software", "glossary"})  # also where nobody asked
 
 
-def document(summary: Summary) -> Document:
+def document(summary: Summary, lang: str = "en") -> Document:
     """The report, what makes a run INVALID at its top, the folded sections at the end."""
     sections = [part.section(summary) for part in PARTS if part.section]
     if not summary["overall"]["requests"]["total"]:
@@ -20,10 +23,21 @@ def document(summary: Summary) -> Document:
     run, validity = summary["run"]["run"], summary["validity"]["verdict"]
 
     def place(section: Section) -> int:
-        return 2 if section.folded else int(validity != "INVALID" or section.key not in ("capacity", "findings"))
+        return 2 if section.folded else int(validity != "INVALID" or section.key not in INVALID_FIRST)
 
     shown = tuple(sorted(filter(_any, sections), key=place))
-    return Document(run, validity, _facts(summary), summary["verdict"], (), shown, load_line(summary))
+    made = Document(run, validity, _facts(summary), summary["verdict"], (), shown, load_line(summary))
+    return chinese.document(_by_concurrency_first(made)) if lang == "zh" else made
+
+
+def _by_concurrency_first(made: Document) -> Document:
+    """As Chinese readers expect it: the table of a row a concurrency stands first, but for what makes a run INVALID."""
+
+    def place(section: Section) -> int:
+        return 0 if section.key in INVALID_FIRST and made.validity == "INVALID" else 2 - (section.key == "concurrency")
+
+    shown = (replace(one, folded=one.folded and one.key != "concurrency") for one in made.sections)
+    return replace(made, sections=tuple(sorted(shown, key=place)))
 
 
 def _any(section: Section) -> bool:

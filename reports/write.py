@@ -15,6 +15,7 @@ from tokenswarm.reports.load import load
 from tokenswarm.reports.parts import PARTS
 from tokenswarm.reports.parts.steady import LATENCIES
 from tokenswarm.reports.progress import progress
+from tokenswarm.reports.render import chinese
 from tokenswarm.reports.render import html as render_html
 from tokenswarm.reports.render import markdown as render_md
 from tokenswarm.reports.summary import summarise
@@ -25,18 +26,22 @@ FIGURES = (
 )
 
 
-def report(folder: Path) -> dict[str, Any]:
-    """Write report.html and .md, summary.json and .csv into the folder, and give the summary. Raises ReportError."""
+def report(folder: Path, lang: str = "en") -> dict[str, Any]:
+    """Write report.html and .md, summary.json and .csv into the folder, and give the summary. Raises ReportError.
+
+    `lang` is that of report.html and report.md: en or zh.
+    """
     run = load(folder)
     progress(f"describing {len(run.frame):,} requests")
     summary = summarise(run)
-    document = sections.document(summary)
+    document = sections.document(summary, lang)
     progress("drawing the figures")
     plots = tuple(plot for part in PARTS if (plot := part.plot(run.measured, summary)))
+    plots = chinese.plots(plots) if lang == "zh" else plots
     write(folder / "summary.json", as_json(summary))
     write(folder / "summary.csv", as_csv(summary))
     write(folder / "report.md", render_md.render(document))
-    write(folder / "report.html", render_html.render(document, plots))
+    write(folder / "report.html", render_html.render(document, plots, "zh-CN" if lang == "zh" else lang))
     return summary
 
 

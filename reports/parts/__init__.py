@@ -6,6 +6,7 @@ from tokenswarm.reports.parts import (
     circumstances,
     cold_loads,
     conclusions,
+    concurrency,
     embeddings,
     errors,
     findings,
@@ -64,6 +65,7 @@ PARTS: tuple[Part, ...] = (
     errors.PART,
     limits.PART,
     # folded
+    concurrency.PART,
     workers.PART,
     circumstances.OPTIONS,
     circumstances.SOFTWARE,

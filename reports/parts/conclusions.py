@@ -17,6 +17,7 @@ from tokenswarm.reports.render.numbers import integer, number
 Rule = Callable[[Summary], str | None]
 WAITS = ("queue", "lateness")  # before anybody works on the request
 SATURATED, FREE = 0.1, 0.02  # shares of a request's time that it waits in the queue
+IDLE_MS = 30  # what Ollama's queue is where nobody waits in it
 FLAT, STEP = 0.1, 1.2  # more tokens/s than that, for so many times the users: not yet saturated
 LEAST_WORTH = 10
 MANY_FAILED, COLD = 0.05, 0.01
@@ -86,13 +87,14 @@ def users_wait(summary: Summary) -> str | None:
     found, in_flight = account(summary), summary["steady"]["in_flight"]
     if not found or "queue" not in found["parts_mean_ms"] or not in_flight:
         return None
-    share = max(0.0, found["parts_mean_ms"]["queue"]) / found["sum_mean_ms"]
-    if share >= SATURATED:
+    wait_ms = max(0.0, found["parts_mean_ms"]["queue"])
+    share = wait_ms / found["sum_mean_ms"]
+    if share >= SATURATED and wait_ms > IDLE_MS:
         return (
             f"Saturated: of {number(in_flight)} requests in flight {number((1 - share) * in_flight)} were served at a "
             f"time, the others waited in the server's queue. More load would wait longer, not be served faster."
         )
-    if share <= FREE or found["parts_mean_ms"]["queue"] < 30:
+    if share <= FREE or wait_ms <= IDLE_MS:
         return f"Not saturated: with {number(in_flight)} requests in flight next to none waited in the server's queue."
     return f"Near its limit: {number(100 * share)} % of a request's time is a wait in the server's queue."
 

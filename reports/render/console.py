@@ -1,18 +1,20 @@
 """The summary in the terminal: at most 100 columns, Chinese counted as two."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import accumulate, pairwise
 from typing import Any
 from unicodedata import east_asian_width
 
 from tokenswarm.metrics.slo.language import as_said
-from tokenswarm.reports.parts import stages, steady, time_spent
+from tokenswarm.reports.parts import concurrency, stages, steady, time_spent
 from tokenswarm.reports.parts.checks import check_lines
 from tokenswarm.reports.parts.embeddings import vectors_per_s
 from tokenswarm.reports.parts.findings import finding_line
 from tokenswarm.reports.parts.load_shape import load_line
 from tokenswarm.reports.parts.probe import sentences
 from tokenswarm.reports.parts.tokens import generates
+from tokenswarm.reports.render import chinese
+from tokenswarm.reports.render.chinese import zh
 from tokenswarm.reports.render.document import Bar, Table
 from tokenswarm.reports.render.numbers import integer, number, plain
 
@@ -27,47 +29,53 @@ _HEADS = {
     ("e2e_ms", "p95"): "p95",
 }
 _SHOWN = tuple(_HEADS)
+_CLOSING = frozenset("，。；：、）")  # none of them begins a line
 _FILL = "█░▒▚▓▞▄▀"
 
 
-def render(summary: Mapping[str, Any]) -> str:
+def render(summary: Mapping[str, Any], lang: str = "en") -> str:
     """What stands out, then what to read first: verdict, load, figures, SLOs, three sentences; ends with a newline."""
-    lines = [*_table(summary), ""] if len(summary["groups"]) > 1 else []
+    say = zh if lang == "zh" else str
+    lines = [*map(say, _table(summary)), ""] if len(summary["groups"]) > 1 else []
     for error in summary["errors"][:3]:
         lines += wrap(f"{integer(error['requests'])} × {error['outcome']}: {error['error']}", "  ")[:3]
     for line in check_lines(summary):
         lines += wrap(line, "  ")[:2]
     for notice in summary["notices"]:
-        lines += wrap(f"note: {notice}", "  ")
+        lines += wrap(say(f"note: {notice}"), "  ")
     findings = summary["validity"]["findings"]
     for found in sorted(findings, key=lambda found: found.get("level") == "invalid"):
-        lines += wrap(finding_line(found), "  ")
-    lines += ["", *_first_screen(summary)]
+        lines += wrap(say(finding_line(found)), "  ")
+    lines += ["", *_first_screen(summary, say)]
     return "\n".join(line.rstrip() for line in lines).strip("\n") + "\n"
 
 
-def _first_screen(summary: Mapping[str, Any]) -> list[str]:
+def _first_screen(summary: Mapping[str, Any], say: Callable[[str], str]) -> list[str]:
     run = summary["run"]
     target = f"{run['model'] or ''} at {run['host'] or 'an unknown target'}"
-    lines = [_fit(f"{summary['validity']['verdict']}: {run['run']}  {target}", COLUMNS)]
-    lines += [*wrap(load_line(summary)), *wrap(summary["verdict"]), ""]
-    tables = [table for part in (stages, steady) for table in part.section(summary).tables]
+    lines = [_fit(f"{say(summary['validity']['verdict'])}: {run['run']}  {target}", COLUMNS)]
+    lines += [*wrap(say(load_line(summary))), *wrap(say(summary["verdict"])), ""]
+    shown = [part.section(summary) for part in (stages, steady)]
+    if say is zh:
+        shown = [chinese.section(part) for part in (concurrency.section(summary), *shown)]
+    tables = [table for part in shown for table in part.tables]
     if not summary["overall"]["metrics"]:
         tables = []
     for table in tables:
         lines += [*grid(table), ""]
     if not tables and len(summary["groups"]) == 1:
-        lines += [*_table(summary), ""]
+        lines += [*map(say, _table(summary)), ""]
     for slo in summary["slos"]:
         value, unit = as_said(slo["slo"], slo["figure"])
         why = f"; {slo['why']}" if slo["why"] else ""
-        lines += wrap(f"SLO {slo['slo']}: {slo['state']} ({number(value)}{unit}, n = {integer(slo['n'])}{why})", "  ")
+        said = f"SLO {slo['slo']}: {slo['state']} ({number(value)}{unit}, n = {integer(slo['n'])}{why})"
+        lines += wrap(say(said), "  ")
     for said in sentences(summary):
         lines += wrap(said, "  ")
     for about, said in summary["conclusions"].items():
-        lines += wrap(f"{about}: {said}", "  ")
+        lines += wrap(say(f"{about}: ") + say(said), "  ")
     for bar in time_spent.bars(summary).bars[:1]:
-        lines += ["", *_bar(bar)]
+        lines += ["", *_bar(chinese.bar(bar) if say is zh else bar)]
     return lines
 
 
@@ -76,7 +84,8 @@ def grid(table: Table, columns: int = COLUMNS) -> list[str]:
     rows = (table.columns, *table.rows)
     texts = [[plain(cell if isinstance(cell, str) else cell.text) for cell in row] for row in rows]
     sizes = [max(map(width, column)) for column in zip(*texts, strict=True)]
-    while sum(sizes) + 2 * len(sizes) - 2 > columns and len(sizes) > 1:
+    gap = 2 if sum(sizes) + 2 * len(sizes) - 2 <= columns else 1
+    while sum(sizes) + gap * len(sizes) - gap > columns and len(sizes) > 1:
         sizes.pop()
     lines = []
     for row in texts:
@@ -85,7 +94,7 @@ def grid(table: Table, columns: int = COLUMNS) -> list[str]:
         filled = (
             c + pad if at < table.names else pad + c for at, ((c, _), pad) in enumerate(zip(cells, pads, strict=True))
         )
-        lines.append("  ".join(filled))
+        lines.append((" " * gap).join(filled))
     return lines
 
 
@@ -120,8 +129,10 @@ def wrap(text: str, indent: str = "") -> list[str]:
 def _words(text: str) -> Iterator[str]:
     """Pieces that may stand at the end of a line: a word with its space, cut where it is far too long."""
     word = ""
-    for c in text:
+    for c, after in zip(text, f"{text[1:]} ", strict=True):
         word += c
+        if after in _CLOSING:
+            continue
         if c == " " or east_asian_width(c) in "WF" or len(word) >= COLUMNS // 2:
             yield word
             word = ""

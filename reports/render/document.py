@@ -59,7 +59,8 @@ class Document:
     """A whole report.
 
     `validity` is VALID, INVALID or, where nothing can tell, empty; `facts` are (label, value) pairs for the head,
-    `load` is what was asked in words, `tiles` the few numbers to see first.
+    `badge` is the validity in the reader's language, `load` what was asked in words, `tiles` the few numbers to see
+    first.
     """
 
     title: str
@@ -69,3 +70,4 @@ class Document:
     tiles: tuple[tuple[str, str], ...]
     sections: tuple[Section, ...]
     load: str = ""
+    badge: str = ""

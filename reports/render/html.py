@@ -39,11 +39,8 @@ addEventListener("afterprint", sized);
 _CONFIG = {"responsive": True, "displaylogo": False, "modeBarButtons": [["toImage", "resetScale2d"]]}
 
 
-def render(document: Document, plots: Iterable[Plot] = (), lang: str = "en", badge: str = "") -> str:
-    """The whole page. All text is escaped; figures are drawn in the section of their key, or below the first ones.
-
-    `badge` is the verdict in the reader's language.
-    """
+def render(document: Document, plots: Iterable[Plot] = (), lang: str = "en") -> str:
+    """The whole page. All text is escaped; figures are drawn in the section of their key, or below the first ones."""
     plots = tuple(plots)
     return _template().render(
         document=document,
@@ -51,7 +48,6 @@ def render(document: Document, plots: Iterable[Plot] = (), lang: str = "en", bad
         keys={section.key for section in document.sections},
         first=FIRST,
         lang=lang,
-        badge=badge or document.validity,
         policy=Markup(_POLICY),
         css=Markup((_HERE / "page.css").read_text(encoding="utf-8")),
         plotly=Markup(PLOTLY.read_text(encoding="utf-8") if plots else ""),

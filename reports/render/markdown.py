@@ -12,7 +12,7 @@ _SPECIAL = re.compile(r"([\\`*<>|$\[\]~#]|(?<!\w)_|_(?!\w))")
 def render(document: Document) -> str:
     """The whole report as text that ends with a newline."""
     blocks = [
-        f"# {f'{document.validity}: ' if document.validity else ''}{_escape(document.title)}",
+        f"# {f'{document.badge or document.validity}: ' if document.validity else ''}{_escape(document.title)}",
         f"**{_escape(document.verdict)}**",
         _escape(document.load),
     ]

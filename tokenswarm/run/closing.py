@@ -157,7 +157,15 @@ class Closing:
             if not lifecycle.options.no_report:
                 # In a process of its own: pandas stays out of the one that measures, and an error in it harms no run.
                 environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-                reporting = [sys.executable, "-P", "-m", "tokenswarm.reports", str(path)]
+                reporting = [
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    "tokenswarm.reports",
+                    str(path),
+                    "--lang",
+                    lifecycle.options.lang,
+                ]
                 # In a session of its own: a signal to this one's whole group, or from its terminal, does not cut it.
                 subprocess.run(reporting, env=environment, check=False, start_new_session=True)
         except OSError as error:

@@ -22,6 +22,14 @@ SECTION = Section(
             zh="运行的名字，是其目录名的一部分",
         ),
         Option(
+            name="--lang",
+            default="en",
+            choices=("en", "zh"),
+            kept=False,
+            help="Language of the report, and of what the terminal shows of it: `en`, or `zh` (Chinese)",
+            zh="报告以及终端所示内容的语言：`en`（英文）或 `zh`（中文）",
+        ),
+        Option(
             name="--no-report",
             default=False,
             help="Write no report at the end (`python -m reports FOLDER` does it later)",

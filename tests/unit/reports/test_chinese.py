@@ -1,0 +1,99 @@
+"""--lang zh: what people read first is Chinese, what others wrote stays, summary.json is the same."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from golden.make import RUN, folder, golden_records, identity, ollama
+
+from tokenswarm.metrics.catalogue import METRICS
+from tokenswarm.reports.__main__ import main
+from tokenswarm.reports.parts import conclusions
+from tokenswarm.reports.render import console
+from tokenswarm.reports.render.chinese import pairs, zh
+
+# What stays Latin in a Chinese report: names, units, options, and words of the field.
+LATIN = re.compile(r"`[^`]*`|--[a-z-]+|[A-Za-z_]*[A-Z_/0-9][\w/.:-]*|'[^']*'|tokens/s|ms|ok|chunk|slot|worker|goodput")
+SCREEN = ("各并发数的性能指标", "关键指标", "SLO", "结论与性能建议", "平均请求的时间分解")
+
+
+def written(path: Path, records: list[Any], **changes: Any) -> str:
+    assert main([str(folder(path, records, {**RUN, **changes})), "--lang", "zh", "--quiet"]) == 0
+    return (path / "report.md").read_text(encoding="utf-8")
+
+
+def test_the_first_screen_is_chinese(tmp_path: Path) -> None:
+    slos = [{"slo": "e2e_ms p50 < 300", "state": "met", "figure": 225.0, "n": 50}]
+    what = "requests that the end of the run cut would move the median E2E by 27 %: long ones are cut more often"
+    finding = {"rule": "censored tail", "level": "invalid", "what": what, "limit": 5, "unit": "% of p50"}
+    validity = {
+        "verdict": "INVALID",
+        "findings": [{**finding, "do": "run longer, or let them end with --stop-timeout"}],
+    }
+    asked = {"slos": slos, "options": {"num_users": 8}, "validity": validity}
+    text = written(tmp_path, [ollama(n, at_ms=100 * n) for n in range(50)], **asked)
+    first = text[: text.index("## 请求的结局")]
+    assert first.index("## 发现") < first.index("## 各并发数的性能指标") < first.index("## 关键指标")
+    for title in SCREEN:
+        assert f"## {title}" in first or title in first
+    for line in first.splitlines():
+        left = re.sub(r"e2e_ms p50|n|p\d\d", "", LATIN.sub("", line))
+        assert not re.search(r"[a-z]{3,} [a-z]{2,} [a-z]{2,}", left), line
+    assert text.startswith("# 无效: ")
+    assert "闭环，8 个并发用户" in text
+
+
+def test_the_page_says_so_and_marks_the_language(tmp_path: Path) -> None:
+    written(tmp_path, golden_records())
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert '<html lang="zh-CN">' in page
+    assert '<span class="invalid">无效</span>' in page
+    assert "吞吐随时间的变化" in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page  # the error's text, as ever
+
+
+def test_summary_json_does_not_change_with_the_language(tmp_path: Path) -> None:
+    path = folder(tmp_path, golden_records())
+    written(tmp_path, golden_records())
+    chinese = (path / "summary.json").read_bytes()
+    assert main([str(path), "--quiet"]) == 0
+    assert (path / "summary.json").read_bytes() == chinese
+
+
+def test_what_others_wrote_is_not_translated(tmp_path: Path) -> None:
+    record = ollama(0, identity=identity(0, model="steady"))
+    assert "`steady`" in written(tmp_path, [record])
+
+
+def test_the_terminal_and_the_card(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = folder(tmp_path, [ollama(n, at_ms=100 * n) for n in range(50)])
+    for command in ("show", "card"):
+        assert main([command, str(path), "--lang", "zh"]) == 0
+        said = capsys.readouterr().out
+        assert "无效" in said
+        assert "首 Token 延迟 (TTFT)" in said
+        assert command == "card" or all(console.width(line) <= console.COLUMNS for line in said.splitlines())
+
+
+def test_no_closing_mark_begins_a_line() -> None:
+    for size in range(40, 60):
+        assert not any(
+            line.strip()[:1] in "，。；：、）" for line in console.wrap("一" * size + "，" + "二。" * 40)[1:]
+        )
+
+
+def test_the_table_has_the_metrics_and_each_place_on_both_sides() -> None:
+    table = dict(pairs())
+    assert len(table) == len(pairs()), "a text stands twice"
+    assert [metric.name for metric in METRICS if metric.definition not in table] == []
+    for english, chinese in pairs():
+        places = set(re.findall(r"\{(\w+)\}", chinese))
+        assert places <= set(re.findall(r"\{(\w+)\}", english)), english
+    assert all(zh(f"{about}: ") != f"{about}: " for about in conclusions.ABOUT)
+
+
+def test_of_patterns_a_number_takes_numbers_alone() -> None:
+    assert zh("1,291 ms") == "1,291 ms"
+    assert zh("81 to 1,437") == "81 至 1,437"
+    assert zh("a model to watch") == "a model to watch"
