@@ -8,6 +8,7 @@ import pytest
 from golden.make import RUN, folder, golden_records, identity, ollama
 
 from tokenswarm.metrics.catalogue import METRICS
+from tokenswarm.metrics.validity.rules import RULES
 from tokenswarm.reports.__main__ import main
 from tokenswarm.reports.parts import conclusions
 from tokenswarm.reports.render import console
@@ -91,6 +92,12 @@ def test_the_table_has_the_metrics_and_each_place_on_both_sides() -> None:
         places = set(re.findall(r"\{(\w+)\}", chinese))
         assert places <= set(re.findall(r"\{(\w+)\}", english)), english
     assert all(zh(f"{about}: ") != f"{about}: " for about in conclusions.ABOUT)
+
+
+def test_every_rule_says_in_chinese_what_is_wrong_and_what_to_do() -> None:
+    for rule in RULES:
+        what = rule.what.format(figure="1.23", gap="4.5", reasons="abort")
+        assert [text for text in (rule.name, what, rule.do) if zh(text) == text] == []
 
 
 def test_of_patterns_a_number_takes_numbers_alone() -> None:
