@@ -28,8 +28,7 @@ def card(run: Run, summary: Mapping[str, Any]) -> str:
         f"load: {load_line(summary)}",
         _requests(summary),
         *_stages(summary),
-        *_rates(summary),
-        *_latencies(summary),
+        *(_trial(summary) if "capacity" in summary else [*_rates(summary), *_latencies(summary)]),
         *_speeds(summary),
         *_slos(summary),
         *(f"{about}: {said}" for about, said in summary["conclusions"].items() if about == "Where it saturates"),
@@ -53,6 +52,21 @@ def _stages(summary: Mapping[str, Any]) -> list[str]:
         for stage in summary["stages"]
     ]
     return [f"users: tokens/s (TTFT p50): {', '.join(held)}"] if held else []
+
+
+def _trial(summary: Mapping[str, Any]) -> list[str]:
+    """Of a capacity search the load that was found: its last trial that was met."""
+    found = summary["capacity"]
+    met = [trial for trial in found["trials"] if trial.get("verdict") == "met" and trial["load"] == found.get("answer")]
+    if not met:
+        return []
+    trial, unit = met[-1], "users" if found.get("unit") == "users" else "requests/s"
+    rates = f"{number(trial.get('output_tokens_per_s'))} output tokens/s, {number(trial.get('ok_per_s'))} requests/s"
+    times = (
+        f"{label} {number(trial.get(f'{name}_p50'))} / {number(trial.get(f'{name}_p95'))}"
+        for name, label in LATENCIES.items()
+    )
+    return [f"at {number(trial['load'])} {unit}: {rates}", f"p50 / p95, ms: {', '.join(times)}"]
 
 
 def _figure(summary: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -1,6 +1,6 @@
 """A run's report as a Document, from its summary: the head, and the sections of PARTS."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -25,9 +25,20 @@ def document(summary: Summary, lang: str = "en") -> Document:
     def place(section: Section) -> int:
         return 2 if section.folded else int(validity != "INVALID" or section.key not in INVALID_FIRST)
 
-    shown = tuple(sorted(filter(_any, sections), key=place))
+    shown = tuple(sorted(filter(_any, _remarks_apart(sections)), key=place))
     made = Document(run, validity, _facts(summary), summary["verdict"], (), shown, load_line(summary))
     return chinese.document(_by_concurrency_first(made)) if lang == "zh" else made
+
+
+def _remarks_apart(sections: Iterable[Section]) -> Iterator[Section]:
+    """Findings that make a run INVALID in a section of their own, so that the remarks need not stand on top with it."""
+    for section in sections:
+        grave = tuple(item for item in section.items if str(item[0]).startswith("INVALID"))
+        if section.key != "findings" or not grave:
+            yield section
+            continue
+        yield replace(section, items=grave)
+        yield Section("remarks", "Remarks", items=tuple(item for item in section.items if item not in grave))
 
 
 def _by_concurrency_first(made: Document) -> Document:

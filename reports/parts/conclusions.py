@@ -140,7 +140,7 @@ def too_few(summary: Summary) -> str | None:
     """Too few requests, or too dependent ones, for what is shown."""
     found = summary["steady"]["figures"].get("e2e_ms_p95", {}).get("steady")
     seconds = summary["load"]["seconds"]
-    if summary["stages"] or not found or not seconds:
+    if summary["stages"] or "capacity" in summary or not found or not seconds:
         return None
     needed = minimum_n(95)
     if found["worth"] < LEAST_WORTH:

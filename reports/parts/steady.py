@@ -112,7 +112,9 @@ def _kept(column: Any, slo: Slo) -> Any:
     """Which requests keep an SLO themselves: not one without the metric, but one that its check does not apply to."""
     if slo.subject in CHECKS:
         return (column.fillna(0) != 1).to_numpy(bool)
-    return np.array([value == value and slo.keeps(value) for value in column.to_numpy("float64", na_value=np.nan)])
+    values = column.to_numpy("float64", na_value=np.nan)
+    inside = values < slo.limit if slo.below else values > slo.limit
+    return inside | (values == slo.limit) if slo.inclusive else inside
 
 
 def _latencies(ok: Any) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from tokenswarm.reports.render.plots import Plot
 
 LANGUAGES = ("en", "zh")
 MESSAGES = Path(__file__).with_name("zh.txt")
+_NEXT = re.compile(r"(?<=\.) (?=[A-Z][a-z])")  # from one sentence to the next
 _PLACE = re.compile(r"\{(\w+)\}")
 
 
@@ -52,7 +53,8 @@ def zh(text: str) -> str:
     for pattern, chinese in patterns:
         if found := pattern.fullmatch(text):
             return chinese.format(**{name: zh(value) for name, value in found.groupdict().items()})
-    return text
+    sentences = _NEXT.split(text)
+    return "".join(map(zh, sentences)) if len(sentences) > 1 else text
 
 
 def document(made: Document) -> Document:

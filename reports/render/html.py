@@ -18,7 +18,18 @@ _HERE = Path(__file__).parent
 PLOTLY = _HERE / "plotly-basic.min.js"
 # What stands above all figures that belong to no section.
 FIRST = frozenset(
-    {"capacity", "stages", "figures", "open-loop", "slos", "conclusions", "mean-request", "findings", "concurrency"}
+    {
+        "capacity",
+        "stages",
+        "figures",
+        "open-loop",
+        "slos",
+        "conclusions",
+        "mean-request",
+        "findings",
+        "remarks",
+        "concurrency",
+    }
 )
 # Whatever a model or a server says, this page loads nothing and sends nothing.
 _POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
