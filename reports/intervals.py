@@ -47,9 +47,10 @@ def of_percentile(values: Any, percent: float) -> Interval:
         return None
     ordered = np.sort(values)
     below = (values <= ordered[rank(n, percent) - 1]).astype(float)
-    if blocks.worth(below) < LEAST_WORTH:
+    correlated = blocks.correlation_time(below)
+    if n / correlated < LEAST_WORTH:
         return None
-    error, df = blocks.standard_error(below)
+    error, df = blocks.standard_error(below, correlated)
     half = quantile(ALPHA, df) * max(error, float(below.std()) / math.sqrt(n))
     low, high = math.floor((percent / 100 - half) * n) - 1, math.ceil((percent / 100 + half) * n)
     return [float(ordered[low]) if low >= 0 else None, float(ordered[high]) if high < n else None]

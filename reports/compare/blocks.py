@@ -20,8 +20,9 @@ def correlation_time(values: Array) -> float:
     """
     n = len(values)
     centred = values - values.mean()
-    spectrum = np.fft.rfft(centred, 2 * n)
-    covariance = np.fft.irfft(spectrum * np.conj(spectrum))[:n]
+    size = 1 << (2 * n - 1).bit_length()  # of a power of 2, for which it is fast
+    spectrum = np.fft.rfft(centred, size)
+    covariance = np.fft.irfft(spectrum * np.conj(spectrum), size)[:n]
     if not covariance[0] > 0:
         return 1.0
     times = 2 * np.cumsum(covariance / covariance[0]) - 1
@@ -34,13 +35,16 @@ def worth(values: Array) -> float:
     return len(values) / correlation_time(values) if len(values) else 0.0
 
 
-def standard_error(values: Array) -> tuple[float, int]:
+def standard_error(values: Array, correlated: float | None = None) -> tuple[float, int]:
     """Standard error of the mean of values in their order, and its degrees of freedom; (0, 1) of less than two.
 
     Blocks of eight autocorrelation times, 8 to 32 of them; what correlation their means still have inflates the error
     as that of an AR(1) process would, its coefficient corrected for its bias.
+    `correlated` is their correlation time, where it is known.
     """
-    blocks = int(np.clip(len(values) / (TIMES_A_BLOCK * correlation_time(values)), LEAST_BLOCKS, MOST_BLOCKS))
+    blocks = int(
+        np.clip(len(values) / (TIMES_A_BLOCK * (correlated or correlation_time(values))), LEAST_BLOCKS, MOST_BLOCKS)
+    )
     blocks = min(blocks, len(values))
     if blocks < 2:
         return 0.0, 1

@@ -10,6 +10,10 @@ from tokenswarm.reports.render.document import Section, Table
 from tokenswarm.reports.render.numbers import integer, number
 from tokenswarm.reports.slices import asking
 
+NEEDED = (
+    *("phase", "outcome", "stage", "max_tokens", "batch_size", "prompt_tokens", "e2e_ms", "ttft_ms", "tpot_ms"),
+    *("made_from_ns", "made_to_ns", "made_tokens", "made_estimated"),
+)
 TIMES = ("e2e_ms", "ttft_ms", "tpot_ms")
 COLUMNS = (
     *("concurrency", "requests", "ok, %", "requests/s", "E2E mean", "E2E p99", "TTFT mean", "TTFT p99"),
@@ -24,7 +28,7 @@ def data(run: Run, summary: Summary) -> dict[str, Any]:
     """
     if "capacity" in summary:
         return {"concurrency": []}
-    frame, found = run.measured, []
+    frame, found = run.measured[[*NEEDED]], []
     for stage in summary["stages"]:
         rows = frame[(frame["stage"] == stage["stage"])]
         held = rows if "–" in stage["users"] else rows[rows["phase"] != "ramp-up"]

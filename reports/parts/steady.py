@@ -44,8 +44,8 @@ def steady_window(frame: Any) -> Window | None:
 
 def steady(run: Run) -> dict[str, Any]:
     """`from_unix_ns`, `to_unix_ns`, `requests` (ok), `in_flight` (mean), `ledger`; `figures`: by name those of the
-    `steady` phase and of the `whole` run, each with value, n, worth (independent requests) and interval at 95 %; None
-    where nobody knows.
+    `steady` phase and of the `whole` run, each with value, n, and the first with worth (independent requests) and
+    interval at 95 %; None where nobody knows.
 
     A run without a steady phase has its figures of the whole run alone.
     """
@@ -58,7 +58,8 @@ def steady(run: Run) -> dict[str, Any]:
     figures: dict[str, dict[str, Any]] = {}
     for part, (some, within) in parts.items():
         ok = some[some["outcome"] == "ok"]
-        for name, figure in {**_rates(frame, within, slos), **_latencies(asking(ok))}.items():
+        sure = part == "steady" or not span
+        for name, figure in {**_rates(frame, within, slos, sure), **_latencies(asking(ok), sure)}.items():
             figures.setdefault(name, {})[part] = figure
     return {
         "from_unix_ns": span[0] if span else None,
@@ -92,18 +93,23 @@ def _limits(run: Run) -> list[Slo]:
     return found
 
 
-def _rates(frame: Any, span: Window | None, slos: list[Slo]) -> dict[str, Any]:
+def _rates(frame: Any, span: Window | None, slos: list[Slo], sure: bool) -> dict[str, Any]:
     ok = frame[frame["outcome"] == "ok"]
     found = {
-        "output_tokens_per_s": (tokens_per_s(frame, span), intervals.of_rate(frame, "made_tokens", span)),
-        "ok_per_s": (ok_per_s(frame, span), intervals.of_rate(ok, None, span)),
+        "output_tokens_per_s": (tokens_per_s(frame, span), frame, "made_tokens"),
+        "ok_per_s": (ok_per_s(frame, span), ok, None),
     }
     if slos:
         kept = ok[np.logical_and.reduce([_kept(ok[slo.subject], slo) for slo in slos])]
-        found["goodput_per_s"] = (ok_per_s(kept, span), intervals.of_rate(kept, None, span))
+        found["goodput_per_s"] = (ok_per_s(kept, span), kept, None)
     return {
-        name: {"value": value, "n": None, "worth": None, "interval": interval}
-        for name, (value, interval) in found.items()
+        name: {
+            "value": value,
+            "n": None,
+            "worth": None,
+            "interval": intervals.of_rate(rows, amounts, span) if sure else None,
+        }
+        for name, (value, rows, amounts) in found.items()
         if value is not None
     }
 
@@ -117,19 +123,20 @@ def _kept(column: Any, slo: Slo) -> Any:
     return inside | (values == slo.limit) if slo.inclusive else inside
 
 
-def _latencies(ok: Any) -> dict[str, Any]:
-    ordered, found = ok.sort_values("sent_unix_ns"), {}
+def _latencies(ok: Any, sure: bool) -> dict[str, Any]:
+    order, found = np.argsort(ok["sent_unix_ns"].to_numpy("int64", na_value=0), kind="stable"), {}
     for name in LATENCIES:
-        values = ordered[name].dropna().to_numpy("float64")
+        values = ok[name].to_numpy("float64")[order]
+        values = values[~np.isnan(values)]
         if not len(values):
             continue
-        described, independent = describe(values, (50.0, 95.0)), round(worth(values), 1)
+        described, independent = describe(values, (50.0, 95.0)), round(worth(values), 1) if sure else None
         for percent in (50, 95):
             found[f"{name}_p{percent}"] = {
                 "value": described[f"p{percent}"],
                 "n": len(values),
                 "worth": independent,
-                "interval": intervals.of_percentile(values, percent),
+                "interval": intervals.of_percentile(values, percent) if sure else None,
             }
     return found
 

@@ -245,6 +245,7 @@ def test_a_run_that_crosses_an_slo_ends_with_99_and_a_junit_file(tmp_path: Path)
     assert case.find("failure") is not None
     assert "SLOs" in (folder(tmp_path / "a").path / "report.md").read_text()
     asked = [sys.executable, "-m", "reports", str(run.path), "--slo", "ttft_ms p50 < 5s", "--slo", "goodput > 1/s"]
+    asked.append("--invalid-ok")  # on a busy machine the run may be INVALID
     later = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (later.returncode, later.stdout.count("met")) == (0, 2), later.stdout
 
