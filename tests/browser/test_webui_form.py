@@ -29,8 +29,7 @@ def test_an_empty_form_keeps_the_key_and_finds_the_model_and_a_second_run_has_it
         assert start(url, model="only:latest", options='seed=7, stop=["x"]')["success"]
         bad = start(url, model="only:latest", warm_requests="x")  # which would change the run that goes on
         assert "--warm-requests: ▸x◂ is no number" in bad["message"]
-        wait_for_runs(runs, 1)
-        time.sleep(0.5)
+        wait_for_runs(runs, 1, url)
         again = start(url, model="only:latest", max_tokens="6")
         assert again["success"], again
         wait_for_runs(runs, 2)
@@ -75,8 +74,7 @@ def test_what_was_given_for_one_server_goes_to_no_other(tmp_path: Path) -> None:
                 if number == 1:  # a run that goes on keeps its server, also for workers that join it
                     time.sleep(1)
                     assert start(url, host=simulator.url)["host"] == there
-                wait_for_runs(runs, number)
-                time.sleep(0.5)
+                wait_for_runs(runs, number, url)
             for field in ("header", "run_dir", "ca_cert", "expect", "api_key_file", "insecure"):
                 said = start(url, **{field: "x"})
                 assert (said["success"], f"the form has no field {field};" in said["message"]) == (False, True)
@@ -115,8 +113,7 @@ def test_a_key_in_the_address_is_not_shown_and_comes_back_from_the_page(tmp_path
                 (f"http://127.0.0.1:{own}/v1?api-key=[secret]", f"http://127.0.0.1:{own}"), 1
             ):
                 assert start(url, host=host)["success"]
-                wait_for_runs(tmp_path / "runs", number)
-                time.sleep(0.5)
+                wait_for_runs(tmp_path / "runs", number, url)
             mine = len(heard)
             start(url, host=f"http://127.0.0.1:{stranger}")
     assert mine > 4

@@ -1,7 +1,6 @@
 """Shapes of load from the web form: what is wrong sends nothing, and one run leaves nothing to the next."""
 
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,8 +44,7 @@ def test_each_shape_of_load_from_the_form(simulator: Simulator, tmp_path: Path) 
         )
         for number, fields in enumerate(loads, start=1):
             assert start(url, model="sim", **fields)["success"]
-            wait_for_runs(runs, number)
-            time.sleep(0.5)
+            wait_for_runs(runs, number, url)
     told = [json.loads((path / "run.json").read_text()) for path in sorted(runs.iterdir())]
     rows = [(path / "requests.csv").read_text().splitlines() for path in sorted(runs.iterdir())]
     staged, arrivals, _, plain = told

@@ -141,7 +141,7 @@ def _nothing_without(url: str) -> None:
 def _until_it_ended(session: requests.Session, url: str) -> str:
     """Scrape all along; what the last scrape gave, when the folder had been closed."""
     seen_users = seen_in_flight = 0.0
-    for _ in range(300):
+    for _ in range(1200):
         text = session.get(f"{url}/metrics", timeout=10).text
         seen_users = max(seen_users, _asked("users", text))
         seen_in_flight = max(seen_in_flight, _asked("worker_in_flight", text))
@@ -163,7 +163,7 @@ def _same(path: Path, text: str) -> None:
 
 
 def _wait_for(true: Any) -> bool:
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 90
     while not (said := true()) and time.monotonic() < deadline:
         time.sleep(0.2)
     return bool(said)

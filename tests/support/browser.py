@@ -43,8 +43,8 @@ class Browser:
         return self._ask("POST", "/execute/sync", {"script": text, "args": []})
 
     def find(self, selector: str) -> str:
-        """The first element of a CSS selector, waited for 10 s."""
-        for _ in range(100):
+        """The first element of a CSS selector, waited for a minute."""
+        for _ in range(600):
             found = self._ask("POST", "/elements", {"using": "css selector", "value": selector})
             if found:
                 return str(found[0][ELEMENT])
@@ -61,7 +61,7 @@ class Browser:
     def text(self) -> str:
         return str(self.script("return document.body.innerText"))
 
-    def wait_for(self, words: str, seconds: float = 15) -> str:
+    def wait_for(self, words: str, seconds: float = 60) -> str:
         """Wait until the page says so; its text."""
         deadline = time.monotonic() + seconds
         while words not in (text := self.text()):
@@ -90,7 +90,7 @@ def browser(*flags: str) -> Iterator[Browser]:
     process = subprocess.Popen([driver, f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     base = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(100):
+        for _ in range(600):
             try:
                 requests.get(f"{base}/status", timeout=5)
                 break
