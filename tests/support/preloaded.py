@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-FORK, WAIT, POLL = os.fork, os.waitpid, select.poll
+FORK, WAIT, POLL, SIGNAL = os.fork, os.waitpid, select.poll, signal.signal
 
 
 def preload(module: str) -> None:
@@ -48,19 +48,24 @@ def ask(connection: Any) -> tuple[dict[str, Any], list[int]]:
 
 def supervise(connection: Any) -> dict[str, Any] | None:
     """Begin what is asked for, pass signals on, and say how it ended. In the new process it returns what is asked."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     asked, files = ask(connection)
+    end, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.set_wakeup_fd(wake)
+    SIGNAL(signal.SIGCHLD, lambda *_: None)
     pid = FORK()
     if not pid:
+        signal.set_wakeup_fd(-1)
+        SIGNAL(signal.SIGCHLD, signal.SIG_DFL)
         for at, file in enumerate(files):
             os.dup2(file, at)
-        for file in (*files, connection.detach()):
+        for file in (*files, connection.detach(), end, wake):
             os.close(file)
         return asked
     os.closerange(0, 3)
     for file in files:
         os.close(file)
-    end, poll = os.pidfd_open(pid), POLL()
+    poll = POLL()
     poll.register(end, select.POLLIN)
     poll.register(connection.fileno(), select.POLLIN)
     while end not in (ready := dict(poll.poll())):
@@ -78,7 +83,7 @@ def supervise(connection: Any) -> dict[str, Any] | None:
 
 def serve(listener: Any) -> dict[str, Any]:
     """Until the standard input ends, fork for each connection; returns in a new process only."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    SIGNAL(signal.SIGCHLD, signal.SIG_IGN)
     poll = POLL()
     poll.register(listener.fileno(), select.POLLIN)
     poll.register(0, select.POLLIN)
