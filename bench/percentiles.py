@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tokenswarm.metrics.percentile import rank
+
 
 def percentile(ordered: Sequence[float], percent: float) -> float:
     """Nearest rank of a sorted sequence; nan of an empty one."""
-    if not ordered:
-        return float("nan")
-    return ordered[max(0, min(len(ordered), -int(-len(ordered) * percent // 100)) - 1)]
+    return ordered[rank(len(ordered), percent) - 1] if ordered else float("nan")
 
 
 @dataclass(frozen=True, slots=True)

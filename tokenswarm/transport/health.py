@@ -10,6 +10,7 @@ import time
 import gevent
 from locust import argument_parser
 
+from tokenswarm.metrics.percentile import rank
 from tokenswarm.transport.room import ROOM
 
 INTERVAL_S = 0.02
@@ -68,7 +69,7 @@ class Health:
             "cpu_percent_mean": round(100 * cpu_s / wall_s, 1) if wall_s else 0.0,
             "cpu_percent_max": round(self._cpu_max, 1),
             "loop_lag_ms_p50": round(lags[len(lags) // 2], 3) if lags else 0.0,
-            "loop_lag_ms_p99": round(lags[int(len(lags) * 0.99)], 3) if lags else 0.0,
+            "loop_lag_ms_p99": round(lags[rank(len(lags), 99) - 1], 3) if lags else 0.0,
             "loop_lag_ms_max": round(self._lag_max_ms, 3),
         }
 
