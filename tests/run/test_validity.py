@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from golden.make import MS, ZERO_NS, failed, ollama
-from locust_process import ROOT, command, environment, headless
+from locust_process import BUSY_MACHINE, ROOT, command, environment, headless
 from locust_process import folder as run_folder
 from simulator_process import running
 from validity_rows import Change, many, verdict
@@ -208,10 +208,6 @@ def hinder(**_):
             gevent.sleep(0.02)
     gevent.spawn(spin)
 """
-
-
-# What a client that is not alone on its machine may come to, whatever the server does.
-BUSY_MACHINE = {"late reads", "late dispatch", "loop lag", "worker CPU", "lateness", "clock steps"}
 
 
 def test_a_run_says_its_verdict_everywhere(tmp_path: Path) -> None:
