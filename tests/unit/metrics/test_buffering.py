@@ -1,10 +1,7 @@
 """Streams that are none: chunks that came in lumps are told from those that were only made fast, and shown as such."""
 
-from pathlib import Path
-
 import pytest
 from literals import FINISH, MS, SENTINEL, V1_CHAT, delta, event
-from wire_http import cases, load
 
 from tokenswarm.folder.row import COLUMNS, row
 from tokenswarm.metrics.interpret import interpret
@@ -34,6 +31,7 @@ LUMPS = {
     "three of three": (300.0,) * 3,
     "all but one": (100.0, *(300.0,) * 5),
 }
+
 STREAMS = {
     "one by one": tuple(100 + 20.0 * n for n in range(12)),
     "fast": tuple(100 + 0.5 * n for n in range(50)),
@@ -72,18 +70,3 @@ def test_too_few_chunks_tell_nothing_but_a_time_of_zero_is_none() -> None:
     record = stream(300.0, 300.0)
     cells = dict(zip(COLUMNS, row(record), strict=True))
     assert (record.buffered, cells["ttft_ms"], cells["tpot_ms"]) == (None, 300.0, None)
-
-
-def test_the_report_of_a_buffered_run_says_so(tmp_path: Path) -> None:
-    run, said, _ = load(cases()["B1-buffered-stream"], tmp_path, pace_s=0.2)
-    assert run.rules() >= {"buffered"}
-    assert "chunks together" not in run.rules()
-    ok = [row for row in run.rows if row["outcome"] == "ok"]
-    assert {row["buffered"] for row in ok} == {"1"}
-    summary = run.summary()["overall"]["metrics"]
-    assert not {"ttft_ms", "itl_ms", "tpot_ms", "longest_gap_ms"} & set(summary)
-    assert summary["e2e_ms"]["p50"] > 0
-    report = (run.path / "report.md").read_text()
-    assert "| `ttft_ms` | –, buffered |" in report
-    assert "TTFT and ITL –, buffered" in said
-    assert "proxy_buffering off" in (run.path / "report.html").read_text()

@@ -1,15 +1,12 @@
 """Durations of a server that cannot be give no rate and a finding; those of real servers all stand."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 from captures import APIS, load, read, timed
 from check_cases import case
 from literals import MS, delta, event, line, ndjson, sse
-from wire_http import cases
-from wire_http import load as load_run
 
 from tokenswarm.metrics.catalogue import METRICS
 from tokenswarm.metrics.checks.table import judge
@@ -20,7 +17,9 @@ from tokenswarm.wire import reading
 from tokenswarm.wire.values import Answer, Transcript, Usage
 
 TRUE = Usage(60, 12, total_ns=300 * MS, load_ns=2 * MS, prompt_eval_ns=20 * MS, eval_ns=220 * MS, source="eval_count")
+
 SEEN = Transcript(sent_ns=0, ended_ns=310 * MS)
+
 WHO = Identity(0, 0, "User", "/api/chat", "m", "p", 8)
 
 
@@ -125,15 +124,3 @@ def test_real_servers_are_believed() -> None:
         assert not builder.doubt, f"{name}: {builder.doubt}"
         seen += builder.doubt is not None
     assert seen > 100
-
-
-def test_a_run_against_a_server_that_makes_them_up_says_so(tmp_path: Path) -> None:
-    run, terminal, _ = load_run(cases()["A4-ollama-made-up-durations"], tmp_path)
-    good = [row for row in run.rows if row["outcome"] == "ok"]
-    assert len(good) > 3
-    for row in good:
-        assert (row["durations_impossible"], row["output_tokens"]) == ("1", "12")
-        assert not any(row[f"{name}_tokens_per_s"] for name in ("eval", "decode", "prompt"))
-    (finding,) = (one for one in run.run["validity"]["findings"] if one["rule"] == "durations")
-    assert (finding["level"], finding["figure"]) == ("remark", 100)
-    assert "durations of the server's that cannot be" in terminal

@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wire_http import MS, cases, load, read
+from wire_http import MS, cases, read
 
 W = "".join(f"w{n} " for n in range(12))  # what most of the cases say, in 12 chunks
 
 # name: what a row must say. `text`, `thinking` and `calls` (name, arguments) are the answer's, `error` a part of the
 # row's, `ttft_ms` and `e2e_ms` times; all else is a field of the Record or of its Usage.
 COUNTED = {"outcome": "ok", "error": "", "prompt_tokens": 60, "output_tokens": 12}
+
 CALLED = {**COUNTED, "calls": [("get_weather", '{"city": "Paris"}'), ("get_weather", '{"city": "Rome"}')]}
+
 TYPES: dict[str, dict[str, Any]] = {
     "A3-finish-reason-object": {**COUNTED, "finish_reason": "length", "text": W},
     "A4-ollama-made-up-durations": {
@@ -52,6 +54,7 @@ TYPES: dict[str, dict[str, Any]] = {
     "C2-html-error-page": {"outcome": "http_error", "error": "HTTP 524 A timeout occurred (an HTML page)"},
     "C3-zero-completion-last": COUNTED,
 }
+
 FRAMES: dict[str, dict[str, Any]] = {
     "A7-byte-order-mark": {"outcome": "ok", "text": f"first {W[:-4]}", "output_chunks": 12, "ttft_ms": 30.0},
     "B3-event-stream-labelled-json": {
@@ -90,7 +93,9 @@ FRAMES: dict[str, dict[str, Any]] = {
     "C4-content-type-in-trailer": {"outcome": "ok", "text": W, "output_chunks": 12, "ttft_ms": 30.0},
     "B9-pretty-error-in-stream": {"outcome": "server_error", "error": "model overloaded"},
 }
+
 ABORTED = {"outcome": "server_error", "text": "w0 w1 w2 ", "output_tokens": 3}
+
 ENDS: dict[str, dict[str, Any]] = {
     "A1-finish-abort": {**ABORTED, "error": "finish_reason abort"},
     "A1-finish-error": {**ABORTED, "error": "finish_reason error"},
@@ -112,14 +117,16 @@ ENDS: dict[str, dict[str, Any]] = {
     "C5-two-choices": {"outcome": "ok", "text": W[:18], "output_chunks": 6, "longest_gap_ns": 40 * MS},
     "B8-no-done-sentinel": {**COUNTED, "text": W, "habits": ("no_sentinel",), "e2e_ms": 330.0},
 }
+
 RIGHT = {**TYPES, **FRAMES, **ENDS}
+
 # Cases about the preflight, the transport or a whole run, which have their tests elsewhere.
 ELSEWHERE: dict[str, str] = {  # name: the test file
     **dict.fromkeys(("A2-done-then-open", "A2-finish-then-heartbeats"), "unit/transport/test_transport_ends.py"),
     "C1-keepalives-only": "unit/transport/test_transport_ends.py",
     **dict.fromkeys(
         (name for name in cases() if name.startswith(("B13", "B14", "B15", "B16", "B17", "B18")) and name not in RIGHT),
-        "run/test_wire_cases_preflight.py",
+        "unit/preflight/test_wire_cases.py",
     ),
 }
 
@@ -147,10 +154,3 @@ def test_every_case_has_its_right_value() -> None:
     assert not set(RIGHT) & set(ELSEWHERE)
     assert {*RIGHT, *ELSEWHERE} <= set(cases())
     assert all(name in (Path(__file__).parents[2] / file).read_text() for name, file in ELSEWHERE.items())
-
-
-def test_a_run_against_a_case_meets_it_on_the_wire(tmp_path: Path) -> None:
-    run, _, server = load(cases()["B12-usage-in-choice"], tmp_path)
-    good = [row for row in run.rows if row["outcome"] == "ok"]
-    assert server.generations >= len(good) > 3
-    assert all(row["output_chunks"] == "12" and float(row["e2e_ms"]) > 200 for row in good)
