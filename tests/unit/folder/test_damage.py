@@ -144,12 +144,13 @@ def test_most_of_the_rows_lost_is_no_valid_run_and_its_slo_is_judged_again(
     assert (slo["state"], slo["figure"], slo["n"]) == ("met", pytest.approx(120, rel=0.01), 40)
     assert "60 of the 100 rows that the run wrote are not here" in (path / "report.md").read_text()
     assert json.loads((path / "run.json").read_text())["validity"]["verdict"] == "VALID"  # it stays as it was written
-    assert main([str(path), "--slo", "ttft_ms p50 < 500"]) == 0
+    assert main([str(path), "--slo", "ttft_ms p50 < 500"]) == 3  # met, by rows that nobody should believe
+    assert main([str(path), "--slo", "ttft_ms p50 < 500", "--invalid-ok"]) == 0
 
 
 def test_an_slo_of_damaged_rows_is_judged_by_the_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = damaged(tmp_path, cell(17, "ttft_ms", "soon"))
-    assert main([str(path), "--slo", "ttft_ms p50 < 500"]) == 0
+    assert main([str(path), "--slo", "ttft_ms p50 < 500", "--invalid-ok"]) == 0
     assert "row 17, ttft_ms: 'soon' is no number" in capsys.readouterr().err
 
 
