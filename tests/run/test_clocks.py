@@ -61,11 +61,11 @@ def test_a_worker_whose_clock_is_seconds_ahead_shifts_nothing(tmp_path: Path) ->
     frame["read_ns"] = [read_ns.get(name) for name in names]
     frame = frame[frame["read_ns"].notna()]
     # The open loop, by the server's own log: the nth arrival n times 25 ms after the beginning, whoever sends it.
-    began_ns = (frame["read_ns"] - frame["arrival"] * 25 * MS).groupby(frame["worker"]).median()
+    began_ns = (frame["read_ns"] - frame["arrival"].astype("int64") * 25 * MS).groupby(frame["worker"]).median()
     assert len(began_ns) == 2
     assert began_ns.max() - began_ns.min() < S / 2
     # The report: what the server read just now was sent just now, and was due each 25 ms.
     off_ns = (frame["read_ns"] - frame["sent_unix_ns"]).abs().groupby(frame["worker"]).median()
     assert off_ns.max() < S / 2
-    due = sorted((frame["scheduled_unix_ns"] - frame["arrival"] * 25 * MS).tolist())
+    due = sorted((frame["scheduled_unix_ns"] - frame["arrival"].astype("int64") * 25 * MS).tolist())
     assert (due[-1] - due[0]) / MS <= 2 * doubt_ms + 5
