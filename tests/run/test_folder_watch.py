@@ -52,7 +52,8 @@ def test_a_disk_that_stays_full_ends_the_run(tmp_path: Path) -> None:
     own = tmp_path / "own.py"
     own.write_text(
         "import resource\nfrom locustfile import *\nfrom tokenswarm.run import folder_watch\n"
-        "folder_watch.PATIENCE_S = 1.0\nresource.setrlimit(resource.RLIMIT_FSIZE, (9_000, -1))\n"
+        "folder_watch.PATIENCE_S = 1.0\nfolder_watch.tempfile.gettempdir = lambda: __file__\n"  # no room elsewhere
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (9_000, -1))\n"
     )
     began_s = time.monotonic()
     with running("--load-ms", "0", "--decode-tps", "400") as simulator:
