@@ -92,3 +92,6 @@ COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
     "probe": ("what a server is: slots, rates, context", _probe),
     "simulate": ("a simulated Ollama, to try things on", _simulate),
 }
+
+if __name__ == "__main__":
+    sys.exit(main())
