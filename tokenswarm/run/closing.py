@@ -11,9 +11,9 @@ import gevent
 
 from tokenswarm.metrics.validity import workers as attendance
 from tokenswarm.metrics.validity.rules import finding
+from tokenswarm.run import interrupt
 from tokenswarm.run.cluster import Cluster
 from tokenswarm.run.curve import strangers
-from tokenswarm.run.interrupt import be_patient
 from tokenswarm.run.publisher import AGAIN_S
 from tokenswarm.run.recorder import Recorder
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 FINISH = "tokenswarm_finish"
 ROOT = Path(__file__).parents[2]  # where the package lies
 WAIT_FOR_WORKERS_S, WAIT_FOR_LOST_S = 30.0, 5.0
+BY_HAND = "ended by hand"
 UNANSWERED = 1  # as Locust's own exit code where requests failed
 
 
@@ -33,6 +34,7 @@ class Closing:
         self._lifecycle = lifecycle
         self._closing: gevent.Greenlet | None = None
         self._stopping: gevent.Greenlet | None = None
+        self._ended_after_s = 0.0
 
     def on_finish(self, finished: Any, _: str) -> None:
         """The master ends the run (Locust's own quit message would come only after it has closed the folder)."""
@@ -56,6 +58,7 @@ class Closing:
             self._closing = gevent.spawn(self._hand_over)
         elif lifecycle.recorder:
             lifecycle.ending = True
+            self._ended_after_s = time.time() - lifecycle.recorder.circumstances["started_unix_s"]
             self._closing = gevent.spawn(
                 self._close_on_master if lifecycle.cluster.is_master else self._close_alone, lifecycle.recorder
             )
@@ -99,13 +102,13 @@ class Closing:
         takes no more messages after the last worker's goodbye.
         """
         lifecycle, cluster = self._lifecycle, self._lifecycle.cluster
-        be_patient("handing over the last rows" if lifecycle.cluster.is_worker else "writing down the run")
+        interrupt.be_patient("handing over the last rows" if lifecycle.cluster.is_worker else "writing down the run")
         if lifecycle.cluster.is_worker and lifecycle.health:
             cluster.stop()
         elif lifecycle.recorder and not self._closing:
             # A signal: Locust chooses its exit code after this event, and would stop the run only then.
             if not self._stopping:
-                lifecycle.findings.append(_ended_by_hand(lifecycle.recorder, lifecycle.options.run_time))
+                self._say_ended_by_hand(lifecycle.recorder)
                 self._stopping = gevent.spawn(cluster.stop)
             # This event comes twice where the workers heard the signal, too, and the last of them has gone meanwhile.
             self._stopping.join(WAIT_FOR_WORKERS_S)
@@ -116,8 +119,24 @@ class Closing:
 
     def _close_on_master(self, recorder: Recorder) -> None:
         workers = self._lifecycle.publisher.workers_as_run_json(self._wait_for_workers(recorder))
+        run_time_s = self._lifecycle.options.run_time
+        # Where the signal went to all processes, the last worker may have said goodbye before this one heard of it.
+        if interrupt.heard and not (run_time_s and self._ended_after_s > float(run_time_s) - 1):
+            self._say_ended_by_hand(recorder)
         self._lifecycle.findings += attendance.findings(workers) + strangers() + self._lifecycle.unlike()
         self._end_folder(recorder, workers)
+
+    def _say_ended_by_hand(self, recorder: Recorder) -> None:
+        """A finding: a signal ended the run, and when. Once."""
+        findings, run_time_s = self._lifecycle.findings, self._lifecycle.options.run_time
+        if any(found["rule"] == BY_HAND for found in findings):
+            return
+        after_s = time.time() - recorder.circumstances["started_unix_s"]
+        of = f" of {float(run_time_s):g} s" if run_time_s else ""
+        what = f"the run was ended by hand, after {after_s:.0f} s{of}"
+        findings.append(
+            finding(BY_HAND, "remark", what, "let it run to its end, if it was to be compared with another")
+        )
 
     def _wait_for_workers(self, recorder: Recorder) -> set[str]:
         """Wait until all rows are here; give the workers of which they are not."""
@@ -178,11 +197,3 @@ class Closing:
 
 def _connected_ids(cluster: Cluster) -> set[str]:
     return {worker.id for worker in cluster.workers() if not worker.missing}
-
-
-def _ended_by_hand(recorder: Recorder, run_time_s: float | None) -> dict[str, Any]:
-    """A finding: a signal ended the run, and when."""
-    after_s = time.time() - recorder.circumstances["started_unix_s"]
-    of = f" of {float(run_time_s):g} s" if run_time_s else ""
-    what = f"the run was ended by hand, after {after_s:.0f} s{of}"
-    return finding("ended by hand", "remark", what, "let it run to its end, if it was to be compared with another")

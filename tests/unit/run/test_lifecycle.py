@@ -178,7 +178,7 @@ def test_a_worker_of_another_run_is_told_to_stop_once(tmp_path: Path, monkeypatc
 
 
 def test_a_signal_ends_the_run_and_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(closing, "be_patient", lambda _: None)
+    monkeypatch.setattr(closing.interrupt, "be_patient", lambda _: None)
     cluster = FakeCluster()
     with process(cluster, tmp_path, monkeypatch) as lifecycle:
         begin(lifecycle)
@@ -187,6 +187,22 @@ def test_a_signal_ends_the_run_and_is_told(tmp_path: Path, monkeypatch: pytest.M
     found = run_json(tmp_path)
     assert found["state"] == "complete"
     assert "ended by hand" in [finding["rule"] for finding in found["validity"]["findings"]]
+
+
+@pytest.mark.parametrize(("run_time_s", "by_hand"), [(60, True), (0.5, False)])
+def test_a_signal_to_all_processes_is_told_though_the_workers_leave_first(
+    run_time_s: float, by_hand: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(closing.interrupt, "heard", [15])
+    cluster = master(["a"])
+    with process(cluster, tmp_path, monkeypatch) as lifecycle:
+        lifecycle.options.run_time = run_time_s
+        begin(lifecycle)
+        cluster.hear(ROWS, sent_rows(lifecycle.publisher.run_id, 2), "a")
+        cluster.there = []
+        end(lifecycle)
+    rules = [finding["rule"] for finding in run_json(tmp_path)["validity"]["findings"]]
+    assert ("ended by hand" in rules) == by_hand
 
 
 def worker_of(lifecycle: RunLifecycle, run: str) -> None:
