@@ -16,7 +16,7 @@ import gevent.socket
 from gevent import GreenletExit, Timeout, get_hub
 
 from tokenswarm.transport import kernel_stamps as stamps
-from tokenswarm.transport.exchange import LOOK_S, Exchange, Receiving, plain_socket
+from tokenswarm.transport.exchange import LOOK_S, TOGETHER_S, Exchange, Receiving, plain_socket
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,8 @@ class Transport:
         reader = loop.io(self._sock.fileno(), 1)
         receiving = Receiving(self._sock, exchange, self._tls, self._incoming, reader, self._leaves_open)
         first_byte, total = loop.timer(self._timeouts.first_byte_s), loop.timer(self._timeouts.total_s)
-        look = loop.timer(LOOK_S, LOOK_S)
+        # Many streams' looks at one time: each alone would wake the process for itself.
+        look = loop.timer(LOOK_S + -loop.now() % TOGETHER_S, LOOK_S)
         try:
             reader.start(receiving.on_readable)
             exchange.begin()

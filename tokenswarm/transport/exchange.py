@@ -24,7 +24,7 @@ LATE_NS = 1_000_000
 # How long the end of the body is waited for after the answer's own: after a finish reason, after [DONE] or done:true.
 GRACES_NS = (1_000_000_000, 500_000_000)
 KNOWN_GRACES_NS = (500_000_000, 20_000_000)  # of a server that left the last body open
-LOOK_S = 1.0
+LOOK_S, TOGETHER_S = 1.0, 0.1
 # The class beneath gevent's: its sockets would switch greenlets for every read.
 plain_socket: type[socket.socket] = get_original("socket", "socket")
 
