@@ -76,11 +76,13 @@ def test_compose_publishes_on_loopback_only_and_locks_every_service_in() -> None
 
 
 @pytest.mark.parametrize("name", COMPOSE)
-def test_podman_compose_reads_it_as_a_whole(name: str) -> None:
-    full = [sys.executable, "-m", "podman_compose", "-f", COMPOSE[0], "-f", name, "--profile", "*", "config"]
+def test_podman_compose_reads_it_as_a_whole(name: str, tmp_path: Path) -> None:
+    podman = tmp_path / "podman"  # of which it wants to know no more than that it is there
+    podman.write_text("#!/bin/sh\necho podman version 4.3.1\n")
+    podman.chmod(0o755)
+    full = [sys.executable, "-m", "podman_compose", "--podman-path", str(podman)]
+    full += ["-f", COMPOSE[0], "-f", name, "--profile", "*", "config"]
     done = subprocess.run(full, cwd=ROOT, capture_output=True, text=True, check=False)
-    if "podman" in done.stderr and not shutil.which("podman"):
-        pytest.skip("podman-compose wants podman")
     assert done.returncode == 0, done.stderr
     assert "127.0.0.1:8089:8089" in done.stdout
 
