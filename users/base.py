@@ -219,4 +219,4 @@ class LLMUser(User):
 
     def _tell(self, record: Record, transcript: Transcript) -> None:
         events: Any = self.environment.events
-        events.generation.fire(record=record, response_bytes=sum(len(data) for _, data in transcript.pieces))
+        events.generation.fire(record=record, response_bytes=transcript.body_bytes)

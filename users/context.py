@@ -46,7 +46,7 @@ class RunContext:
 
         Short answers are always read. But no server can keep a run from ending by answers that take long to read.
         """
-        short = sum(len(data) for _, data in transcript.pieces) <= SHORT_BYTES
+        short = transcript.body_bytes <= SHORT_BYTES
 
         def pause() -> bool:
             breathe()

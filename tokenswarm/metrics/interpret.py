@@ -38,9 +38,10 @@ def interpret(
     if not pause():
         return Interpreted(builder, OUT_OF_TIME)
     try:
-        for count, chunk in enumerate(reading.chunks(api, transcript)):
-            builder.add(chunk)
-            if (count % CHUNKS_AT_ONCE == CHUNKS_AT_ONCE - 1 or chunk is PAUSE) and not pause():
+        add = builder.add
+        for count, chunk in enumerate(reading.chunks(api, transcript), 1):
+            add(chunk)
+            if (count % CHUNKS_AT_ONCE == 0 or chunk is PAUSE) and not pause():
                 return Interpreted(builder, OUT_OF_TIME)
     except Exception as fault:  # noqa: BLE001 - whatever a server thinks of, its request keeps its row
         builder.failed = Chunk(0, broken=f"unreadable: {fault!r}")

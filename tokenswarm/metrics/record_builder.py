@@ -13,6 +13,8 @@ from tokenswarm.wire.values import Answer, Chunk, Embeddings, ToolCall, Transcri
 
 MERGED_SHARE = 10  # from a tenth of an answer's time on, late reads may be why its chunks came together
 LEAST_REPEATED = 24  # characters of a chunk that may repeat all before; a shorter one may just be said again
+OUTPUT = Chunk._fields.index("finish_reason")  # so many fields begin a chunk: when it came, and what the model said
+ONLY_OUTPUT = Chunk(0)[OUTPUT:]  # the others, where it says nothing else
 
 
 class RecordBuilder:
@@ -50,6 +52,9 @@ class RecordBuilder:
 
     def add(self, chunk: Chunk) -> None:
         """Take in the next chunk, in order of arrival."""
+        if chunk[OUTPUT:] == ONLY_OUTPUT and len(chunk[1]) < LEAST_REPEATED:  # as nearly all are
+            self._add_said(chunk[0], chunk[1], chunk[2], chunk[3])
+            return
         # fmt: off
         (ns, text, thinking, calls, finish_reason, usage, done, error, broken, ends, context, embeddings, tagged, whole,
          unread, _, habit) = chunk
@@ -64,12 +69,7 @@ class RecordBuilder:
             text, thinking, calls = self._new(text, thinking, calls, whole)
         if ends:
             self._all_was_thinking()
-        if text or thinking or calls:
-            self._add_output(ns, answer=bool(text or calls))
-            self._text.append(text)
-            self._text_chars += len(text)
-            self._thinking.append(thinking)
-            self._pieces.extend(calls)
+        self._add_said(ns, text, thinking, calls)
         if finish_reason:
             self.finish_reason, self._end_ns = finish_reason, ns
         if usage:
@@ -83,6 +83,18 @@ class RecordBuilder:
             self.embeddings = embeddings
         if error is not None or broken is not None:
             self.failed = chunk
+
+    def _add_said(self, ns: int, text: str, thinking: str, calls: tuple[ToolCall, ...]) -> None:
+        if text:
+            self._text.append(text)
+            self._text_chars += len(text)
+        elif not thinking and not calls:
+            return
+        if thinking:
+            self._thinking.append(thinking)
+        if calls:
+            self._pieces.extend(calls)
+        self._add_output(ns, answer=bool(text or calls))
 
     def _new(
         self, text: str, thinking: str, calls: tuple[ToolCall, ...], whole: bool

@@ -15,6 +15,7 @@ SUPPORTED = sys.platform == "linux"
 SO_TIMESTAMPNS = 35
 ANCILLARY_BYTES = socket.CMSG_SPACE(16)
 _SECONDS_NANOSECONDS = struct.Struct("@qq")
+_unpack, _BYTES = _SECONDS_NANOSECONDS.unpack_from, _SECONDS_NANOSECONDS.size
 _keeping: list[int] = []  # the descriptor of the socket that keeps stamping switched on
 
 
@@ -28,9 +29,10 @@ def enable(sock: socket.socket) -> None:
 def stamp_ns(ancillary: Iterable[tuple[int, int, bytes]]) -> int | None:
     """The kernel's arrival time in what `recvmsg` gave beside the data, wall-clock ns; None if it bore none."""
     for _, kind, data in ancillary:
-        if kind == SO_TIMESTAMPNS and len(data) >= _SECONDS_NANOSECONDS.size:
-            seconds, nanoseconds = _SECONDS_NANOSECONDS.unpack_from(data)
-            return int(seconds * 1_000_000_000 + nanoseconds)
+        if kind == SO_TIMESTAMPNS and len(data) >= _BYTES:
+            seconds, nanoseconds = _unpack(data)
+            ns: int = seconds * 1_000_000_000 + nanoseconds
+            return ns
     return None
 
 

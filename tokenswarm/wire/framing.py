@@ -63,11 +63,11 @@ def frames(pieces: Sequence[tuple[int, bytes]], label: str) -> Iterator[Frame]:
     """The frames of a body of whatever form. Raises TooMuch."""
     found = form(pieces, label)
     if found == "events":
-        yield from events(pieces)
-    elif found == "lines":
-        yield from lines(pieces, cr=_first_line(pieces)[2] == b"\r")
-    elif whole := b"".join(data for _, data in pieces).strip():
-        yield pieces[-1][0], whole, True, ""
+        return events(pieces)
+    if found == "lines":
+        return lines(pieces, cr=_first_line(pieces)[2] == b"\r")
+    whole = b"".join(data for _, data in pieces).strip()
+    return iter([(pieces[-1][0], whole, True, "")] if whole else [])
 
 
 def lines(pieces: Pieces, *, cr: bool = False) -> Iterator[Frame]:
@@ -83,6 +83,10 @@ def lines(pieces: Pieces, *, cr: bool = False) -> Iterator[Frame]:
     for ns, data in pieces:
         if cr and (after_cr or b"\r" in data):
             data, after_cr = _with_newlines(data, after_cr)
+        if not held and 0 < len(data) < MAX_FRAME_BYTES and data.find(b"\n") == len(data) - 1 and lines_left:
+            lines_left -= 1
+            yield ns, data[:-1], True, ""  # one whole line, as nearly all pieces are
+            continue
         first, *rest = data.split(b"\n")
         lines_left -= len(rest)
         if lines_left < 0:

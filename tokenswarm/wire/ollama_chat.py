@@ -52,4 +52,6 @@ def read(ns: int, frame: dict[str, Any]) -> Chunk:
         message.get("thinking") or "",
         lenient.tool_calls(calls) if calls else (),
     )
-    return chunk if chunk.output or not lenient.unread(message) else chunk._replace(unread=True)
+    if chunk[1] or chunk[2] or chunk[3] or not lenient.unread(message):  # `chunk.output`, of each token
+        return chunk
+    return chunk._replace(unread=True)

@@ -79,7 +79,7 @@ def _frames(api: Api, transcript: Transcript) -> Iterator[Chunk]:
         yield Chunk(_end(transcript), error=errors.text(begun))
         return
     whole, read, loads = not transcript.streamed, api.read, orjson.loads
-    if whole and transcript.failure and sum(len(data) for _, data in transcript.pieces) > framing.MAX_FRAME_BYTES:
+    if whole and transcript.failure and transcript.body_bytes > framing.MAX_FRAME_BYTES:
         return  # a huge object that was cut off is none
     choice = 0  # the number of the one that is read: the first that says anything
     numbered: bool | None = None  # is that the token's number and not the choice's?

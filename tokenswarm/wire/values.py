@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Literal, NamedTuple, Protocol
 
 from tokenswarm.payloads.prompt import Prompt
@@ -82,6 +83,11 @@ class Transcript:
     retry_after_s: float | None = None
     location: str = ""
     habits: frozenset[str] = frozenset()
+
+    @property
+    def body_bytes(self) -> int:
+        """The length of the body."""
+        return sum(map(len, map(itemgetter(1), self.pieces)))
 
     @property
     def succeeded(self) -> bool:
