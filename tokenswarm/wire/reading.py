@@ -90,13 +90,13 @@ def _frames(api: Api, transcript: Transcript) -> Iterator[Chunk]:
         for number, (ns, frame, terminated, event) in enumerate(cut, 1):
             if number > MOST_FRAMES:
                 raise framing.TooMuch(ns, f"more than {MOST_FRAMES:,} frames")
-            if event and _names_error(event) and not frame.isspace():
-                yield Chunk(ns, error=errors.text(frame) or event)
-                return
-            if not frame or frame.isspace() or (event and framing.keeps_alive(event.encode())):
+            if (event or not frame) and (not frame or frame.isspace() or framing.keeps_alive(event.encode())):
                 if number % FRAMES_A_PAUSE == 0:
                     yield PAUSE
                 continue
+            if event and _names_error(event):
+                yield Chunk(ns, error=errors.text(frame) or event)
+                return
             try:  # the plain reading, which serves nearly all
                 chunk = read(ns, loads(frame))
             except _SHAPE_ERRORS:
