@@ -181,7 +181,7 @@ class Server:
     def _replay(self, sock: socket.socket, exchange: Exchange) -> None:
         segments = exchange.segments()
         for number, segment in enumerate(segments):
-            if number > 1:
+            if number:
                 gevent.sleep(self.pace_s)
             sock.sendall(segment)
         if exchange.left_open:
