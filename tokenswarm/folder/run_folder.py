@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -39,9 +40,12 @@ class RunFolder:
         lost.close()
 
     def move(self, parent: Path) -> None:
-        """Go on below another folder, with all rows. Raises OSError, and goes on here then."""
+        """Go on below another folder, with all rows and files. Raises OSError, and goes on here then."""
         path = new_path(str(parent), self.path.name)
         path.mkdir(parents=True)
+        for other in self.path.iterdir():
+            if other.is_file() and other.name != "requests.csv":
+                shutil.copy(other, path)
         left, self._file = self._file, self._file.copy(path / "requests.csv")
         left.close()
         self.path = path

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FINISH = "tokenswarm_finish"
 ROOT = Path(__file__).parents[2]  # where the package lies
 WAIT_FOR_WORKERS_S, WAIT_FOR_LOST_S = 30.0, 5.0
-BY_HAND = "ended by hand"
+BY_HAND, AT_ONCE_S = "ended by hand", 1.0
 UNANSWERED = 1  # as Locust's own exit code where requests failed
 
 
@@ -34,7 +34,7 @@ class Closing:
         self._lifecycle = lifecycle
         self._closing: gevent.Greenlet | None = None
         self._stopping: gevent.Greenlet | None = None
-        self._ended_after_s = 0.0
+        self._ended_s = 0.0
 
     def on_finish(self, finished: Any, _: str) -> None:
         """The master ends the run (Locust's own quit message would come only after it has closed the folder)."""
@@ -58,7 +58,7 @@ class Closing:
             self._closing = gevent.spawn(self._hand_over)
         elif lifecycle.recorder:
             lifecycle.ending = True
-            self._ended_after_s = time.time() - lifecycle.recorder.circumstances["started_unix_s"]
+            self._ended_s = time.monotonic()
             self._closing = gevent.spawn(
                 self._close_on_master if lifecycle.cluster.is_master else self._close_alone, lifecycle.recorder
             )
@@ -108,7 +108,7 @@ class Closing:
         elif lifecycle.recorder and not self._closing:
             # A signal: Locust chooses its exit code after this event, and would stop the run only then.
             if not self._stopping:
-                self._say_ended_by_hand(lifecycle.recorder)
+                self._say_ended_by_hand(_seconds_of(lifecycle.recorder))
                 self._stopping = gevent.spawn(cluster.stop)
             # This event comes twice where the workers heard the signal, too, and the last of them has gone meanwhile.
             self._stopping.join(WAIT_FOR_WORKERS_S)
@@ -118,20 +118,21 @@ class Closing:
             self._lifecycle.spooling.end()
 
     def _close_on_master(self, recorder: Recorder) -> None:
+        after_s = _seconds_of(recorder)
         workers = self._lifecycle.publisher.workers_as_run_json(self._wait_for_workers(recorder))
         run_time_s = self._lifecycle.options.run_time
         # Where the signal went to all processes, the last worker may have said goodbye before this one heard of it.
-        if interrupt.heard and not (run_time_s and self._ended_after_s > float(run_time_s) - 1):
-            self._say_ended_by_hand(recorder)
+        heard = any(at_s < self._ended_s + AT_ONCE_S for at_s in interrupt.heard_s)
+        if heard and not (run_time_s and after_s > float(run_time_s) - AT_ONCE_S):
+            self._say_ended_by_hand(after_s)
         self._lifecycle.findings += attendance.findings(workers) + strangers() + self._lifecycle.unlike()
         self._end_folder(recorder, workers)
 
-    def _say_ended_by_hand(self, recorder: Recorder) -> None:
+    def _say_ended_by_hand(self, after_s: float) -> None:
         """A finding: a signal ended the run, and when. Once."""
         findings, run_time_s = self._lifecycle.findings, self._lifecycle.options.run_time
         if any(found["rule"] == BY_HAND for found in findings):
             return
-        after_s = time.time() - recorder.circumstances["started_unix_s"]
         of = f" of {float(run_time_s):g} s" if run_time_s else ""
         what = f"the run was ended by hand, after {after_s:.0f} s{of}"
         findings.append(
@@ -193,6 +194,10 @@ class Closing:
             lifecycle.environment.process_exit_code = 2
         finally:
             lifecycle.ending = False
+
+
+def _seconds_of(recorder: Recorder) -> float:
+    return time.time() - float(recorder.circumstances["started_unix_s"])
 
 
 def _connected_ids(cluster: Cluster) -> set[str]:

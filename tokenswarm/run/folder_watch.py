@@ -40,7 +40,7 @@ def _stuck(folder: RunFolder, stuck_s: float) -> str:
         return ""
     why, left = f"no row could be written to the run folder for {stuck_s:.0f} s", folder.path
     try:
-        folder.move(Path(tempfile.gettempdir()) / "tokenswarm")
+        folder.move(Path(tempfile.mkdtemp(prefix="tokenswarm-")))  # which nobody else may look into
     except OSError:
         return why
     return f"{why}; the run goes from {left} to {folder.path}, with all its rows"

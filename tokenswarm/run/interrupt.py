@@ -12,7 +12,7 @@ import gevent
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STUCK_S = 1.0
 INSISTED = 1  # the exit code of who left without an end
-heard: list[int] = []  # the signals that asked this process for its end
+heard_s: list[float] = []  # when a signal asked this process for its end, on the monotonic clock
 
 
 def hear_interrupts() -> None:
@@ -29,7 +29,7 @@ def hear_interrupts() -> None:
         hub.handle_system_error(KeyboardInterrupt, KeyboardInterrupt())
 
     def on_interrupt(number: int, frame: FrameType | None) -> None:
-        heard.append(number)
+        _hear()
         if not asked_s:
             asked_s.append(time.monotonic())
             hub.loop.run_callback_threadsafe(gevent.spawn, in_main)
@@ -55,11 +55,15 @@ def be_patient(at_what: str) -> None:
 
 def hear_hangups() -> None:
     """SIGHUP ends a run as SIGTERM does, which Locust hears; under nohup it is ignored, as it was."""
-    gevent.signal_handler(signal.SIGTERM, heard.append, signal.SIGTERM)
+    gevent.signal_handler(signal.SIGTERM, _hear)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         gevent.signal_handler(signal.SIGHUP, _hang_up)
 
 
+def _hear() -> None:
+    heard_s.append(time.monotonic())
+
+
 def _hang_up() -> None:
-    heard.append(signal.SIGHUP)
+    _hear()
     os.kill(os.getpid(), signal.SIGTERM)

@@ -2,12 +2,13 @@
 
 import errno
 import socket
+import sys
 from argparse import ArgumentTypeError
 from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from locust import User
+from locust.util.load_locustfile import is_user_class
 from locust.util.timespan import parse_timespan
 
 from tokenswarm.settings.errors import UsageError
@@ -52,7 +53,7 @@ def span_s(text: str) -> int:
 
 def check_classes(asked: Sequence[str]) -> None:
     """Are they User classes of the locustfile, which Locust has loaded by now? Raises UsageError."""
-    names = sorted({each.__name__ for each in _below(User) if not each.abstract})
+    names = sorted(_class_names())
     for name in asked:
         if name not in names:
             near = get_close_matches(name, names, 1)
@@ -60,8 +61,10 @@ def check_classes(asked: Sequence[str]) -> None:
             raise UsageError(f"no class ▸{name}◂ in the locustfile; {hint}")
 
 
-def _below(cls: Any) -> set[Any]:
-    return {below for each in cls.__subclasses__() for below in (each, *_below(each))}
+def _class_names() -> set[str]:
+    """As Locust names them: by the variable of the locustfile, which need not be the class's own name."""
+    held = (item for module in [*sys.modules.values()] for item in [*getattr(module, "__dict__", {}).items()])
+    return {name for name, each in held if is_user_class(each)}
 
 
 def check_tags(options: Any, classes: Sequence[Any]) -> None:

@@ -212,8 +212,8 @@ class Response:
         if len(self.bodies) > self._most_bytes // LEAST_READ_BYTES:
             raise ValueError(f"an answer in more than {self._most_bytes // LEAST_READ_BYTES:,} pieces")
         spare_bytes = min(HEAD_BYTES, most_bytes - self.came_bytes)
-        if not self.closely:
-            spare_bytes = min(spare_bytes, self._free_bytes - self.body_bytes)
+        if (body_bytes := self.body_bytes) <= self._free_bytes:
+            spare_bytes = min(spare_bytes, self._free_bytes - body_bytes)
         self._granted_bytes += spare_bytes - self._spare_bytes
         self._spare_bytes = spare_bytes
 

@@ -38,7 +38,9 @@ class Exporter:
         with self._one_at_a_time:
             run = self._lifecycle.publisher.run_id
             now = list(self._now(run))  # first: where it says that the run is over, all rows follow
-            path = Path(self._lifecycle.options.run_dir) / run / "requests.csv"
+            recorder = self._lifecycle.recorder
+            folder = recorder.folder.path if recorder else Path(self._lifecycle.options.run_dir) / run
+            path = folder / "requests.csv"
             if self._totals is None or self._totals.path != path:
                 self._totals = Totals(path)
             if run and path.exists():

@@ -157,6 +157,17 @@ def test_the_bound_is_that_of_the_way_down() -> None:
     assert Cost(tree).of(measure({"a": {"b": {"c": 1}}})) < 100
 
 
+@pytest.mark.parametrize(
+    ("name", "ref"),
+    [({"$id": "http://x/node"}, "http://x/node"), ({"$anchor": "node"}, "#node"), ({}, "#/$defs/a%20b")],
+)
+def test_a_schema_that_holds_itself_by_another_name_is_as_dear(name: dict[str, str], ref: str) -> None:
+    ways = [{"items": {"$ref": ref}}, {"type": "array", "items": {"$ref": ref}}]
+    twice = {"$defs": {"a b": {**name, "anyOf": ways}}, "$ref": ref}
+    assert Cost(twice).of(measure(nested(60))) == MOST
+    assert "undecided" in validator(twice)(nested(60))
+
+
 def test_types_of_other_languages_and_properties_called_type() -> None:
     schema: Any = {"type": "dict", "properties": {"type": {"type": "float"}, "x": {"type": "any"}}, "required": ["x"]}
     made = standard(schema)

@@ -189,11 +189,11 @@ def test_a_signal_ends_the_run_and_is_told(tmp_path: Path, monkeypatch: pytest.M
     assert "ended by hand" in [finding["rule"] for finding in found["validity"]["findings"]]
 
 
-@pytest.mark.parametrize(("run_time_s", "by_hand"), [(60, True), (0.5, False)])
+@pytest.mark.parametrize(("run_time_s", "after_s", "by_hand"), [(60, 0.2, True), (60, 5, False), (0.5, 0.2, False)])
 def test_a_signal_to_all_processes_is_told_though_the_workers_leave_first(
-    run_time_s: float, by_hand: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run_time_s: float, after_s: float, by_hand: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(closing.interrupt, "heard", [15])
+    monkeypatch.setattr(closing.interrupt, "heard_s", [time.monotonic() + after_s])
     cluster = master(["a"])
     with process(cluster, tmp_path, monkeypatch) as lifecycle:
         lifecycle.options.run_time = run_time_s

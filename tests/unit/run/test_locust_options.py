@@ -72,6 +72,22 @@ def test_a_class_that_is_not_there_is_named_with_the_nearest() -> None:
         check_classes(["Zzz"])
 
 
+def _kind() -> type[User]:
+    class Inner(User):
+        pass
+
+    return Inner
+
+
+Small = _kind()
+
+
+def test_a_class_is_called_as_the_locustfile_calls_it() -> None:
+    check_classes(["Small"])
+    with pytest.raises(UsageError, match="no class ▸Inner◂"):
+        check_classes(["Inner"])
+
+
 @pytest.mark.parametrize(
     ("tags", "exclude", "left"),
     [

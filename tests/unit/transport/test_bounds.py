@@ -1,16 +1,20 @@
 """Whatever a server sends in an answer, and however fast: it costs no more than its bound, and no more time."""
 
+import gzip
+import random
 import socket
 import time
 
 import gevent
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scripted import CHUNKED, chunk, request, serving
 
 from tokenswarm.metrics.interpret import interpret
 from tokenswarm.transport.connection import Timeouts, Transport
 from tokenswarm.transport.exchange import Exchange
-from tokenswarm.transport.http1 import request_bytes
+from tokenswarm.transport.http1 import Response, request_bytes
 from tokenswarm.transport.target import Target
 from tokenswarm.transport.time_slices import TimeSlices, Turn
 from tokenswarm.wire import ollama_chat
@@ -53,6 +57,34 @@ def test_a_line_or_an_answer_that_never_ends_is_cut_off_where_it_is_too_much(par
     words = "a line of more than 16,777,216 bytes" if b"\n" not in part else "an answer of more than 67,108,864 bytes"
     assert seen.failure.text == words
     assert sum(map(len, seen.response.bodies)) <= 64 << 20
+
+
+@given(
+    most_bytes=st.integers(1000, 300_000),
+    over_bytes=st.integers(-200, 70_000),
+    head_bytes=st.integers(0, 60_000),
+    packed=st.booleans(),
+    cuts=st.lists(st.integers(64, 70_000), min_size=1, max_size=6),  # so that there are not too many pieces
+)
+def test_a_body_of_one_byte_too_many_is_refused_however_it_comes(
+    most_bytes: int, over_bytes: int, head_bytes: int, packed: bool, cuts: list[int]
+) -> None:
+    body = random.Random(1).randbytes(max(1, most_bytes + over_bytes))
+    sent = gzip.compress(body, 1) if packed else body
+    said = b"X: %s\r\n%s" % (b"x" * head_bytes, b"Content-Encoding: gzip\r\n" if packed else b"")
+    left = b"HTTP/1.1 200 OK\r\n%sContent-Length: %d\r\n\r\n%s" % (said, len(sent), sent)
+    response, refused = Response(most_bytes), False
+    for number in range(len(left)):
+        cut = cuts[number % len(cuts)]
+        part, left = left[:cut], left[cut:]
+        try:
+            response.feed(number, part)
+        except ValueError:
+            refused = True
+        if refused or not left:
+            break
+    assert refused == (len(body) > most_bytes)
+    assert refused or b"".join(response.bodies) == body
 
 
 def test_who_has_no_time_left_leaves_the_rest_of_an_answer_unread() -> None:

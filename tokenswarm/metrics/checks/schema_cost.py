@@ -1,6 +1,7 @@
 """How many schemas a checker may have to try on a value, at most: what it does in native code nobody can interrupt."""
 
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 MOST = 10**9
 ALL_PAIRS = 10  # what it costs, by item, to see that no two are the same
@@ -23,13 +24,14 @@ _EACH_CHILD = (
 _ONE_CHILD = ("properties", "prefixItems", "items")
 _NAMED = ("properties", "patternProperties", "dependentSchemas", "dependencies")  # maps of any name to a schema
 _REFS = ("$ref", "$dynamicRef", "$recursiveRef")
+_NAMES = ("$id", "id", "$anchor", "$dynamicAnchor")
 
 
 class Cost:
     """An upper bound, by the value's depth: a schema that holds itself twice takes 2^depth."""
 
     def __init__(self, schema: Any) -> None:
-        self._root = schema
+        self._root, self._names = schema, _names(schema)
         self._here: dict[int, list[Any]] = {}  # by the schema's id
         self._children: dict[int, list[list[Any]]] = {}  # groups of which a child meets one each
         self._schemas: dict[int, Any] = {}
@@ -82,9 +84,12 @@ class Cost:
             left += [*here, *(one for group in groups for one in group)]
 
     def _named(self, ref: Any) -> Any:
-        """The schema that a $ref names; the root where it is not found by a pointer."""
-        at = self._root
-        for part in str(ref).removeprefix("#").split("/")[1:]:
+        """The schema that a $ref names, by $id, anchor or pointer; the root where it is not found."""
+        base, _, fragment = unquote(str(ref)).partition("#")
+        at = self._names.get(_last_part(base), self._root)
+        if fragment and not fragment.startswith("/"):
+            return self._names.get(fragment, self._root)
+        for part in fragment.split("/")[1:]:
             key = part.replace("~1", "/").replace("~0", "~")
             if isinstance(at, dict) and key in at:
                 at = at[key]
@@ -93,6 +98,25 @@ class Cost:
             else:
                 return self._root
         return at
+
+
+def _names(root: Any) -> dict[str, Any]:
+    """Schemas by their anchors, and by the last part of their $id, which is how most are referred to."""
+    found: dict[str, Any] = {}
+    left = [root]
+    while left:
+        at = left.pop()
+        if isinstance(at, dict):
+            for name in (at[word] for word in _NAMES if isinstance(at.get(word), str)):
+                found.setdefault(_last_part(name), at)
+            left += at.values()
+        elif isinstance(at, list):
+            left += at
+    return found
+
+
+def _last_part(name: str) -> str:
+    return name.rstrip("#").rsplit("/", 1)[-1].removeprefix("#")
 
 
 def _members(schema: dict[str, Any], word: str) -> list[Any]:
