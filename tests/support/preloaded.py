@@ -7,6 +7,7 @@ begin a greenlet or a thread, which a fork would halve: so it keeps to the syste
 import _socket
 import array
 import ast
+import ctypes
 import gc
 import importlib
 import json
@@ -20,6 +21,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 FORK, WAIT, POLL, SIGNAL = os.fork, os.waitpid, select.poll, signal.signal
+PR_SET_PDEATHSIG = 1
 
 
 def preload(module: str) -> None:
@@ -55,6 +57,8 @@ def supervise(connection: Any) -> dict[str, Any] | None:
     SIGNAL(signal.SIGCHLD, lambda *_: None)
     pid = FORK()
     if not pid:
+        if sys.platform == "linux":  # nobody would end it, nor hear how it ends
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         signal.set_wakeup_fd(-1)
         SIGNAL(signal.SIGCHLD, signal.SIG_DFL)
         for at, file in enumerate(files):

@@ -9,6 +9,8 @@ import signal
 import socket
 import sys
 
+LOST = 70  # how the process ended is not known: who would have said it is gone
+
 
 def main(path: str, arguments: list[str]) -> int:
     """The exit code of the process; negative for a signal."""
@@ -19,7 +21,8 @@ def main(path: str, arguments: list[str]) -> int:
         connection.sendall(asked)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda number, _: connection.send(bytes([number])))
-        return int.from_bytes(connection.recv(4), "big", signed=True)
+        said = connection.recv(4)
+    return int.from_bytes(said, "big", signed=True) if len(said) == 4 else LOST
 
 
 if __name__ == "__main__":
