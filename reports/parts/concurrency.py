@@ -28,23 +28,24 @@ def data(run: Run, summary: Summary) -> dict[str, Any]:
     """
     if "capacity" in summary:
         return {"concurrency": []}
-    frame, found = run.measured[[*NEEDED]], []
+    frame, everything = run.measured[[*NEEDED]], run.frame[[*NEEDED]]  # rates are of all, the warm-up, too
+    found = []
     for stage in summary["stages"]:
         rows = frame[(frame["stage"] == stage["stage"])]
         held = rows if "–" in stage["users"] else rows[rows["phase"] != "ramp-up"]
         span = (stage["from_unix_ns"], stage["to_unix_ns"]) if stage["from_unix_ns"] is not None else None
-        found.append(_entry(stage["users"], held, frame, span))
+        found.append(_entry(stage["users"], held, everything, span))
     if not found and len(frame):
         steady, load = summary["steady"], summary["load"]
         span = run.span if steady["from_unix_ns"] is None else (steady["from_unix_ns"], steady["to_unix_ns"])
         held = frame if steady["from_unix_ns"] is None else frame[frame["phase"] == "steady"]
-        found.append(_entry(str(load["users"] or load["asked"] or ""), held, frame, span))
+        found.append(_entry(str(load["users"] or load["asked"] or ""), held, everything, span))
     return {"concurrency": found}
 
 
-def _entry(users: str, held: Any, frame: Any, span: Window | None) -> dict[str, Any]:
+def _entry(users: str, held: Any, everything: Any, span: Window | None) -> dict[str, Any]:
     ok, ended = asking(held[held["outcome"] == "ok"]), int((held["outcome"] != "cancelled").sum())
-    rate, output = ok_per_s(frame, span), tokens_per_s(frame, span)
+    rate, output = ok_per_s(everything, span), tokens_per_s(everything, span)
     prompt = float(ok["prompt_tokens"].mean()) if ok["prompt_tokens"].notna().any() else None
     both = None if rate is None or output is None or prompt is None else round(output + rate * prompt, 6)
     return {

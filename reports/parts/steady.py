@@ -49,8 +49,10 @@ def steady(run: Run) -> dict[str, Any]:
 
     A run without a steady phase has its figures of the whole run alone.
     """
-    frame, slos = run.measured, _limits(run)
-    frame = frame[[*dict.fromkeys((*NEEDED, *(slo.subject for slo in slos)))]]
+    slos = _limits(run)
+    names = [*dict.fromkeys((*NEEDED, *(slo.subject for slo in slos)))]
+    # What the server gives in a window it gives to the warm-up, too; latencies are of the measured rows alone.
+    frame, everything = run.measured[names], run.frame[names]
     span = steady_window(frame)
     rows = frame[frame["phase"] == "steady"] if span else frame
     parts: dict[str, tuple[Any, Window | None]] = {"steady": (rows, span)} if span else {}
@@ -59,13 +61,13 @@ def steady(run: Run) -> dict[str, Any]:
     for part, (some, within) in parts.items():
         ok = some[some["outcome"] == "ok"]
         sure = part == "steady" or not span
-        for name, figure in {**_rates(frame, within, slos, sure), **_latencies(asking(ok), sure)}.items():
+        for name, figure in {**_rates(everything, within, slos, sure), **_latencies(asking(ok), sure)}.items():
             figures.setdefault(name, {})[part] = figure
     return {
         "from_unix_ns": span[0] if span else None,
         "to_unix_ns": span[1] if span else None,
         "requests": int((rows["outcome"] == "ok").sum()) if span else 0,
-        "in_flight": _in_flight(frame, span or run.span),
+        "in_flight": _in_flight(everything, span or run.span),
         "ledger": ledger(rows[rows["outcome"] == "ok"]),
         "figures": figures,
     }

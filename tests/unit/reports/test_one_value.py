@@ -1,0 +1,53 @@
+"""A figure has one value, wherever it is shown: each held against sums by hand."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from compared_runs import VALID
+from golden.make import folder, identity, ollama
+
+from tokenswarm.metrics.record import Record
+from tokenswarm.reports.load import load
+from tokenswarm.reports.summary import summarise
+
+
+def summary_of(path: Path, records: Iterable[Record], **changes: Any) -> dict[str, Any]:
+    return summarise(load(folder(path, records, {**VALID, **changes})))
+
+
+def given(requests: Iterable[tuple[int, int]], since_ms: float, until_ms: float) -> float:
+    """Tokens in a window of requests sent then, of so many tokens: even from 120 ms on to 5 ms after the last."""
+    total = 0.0
+    for at_ms, tokens in requests:
+        begin, end = at_ms + 120, at_ms + 125 + 10 * (tokens - 1)
+        total += tokens * max(0.0, min(end, until_ms) - max(begin, since_ms)) / (end - begin)
+    return total
+
+
+def test_what_the_warm_up_gets_in_a_window_is_in_every_rate(tmp_path: Path) -> None:
+    warm, held = [(100 * n, 200) for n in range(8)], [(1000 + 100 * n, 20) for n in range(50)]
+    stage = {"text": "2x5s", "from_users": 2, "users": 2}
+    records = [ollama(n, at_ms, tokens, phase="warm-up") for n, (at_ms, tokens) in enumerate(warm)]
+    records += [
+        ollama(8 + n, at_ms, tokens, identity=replace(identity(8 + n), stage=1))
+        for n, (at_ms, tokens) in enumerate(held)
+    ]
+    until_ms = held[-1][0] + 125 + 190
+    truth = given(warm + held, 1000, until_ms) / (until_ms - 1000) * 1e3
+    for name, changes in (("a", {"stages": [stage]}), ("b", {})):
+        summary = summary_of(tmp_path / name, records, **changes)
+        rates = [
+            summary["overall"]["tokens"]["output_tokens_per_s"],
+            summary["concurrency"][0]["output_tokens_per_s"],
+            *(figure["value"] for figure in summary["steady"]["figures"]["output_tokens_per_s"].values()),
+            *(stage["output_tokens_per_s"] for stage in summary["stages"]),
+        ]
+        assert rates == [pytest.approx(truth, rel=1e-6)] * (5 if changes else 4)
+        low, high = summary["steady"]["figures"]["output_tokens_per_s"]["steady"]["interval"]
+        assert low <= truth <= high
+        # Under way in the window: 315 ms of each of the fifty, the warm-up's from the window's begin on.
+        under_way = 50 * 315 + sum(at_ms + 125 + 1990 - 1000 for at_ms, _ in warm)
+        assert summary["steady"]["in_flight"] == pytest.approx(under_way / (until_ms - 1000), rel=1e-6)
