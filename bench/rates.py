@@ -97,8 +97,7 @@ def headline(users: int, seed: int, *more: str) -> Iterator[Measured]:
         "output_tokens_per_s": tokens["output_tokens_per_s"] or 0.0,
         "ok_per_s": window["ok_requests_per_s"],
     }
-    made = tokens["output_tokens_all"] + tokens["output_tokens_estimated"]
-    share = 100 * tokens["output_tokens_estimated"] / made if made else 0.0
+    share = tokens["output_estimated_percent"]
     yield _measured(f"12 s, answers of 8 s, {users} users", shown, truth, share)
 
 

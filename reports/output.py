@@ -39,8 +39,9 @@ def _tokens(frame: Any) -> tuple[Any, Any]:
     tokens = frame["output_tokens"].to_numpy("float64", na_value=np.nan)
     chunks = frame["output_chunks"].to_numpy("float64", na_value=0.0)
     ok, counted, ratios = (frame["outcome"] == "ok").to_numpy(), ~np.isnan(tokens), TokensPerChunk()
+    measured = (frame["phase"] != "warm-up").to_numpy()  # as metrics.validity.evidence has it
     names, sums = ["endpoint", "model"], ["output_tokens", "output_chunks"]
-    for (endpoint, model), rows in frame.loc[ok & counted & (chunks > 0), names + sums].groupby(names):
+    for (endpoint, model), rows in frame.loc[ok & counted & measured & (chunks > 0), names + sums].groupby(names):
         ratios.add(endpoint, model, *(int(rows[name].sum()) for name in sums))
     estimated = ~ok & ~counted & (chunks > 0) & frame["made_from_ns"].notna().to_numpy()
     for (endpoint, model), rows in frame.loc[estimated, names].groupby(names):

@@ -4,7 +4,7 @@ from typing import Any
 
 from tokenswarm.reports.load import Run
 from tokenswarm.reports.parts.part import Part, Summary
-from tokenswarm.reports.parts.tokens import estimated_percent, generating
+from tokenswarm.reports.parts.tokens import generating
 from tokenswarm.reports.render.document import Section
 from tokenswarm.reports.render.numbers import many, number
 
@@ -38,7 +38,7 @@ def limits(q: dict[str, int | float], tokens: dict[str, Any], clock_source: str)
     if n := tokens["requests_estimated"]:
         said.append(
             f"The output tokens of {many(n, 'request')}, cut or failed in the middle, are estimated, by the run's "
-            f"tokens a chunk: {tokens['output_tokens_estimated']:,}, {number(estimated_percent(tokens))} % of "
+            f"tokens a chunk: {tokens['output_tokens_estimated']:,}, {number(tokens['output_estimated_percent'])} % of "
             "all. They are a part of tokens/s and of no total."
         )
     if n := tokens["requests_without_count"] - tokens["requests_estimated"]:

@@ -26,17 +26,19 @@ def tokens(frame: Any, run_window: Window | None, everything: Any) -> dict[str, 
     `output_tokens_per_s` are the tokens of `everything` (the same slice of the run, its warm-up included) that lie in
     the window of the run (see `metrics.output`), over the window: so the rates of the run's groups add up to it.
     `output_tokens_estimated` are those of the `requests_estimated`, which were cut or failed in the middle: a part of
-    the rate, and of no sum. Of the other rows without a count (`requests_without_count` are all of them) nothing is
+    the rate, and of no sum; `output_estimated_percent` are they of all output tokens. Of the other rows without a count (`requests_without_count` are all of them) nothing is
     known: `output_chunks_uncounted` says what did arrive. What was dropped was never sent, and lacks none.
     """
     ok, counted = frame["outcome"] == "ok", frame["output_tokens"].notna()
     uncounted = ~counted & generating(frame) & frame["sent_unix_ns"].notna()
     estimated = frame.loc[frame["made_estimated"], "made_tokens"]
+    estimate, total = float(estimated.sum()), int(frame["output_tokens"].sum())
     sources = frame.loc[counted, "token_source"].value_counts(sort=False)
     return {
-        "output_tokens_all": int(frame["output_tokens"].sum()),
+        "output_tokens_all": total,
         "output_tokens_ok": int(frame.loc[ok, "output_tokens"].sum()),
-        "output_tokens_estimated": round(float(estimated.sum())),
+        "output_tokens_estimated": round(estimate),
+        "output_estimated_percent": round(100 * estimate / (total + estimate), 6) if total + estimate else 0.0,
         "prompt_tokens_all": int(frame["prompt_tokens"].sum()),
         "prompt_tokens_ok": int(frame.loc[ok, "prompt_tokens"].sum()),
         "requests_with_count": int(counted.sum()),
@@ -46,12 +48,6 @@ def tokens(frame: Any, run_window: Window | None, everything: Any) -> dict[str, 
         "token_source": {str(name) or "not stated": int(n) for name, n in sorted(sources.items()) if n},
         "output_tokens_per_s": tokens_per_s(everything, run_window),
     }
-
-
-def estimated_percent(found: Mapping[str, Any]) -> float:
-    """How much of all output tokens is an estimate."""
-    made = found["output_tokens_all"] + found["output_tokens_estimated"]
-    return 100 * found["output_tokens_estimated"] / made if made else 0.0
 
 
 def section(summary: Mapping[str, Any]) -> Section:

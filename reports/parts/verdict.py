@@ -5,7 +5,7 @@ from typing import Any
 
 from tokenswarm.metrics.percentile import minimum_n
 from tokenswarm.reports.describe import buffered
-from tokenswarm.reports.parts.tokens import estimated_percent, generates
+from tokenswarm.reports.parts.tokens import generates
 from tokenswarm.reports.render.numbers import BUFFERED, integer, number
 
 NOTHING = "No request was made: there is nothing to measure."
@@ -36,7 +36,7 @@ def verdict(
     if rate is None:
         parts.append("output tokens/s not known, since the server counted none")
     else:
-        share = estimated_percent(overall["tokens"])
+        share = overall["tokens"]["output_estimated_percent"]
         marked = f" ({number(share)} % of them estimated)" if share else ""
         parts.append(f"{number(rate)} output tokens/s over {number(window_s)} s{marked}")
     metrics = overall["metrics"]

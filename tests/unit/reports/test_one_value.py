@@ -9,9 +9,12 @@ import pytest
 from compared_runs import VALID
 from golden.make import folder, identity, ollama
 
+from tokenswarm.folder import verdict
 from tokenswarm.metrics.record import Record
 from tokenswarm.reports.load import load
+from tokenswarm.reports.render.numbers import number
 from tokenswarm.reports.summary import summarise
+from tokenswarm.wire.values import Usage
 
 
 def summary_of(path: Path, records: Iterable[Record], **changes: Any) -> dict[str, Any]:
@@ -51,3 +54,30 @@ def test_what_the_warm_up_gets_in_a_window_is_in_every_rate(tmp_path: Path) -> N
         # Under way in the window: 315 ms of each of the fifty, the warm-up's from the window's begin on.
         under_way = 50 * 315 + sum(at_ms + 125 + 1990 - 1000 for at_ms, _ in warm)
         assert summary["steady"]["in_flight"] == pytest.approx(under_way / (until_ms - 1000), rel=1e-6)
+
+
+def test_the_estimated_share_is_the_one_that_the_run_was_judged_by(tmp_path: Path) -> None:
+    """Chunks of ten requests that were cut, 7 each; a chunk held 3 tokens in the warm-up, and 1.1 later."""
+    records = [ollama(n, 100 * n, tokens=30, output_chunks=10, phase="warm-up") for n in range(50)]
+    records += [ollama(50 + n, 6000 + 100 * n, tokens=11, output_chunks=10) for n in range(50)]
+    records += [
+        ollama(100 + n, 11000, usage=Usage(), outcome="cancelled", output_chunks=7, phase="drain") for n in range(10)
+    ]
+    path = folder(tmp_path, records, VALID)
+    summary = summarise(load(path))
+    estimate, counted = 10 * 7 * 1.1, 50 * 11
+    truth = 100 * estimate / (counted + estimate)
+    found = summary["overall"]["tokens"]
+    assert found["output_tokens_estimated"] == round(estimate)
+    assert found["output_estimated_percent"] == pytest.approx(truth, abs=1e-6)
+    assert f"({number(truth)} % of them estimated)" in summary["verdict"]
+    judged = verdict.validity(path, {**VALID, "workers": []}, [])
+    (remark,) = (one for one in judged["findings"] if one["rule"] == "estimated tokens")
+    assert remark["figure"] == pytest.approx(truth, abs=1e-6)
+
+
+def test_a_share_that_rounding_would_change_is_not_rounded_first(tmp_path: Path) -> None:
+    records = [ollama(n, 100 * n, tokens=10, output_chunks=3) for n in range(2)]
+    records.append(ollama(2, 300, usage=Usage(), outcome="cancelled", output_chunks=1, phase="drain"))
+    found = summary_of(tmp_path, records)["overall"]["tokens"]
+    assert found["output_estimated_percent"] == pytest.approx(100 * (10 / 3) / (20 + 10 / 3), abs=1e-6)
