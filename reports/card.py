@@ -10,7 +10,7 @@ from tokenswarm.reports.again import command
 from tokenswarm.reports.listing import named
 from tokenswarm.reports.load import Run, load
 from tokenswarm.reports.parts.load_shape import load_line
-from tokenswarm.reports.parts.time_spent import LABELS
+from tokenswarm.reports.parts.time_spent import LABELS, accounts, main_account
 from tokenswarm.reports.render.chinese import LANGUAGES, zh
 from tokenswarm.reports.render.numbers import give_or_take, integer, number
 from tokenswarm.reports.summary import summarise
@@ -113,13 +113,14 @@ def _slos(summary: Mapping[str, Any]) -> list[str]:
 
 
 def _ledger(summary: Mapping[str, Any]) -> list[str]:
-    accounts = summary["steady"]["ledger"] or summary["overall"]["ledger"]
-    if not accounts:
+    found = main_account(summary)
+    if not found:
         return []
-    whole = accounts[0]["sum_mean_ms"]
-    parts = sorted(accounts[0]["parts_mean_ms"].items(), key=lambda part: -part[1])
+    whole, every = found["sum_mean_ms"], sum(one["n"] for one in accounts(summary))
+    parts = sorted(found["parts_mean_ms"].items(), key=lambda part: -part[1])
     shown = (f"{LABELS[name]} {number(100 * ms / whole)} %" for name, ms in parts if whole and ms >= 0.01 * whole)
-    return [f"a mean request, {number(whole)} ms: {', '.join(shown)}"]
+    of = f" (of {integer(found['n'])} of {integer(every)} requests)" if found["n"] < every else ""
+    return [f"a mean request, {number(whole)} ms{of}: {', '.join(shown)}"]
 
 
 def _zh(line: str) -> str:

@@ -3,14 +3,13 @@
 Each is the first of its rules that holds; a rule is a function of the summary that gives a sentence or None.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
 
 from tokenswarm.metrics.percentile import minimum_n
-from tokenswarm.reports.parts import capacity, probe
+from tokenswarm.reports.parts import capacity, open_loop, probe
 from tokenswarm.reports.parts.part import Part, Summary
-from tokenswarm.reports.parts.time_spent import LABELS
+from tokenswarm.reports.parts.time_spent import LABELS, accounts, main_account
 from tokenswarm.reports.render.document import Section
 from tokenswarm.reports.render.numbers import integer, number
 
@@ -18,25 +17,21 @@ Rule = Callable[[Summary], str | None]
 WAITS = ("queue", "lateness")  # before anybody works on the request
 SATURATED, FREE = 0.1, 0.02  # shares of a request's time that it waits in the queue
 IDLE_MS = 30  # what Ollama's queue is where nobody waits in it
-FLAT, STEP = 0.1, 1.2  # more tokens/s than that, for so many times the users: not yet saturated
+FLAT = 0.1  # more tokens/s than that, for twice the users or more: not yet saturated
 LEAST_WORTH = 10
 MANY_FAILED, COLD = 0.05, 0.01
 
 
-def account(summary: Summary) -> Mapping[str, Any] | None:
-    """The ledger of the kind that tells most: of the server's own where there is one."""
-    accounts = summary["steady"]["ledger"] or summary["overall"]["ledger"]
-    return accounts[0] if accounts else None
-
-
 def time_goes(summary: Summary) -> str | None:
     """Where the time goes: the two largest parts of a mean request."""
-    found = account(summary)
+    found = main_account(summary)
     if not found or not found["sum_mean_ms"] > 0:
         return None
     whole = found["sum_mean_ms"]
     first, *others = sorted(found["parts_mean_ms"].items(), key=lambda part: -part[1])
-    said = f"Of a mean request's {number(whole)} ms, {_share(first[1], whole)} are {LABELS[first[0]]}"
+    every = sum(one["n"] for one in accounts(summary))
+    of = f" (of {integer(found['n'])} of {integer(every)} requests)" if found["n"] < every else ""
+    said = f"Of a mean request's {number(whole)} ms{of}, {_share(first[1], whole)} are {LABELS[first[0]]}"
     said += f" and {_share(others[0][1], whole)} {LABELS[others[0][0]]}" if others and others[0][1] > 0 else ""
     return said + "."
 
@@ -51,25 +46,27 @@ def trials_say(summary: Summary) -> str | None:
 
 
 def curve_bends(summary: Summary) -> str | None:
-    """Of stages: the first from which more users bring no more tokens."""
-    held = [(int(s["users"]), s) for s in summary["stages"] if s["users"].isdigit() and s["output_tokens_per_s"]]
-    held.sort(key=lambda stage: stage[0])
-    for (few, before), (more, after) in pairwise(held):
-        gain = after["output_tokens_per_s"] / before["output_tokens_per_s"] - 1
-        if more >= STEP * few and gain < FLAT * min(1.0, more / few - 1):
+    """Of stages, the last of each number of users: the first that no later one beats by more than FLAT."""
+    last = {int(s["users"]): s for s in summary["stages"] if s["users"].isdigit() and s["held"]}
+    held = sorted((users, s) for users, s in last.items() if users)
+    rates = [s["output_tokens_per_s"] for _, s in held]
+    if len(held) < 2 or None in rates:
+        return None
+    for at, ((few, before), (more, after)) in enumerate(pairwise(held)):
+        if max(rates[at + 1 :]) < (1 + FLAT * min(1.0, held[-1][0] / few - 1)) * rates[at]:
             waits = [number(stage["ttft_ms"]["p50"]) for stage in (before, after)]
             return (
                 f"Saturates by {few} users: with {more} output tokens/s went from "
                 f"{number(before['output_tokens_per_s'])} to {number(after['output_tokens_per_s'])}, TTFT p50 from "
                 f"{waits[0]} to {waits[1]} ms."
             )
-    if len(held) < 2:
+    if any(after <= before for before, after in pairwise(rates)):
         return None
     return f"Not saturated at {held[-1][0]} users: each stage with more users brought more output tokens/s."
 
 
 def arrivals_pile_up(summary: Summary) -> str | None:
-    """Of an open loop: did the queue grow?"""
+    """Of an open loop: did the queue grow, and was there one for all that were due?"""
     found = summary["open_loop"]
     if not found or found.get("queue_grew") is None:
         return None
@@ -79,13 +76,25 @@ def arrivals_pile_up(summary: Summary) -> str | None:
     )
     if found["queue_grew"]:
         return f"Saturated: {due} requests a second were due and {done} answered, and the queue grew ({waiting})."
-    return f"It kept up: {due} requests a second were due, {done} answered, and the queue did not grow ({waiting})."
+    if open_loop.keeps_up(found):
+        return f"It kept up: {due} requests a second were due, {done} answered, and the queue did not grow ({waiting})."
+    said = f"It did not keep up: {due} requests a second were due, {done} answered"
+    if lost := open_loop.lost(found):
+        return f"{said}; {lost}, and so did not wait ({waiting})."
+    return f"Not known: {due} requests a second were due, {done} answered by the time the last one was due ({waiting})."
 
 
 def users_wait(summary: Summary) -> str | None:
-    """Of one load on a server that tells its queue: how many of its requests wait at a time (Little's law)."""
-    found, in_flight = account(summary), summary["steady"]["in_flight"]
-    if not found or "queue" not in found["parts_mean_ms"] or not in_flight:
+    """Of one load on a server that tells its queue: how many of its requests wait at a time (Little's law).
+
+    None where it is not told of most of them, or they are worth too few; nor where many failed: these did not wait.
+    """
+    found, in_flight = main_account(summary), summary["steady"]["in_flight"]
+    if not found or "queue" not in found["parts_mean_ms"] or not in_flight or failures(summary):
+        return None
+    parts = summary["steady"]["figures"].get("e2e_ms_p95", {})
+    worth = (parts.get("steady") or parts.get("whole") or {}).get("worth")
+    if 2 * found["n"] < sum(one["n"] for one in accounts(summary)) or (worth is not None and worth < LEAST_WORTH):
         return None
     wait_ms = max(0.0, found["parts_mean_ms"]["queue"])
     share = wait_ms / found["sum_mean_ms"]
@@ -105,8 +114,12 @@ def slots_known(summary: Summary) -> str | None:
     return said[0] if said and "slots" in said[0] else None
 
 
-def unknown(_summary: Summary) -> str | None:
-    """One load, and a server that does not tell its queue."""
+def unknown(summary: Summary) -> str | None:
+    """One load, and a server that does not tell its queue, or not enough of it."""
+    if failures(summary):
+        return "Not known: too many requests failed, and those did not wait in the server's queue."
+    if any("queue" in one["parts_mean_ms"] for one in accounts(summary)):
+        return "One load does not show where the server saturates, and too few requests tell how long they waited."
     return (
         "One load does not show where the server saturates, and it does not tell how long requests waited in its queue."
     )
@@ -121,7 +134,9 @@ def not_believed(summary: Summary) -> str | None:
 
 
 def failures(summary: Summary) -> str | None:
-    """Too many requests failed."""
+    """Too many requests failed; those of a search for more than can be served did so on purpose."""
+    if "capacity" in summary and summary["overall"]["requests"]["by_outcome"].get("ok"):
+        return None
     counts = summary["overall"]["requests"]
     failed = {name: n for name, n in counts["by_outcome"].items() if name not in ("ok", "cancelled")}
     if not failed or sum(failed.values()) <= MANY_FAILED * counts["total"]:
@@ -131,7 +146,9 @@ def failures(summary: Summary) -> str | None:
 
 
 def slo_missed(summary: Summary) -> str | None:
-    """An SLO was crossed: at which load would it be met?"""
+    """An SLO was crossed: at which load would it be met? That is what a capacity search has asked."""
+    if "capacity" in summary:
+        return None
     missed = [slo["slo"] for slo in summary["slos"] if slo["state"] == "crossed"]
     return f"Missed: {'; '.join(missed)}. --find-capacity finds the highest load that meets it." if missed else None
 
@@ -152,7 +169,7 @@ def too_few(summary: Summary) -> str | None:
     if found["n"] < needed:
         return (
             f"Run it longer, {number(seconds * 1.1 * needed / max(found['n'], 1))} s or more: p95 needs {needed} "
-            f"steady requests, there are {integer(found['n'])}."
+            f"steady requests, there are {integer(found['n'])}, worth {number(found['worth'])} independent ones."
         )
     return None
 
@@ -170,7 +187,7 @@ def waits_for_models(summary: Summary) -> str | None:
 def serve_more_at_once(summary: Summary) -> str | None:
     """Saturated: more slots, or fewer users."""
     said = _first(SATURATES, summary) or ""
-    if not said.startswith(("Saturate", "Saturated")):
+    if "capacity" in summary or not said.startswith("Saturate"):
         return None
     return (
         "Let the server take more at a time (OLLAMA_NUM_PARALLEL, or the slots of its engine) where memory allows, or "
@@ -180,9 +197,11 @@ def serve_more_at_once(summary: Summary) -> str | None:
 
 def ask_for_more(summary: Summary) -> str | None:
     """Nothing gave way: more load."""
-    if "capacity" in summary:
-        return "Hold the load that was found for longer, with --slo, to confirm it."
-    return "Raise the load until it gives way: --stages '1x30s, 2x30s, 4x30s, 8x30s, 16x30s', or --find-capacity."
+    if "capacity" not in summary:
+        return "Raise the load until it gives way: --stages '1x30s, 2x30s, 4x30s, 8x30s, 16x30s', or --find-capacity."
+    if summary["capacity"].get("answer") is None:
+        return "No load kept to the SLOs: see what gave way at the lowest one, ask for less, or search with wider SLOs."
+    return "Hold the load that was found for longer, with --slo, to confirm it."
 
 
 TIME: tuple[Rule, ...] = (time_goes,)

@@ -94,8 +94,8 @@ def section(summary: Summary) -> Section:
         (
             f"Of requests with outcome ok; {integer(failed)} with others are in no latency here, and never count as 0. "
             f"Nearest rank; {ABSENT} where n does not support the percentile at confidence {CONFIDENCE} "
-            f"(at least: {needed} independent ones; neighbours share a queue, "
-            "so n may be worth far fewer). ITL is pooled over all gaps, exact to 1 %.",
+            f"(at least: {needed}, as many as it needs where they are independent; neighbours share a queue, "
+            "so n may be worth far fewer: see the intervals). ITL is pooled over all gaps, exact to 1 %.",
         )
     ]
     tables = description_tables(summary, ("duration", "histogram"), _LATENCY_COLUMNS, "ms")

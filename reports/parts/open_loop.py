@@ -11,6 +11,7 @@ from tokenswarm.reports.percentiles import describe
 from tokenswarm.reports.render.document import Line, Section, Table
 from tokenswarm.reports.render.numbers import integer, number
 
+KEPT_UP = 0.9  # of what was due
 LEAST, LOOKS = 20, 50  # arrivals; looks at the queue in a quarter of their time
 
 
@@ -30,6 +31,7 @@ def open_loop(frame: Any) -> dict[str, Any] | None:
         "due": len(due),
         "sent": int(due["sent_unix_ns"].notna().sum()),
         "dropped": int((due["outcome"] == "dropped").sum()),
+        "failed": int((~due["outcome"].isin(("ok", "cancelled", "dropped"))).sum()),
         "span_s": round(span_s, 6),
         "offered_per_s": round((len(due) - 1) / span_s, 6) if span_s else None,
         "ok_per_s": round(len(ok) / span_s, 6) if span_s else None,
@@ -58,6 +60,18 @@ def _unanswered(due: Any, first_ns: int, last_ns: int) -> dict[str, Any]:
         "unanswered_late": round(late, 3),
         "queue_grew": late > 1.5 * early and late > early + 2,
     }
+
+
+def keeps_up(found: Mapping[str, Any]) -> bool:
+    """Was nearly all answered that was due?"""
+    return bool(found["answered_per_s"] >= KEPT_UP * found["offered_per_s"])
+
+
+def lost(found: Mapping[str, Any]) -> str:
+    """What was never answered, and did not wait in the queue either."""
+    named = {"dropped": "were dropped", "failed": "failed"}
+    said = [f"{integer(found[name])} {what}" for name, what in named.items() if found[name]]
+    return f"of {integer(found['due'])} that were due {' and '.join(said)}" if said else ""
 
 
 def section(summary: Mapping[str, Any]) -> Section:
@@ -89,6 +103,9 @@ def section(summary: Mapping[str, Any]) -> Section:
 def _queue_line(found: Mapping[str, Any]) -> Line:
     early, late = number(found["unanswered_early"]), number(found["unanswered_late"])
     grew = "The queue grew" if found["queue_grew"] else "The queue did not grow"
+    if not found["queue_grew"] and not keeps_up(found):
+        gone = lost(found)
+        grew = f"{gone[0].upper()}{gone[1:]} and did not wait" if gone else "Not nearly all were answered in that time"
     return (f"{grew}: {early} requests were due and not yet answered in the second quarter, {late} in the last.",)
 
 

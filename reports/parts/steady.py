@@ -182,7 +182,8 @@ def section(summary: Summary) -> Section:
             (
                 f"Steady: {number(span_s)} s with the whole load, {integer(found['requests'])} requests ok. Interval: "
                 "where the figure may lie, at 95 %. Worth: how many independent requests the n are, since neighbours "
-                f"share a queue; p95 needs {minimum_n(95)} independent ones, p99 {minimum_n(99)}.",
+                f"share a queue. p95 is shown of {minimum_n(95)} requests or more, p99 of {minimum_n(99)}: as many as "
+                "it needs where they are independent; where they are worth less, go by its interval.",
             ),
         )
     columns: tuple[Cell, ...] = ("", "steady", "95 % interval", "n", "worth", "whole run")

@@ -179,9 +179,19 @@ def section(summary: Summary) -> Section:
     return Section("ledger", "Where the time went", lines=(lines,) if tables else (), tables=tables)
 
 
+def accounts(summary: Summary) -> list[dict[str, Any]]:
+    """Those of the steady phase where there is one, by the most requests first."""
+    found: list[dict[str, Any]] = summary["steady"]["ledger"] or summary["overall"]["ledger"]
+    return sorted(found, key=lambda account: -account["n"])
+
+
+def main_account(summary: Summary) -> Mapping[str, Any] | None:
+    """The one that most requests have."""
+    return next(iter(accounts(summary)), None)
+
+
 def bars(summary: Summary) -> Section:
     """The mean request as a bar: of the steady phase where there is one."""
-    accounts = summary["steady"]["ledger"] or summary["overall"]["ledger"]
     made = tuple(
         Bar(
             f"{many(account['n'], 'request')}, {number(account['sum_mean_ms'])} ms each, "
@@ -189,7 +199,7 @@ def bars(summary: Summary) -> Section:
             "ms",
             tuple((LABELS[name], background(name), value) for name, value in account["parts_mean_ms"].items()),
         )
-        for account in accounts
+        for account in accounts(summary)
     )
     return Section("mean-request", "The mean request", bars=made)
 

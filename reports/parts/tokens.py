@@ -26,8 +26,9 @@ def tokens(frame: Any, run_window: Window | None, everything: Any) -> dict[str, 
     `output_tokens_per_s` are the tokens of `everything` (the same slice of the run, its warm-up included) that lie in
     the window of the run (see `metrics.output`), over the window: so the rates of the run's groups add up to it.
     `output_tokens_estimated` are those of the `requests_estimated`, which were cut or failed in the middle: a part of
-    the rate, and of no sum; `output_estimated_percent` are they of all output tokens. Of the other rows without a count (`requests_without_count` are all of them) nothing is
-    known: `output_chunks_uncounted` says what did arrive. What was dropped was never sent, and lacks none.
+    the rate, and of no sum; of all output tokens they are `output_estimated_percent`. Of the other rows without a count
+    (`requests_without_count` are all of them) nothing is known: `output_chunks_uncounted` says what did arrive. What
+    was dropped was never sent, and lacks none.
     """
     ok, counted = frame["outcome"] == "ok", frame["output_tokens"].notna()
     uncounted = ~counted & generating(frame) & frame["sent_unix_ns"].notna()

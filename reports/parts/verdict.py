@@ -50,7 +50,7 @@ def verdict(
         parts.append("no TTFT, since nothing was streamed")
     if "itl_ms" in metrics:
         itl = metrics["itl_ms"]
-        p99 = f"{number(itl['p99'])} ms" if itl["p99"] is not None else _too_few(99, itl["n"])
+        p99 = f"{number(itl['p99'])} ms" if itl["p99"] is not None else _too_few(99, itl["n"], "gaps")
         parts.append(f"ITL p99 {p99}")
     return "; ".join(parts) + "."
 
@@ -64,5 +64,5 @@ def _e2e(metrics: Mapping[str, Any]) -> str:
     return f"E2E p50 {number(e2e['p50'])} ms, p95 {p95}"
 
 
-def _too_few(percent: float, n: Any) -> str:
-    return f"– (needs {minimum_n(percent)} independent ones, there are {n})"
+def _too_few(percent: float, n: Any, what: str = "requests") -> str:
+    return f"– (needs {minimum_n(percent)} {what}, there are {n})"
