@@ -4,23 +4,60 @@ from pathlib import Path
 
 import pytest
 from locust_process import folder, headless, processes
-from simulator_process import running
+from simulator_process import running, stop
+from truth_log import sent_tokens, served
+
+SERVER = ("--decode-tps", "200", "--load-ms", "1", "--output-tokens", "8", "--parallel", "8")
 
 
-@pytest.mark.parametrize("workers", [(), processes(2)])
-def test_rows_bear_their_stage_and_ramps_are_told_from_holds(tmp_path: Path, workers: tuple[str, ...]) -> None:
-    with running("--decode-tps", "200", "--load-ms", "1", "--output-tokens", "8", "--parallel", "8") as sim:
+@pytest.mark.parametrize("options", [(), processes(2), ("--no-stream",)])
+def test_rows_bear_their_stage_and_each_has_the_tokens_that_the_server_sent_in_it(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    log, runs = tmp_path / "truth.jsonl", tmp_path / "runs"
+    with running(*SERVER, "--truth", str(log)) as sim:
         asked = ("OllamaChatUser", "--model", "sim", "--stages", "2x4s, 2..6x3s, 6x4s")
-        done = headless(sim.url, tmp_path, *asked, *workers)
-        assert done.returncode == 0, done.stderr
-        for other in (("--users", "3"), ("--run-time", "9s")):
-            wrong = headless(sim.url, tmp_path, "--model", "sim", "--stages", "2x4s", *other)
-            assert (wrong.returncode, "give one of the two" in wrong.stderr) == (2, True)
-    found = folder(tmp_path)
+        done = headless(sim.url, runs, *asked, *options)
+        stop(sim.process)
+    assert done.returncode == 0, done.stderr
+    found = folder(runs)
     assert {row["stage"] for row in found.rows} == {"1", "2", "3"}
     assert {row["phase"] for row in found.rows if row["stage"] == "2"} <= {"ramp-up", "drain"}
     assert "steady" in {row["phase"] for row in found.rows if row["stage"] == "1"}
     told = found.summary()["stages"]
     assert [stage["users"] for stage in told] == ["2", "2–6", "6"]
-    assert told[2]["ok_per_s"] > told[0]["ok_per_s"]
+    for stage in told:
+        since_ns, until_ns = stage["from_unix_ns"], stage["to_unix_ns"]
+        sent, doubt = sent_tokens(served(log, found), since_ns, until_ns)
+        assert sent > 2 * doubt
+        assert stage["output_tokens_per_s"] * (until_ns - since_ns) / 1e9 == pytest.approx(sent, abs=doubt + 0.001)
     assert "## Stages" in (found.path / "report.md").read_text()
+
+
+def test_what_else_would_say_how_many_and_how_long_is_refused(tmp_path: Path) -> None:
+    with running("--load-ms", "1") as sim:
+        for other in (("--users", "3"), ("--run-time", "9s")):
+            wrong = headless(sim.url, tmp_path, "--model", "sim", "--stages", "2x4s", *other)
+            assert (wrong.returncode, "give one of the two" in wrong.stderr) == (2, True)
+
+
+def test_the_tokens_of_answers_that_the_end_of_the_run_cuts_are_those_that_came(tmp_path: Path) -> None:
+    log, runs = tmp_path / "truth.jsonl", tmp_path / "runs"
+    chunk_a_token = ("--merge", "0", "--output-tokens", "2000", "--decode-tps", "50", "--load-ms", "1")
+    asked = ("OllamaChatUser", "--model", "sim", "--users", "4", "--run-time", "5s", "--max-tokens", "150")
+    with running(*chunk_a_token, "--truth", str(log)) as sim:
+        done = headless(sim.url, runs, *asked)
+        stop(sim.process)
+    assert done.returncode == 0, done.stderr
+    found = folder(runs)
+    whole, cut = ([one for one in served(log, found) if one.row["outcome"] == how] for how in ("ok", "cancelled"))
+    summary = found.summary()
+    tokens, window = summary["overall"]["tokens"], summary["window"]
+    assert (tokens["output_tokens_all"], tokens["requests_estimated"]) == (150 * len(whole), len(cut))
+    ends_ns = [int(one.row["ended_unix_ns"]) for one in cut]
+    sent = sum(one.tokens(0, end_ns) for one, end_ns in zip(cut, ends_ns, strict=True))
+    # What came in the last moment a client on a busy machine need not have read before the cut.
+    surely = sum(one.tokens(0, end_ns - 500_000_000) for one, end_ns in zip(cut, ends_ns, strict=True))
+    assert 0 < surely <= tokens["output_tokens_estimated"] <= sent
+    made = tokens["output_tokens_per_s"] * window["window_s"]
+    assert made == pytest.approx(tokens["output_tokens_all"] + tokens["output_tokens_estimated"], rel=1e-4)
