@@ -37,7 +37,7 @@ def served(log: Path, run: Run) -> list[Served]:
 
 
 def sent_tokens(requests: list[Served], since_ns: int, until_ns: int) -> tuple[int, int]:
-    """How many tokens the server sent in a window; of how many a client need not know on which side of an edge they lie.
+    """How many tokens the server sent in a window; of how many a client need not know whether they lie in it.
 
     What was answered wholly within or without the window is no matter of doubt, however slow the machine.
     """
