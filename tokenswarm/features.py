@@ -12,6 +12,7 @@ from tokenswarm.preflight.prepare import Prepared
 from tokenswarm.probe.questions import probe
 from tokenswarm.run import feature, open_loop, slo_gate, stages
 from tokenswarm.run.feature import Feature
+from tokenswarm.run.live import Live
 from tokenswarm.run.memory_sampler import Sampler
 from tokenswarm.run.open_loop import OpenLoop
 from tokenswarm.run.rebalance import Rebalancer
@@ -48,6 +49,7 @@ FEATURES = (
     ),
     Feature("probe", before_load=probe),
     Feature("memory", join=lambda run: Sampler(run.environment, run).listen()),
+    Feature("live", join=lambda run: Live(run).listen()),
     Feature("rebalance", join=lambda run: Rebalancer(run).listen(run.environment.events)),
 )
 

@@ -24,7 +24,7 @@ from tokenswarm.transport.room import ROOM
 from tokenswarm.transport.time_slices import Turn
 from tokenswarm.users import request_fields as asking
 from tokenswarm.users.answer_checks import AnswerChecker, AnswerFacts, Sent
-from tokenswarm.users.context import RunContext
+from tokenswarm.users.context import RunContext, UnderWay
 from tokenswarm.users.conversation import hold
 from tokenswarm.users.waiting import rest, stops_at_once, take_turn
 from tokenswarm.wire import embeddings, reading
@@ -152,6 +152,7 @@ class LLMUser(User):
         self._arrival = None
         exchange, phase = Exchange(scheduled_ns, s.max_answer_bytes, self.api, ROOM), run_context.phase(self)
         run_context.health.in_flight += 1
+        run_context.under_way[sequence] = UnderWay(self.api, self._ask.model, exchange)
         try:
             try:
                 self.transport.run(exchange, request)
@@ -161,6 +162,7 @@ class LLMUser(User):
                 record = self._read_and_tell(identity, exchange, prompt, phase)
         finally:
             exchange.let_go()
+            del run_context.under_way[sequence]
             run_context.health.in_flight -= 1
         return record
 

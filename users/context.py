@@ -12,12 +12,24 @@ from tokenswarm.payloads.made_up import with_text
 from tokenswarm.payloads.prompt import Prompt
 from tokenswarm.payloads.seeded import fraction
 from tokenswarm.settings.settings import Settings
+from tokenswarm.transport.exchange import Exchange
 from tokenswarm.transport.health import Health
 from tokenswarm.transport.time_slices import TimeSlices
-from tokenswarm.wire.values import Transcript
+from tokenswarm.wire.values import Api, Transcript
 
 # Answers of which the run's end may leave the rest unread, bytes; and how long it takes for all of them together, s.
 SHORT_BYTES, CLOSING_S = 128 * 1024, 2.0
+
+
+class UnderWay:
+    """A request that has not ended yet, and what the live counts (`run.live`) have seen of it."""
+
+    __slots__ = ("api", "counted", "exchange", "model", "pieces", "told")
+
+    def __init__(self, api: Api, model: str, exchange: Exchange) -> None:
+        self.api, self.model, self.exchange = api, model, exchange
+        self.pieces = 0  # of its body
+        self.counted = self.told = False  # as sent; its TTFT
 
 
 class RunContext:
@@ -29,6 +41,7 @@ class RunContext:
         self.next_sequence = itertools.count().__next__
         self.next_user = itertools.count().__next__
         self._next_conversation = itertools.count().__next__
+        self.under_way: dict[int, UnderWay] = {}  # by the request's sequence
         self.all_started = self.ending = self.ramping = False
         self.stage: int | None = None  # of --stages
         self.left_models: list[str] = []  # that lifecycle users made and could not remove

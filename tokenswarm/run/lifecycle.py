@@ -13,6 +13,7 @@ from tokenswarm.folder.lines import cells
 from tokenswarm.folder.row import Row
 from tokenswarm.folder.run_folder import new_path, run_name
 from tokenswarm.metrics.clock import onto_master, tracks
+from tokenswarm.metrics.live_view import LiveView
 from tokenswarm.run.clock_sync import ClockSync
 from tokenswarm.run.closing import FINISH, Closing
 from tokenswarm.run.cluster import Cluster
@@ -56,6 +57,7 @@ class RunLifecycle:
         self.verdicts: dict[str, str] = {}  # of the runs of this process, by their folder's name
         self.publisher = Publisher(environment, cluster, self.snapshot)
         self.clocks = ClockSync(cluster)
+        self.live = LiveView()  # on the master, or alone
         run_dir = OWN.get("run_dir", self.options.run_dir)
         self.spooling = Spooling(cluster, self.options, self.publisher, run_dir)
         self.ending = self._beginning = False
