@@ -1,6 +1,7 @@
 """Processes that are forked from one with its imports done (tests/support/preloaded.py) end as others do."""
 
 import subprocess
+import time
 from collections.abc import Iterator
 
 import psutil
@@ -37,3 +38,13 @@ def test_without_its_supervisor_it_is_killed_and_has_not_ended_well(started: Sta
     assert asked.wait(PATIENCE_S) == LOST
     psutil.wait_procs([simulator], PATIENCE_S)
     assert not simulator.is_running() or simulator.status() == psutil.STATUS_ZOMBIE  # where nobody reaps orphans
+
+
+def test_a_signal_that_comes_while_it_is_stopped_ends_it_when_it_goes_on(started: Started) -> None:
+    asked, _, simulator = started
+    simulator.suspend()
+    while simulator.status() != psutil.STATUS_STOPPED:
+        time.sleep(0.01)
+    asked.terminate()
+    simulator.resume()
+    assert asked.wait(PATIENCE_S) == 0

@@ -72,13 +72,18 @@ def supervise(connection: Any) -> dict[str, Any] | None:
     poll = POLL()
     poll.register(end, select.POLLIN)
     poll.register(connection.fileno(), select.POLLIN)
-    while end not in (ready := dict(poll.poll())):
-        if ready:
+    gone = 0
+    while not gone:
+        ready = dict(poll.poll())
+        if connection.fileno() in ready:
             number = connection.recv(1)
-            os.kill(pid, number[0] if number else signal.SIGKILL)  # who asked is gone
-            if not number:
-                break
-    code = os.waitstatus_to_exitcode(WAIT(pid, 0)[1])
+            os.kill(pid, number[0] if number else signal.SIGKILL)
+            if not number:  # who asked is gone
+                poll.unregister(connection.fileno())
+        if end in ready:  # it has ended; or was stopped, or goes on
+            os.read(end, 1 << 10)
+            gone, status = WAIT(pid, os.WNOHANG)
+    code = os.waitstatus_to_exitcode(status)
     try:
         connection.send(code.to_bytes(4, "big", signed=True))
     finally:
