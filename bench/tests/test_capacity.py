@@ -7,10 +7,12 @@ import pytest
 from bench import capacity_draw
 from bench.capacity_draw import Case, capacity, draw, percentile_ms, rows, saturated_per_s
 from bench.capacity_trial import arrivals, error, is_hit, summary
+from bench.capacity_virtual import one
 from bench.virtual import Asks
 
 # Each answer takes 50 ms of one slot: 40 ms of prefill, and 10 of 2 tokens.
 ONE = Case(False, False, 2, 100.0, 1000.0, 0.0, 1000.0, 0.0, Asks(40, 40, 2), "ttft_ms", 95, 60.0)
+AT_CONSTANT_GAPS = replace(ONE, open=True, cv=0.0, metric="response_ms", limit_ms=60)
 
 
 def test_the_engine_in_virtual_time_does_what_can_be_counted_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,9 +24,13 @@ def test_the_engine_in_virtual_time_does_what_can_be_counted_out(monkeypatch: py
     assert percentile_ms(ONE, 3, 500) > 55  # one of three waits
     assert capacity(ONE) == 2
     assert capacity(replace(ONE, limit_ms=130)) == pytest.approx(5, abs=1)
-    at_constant_gaps = replace(ONE, open=True, cv=0.0, metric="response_ms", limit_ms=60)
-    assert capacity(at_constant_gaps) == pytest.approx(40, rel=0.02)
-    assert len(rows(at_constant_gaps, 10, 200)) == pytest.approx(180, abs=2)
+    assert capacity(AT_CONSTANT_GAPS) == pytest.approx(40, rel=0.02)
+    assert len(rows(AT_CONSTANT_GAPS, 10, 200)) == pytest.approx(180, abs=2)
+
+
+def test_the_search_finds_what_can_be_counted_out() -> None:
+    assert one(ONE, 0, 2, 1)["answer"] == 2
+    assert abs(one(AT_CONSTANT_GAPS, 1, 40.0, 1)["error"]) <= 5
 
 
 def test_cases_are_the_same_for_the_same_seed_and_not_beside_their_limits() -> None:
