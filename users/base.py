@@ -27,7 +27,7 @@ from tokenswarm.users.answer_checks import AnswerChecker, AnswerFacts, Sent
 from tokenswarm.users.context import RunContext, UnderWay
 from tokenswarm.users.conversation import hold
 from tokenswarm.users.waiting import rest, stops_at_once, take_turn
-from tokenswarm.wire import embeddings, reading
+from tokenswarm.wire import apis, embeddings
 from tokenswarm.wire.values import Answer, Api, Ask, Call, Transcript
 
 
@@ -129,7 +129,7 @@ class LLMUser(User):
             marked = sequence if session is None else session
             prompt = unique(prompt, nonce(s.mix.seed, run_context.worker, marked, s.run_id))
         self._call = call = self.api.build(prompt, self._ask)
-        texts = embeddings.texts(prompt) if self.api in reading.EMBEDDING else ()
+        texts = embeddings.texts(prompt) if self.api in apis.EMBEDDING else ()
         request_id = (("X-Request-Id", f"{s.run_id}-{run_context.worker}-{sequence}"),)
         request = request_bytes(call, s.target, request_id + s.headers)
         identity = Identity(

@@ -10,7 +10,7 @@ from tokenswarm.payloads.request_fields import fields
 from tokenswarm.payloads.wording import nearest
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.settings import Settings
-from tokenswarm.wire import openai, reading
+from tokenswarm.wire import apis, openai
 from tokenswarm.wire.values import Ask
 
 NEWER = "max_completion_tokens"
@@ -70,7 +70,7 @@ def _misfits(user_class: Any, settings: Settings, ollama: bool) -> Iterator[str]
     path = user_class.api.PATH
     if not fields(path):
         return  # an API of a locustfile's own: what it takes is its business
-    if settings.mix.making.prefix_tokens and user_class.api in reading.EMBEDDING:
+    if settings.mix.making.prefix_tokens and user_class.api in apis.EMBEDDING:
         yield f"--shared-prefix-tokens: a prefix is a system message, which {path} has not; leave it out"
     for source, given in _sources(user_class, settings):
         yield from (f"{source}: {text}" for n, v in given.items() if (text := misfit(path, n, v, ollama=ollama)))

@@ -40,7 +40,7 @@ from tokenswarm.settings import models, options, overrides, redaction, target, w
 from tokenswarm.settings.errors import UsageError  # noqa: E402
 from tokenswarm.settings.redaction import clean_record  # noqa: E402
 from tokenswarm.transport.http1 import Response  # noqa: E402
-from tokenswarm.wire import decoding, errors, reading  # noqa: E402
+from tokenswarm.wire import apis, decoding, errors  # noqa: E402
 from tokenswarm.wire.values import Failure, Transcript  # noqa: E402
 from tokenswarm.wire.watch import Watch  # noqa: E402
 
@@ -57,7 +57,7 @@ class Bad(Exception):
 
 def readers(chance: random.Random, _: Path) -> None:
     """An answer: from its pieces to its row."""
-    api = chance.choice(reading.APIS)
+    api = chance.choice(apis.APIS)
     pieces = [(at + 1, data) for at, data in enumerate(cut(chance, mutate(chance, chance.choice(BODIES), BODIES)))]
     failure = chance.choice((None, None, Failure("closed", "x"), Failure("cancelled", "y"), Failure("protocol", "z")))
     transcript = Transcript(
@@ -69,7 +69,7 @@ def readers(chance: random.Random, _: Path) -> None:
         complete=failure is None,
         failure=failure,
     )
-    texts = 1 if api in reading.EMBEDDING else None
+    texts = 1 if api in apis.EMBEDDING else None
     builder, verdict = interpret(api, transcript, stream=chance.random() < 0.8, texts=texts)
     made = line(row(clean_record(builder.record(WHO, transcript, *verdict))))
     if len(rows := list(csv.reader(io.StringIO(made.decode(), newline="")))) != 1 or len(rows[0]) != len(COLUMNS):

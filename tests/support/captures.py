@@ -12,11 +12,11 @@ import pytest
 from tokenswarm.metrics.interpret import interpret
 from tokenswarm.metrics.record_builder import RecordBuilder
 from tokenswarm.transport.http1 import Response
-from tokenswarm.wire import reading
+from tokenswarm.wire import apis, reading
 from tokenswarm.wire.values import Api, Chunk, Failure, Transcript
 
 FOLDER = Path(__file__).parents[3] / "shared" / "captures"
-APIS: dict[str, Api] = {api.PATH: api for api in reading.APIS}
+APIS: dict[str, Api] = {api.PATH: api for api in apis.APIS}
 
 
 @cache

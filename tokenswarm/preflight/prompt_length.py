@@ -8,7 +8,7 @@ from tokenswarm.payloads.recipe import Scale
 from tokenswarm.preflight.warm_up import Rehearsal, WarmUp
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.settings import Settings
-from tokenswarm.wire import reading
+from tokenswarm.wire import apis
 from tokenswarm.wire.values import Api, Ask
 
 # Multiples of a sentence; long enough for a slope that is right to a few per mille, short enough for any context. Many
@@ -23,7 +23,7 @@ def calibrate(rehearsal: Rehearsal, settings: Settings, api: Api, ask: Ask) -> t
     """
     counts: list[tuple[int, int]] = []
     # Half a thousand tokens may be more than a model takes.
-    for words in (SHORT_WORDS, LONG_WORDS_TO_EMBED if api in reading.EMBEDDING else LONG_WORDS, LONG_WORDS_TO_EMBED):
+    for words in (SHORT_WORDS, LONG_WORDS_TO_EMBED if api in apis.EMBEDDING else LONG_WORDS, LONG_WORDS_TO_EMBED):
         said = _counted(rehearsal, settings, words, api, ask)
         tokens = said.facts.get("prompt_tokens")
         if said.outcome == "ok" and tokens:

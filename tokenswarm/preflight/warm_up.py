@@ -18,7 +18,7 @@ from tokenswarm.transport.exchange import Exchange
 from tokenswarm.transport.http1 import request_bytes
 from tokenswarm.transport.refusal import words
 from tokenswarm.transport.target import Target
-from tokenswarm.wire import embeddings, reading
+from tokenswarm.wire import apis, embeddings
 from tokenswarm.wire.decoding import decode
 from tokenswarm.wire.values import Api, Ask, Transcript
 
@@ -177,7 +177,7 @@ def prompts(mix: Mix) -> Iterator[Prompt]:
 
 def read(api: Api, ask: Ask, prompt: Prompt, transcript: Transcript) -> WarmUp:
     """How it went."""
-    texts = len(embeddings.texts(prompt)) if api in reading.EMBEDDING else None
+    texts = len(embeddings.texts(prompt)) if api in apis.EMBEDDING else None
     builder, verdict = interpret(api, transcript, stream=ask.stream, texts=texts)
     ended_ns, sent_ns, load_ns = transcript.ended_ns, transcript.sent_ns, builder.usage.load_ns
     facts = {
@@ -210,7 +210,7 @@ def _names(words: str, name: str) -> bool:
 
 def _check_kind(model: str, api: Api, error: str) -> None:
     """Models either embed or generate; which of both only their refusals say. Raises UsageError."""
-    if api in reading.EMBEDDING and "does not support embeddings" in error:
+    if api in apis.EMBEDDING and "does not support embeddings" in error:
         raise UsageError(f"{model} does not embed, it generates: name OllamaChatUser, OpenAIChatUser or the like")
-    if api not in reading.EMBEDDING and ("does not support generate" in error or "does not support chat" in error):
+    if api not in apis.EMBEDDING and ("does not support generate" in error or "does not support chat" in error):
         raise UsageError(f"{model} only embeds: name OllamaEmbedUser or OpenAIEmbeddingsUser on the command line")

@@ -6,17 +6,13 @@ from typing import Any
 import orjson
 
 from tokenswarm.payloads.prompt import Message, Prompt
-from tokenswarm.wire import lenient, openai
+from tokenswarm.wire import images, lenient, openai
 from tokenswarm.wire.values import Ask, Call, Chunk, ToolCall
 
 PATH = "/v1/chat/completions"
 done_by_sentinel = True
 # What others call thinking: OpenRouter, gateways to Anthropic, some engines.
 _THOUGHTS = ("reasoning_details", "thinking", "thinking_blocks", "reasoning_text", "thinking_content", "thought")
-
-
-# What base64 begins with, by the format of the image.
-_IMAGE_TYPES = {"/9j/": "jpeg", "iVBORw0KGgo": "png", "UklGR": "webp", "R0lGOD": "gif"}
 
 
 def build(prompt: Prompt, ask: Ask) -> Call:
@@ -33,7 +29,7 @@ def _message(message: Message) -> dict[str, Any]:
     """A message; what the model thought before is left out, since each server has another name for it, or none."""
     said: dict[str, Any] = {"role": message.role, "content": message.content}
     if message.images:
-        parts = [{"type": "image_url", "image_url": {"url": _url(image)}} for image in message.images]
+        parts = [{"type": "image_url", "image_url": {"url": images.url(image)}} for image in message.images]
         said["content"] = [{"type": "text", "text": message.content}, *parts] if message.content else parts
     if message.tool_calls:
         said["tool_calls"] = [_tool_call(place, call) for place, call in enumerate(message.tool_calls)]
@@ -49,13 +45,6 @@ def _tool_call(place: int, call: Mapping[str, object]) -> dict[str, Any]:
     text = arguments if isinstance(arguments, str) else orjson.dumps(arguments).decode()
     function = {"name": call["name"], "arguments": text}
     return {"id": call.get("id") or f"call_{place}", "type": "function", "function": function}
-
-
-def _url(image: str) -> str:
-    if image.startswith(("data:", "http://", "https://")):
-        return image
-    kind = next((kind for head, kind in _IMAGE_TYPES.items() if image.startswith(head)), "jpeg")
-    return f"data:image/{kind};base64,{image}"
 
 
 def read(ns: int, frame: dict[str, Any]) -> Chunk:

@@ -6,24 +6,12 @@ from typing import NamedTuple
 
 import orjson
 
-from tokenswarm.wire import (
-    errors,
-    framing,
-    ollama_chat,
-    ollama_embed,
-    ollama_generate,
-    openai_chat,
-    openai_completions,
-    openai_embeddings,
-)
+from tokenswarm.wire import errors, framing, openai_responses
+from tokenswarm.wire.apis import GENERATING, KEYS, end_of
 from tokenswarm.wire.decoding import decode, values
 from tokenswarm.wire.endings import meaning
 from tokenswarm.wire.thinking import PAUSE, separate
 from tokenswarm.wire.values import Api, Chunk, Embeddings, Transcript
-
-GENERATING: tuple[Api, ...] = (ollama_chat, ollama_generate, openai_chat, openai_completions)
-EMBEDDING: tuple[Api, ...] = (ollama_embed, openai_embeddings)
-APIS: tuple[Api, ...] = (*GENERATING, *EMBEDDING)
 
 OUTCOMES = (
     "ok",
@@ -40,12 +28,6 @@ OUTCOMES = (
 _SHAPE_ERRORS = (TypeError, KeyError, ValueError, AttributeError, IndexError, ArithmeticError, RecursionError)
 _MAX_ERROR_CHARACTERS = 300
 _MOST_SHOWN, _MOST_KEYS = 4096, 100
-# By one of which a frame of an API is known.
-_KEYS = {
-    **dict.fromkeys((openai_chat.PATH, openai_completions.PATH), ("choices",)),
-    ollama_chat.PATH: ("message", "done"),
-    ollama_generate.PATH: ("response", "done"),
-}
 _ERROR = re.compile(r"\[error\]|error:")
 _MOST_WORD = 20
 _MOST_NUMBERS = 32  # more choices than anybody asks for
@@ -68,7 +50,8 @@ def chunks(api: Api, transcript: Transcript) -> Iterator[Chunk]:
 
     An unreadable frame gives a chunk with `broken` and ends the reading; so does an error object. Raises nothing.
     """
-    return separate(_frames(api, transcript))
+    read = _frames(api, transcript)
+    return separate(openai_responses.said_once(read) if api is openai_responses else read)
 
 
 def _frames(api: Api, transcript: Transcript) -> Iterator[Chunk]:
@@ -180,7 +163,7 @@ def _names_error(event: str) -> bool:
 
 def _unknown_keys(api: Api, frame: bytes) -> str:
     """The names that stand in an object which is no frame of the API; "" if it is one."""
-    keys = _KEYS.get(api.PATH)
+    keys = KEYS.get(api.PATH)
     try:
         said = decode(frame)
     except ValueError:
@@ -231,7 +214,7 @@ def verdict(api: Api, transcript: Transcript, end: Ending, prompted: bool = True
     if failed:
         return Verdict("protocol_error", (failed.broken or "")[:_MAX_ERROR_CHARACTERS])
     if end.finish_reason and meaning(end.finish_reason) == "failure" and (prompted or end.finish_reason not in _LOADS):
-        return Verdict("server_error", f"the answer ended with {_reason(api)} {end.finish_reason}")
+        return Verdict("server_error", f"the answer ended with {end_of(api).reason} {end.finish_reason}")
     if not _ended(api, transcript, end):
         return _unfinished(api, transcript, end)
     if prompted and api in GENERATING and not end.said and not end.counted:
@@ -240,9 +223,7 @@ def verdict(api: Api, transcript: Transcript, end: Ending, prompted: bool = True
 
 
 def _ended(api: Api, transcript: Transcript, end: Ending) -> bool:
-    if not api.done_by_sentinel:
-        return end.done
-    if end.done and end.finish_reason:
+    if end.done and (end.finish_reason or not api.done_by_sentinel):
         return True
     clean = "left_open" in transcript.habits or (transcript.complete and not transcript.failure)
     return clean and bool(end.done or end.finish_reason)
@@ -250,18 +231,14 @@ def _ended(api: Api, transcript: Transcript, end: Ending) -> bool:
 
 def _unfinished(api: Api, transcript: Transcript, end: Ending) -> Verdict:
     """What the transport saw decides where the body does not; what the body still lacked is said."""
-    marks = (("[DONE]", end.done), ("a finish reason", end.finish_reason)) if api.done_by_sentinel else ()
-    missing = " and ".join(mark for mark, there in marks if not there) if marks else "done:true"
+    marks = ((end_of(api).done, end.done), (end_of(api).why, end.finish_reason))
+    missing = " and ".join(mark for mark, there in marks if mark and not there)
     failure = transcript.failure
     if not failure:
         return Verdict("truncated", f"the body ended without {missing}")
     kinds = {"closed": "truncated", "protocol": "protocol_error"}
     said = f"{failure.text}, without {missing}" if end.done or end.finish_reason else failure.text
     return Verdict(kinds.get(failure.kind, failure.kind), said[:_MAX_ERROR_CHARACTERS])
-
-
-def _reason(api: Api) -> str:
-    return "finish_reason" if api.done_by_sentinel else "done_reason"
 
 
 def habits(api: Api, transcript: Transcript, end: Ending, judged: Verdict, *, stream: bool) -> set[str]:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import orjson
 
+from tokenswarm.wire.apis import KEYS, end_of
 from tokenswarm.wire.framing import keeps_alive
 from tokenswarm.wire.values import Api, Chunk
 
@@ -40,14 +41,15 @@ class End(NamedTuple):
 class Watch:
     """Follows the pieces of one body."""
 
-    __slots__ = ("_api", "_idle", "_last", "_looked", "mark")
+    __slots__ = ("_api", "_idle", "_last", "_looked", "_typed", "mark")
 
     def __init__(self, api: Api) -> None:
         self._api = api
+        self._typed = "type" in KEYS.get(api.PATH, ())  # what its events carry is told by their type
         self._looked = 0  # so many pieces were looked at
         self._idle = 0  # so many at the beginning say nothing
         self._last = -1  # of them, the last that says anything
-        self.mark = b"[DONE]" if api.done_by_sentinel else b'"done":true'  # without it there is mostly no firm end
+        self.mark = end_of(api).mark  # without it there is mostly no firm end
 
     def end(self, stamps: Sequence[int], bodies: Sequence[bytes]) -> End | None:
         """The answer's own end, if nothing but what keeps a connection alive has come since."""
@@ -105,6 +107,8 @@ class Watch:
             return Weight.SAYS
         if chunk.error is not None:
             return Weight.SAYS
+        if self._typed:
+            return Weight.IDLE
         # A line of Ollama's, or a text that is empty: tokens that are not shown. A role, or nothing, is no token.
         return Weight.ALIVE if b'"text"' in frame or b'"response"' in frame or b'"done"' in frame else Weight.IDLE
 

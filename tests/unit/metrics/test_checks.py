@@ -168,6 +168,11 @@ def test_leaked_tags() -> None:
 
 def test_limits() -> None:
     assert judge(case(finish_reason="length")).notes == "cut_by_limit: 30 tokens"
+    for word, limit, cut in (("max_tokens", 128, 1), ("max_output_tokens", 128, 1), ("end_turn", 30, 0)):
+        assert judge(case(asked=Asked(limit), finish_reason=word)).failed["cut_by_limit"] == cut
+    # Ollama's /v1/responses says "completed" of a cut answer, too: its count tells.
+    for limit, cut in ((30, 1), (31, 0)):
+        assert judge(case(asked=Asked(limit), finish_reason="completed")).failed["cut_by_limit"] == cut
     over = judge(case(asked=Asked(29)))
     assert (failed(over), over.notes) == (["limit_ignored"], "limit_ignored: 30 tokens, 29 allowed")
     assert failed(judge(case(asked=Asked(30)))) == []

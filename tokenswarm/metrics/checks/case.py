@@ -33,6 +33,10 @@ class Asked:
     request: bytes = b""
 
 
+# The words of OpenAI's chat and of Ollama, of /v1/responses, of /v1/messages.
+CUT = ("length", "max_output_tokens", "max_tokens", "model_context_window_exceeded")
+
+
 @dataclass(frozen=True)
 class Case:
     """One answer to be judged; `clean` says that the HTTP message ended as its framing promised.
@@ -59,7 +63,10 @@ class Case:
 
     @property
     def cut(self) -> bool:
-        return self.finish_reason == "length"
+        """By its limit, or its context. Ollama's /v1/responses says "completed" all the same: then the count tells."""
+        if self.finish_reason == "completed":
+            return 0 < self.asked.max_tokens <= (self.usage.output_tokens or 0)
+        return self.finish_reason in CUT
 
     @property
     def asked_json(self) -> bool:
