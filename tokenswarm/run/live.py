@@ -16,7 +16,8 @@ from tokenswarm.metrics.output import TokensPerChunk
 from tokenswarm.metrics.record import Record
 from tokenswarm.run.cluster import NotSent
 from tokenswarm.users.context import RunContext, UnderWay
-from tokenswarm.wire.reading import EMBEDDING, chunks
+from tokenswarm.wire.apis import EMBEDDING
+from tokenswarm.wire.reading import chunks
 from tokenswarm.wire.values import Transcript
 
 if TYPE_CHECKING:
