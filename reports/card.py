@@ -125,6 +125,8 @@ def _ledger(summary: Mapping[str, Any]) -> list[str]:
 
 def _zh(line: str) -> str:
     """A line whose first words say what it is about, each translated for itself."""
+    if line.startswith("SLO "):
+        return f"SLO {'；'.join(map(zh, line[4:].rstrip().split('; ')))}\n"
     about, colon, rest = line.rstrip("\n").partition(": ")
     if not colon or about not in ABOUT:
         return zh(line.rstrip("\n")) + "\n"

@@ -90,7 +90,7 @@ def users_wait(summary: Summary) -> str | None:
     None where it is not told of most of them, or they are worth too few; nor where many failed: these did not wait.
     """
     found, in_flight = main_account(summary), summary["steady"]["in_flight"]
-    if not found or "queue" not in found["parts_mean_ms"] or not in_flight or failures(summary):
+    if _many_loads(summary) or not found or "queue" not in found["parts_mean_ms"] or not in_flight or failures(summary):
         return None
     parts = summary["steady"]["figures"].get("e2e_ms_p95", {})
     worth = (parts.get("steady") or parts.get("whole") or {}).get("worth")
@@ -108,6 +108,10 @@ def users_wait(summary: Summary) -> str | None:
     return f"Near its limit: {number(100 * share)} % of a request's time is a wait in the server's queue."
 
 
+def _many_loads(summary: Summary) -> bool:
+    return len({stage["users"] for stage in summary["stages"]}) > 1
+
+
 def slots_known(summary: Summary) -> str | None:
     """A probe that counted the slots."""
     said = probe.sentences(summary)
@@ -118,6 +122,8 @@ def unknown(summary: Summary) -> str | None:
     """One load, and a server that does not tell its queue, or not enough of it."""
     if failures(summary):
         return "Not known: too many requests failed, and those did not wait in the server's queue."
+    if _many_loads(summary):
+        return "The stages do not show where the server saturates: hold more of them, each for longer."
     if any("queue" in one["parts_mean_ms"] for one in accounts(summary)):
         return "One load does not show where the server saturates, and too few requests tell how long they waited."
     return (

@@ -78,7 +78,7 @@ def plot(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
     if n := tokens["requests_estimated"]:
         note += f" Those of {many(n, 'request')} without a count, as those cut at the end, are estimated by the chunks."
     if n := tokens["requests_without_count"] - tokens["requests_estimated"]:
-        note += f" {many(n, 'request')} without a count, and without chunks to estimate it by, add no tokens here."
+        note += f" Without a count, and without chunks to estimate it by: no tokens of {many(n, 'request')}."
     return Plot("throughput", "throughput", "Throughput over time", note, (made,))
 
 

@@ -1,4 +1,4 @@
-"""Rows of a trial, made by hand."""
+"""Rows of a trial, and a trial, made by hand."""
 
 from typing import Any
 
@@ -30,4 +30,18 @@ def row(ttft_ms: float, at_ms: float = 0.0, **changes: Any) -> dict[str, Any]:
         "sent_unix_ns": round(at_ms * 1e6),
         "ended_unix_ns": round((at_ms + ttft_ms + 100) * 1e6),
         **changes,
+    }
+
+
+def trial(number: int, load: float, verdict: str, queue_ms: float) -> dict[str, Any]:
+    """A trial as run.json has it."""
+    times = {"ttft_ms": 20 + queue_ms, "tpot_ms": 10.0, "e2e_ms": 120 + queue_ms}
+    means = {"queue_ms_mean": queue_ms, "load_ms_mean": 1.0, "prompt_eval_ms_mean": 19.0, "eval_ms_mean": 100.0}
+    return {
+        **{"trial": number, "load": load, "verdict": verdict, "firm": True, "sure": number > 1, "client": []},
+        **{"why": SLO.text if verdict == "crossed" else "", "steady": 100, "failed": 0, "seconds": 12.5},
+        **{"standings": [{"slo": SLO.text, "state": "crossed" if verdict == "crossed" else "met"}]},
+        **{"ok_per_s": 4.0 * min(load, 2), "goodput_per_s": 4.0 if verdict == "met" else 0.5},
+        **{"output_tokens_per_s": 50.0 * min(load, 2), **means},
+        **{f"{name}_{column}": value for name, value in times.items() for column in ("mean", "p50", "p95")},
     }

@@ -5,32 +5,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from capacity_rows import SLO, trial
 from golden.make import RUN, folder, identity, ollama
 
 from tokenswarm.capacity.answer import result
 from tokenswarm.capacity.search import Field, SearchResult
-from tokenswarm.metrics.slo.language import parse
 from tokenswarm.reports.load import load
 from tokenswarm.reports.parts.capacity import plot as draw
 from tokenswarm.reports.summary import summarise
 from tokenswarm.reports.write import report
 
-SLO = parse("ttft_ms p95 < 500")
 SENTENCE = "2 users at most keep to ttft_ms p95 < 500; 3 users do not."
-
-
-def trial(number: int, load: float, verdict: str, queue_ms: float) -> dict[str, Any]:
-    """A trial as run.json has it."""
-    times = {"ttft_ms": 20 + queue_ms, "tpot_ms": 10.0, "e2e_ms": 120 + queue_ms}
-    means = {"queue_ms_mean": queue_ms, "load_ms_mean": 1.0, "prompt_eval_ms_mean": 19.0, "eval_ms_mean": 100.0}
-    return {
-        **{"trial": number, "load": load, "verdict": verdict, "firm": True, "sure": number > 1, "client": []},
-        **{"why": SLO.text if verdict == "crossed" else "", "steady": 100, "failed": 0, "seconds": 12.5},
-        **{"standings": [{"slo": SLO.text, "state": "crossed" if verdict == "crossed" else "met"}]},
-        **{"ok_per_s": 4.0 * min(load, 2), "goodput_per_s": 4.0 if verdict == "met" else 0.5},
-        **{"output_tokens_per_s": 50.0 * min(load, 2), **means},
-        **{f"{name}_{column}": value for name, value in times.items() for column in ("mean", "p50", "p95")},
-    }
 
 
 def searched(path: Path, **changes: Any) -> Path:

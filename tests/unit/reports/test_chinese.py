@@ -5,14 +5,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from capacity_rows import SLO, trial
 from golden.make import RUN, folder, golden_records, identity, ollama
 
+from tokenswarm.capacity.answer import result
+from tokenswarm.capacity.search import Field, SearchResult
 from tokenswarm.metrics.catalogue import METRICS
 from tokenswarm.metrics.validity.rules import RULES
 from tokenswarm.reports.__main__ import main
-from tokenswarm.reports.parts import conclusions
+from tokenswarm.reports.load import load
+from tokenswarm.reports.parts import conclusions, throughput
+from tokenswarm.reports.parts.capacity import sentences
 from tokenswarm.reports.render import console
 from tokenswarm.reports.render.chinese import pairs, zh
+from tokenswarm.reports.summary import summarise
+from tokenswarm.wire.values import Usage
 
 # What stays Latin in a Chinese report: names, units, options, and words of the field.
 LATIN = re.compile(r"`[^`]*`|--[a-z-]+|[A-Za-z_]*[A-Z_/0-9][\w/.:-]*|'[^']*'|tokens/s|ms|ok|chunk|slot|worker|goodput")
@@ -77,6 +84,16 @@ def test_the_terminal_and_the_card(tmp_path: Path, capsys: pytest.CaptureFixture
         assert command == "card" or all(console.width(line) <= console.COLUMNS for line in said.splitlines())
 
 
+def test_the_slos_of_a_card(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    slos = [
+        {"slo": "e2e_ms p50 < 300", "state": "met", "figure": 225.0, "n": 50},
+        {"slo": "outcome ok > 99%", "state": "crossed", "figure": None, "n": 50},
+    ]
+    path = folder(tmp_path, [ollama(n, at_ms=100 * n) for n in range(50)], {**RUN, "slos": slos})
+    assert main(["card", str(path), "--lang", "zh"]) == 0
+    assert "SLO e2e_ms p50 < 300：达标（225）；outcome ok > 99%：未达标（–）\n" in capsys.readouterr().out
+
+
 def test_no_closing_mark_begins_a_line() -> None:
     for size in range(40, 60):
         assert not any(
@@ -92,6 +109,45 @@ def test_the_table_has_the_metrics_and_each_place_on_both_sides() -> None:
         places = set(re.findall(r"\{(\w+)\}", chinese))
         assert places <= set(re.findall(r"\{(\w+)\}", english)), english
     assert all(zh(f"{about}: ") != f"{about}: " for about in conclusions.ABOUT)
+
+
+def test_what_a_sentence_says_is_in_its_translation() -> None:
+    words = {"requests", "chunks", "trials", "users", "more", "keep"}  # one or many: all the same in Chinese
+    for english, chinese in pairs():
+        places = set(re.findall(r"\{(\w+)\}", english)) - set(re.findall(r"\{(\w+)\}", chinese))
+        assert places <= words, english
+
+
+@pytest.mark.parametrize("open_loop", [False, True])
+@pytest.mark.parametrize(
+    ("found", "sure", "broken"),
+    [
+        (SearchResult(2.0, "crossed", 3.0), True, ""),
+        (SearchResult(2.0, "crossed", 3.0), False, ""),
+        (SearchResult(2.0, "crossed", 3.0, 0.04), True, ""),
+        (SearchResult(2.0, "end"), True, ""),
+        (SearchResult(None, "crossed", 3.0), True, ""),
+    ],
+)
+def test_a_capacity_has_its_unit(found: SearchResult, sure: bool, broken: str, open_loop: bool) -> None:
+    trials = [trial(2, 2.0, "met", 9) | {"sure": sure}, trial(3, 3.0, "crossed", 700)]
+    for said in sentences(result(found, Field(open_loop, 1, 1, 100), [SLO], trials, broken)):
+        if "keeps" in said or "keep" in said or "knee" in said:
+            assert ("请求/s" if open_loop else "并发") in zh(said)
+            assert ("并发" in zh(said)) is not open_loop
+            assert not re.search("users|do not|requests", zh(said))
+
+
+def test_the_notes_of_the_throughput_figure_are_whole(tmp_path: Path) -> None:
+    partial = {"usage": Usage(), "outcome": "cancelled"}
+    records = [ollama(n, at_ms=100 * n) for n in range(20)]
+    records += [ollama(20, 1900, **partial), ollama(21, 1900, output_chunks=0, **partial)]
+    run = load(folder(tmp_path, records))
+    made = throughput.plot(run.measured, summarise(run))
+    assert made is not None
+    said = zh(made.note)
+    assert "1 个请求" in said
+    assert not re.search("[a-z]{3,} [a-z]{2,}", said)
 
 
 def test_every_rule_says_in_chinese_what_is_wrong_and_what_to_do() -> None:

@@ -143,6 +143,8 @@ DEPENDENT = {"e2e_ms_p95": {"steady": {"value": 9, "n": 500, "worth": 5}}}
         ({"steady": CLIENT}, "Where it saturates", "One load does not show"),
         ({"stages": [stage(1, 50), stage(2, 100)]}, "Where it saturates", "Not saturated at 2 users"),
         ({"stages": [stage(2, 99), stage(4, 190), stage(8, 193, 560)]}, "Where it saturates", "Saturates by 4 users"),
+        ({"stages": [stage(4, 99), stage(4, 50)]}, "Where it saturates", "of 10.0 requests in flight"),  # one load
+        ({"stages": [stage(1, 50), stage(2, 60), stage(3, 59), stage(4, 99)]}, "Where it saturates", "do not show"),
         ({"open_loop": {**LOOP, "queue_grew": True}}, "Where it saturates", "9.00 requests a second were due and 6.00"),
         ({"open_loop": CALM}, "Where it saturates", "It kept up"),
         ({"open_loop": LOST}, "Where it saturates", "of 500 that were due 440 were dropped and 10 failed"),
