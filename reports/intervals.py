@@ -13,7 +13,7 @@ import numpy as np
 from tokenswarm.metrics.percentile import is_supported, rank
 from tokenswarm.reports.compare import blocks
 from tokenswarm.reports.compare.student import quantile
-from tokenswarm.reports.output import Window, series
+from tokenswarm.reports.output import Window, answers, series
 
 Interval = list[float | None] | None  # from, to; None: nobody knows, or beyond all values
 ALPHA = 0.05
@@ -21,12 +21,12 @@ PARTS = 128  # of a window, for a rate's series
 LEAST_WORTH = 10  # independent values
 
 
-def of_rate(rows: Any, amounts: str | None, span: Window | None) -> Interval:
-    """Of so many a second in a window: of a column of amounts, or of the requests themselves."""
+def of_rate(rows: Any, amounts: Any, span: Window | None) -> Interval:
+    """Of so much a second in a window, of rows with an amount each (a column, or as many floats)."""
     if not span:
         return None
-    made = rows[rows["made_from_ns"].notna()]
-    each = np.ones(len(made)) if amounts is None else np.nan_to_num(made[amounts].to_numpy("float64", na_value=0.0))
+    known = rows["made_from_ns"].notna().to_numpy()
+    made, each = rows[known], np.nan_to_num(np.asarray(amounts, dtype="float64")[known])
     return of_mean(series(made, each, span, PARTS), least=0) if each.any() else None
 
 
@@ -69,7 +69,7 @@ def of_latencies(ok: Any, names: Sequence[str], percents: Sequence[float]) -> di
 def of_window(frame: Any, ok: Any, span: Window | None) -> dict[str, Interval]:
     """Of all that a point of a load curve shows: rates of all rows in its window, times of its own requests."""
     return {
-        "ok_per_s": of_rate(frame[frame["outcome"] == "ok"], None, span),
-        "output_tokens_per_s": of_rate(frame, "made_tokens", span),
+        "ok_per_s": of_rate(frame, answers(frame), span),
+        "output_tokens_per_s": of_rate(frame, frame["made_tokens"], span),
         **of_latencies(ok, ("ttft_ms", "tpot_ms", "e2e_ms"), (50.0, 95.0)),
     }

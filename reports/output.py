@@ -57,18 +57,26 @@ def tokens_within(rows: Any, span: Window) -> float:
 
 
 def ok_per_s(rows: Any, span: Window | None) -> float | None:
-    """Requests with outcome ok a second in a window: of one that reaches beyond it the share of its output within.
+    """Requests with outcome ok a second in a window: of one that reaches beyond it the share of its output within."""
+    if not span:
+        return None
+    made = rows[["outcome", "made_estimated", *MADE]]
+    made = made[made["made_from_ns"].notna()]
+    return round(float((_shares(made, span) * answers(made)).sum()) / (span[1] - span[0]) * 1e9, 6)
+
+
+def answers(rows: Any) -> Any:
+    """How much of an answer with outcome ok each row is: 1, or 0.
 
     One that the end of the run cut would have been one: it counts as its tokens do beside those of a mean answer.
     """
-    if not span:
-        return None
-    cut = rows.loc[(rows["outcome"] == "cancelled") & rows["made_estimated"], MADE]
-    ok = rows.loc[rows["outcome"] == "ok", MADE]
-    found = float(_shares(ok, span).sum())
-    if (mean := ok["made_tokens"].mean()) > 0:
-        found += float((_shares(cut, span) * (cut["made_tokens"].to_numpy("float64") / mean).clip(max=1)).sum())
-    return round(found / (span[1] - span[0]) * 1e9, 6)
+    ok = (rows["outcome"] == "ok").to_numpy()
+    found, tokens = ok.astype(float), rows["made_tokens"].to_numpy("float64", na_value=np.nan)
+    cut = ((rows["outcome"] == "cancelled") & rows["made_estimated"]).to_numpy(bool)
+    known = tokens[ok & ~np.isnan(tokens)]
+    if cut.any() and len(known) and (mean := known.mean()) > 0:
+        found[cut] = (tokens[cut] / mean).clip(max=1)
+    return found
 
 
 def tokens_per_s(rows: Any, span: Window | None) -> float | None:

@@ -5,7 +5,7 @@ from typing import Any
 from tokenswarm.reports.describe import describe_all
 from tokenswarm.reports.gaps import Gaps
 from tokenswarm.reports.load import Run
-from tokenswarm.reports.output import MADE, Window
+from tokenswarm.reports.output import MADE, Window, ok_per_s
 from tokenswarm.reports.parts import PARTS, conclusions
 from tokenswarm.reports.parts.capacity import sentences
 from tokenswarm.reports.parts.censored import NEEDED as CENSORED
@@ -51,7 +51,6 @@ def summarise(run: Run) -> dict[str, Any]:
         }
         for name, at in own.items()
     ]
-    ok = overall["requests"]["by_outcome"].get("ok", 0)
     left_out = len(run.frame) - len(frame)
     summary: dict[str, Any] = {
         "format": FORMAT,
@@ -63,7 +62,7 @@ def summarise(run: Run) -> dict[str, Any]:
             "first_sent_unix_ns": span[0] if span else None,
             "last_ended_unix_ns": span[1] if span else None,
             "window_s": window_s,
-            "ok_requests_per_s": round(ok / window_s, 6) if window_s else None,
+            "ok_requests_per_s": ok_per_s(run.frame, span),
             "left_out": left_out,
         },
         "overall": overall,

@@ -71,17 +71,17 @@ def arrivals_pile_up(summary: Summary) -> str | None:
     if not found or found.get("queue_grew") is None:
         return None
     due, done = number(found["offered_per_s"]), number(found["answered_per_s"])
+    rates = f"{due} requests a second were due and {done} answered meanwhile"
     waiting = (
         f"{number(found['unanswered_early'])} unanswered at once early on, {number(found['unanswered_late'])} late"
     )
     if found["queue_grew"]:
-        return f"Saturated: {due} requests a second were due and {done} answered, and the queue grew ({waiting})."
+        return f"Saturated: {rates}, and the queue grew ({waiting})."
     if open_loop.keeps_up(found):
-        return f"It kept up: {due} requests a second were due, {done} answered, and the queue did not grow ({waiting})."
-    said = f"It did not keep up: {due} requests a second were due, {done} answered"
+        return f"It kept up: {rates}, and the queue did not grow ({waiting})."
     if lost := open_loop.lost(found):
-        return f"{said}; {lost}, and so did not wait ({waiting})."
-    return f"Not known: {due} requests a second were due, {done} answered by the time the last one was due ({waiting})."
+        return f"It did not keep up: {rates}; {lost}, and so did not wait ({waiting})."
+    return f"Not known: {rates} ({waiting})."
 
 
 def users_wait(summary: Summary) -> str | None:

@@ -15,11 +15,11 @@ KEPT_UP = 0.9  # of what was due
 LEAST, LOOKS = 20, 50  # arrivals; looks at the queue in a quarter of their time
 
 
-def open_loop(frame: Any) -> dict[str, Any] | None:
+def open_loop(frame: Any, ok_per_s: float | None) -> dict[str, Any] | None:
     """Arrivals due, sent and dropped, rates a second, lateness and response times in ms; None of a closed loop.
 
-    `offered_per_s` is what was due over the time from the first arrival to the last. Lateness is without the time that
-    opening a connection took.
+    `offered_per_s` is what was due over the time from the first arrival to the last, `ok_per_s` the whole
+    run's. Lateness is without the time that opening a connection took.
     """
     due = frame[frame["scheduled_unix_ns"].notna()]
     if not len(due):
@@ -34,7 +34,7 @@ def open_loop(frame: Any) -> dict[str, Any] | None:
         "failed": int((~due["outcome"].isin(("ok", "cancelled", "dropped"))).sum()),
         "span_s": round(span_s, 6),
         "offered_per_s": round((len(due) - 1) / span_s, 6) if span_s else None,
-        "ok_per_s": round(len(ok) / span_s, 6) if span_s else None,
+        "ok_per_s": ok_per_s,
         **_unanswered(due, int(first_ns), int(last_ns)),
         "lateness_ms": describe((due["lateness_ms"] - due["connect_ms"].fillna(0)).to_numpy(dtype=float)),
         "response_ms": describe(ok["response_ms"].to_numpy(dtype=float)),
@@ -81,12 +81,12 @@ def section(summary: Mapping[str, Any]) -> Section:
         return Section("open-loop", "Open loop")
     dropped = found["dropped"]
     rate = "in all trials" if "capacity" in summary else f"{number(found['offered_per_s'])} a second"
-    answered = "" if "capacity" in summary else f"; {number(found['ok_per_s'])} a second were answered ok"
+    ok = f"; {number(found['ok_per_s'])} a second were answered ok over the whole run"
     lines: list[Line] = [
         (
             f"{integer(found['due'])} requests were due, {rate}; "
             f"{integer(found['sent'])} were sent and {integer(dropped)} dropped, as no client was free in time"
-            f"{answered}.",
+            f"{'' if 'capacity' in summary else ok}.",
         ),
         *((_queue_line(found),) if found["queue_grew"] is not None and "capacity" not in summary else ()),
         ("Response times count from when a request was due, E2E from when it was sent.",),
@@ -109,9 +109,9 @@ def _queue_line(found: Mapping[str, Any]) -> Line:
     return (f"{grew}: {early} requests were due and not yet answered in the second quarter, {late} in the last.",)
 
 
-def data(run: Run, _summary: Summary) -> dict[str, Any]:
+def data(run: Run, summary: Summary) -> dict[str, Any]:
     """`open_loop`: None of a closed one."""
-    return {"open_loop": open_loop(run.measured)}
+    return {"open_loop": open_loop(run.measured, summary["window"]["ok_requests_per_s"])}
 
 
 PART = Part(section, data)

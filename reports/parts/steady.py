@@ -11,7 +11,7 @@ from tokenswarm.reports import intervals
 from tokenswarm.reports.compare.blocks import worth
 from tokenswarm.reports.describe import buffered
 from tokenswarm.reports.load import Run
-from tokenswarm.reports.output import MADE, Window, ok_per_s, tokens_per_s, window
+from tokenswarm.reports.output import MADE, Window, answers, ok_per_s, tokens_per_s, window
 from tokenswarm.reports.parts.part import Part, Summary
 from tokenswarm.reports.parts.time_spent import NEEDED as OF_LEDGER
 from tokenswarm.reports.parts.time_spent import ledger
@@ -98,12 +98,12 @@ def _limits(run: Run) -> list[Slo]:
 def _rates(frame: Any, span: Window | None, slos: list[Slo], sure: bool) -> dict[str, Any]:
     ok = frame[frame["outcome"] == "ok"]
     found = {
-        "output_tokens_per_s": (tokens_per_s(frame, span), frame, "made_tokens"),
-        "ok_per_s": (ok_per_s(frame, span), ok, None),
+        "output_tokens_per_s": (tokens_per_s(frame, span), frame, frame["made_tokens"]),
+        "ok_per_s": (ok_per_s(frame, span), frame, answers(frame)),
     }
     if slos:
         kept = ok[np.logical_and.reduce([_kept(ok[slo.subject], slo) for slo in slos])]
-        found["goodput_per_s"] = (ok_per_s(kept, span), kept, None)
+        found["goodput_per_s"] = (ok_per_s(kept, span), kept, answers(kept))
     return {
         name: {
             "value": value,

@@ -52,6 +52,6 @@ def test_the_rate_of_a_server_that_never_pauses_is_sure() -> None:
         {"made_from_ns": "Int64", "made_to_ns": "Int64"}
     )
     span = (int(begin[0]), int(begin[-1]) + 10**9)
-    assert of_rate(rows, "made_tokens", span) == pytest.approx([50, 50], abs=1e-3)
-    assert of_rate(rows, None, span) == pytest.approx([1, 1], abs=1e-4)
-    assert of_rate(rows, None, None) is None
+    assert of_rate(rows, rows["made_tokens"], span) == pytest.approx([50, 50], abs=1e-3)
+    assert of_rate(rows, [1] * len(rows), span) == pytest.approx([1, 1], abs=1e-4)
+    assert of_rate(rows, [1] * len(rows), None) is None

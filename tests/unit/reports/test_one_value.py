@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 from compared_runs import VALID
-from golden.make import folder, identity, ollama
+from golden.make import MS, ZERO_NS, folder, identity, ollama
 
 from tokenswarm.folder import verdict
 from tokenswarm.metrics.record import Record
 from tokenswarm.reports.load import load
+from tokenswarm.reports.parts import open_loop, requests
 from tokenswarm.reports.render.numbers import number
 from tokenswarm.reports.summary import summarise
 from tokenswarm.wire.values import Usage
@@ -81,3 +82,25 @@ def test_a_share_that_rounding_would_change_is_not_rounded_first(tmp_path: Path)
     records.append(ollama(2, 300, usage=Usage(), outcome="cancelled", output_chunks=1, phase="drain"))
     found = summary_of(tmp_path, records)["overall"]["tokens"]
     assert found["output_estimated_percent"] == pytest.approx(100 * (10 / 3) / (20 + 10 / 3), abs=1e-6)
+
+
+def test_ok_requests_a_second_have_one_value(tmp_path: Path) -> None:
+    """Of ten answered a second every other one is cut: in each rate, and in its interval, a part of one."""
+    records = []
+    for n in range(120):
+        cut = n % 2 > 0
+        changes = {"usage": Usage(), "outcome": "cancelled", "output_chunks": 10} if cut else {}
+        due = ZERO_NS + 100 * n * MS
+        records.append(ollama(n, 100 * n, tokens=20, scheduled_ns=due, **changes))
+    summary = summary_of(tmp_path, records)
+    figure = summary["steady"]["figures"]["ok_per_s"]["whole"]
+    low, high = summary["steady"]["figures"]["ok_per_s"]["steady"]["interval"]
+    truth = (60 + 60 * 10 / 20) / (119 * 0.1 + 0.315)
+    assert figure["value"] == pytest.approx(truth, rel=1e-6)
+    assert summary["window"]["ok_requests_per_s"] == summary["open_loop"]["ok_per_s"] == figure["value"]
+    assert low <= truth <= high
+    assert high - low < truth / 2
+    said = "\n".join(
+        cell for line in (*requests.section(summary).lines, *open_loop.section(summary).lines) for cell in line
+    )
+    assert said.count(f"{number(truth)} ") == 2
