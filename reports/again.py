@@ -46,7 +46,8 @@ def command(info: Mapping[str, Any]) -> str:
         return ""
     words = ["locust", *(["--host", str(target["host"])] if target.get("host") else []), "--headless"]
     for name, value in options.items():
-        if name in NOT_SAID or value in ("", None, False, [], 0) or value == USUAL.get(name):
+        chosen = bool(value) or (name in USUAL and value == 0)  # 0 is a choice where the usual is more
+        if name in NOT_SAID or not chosen or value == USUAL.get(name):
             continue
         words += _said(f"--{str(RENAMED.get(name, name)).replace('_', '-')}", value, name in SECONDS)
     classes = info.get("user_classes")

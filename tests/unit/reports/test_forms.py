@@ -109,6 +109,12 @@ def test_the_command_that_repeats_a_run() -> None:
     assert command({}) == ""
 
 
+def test_a_zero_that_was_chosen_is_said_again() -> None:
+    zeros = {name: 0 for name, usual in USUAL.items() if not isinstance(usual, str)}
+    said = command({"target": {"host": "http://box:1"}, "options": {**zeros, "cache_prompt": False, "scrape": 0}})
+    assert shlex.split(said)[4:] == [f for name in zeros for f in (f"--{name.replace('_', '-')}", "0")]
+
+
 def test_what_is_usual_is_what_the_options_say() -> None:
     usual = {option.dest: option.default for option in OPTIONS if option.default and option.kept}
     unsaid = {name: value for name, value in usual.items() if name not in NOT_SAID}
