@@ -10,6 +10,7 @@ from tokenswarm.reports.again import command
 from tokenswarm.reports.listing import named
 from tokenswarm.reports.load import Run, load
 from tokenswarm.reports.parts.load_shape import load_line
+from tokenswarm.reports.parts.steady import shown
 from tokenswarm.reports.parts.time_spent import LABELS, accounts, main_account
 from tokenswarm.reports.render.chinese import LANGUAGES, zh
 from tokenswarm.reports.render.numbers import give_or_take, integer, number
@@ -28,7 +29,8 @@ def card(run: Run, summary: Mapping[str, Any]) -> str:
         f"load: {load_line(summary)}",
         _requests(summary),
         *_stages(summary),
-        *(_trial(summary) if "capacity" in summary else [*_rates(summary), *_latencies(summary)]),
+        *_rates(summary),
+        *_latencies(summary),
         *_speeds(summary),
         *_slos(summary),
         *(f"{about}: {said}" for about, said in summary["conclusions"].items() if about == "Where it saturates"),
@@ -54,39 +56,19 @@ def _stages(summary: Mapping[str, Any]) -> list[str]:
     return [f"users: tokens/s (TTFT p50): {', '.join(held)}"] if held else []
 
 
-def _trial(summary: Mapping[str, Any]) -> list[str]:
-    """Of a capacity search the load that was found: its last trial that was met."""
-    found = summary["capacity"]
-    met = [trial for trial in found["trials"] if trial.get("verdict") == "met" and trial["load"] == found.get("answer")]
-    if not met:
-        return []
-    trial, unit = met[-1], "users" if found.get("unit") == "users" else "requests/s"
-    rates = f"{number(trial.get('output_tokens_per_s'))} output tokens/s, {number(trial.get('ok_per_s'))} requests/s"
-    times = (
-        f"{label} {number(trial.get(f'{name}_p50'))} / {number(trial.get(f'{name}_p95'))}"
-        for name, label in LATENCIES.items()
-    )
-    return [f"at {number(trial['load'])} {unit}: {rates}", f"p50 / p95, ms: {', '.join(times)}"]
-
-
-def _figure(summary: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Of the steady phase; of a run without one, or of stages, of the whole."""
-    parts = summary["steady"]["figures"].get(name, {})
-    found: Mapping[str, Any] = parts.get("whole" if summary["stages"] else "steady") or parts.get("whole") or {}
-    return found
-
-
 def _rates(summary: Mapping[str, Any]) -> list[str]:
     names = {"output_tokens_per_s": "output tokens/s", "ok_per_s": "requests/s", "goodput_per_s": "goodput/s"}
-    known = {label: _figure(summary, name) for name, label in names.items()}
-    said = [f"{give_or_take(f['value'], f['interval'])} {label}" for label, f in known.items() if f]
-    return [", ".join(said)] if said else []
+    known = {label: shown(summary, name) for name, label in names.items()}
+    said = ", ".join(f"{give_or_take(f['value'], f['interval'])} {label}" for label, f in known.items() if f)
+    search = summary.get("capacity", {})
+    unit = "users" if search.get("unit") == "users" else "requests/s"
+    return [f"at {number(search['answer'])} {unit}: {said}" if search else said] if said else []
 
 
 def _latencies(summary: Mapping[str, Any]) -> list[str]:
     said = []
     for name, label in LATENCIES.items():
-        p50, p95 = (_figure(summary, f"{name}_p{percent}") for percent in (50, 95))
+        p50, p95 = (shown(summary, f"{name}_p{percent}") for percent in (50, 95))
         if p50:
             said.append(f"{label} {number(p50['value'])} / {number(p95.get('value'))}")
     return [f"p50 / p95, ms: {', '.join(said)}"] if said else []

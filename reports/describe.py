@@ -1,11 +1,14 @@
 """The metrics of a slice of requests: each described after its kind in METRICS, histograms pooled."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from tokenswarm.metrics.catalogue import METRICS
 from tokenswarm.reports.percentiles import LATENCY, RATE, Described, describe, describe_histogram
 
+Metrics = Mapping[str, Described]
 # What says when chunks came, and nothing where most came in lumps.
 BY_CHUNKS = ("ttft_ms", "ttfa_ms", "itl_ms", "longest_gap_ms", "tpot_ms")
 
@@ -37,7 +40,24 @@ def describe_all(frame: Any, which: Any, gaps: Mapping[int, int]) -> dict[str, D
     return found
 
 
-def buffered(metrics: Mapping[str, Described]) -> bool:
+def told(frame: Any, metrics: Metrics) -> Any:
+    """Rows without what their chunks tell, where most of the streams that the metrics are of came in lumps: what the
+    others tell is not true of all."""
+    names = [name for name in BY_CHUNKS if name in frame.columns]
+    return frame.assign(**dict.fromkeys(names, float("nan"))) if buffered(metrics) else frame
+
+
+def told_by_group(frame: Any, groups: Sequence[Mapping[str, Any]]) -> Any:
+    """The same, for the rows of each group (a summary's) by its own metrics."""
+    lumps = [group for group in groups if buffered(group["metrics"])]
+    hidden = np.zeros(len(frame), dtype=bool)
+    for group in lumps:
+        hidden |= ((frame["endpoint"] == group["endpoint"]) & (frame["model"] == group["model"])).to_numpy(bool)
+    names = [name for name in BY_CHUNKS if name in frame.columns]
+    return frame.assign(**{name: frame[name].mask(hidden) for name in names}) if lumps else frame
+
+
+def buffered(metrics: Metrics) -> bool:
     """Did most of the streams come in lumps?"""
     lumps = metrics.get("buffered")
     return lumps is not None and 2 * (lumps["total"] or 0) > (lumps["n"] or 0)

@@ -10,14 +10,17 @@ from tokenswarm.metrics.text import plain
 from tokenswarm.reports.errors import ReportError
 from tokenswarm.reports.load import load
 from tokenswarm.reports.parts.load_shape import load_line
+from tokenswarm.reports.parts.steady import shown
+from tokenswarm.reports.rejudging import mapping
 from tokenswarm.reports.render import console
 from tokenswarm.reports.render.chinese import LANGUAGES
 from tokenswarm.reports.render.document import Table
 from tokenswarm.reports.render.numbers import integer, number
-from tokenswarm.reports.run_json import read_info
+from tokenswarm.reports.run_json import NO_STATE, NUMBER, WHOLE, read_info
 from tokenswarm.reports.summary import summarise
 
 RUNS, LATEST = Path("runs"), "latest"
+FIGURES = ("output_tokens_per_s", "ttft_ms_p50", "e2e_ms_p50")
 COLUMNS = ("run", "verdict", "ok", "of", "tokens/s", "TTFT p50, ms", "E2E p50, ms")
 
 
@@ -39,31 +42,38 @@ def named(text: str, among: Path = RUNS) -> Path:
 
 
 def entry(folder: Path) -> dict[str, Any]:
-    """What `ls` says of a run: from its summary.json, or where there is none from run.json alone."""
+    """What `ls` says of a run: from its summary.json, or where there is none, or one of before, from run.json alone."""
     try:
-        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-        figures = summary.get("steady", {}).get("figures", {})
-        counts, metrics = summary["overall"]["requests"], summary["overall"]["metrics"]
-        whole = {
-            "output_tokens_per_s": summary["overall"]["tokens"]["output_tokens_per_s"],
-            **{f"{name}_p50": metrics.get(name, {}).get("p50") for name in ("ttft_ms", "e2e_ms")},
-        }
-        steady = {name: figures.get(name, {}).get("steady", {}).get("value", whole[name]) for name in whole}
-        return {
-            "run": folder.name,
-            "verdict": summary["validity"]["verdict"],
-            "ok": counts["by_outcome"].get("ok", 0),
-            "requests": counts["total"],
-            **steady,
-            "load": load_line(summary) if "load" in summary else "",
-        }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        try:
-            info, _ = read_info(folder / "run.json")
-        except ReportError:
-            info = {}
-        said = (info.get("validity") or {}).get("verdict") or info.get("state") or "not known"
+        info, _ = read_info(folder / "run.json")
+    except ReportError:
+        info = {}
+    try:
+        return {"run": folder.name, **_summed_up(folder / "summary.json", info.get("state"))}
+    except (OSError, ArithmeticError, LookupError, ValueError, TypeError, AttributeError, RecursionError):
+        said = mapping(info.get("validity")).get("verdict") or info.get("state") or "not known"
         return {"run": folder.name, "verdict": said, "requests": info.get("rows")}
+
+
+def _summed_up(path: Path, state: Any) -> dict[str, Any]:
+    """Raises whatever comes of a file that is no summary, or none of the run as it is now."""
+    summary = json.loads(path.read_text(encoding="utf-8"))
+    if summary["run"]["state"] != (state or NO_STATE):
+        raise ValueError("made before the run ended")
+    counts = summary["overall"]["requests"]
+    n = {"ok": counts["by_outcome"].get("ok", 0), "requests": counts["total"]}
+    figures = {name: _figure(summary, name) for name in FIGURES}
+    if not all(map(WHOLE.fits, n.values())) or not all(map(NUMBER.fits, filter(None, figures.values()))):
+        raise TypeError("no numbers")
+    load_said = load_line(summary) if "load" in summary else ""
+    return {"verdict": str(summary["validity"]["verdict"]), **n, **figures, "load": load_said}
+
+
+def _figure(summary: dict[str, Any], name: str) -> Any:
+    if "steady" in summary:
+        return shown(summary, name).get("value")
+    metric, _, column = name.rpartition("_")  # of a version before
+    overall = summary["overall"]
+    return overall["tokens"][name] if name in overall["tokens"] else overall["metrics"].get(metric, {}).get(column)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -82,7 +92,7 @@ def main(arguments: Sequence[str]) -> int:
             str(one["verdict"]),
             integer(one.get("ok")),
             integer(one.get("requests")),
-            *(number(one.get(name)) for name in ("output_tokens_per_s", "ttft_ms_p50", "e2e_ms_p50")),
+            *(number(one.get(name)) for name in FIGURES),
         )
         for one in found
     )

@@ -10,7 +10,9 @@ from typing import Any
 from tokenswarm.reports.errors import ReportError
 
 FORMAT = 1
+NO_STATE = "not stated"
 MOST_SHOWN = 40  # characters of what is odd
+LAST_UNIX_S = 253_402_300_800  # the year 10000 begins
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ def _is_number(value: Any) -> bool:
 
 TEXT = Kind("text", lambda value: isinstance(value, str))
 NUMBER = Kind("number", _is_number)
+DATE = Kind("moment", lambda value: _is_number(value) and 0 <= value < LAST_UNIX_S)
 WHOLE = Kind("whole number", lambda value: isinstance(value, int) and not isinstance(value, bool))
 FLAG = Kind("true or false", lambda value: isinstance(value, bool))
 ANSWER = Kind("number, nor true or false", lambda value: isinstance(value, bool) or _is_number(value))
@@ -39,7 +42,7 @@ ANY = Kind("anything", lambda value: True)
 # A list of one kind loses what is odd, a tuple of one kind is left out whole: its places have a meaning.
 SHAPE: Mapping[str, Any] = {
     **dict.fromkeys(("run", "name", "state", "clock_source"), TEXT),
-    **dict.fromkeys(("started_unix_s", "ended_unix_s"), NUMBER),
+    **dict.fromkeys(("started_unix_s", "ended_unix_s"), DATE),
     "rows": WHOLE,
     "target": {**dict.fromkeys(("host", "kind", "version", "model"), TEXT), "*": ANY},
     **dict.fromkeys(("options", "software", "warmup"), OBJECT),

@@ -15,6 +15,7 @@ from tokenswarm.reports.parts.time_spent import NEEDED, ledger
 from tokenswarm.reports.parts.tokens import tokens
 from tokenswarm.reports.parts.verdict import verdict
 from tokenswarm.reports.rejudging import dicts, mapping
+from tokenswarm.reports.run_json import NO_STATE
 
 FORMAT = 1
 _GROUPS = ["endpoint", "model"]
@@ -114,7 +115,7 @@ def _run(run: Run) -> dict[str, Any]:
     return {
         "run": str(info.get("run") or run.folder.resolve().name),
         "name": info.get("name"),
-        "state": info.get("state") or "not stated",
+        "state": info.get("state") or NO_STATE,
         "host": target.get("host"),
         "kind": target.get("kind"),
         "version": target.get("version"),

@@ -10,10 +10,11 @@ from typing import Any
 
 from tokenswarm.metrics.text import cell
 from tokenswarm.reports import sections
+from tokenswarm.reports.describe import told_by_group
 from tokenswarm.reports.errors import ReportError
 from tokenswarm.reports.load import load
 from tokenswarm.reports.parts import PARTS
-from tokenswarm.reports.parts.steady import LATENCIES
+from tokenswarm.reports.parts.steady import LATENCIES, shown
 from tokenswarm.reports.progress import progress
 from tokenswarm.reports.render import chinese
 from tokenswarm.reports.render import html as render_html
@@ -36,7 +37,8 @@ def report(folder: Path, lang: str = "en") -> dict[str, Any]:
     summary = summarise(run)
     document = sections.document(summary, lang)
     progress("drawing the figures")
-    plots = tuple(plot for part in PARTS if (plot := part.plot(run.measured, summary)))
+    frame = told_by_group(run.measured, summary["groups"])
+    plots = tuple(plot for part in PARTS if (plot := part.plot(frame, summary)))
     plots = chinese.plots(plots) if lang == "zh" else plots
     write(folder / "summary.json", as_json(summary))
     write(folder / "summary.csv", as_csv(summary))
@@ -46,9 +48,9 @@ def report(folder: Path, lang: str = "en") -> dict[str, Any]:
 
 
 def as_csv(summary: Mapping[str, Any]) -> str:
-    """A header and a row: the run, its load and its figures (the steady phase's, or the whole run's where there is no
-    such), for spreadsheets and for tools that follow a series of runs."""
-    run, load, figures = summary["run"], summary["load"], summary["steady"]["figures"]
+    """A header and a row: the run, its load and its figures (see `steady.shown`), for spreadsheets and for tools that
+    follow a series of runs."""
+    run, load = summary["run"], summary["load"]
     counts = summary["overall"]["requests"]
     row = {
         **{name: run[name] for name in ("run", "name", "started_unix_s", "ended_unix_s", "host", "kind", "version")},
@@ -58,9 +60,7 @@ def as_csv(summary: Mapping[str, Any]) -> str:
         "requests": counts["total"],
         "ok": counts["by_outcome"].get("ok", 0),
     }
-    for name in FIGURES:
-        parts = figures.get(name, {})
-        row[name] = (parts.get("steady") or parts.get("whole") or {}).get("value")
+    row |= {name: shown(summary, name).get("value") for name in FIGURES}
     cells = ["" if value is None else cell(value) if isinstance(value, str) else value for value in row.values()]
     file = StringIO()
     csv.writer(file, lineterminator="\n").writerows([list(row), cells])

@@ -37,6 +37,12 @@ def _intervals(trial: Mapping[str, Any], frame: Any) -> dict[str, Interval]:
     return of_window(rows, rows[(rows["outcome"] == "ok") & (rows["phase"] == "steady")], span)
 
 
+def found_trial(found: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The last trial of the load that was found, if there was one of just that."""
+    met = (trial for trial in found["trials"] if trial.get("verdict") == "met" and trial["load"] == found.get("answer"))
+    return max(met, key=lambda trial: trial.get("trial") or 0, default=None)
+
+
 def sentences(found: Mapping[str, Any]) -> list[str]:
     """The answer, what gave way first, the knee."""
     parts = (found.get("gave_way"), found.get("knee"))
@@ -107,8 +113,11 @@ def plot(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
 
 
 def curve(points: Sequence[Mapping[str, Any]], found: Mapping[str, Any]) -> tuple[Any, ...]:
-    """A figure for each of throughput, requests, TTFT and TPOT over the load of some points."""
-    return tuple(_panel(points, found, *panel) for panel in PANELS)
+    """A figure for each of throughput, requests, TTFT and TPOT over the load of some points that have it."""
+    known = {name for point in points for name, value in point.items() if value is not None}
+    return tuple(
+        _panel(points, found, title, lines) for title, lines in PANELS if known.intersection(name for name, *_ in lines)
+    )
 
 
 def _by_load(trials: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

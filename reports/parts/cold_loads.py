@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tokenswarm.reports.describe import told
 from tokenswarm.reports.load import Run
 from tokenswarm.reports.output import seconds
 from tokenswarm.reports.parts.latencies import steps
@@ -196,9 +197,9 @@ def _plot_served(ok: Any, colours: Mapping[str, str], summary: Mapping[str, Any]
     return made
 
 
-def data(run: Run, _summary: Summary) -> dict[str, Any]:
+def data(run: Run, summary: Summary) -> dict[str, Any]:
     """`loading`: None where there was none."""
-    return {"loading": loading(run.measured)}
+    return {"loading": loading(told(run.measured, summary["overall"]["metrics"]))}
 
 
 PART = Part(section, data, plot)

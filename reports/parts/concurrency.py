@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tokenswarm.reports.describe import told
 from tokenswarm.reports.load import Run
 from tokenswarm.reports.output import Window, ok_per_s, tokens_per_s
 from tokenswarm.reports.parts.part import Part, Summary
@@ -28,7 +29,8 @@ def data(run: Run, summary: Summary) -> dict[str, Any]:
     """
     if "capacity" in summary:
         return {"concurrency": []}
-    frame, everything = run.measured[[*NEEDED]], run.frame[[*NEEDED]]  # rates are of all, the warm-up, too
+    frame = told(run.measured[[*NEEDED]], summary["overall"]["metrics"])
+    everything = run.frame[[*NEEDED]]  # rates are of all, the warm-up, too
     found = []
     for stage in summary["stages"]:
         rows = frame[(frame["stage"] == stage["stage"])]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from tokenswarm.reports.describe import told
 from tokenswarm.reports.intervals import of_window
 from tokenswarm.reports.load import Run
 from tokenswarm.reports.output import Window, ok_per_s, tokens_per_s, window
@@ -109,9 +110,9 @@ def _point(users: int, stage: Mapping[str, Any]) -> dict[str, Any]:
     return {"load": users, "verdict": "met", **stage, **times}
 
 
-def data(run: Run, _summary: Summary) -> dict[str, Any]:
+def data(run: Run, summary: Summary) -> dict[str, Any]:
     """`stages`: an entry each; none of a run without."""
-    return {"stages": stages(run.frame, run.info)}
+    return {"stages": stages(told(run.frame, summary["overall"]["metrics"]), run.info)}
 
 
 PART = Part(section, data, plot)

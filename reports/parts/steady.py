@@ -9,9 +9,10 @@ from tokenswarm.metrics.percentile import minimum_n
 from tokenswarm.metrics.slo.language import CHECKS, Slo, SloError, parse
 from tokenswarm.reports import intervals
 from tokenswarm.reports.compare.blocks import worth
-from tokenswarm.reports.describe import buffered
+from tokenswarm.reports.describe import Metrics, told
 from tokenswarm.reports.load import Run
 from tokenswarm.reports.output import MADE, Window, answers, ok_per_s, tokens_per_s, window
+from tokenswarm.reports.parts import capacity
 from tokenswarm.reports.parts.part import Part, Summary
 from tokenswarm.reports.parts.time_spent import NEEDED as OF_LEDGER
 from tokenswarm.reports.parts.time_spent import ledger
@@ -21,7 +22,6 @@ from tokenswarm.reports.render.numbers import ABSENT, integer, number
 from tokenswarm.reports.slices import asking
 
 LATENCIES = {"ttft_ms": "TTFT", "tpot_ms": "TPOT", "e2e_ms": "E2E", "response_ms": "response"}
-BY_CHUNKS = ("ttft_ms", "tpot_ms")
 NEEDED = (
     *("outcome", "phase", "sent_unix_ns", "ended_unix_ns", "max_tokens", "batch_size", "made_estimated"),
     *MADE,
@@ -42,7 +42,7 @@ def steady_window(frame: Any) -> Window | None:
     return (span[0], max(span[1], int(stopped.min()))) if span and len(stopped) else span
 
 
-def steady(run: Run) -> dict[str, Any]:
+def steady(run: Run, metrics: Metrics) -> dict[str, Any]:
     """`from_unix_ns`, `to_unix_ns`, `requests` (ok), `in_flight` (mean), `ledger`; `figures`: by name those of the
     `steady` phase and of the `whole` run, each with value, n, and the first with worth (independent requests) and
     interval at 95 %; None where nobody knows.
@@ -52,7 +52,7 @@ def steady(run: Run) -> dict[str, Any]:
     slos = _limits(run)
     names = [*dict.fromkeys((*NEEDED, *(slo.subject for slo in slos)))]
     # What the server gives in a window it gives to the warm-up, too; latencies are of the measured rows alone.
-    frame, everything = run.measured[names], run.frame[names]
+    frame, everything = told(run.measured[names], metrics), run.frame[names]
     span = steady_window(frame)
     rows = frame[frame["phase"] == "steady"] if span else frame
     parts: dict[str, tuple[Any, Window | None]] = {"steady": (rows, span)} if span else {}
@@ -143,13 +143,26 @@ def _latencies(ok: Any, sure: bool) -> dict[str, Any]:
     return found
 
 
+def shown(summary: Summary, name: str) -> Mapping[str, Any]:
+    """The figure that a run is told by in one line, with value and interval; {} without one.
+
+    Of the steady phase; of a run without one, or of stages, of the whole; of a capacity search of the load that was
+    found, since the other trials overload the server on purpose.
+    """
+    if search := summary.get("capacity"):
+        trial = capacity.found_trial(search) or {}
+        value = trial.get(name)
+        return {} if value is None else {"value": value, "interval": (trial.get("intervals") or {}).get(name)}
+    parts = summary["steady"]["figures"].get(name, {})
+    found: Mapping[str, Any] = parts.get("whole" if summary.get("stages") else "steady") or parts.get("whole") or {}
+    return found
+
+
 def rows(summary: Summary) -> list[tuple[str, str, str, str, str, str]]:
     """What is shown of each figure: its name, value, interval, n, worth, and the value over the whole run."""
     found = []
     figures: Mapping[str, Mapping[str, Any]] = summary["steady"]["figures"]
     for name, parts in figures.items():
-        if buffered(summary["overall"]["metrics"]) and name.startswith(BY_CHUNKS):
-            continue
         first = parts.get("steady") or {"value": None, "n": 0, "worth": None, "interval": None}
         low, high = (first["interval"] or [None, None]) if first["value"] is not None else (None, None)
         between = f"{number(low)} to {number(high)}" if low is not None and high is not None else ABSENT
@@ -190,9 +203,9 @@ def section(summary: Summary) -> Section:
     return Section("figures", "Figures", lines, tables=(Table(columns, tuple(rows(summary))),))
 
 
-def data(run: Run, _summary: Summary) -> dict[str, Any]:
+def data(run: Run, summary: Summary) -> dict[str, Any]:
     """`steady`: see there."""
-    return {"steady": steady(run)}
+    return {"steady": steady(run, summary["overall"]["metrics"])}
 
 
 PART = Part(section, data)

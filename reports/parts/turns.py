@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tokenswarm.reports.describe import told
 from tokenswarm.reports.load import Run
 from tokenswarm.reports.parts.part import Part, Summary
 from tokenswarm.reports.percentiles import describe
@@ -163,9 +164,9 @@ def medians(x: Any, y: Any) -> tuple[Any, Any]:
     return np.array([np.median(at) for at, _ in bins]), np.array([np.median(values) for _, values in bins]).round(2)
 
 
-def data(run: Run, _summary: Summary) -> dict[str, Any]:
+def data(run: Run, summary: Summary) -> dict[str, Any]:
     """`turns`: of the whole run, since a session may have begun in its warm-up."""
-    return {"turns": turns(run.frame)}
+    return {"turns": turns(told(run.frame, summary["overall"]["metrics"]))}
 
 
 PART = Part(section, data, plot)

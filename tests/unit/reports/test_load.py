@@ -19,6 +19,13 @@ def test_a_moment_is_never_a_float(tmp_path: Path) -> None:
     assert summarise(run)["window"]["first_sent_unix_ns"] == ZERO_NS
 
 
+@pytest.mark.parametrize("moment", [1e300, -1e300, 1e18])
+def test_a_moment_beyond_all_calendars_is_left_out_and_said(tmp_path: Path, moment: float) -> None:
+    path = folder(tmp_path, [ollama(0)], {**RUN, "started_unix_s": moment, "ended_unix_s": moment})
+    assert main(["card", str(path)]) == main([str(path), "--quiet"]) == 0
+    assert "run.json, started_unix_s" in (path / "report.md").read_text(encoding="utf-8")
+
+
 def test_rows_that_came_twice_are_one(tmp_path: Path) -> None:
     run = load(folder(tmp_path, [ollama(0), ollama(1), ollama(0)]))
     assert len(run.frame) == 2
