@@ -6,7 +6,7 @@ from typing import Literal
 
 import orjson
 
-from tokenswarm.payloads.prompt import Message, Prompt
+from tokenswarm.payloads.prompt import Message, Prompt, Turn
 
 TurnKind = Literal["user", "tool"]
 NO_SUCH_TOOL = '{"error":"no such tool"}'
@@ -46,11 +46,18 @@ def next_turn(asked: Prompt, said: tuple[Message, ...], conduct: Conduct) -> Pro
     """
     turn, *rest = asked.then
     said = (*said[:-1], said[-1]._replace(tool_calls=()))
-    if turn.answer and not conduct.own_answers:
+    if turn.answer and not goes_by_own_words(turn, conduct):
         said = (turn.answer,)
     return replace(
         asked, messages=(*asked.messages, *said, *turn.messages), max_tokens=turn.max_tokens, then=tuple(rest)
     )
+
+
+def goes_by_own_words(turn: Turn, conduct: Conduct) -> bool:
+    """Does the turn follow what the model said? The results that a file has belong to the calls that it has."""
+    if turn.answer and turn.answer.tool_calls and turn.messages[0].role == "tool":
+        return False
+    return conduct.own_answers or not turn.answer
 
 
 def with_context(prompt: Prompt, context: tuple[int, ...], new: int) -> Prompt:

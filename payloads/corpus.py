@@ -6,9 +6,10 @@ from codecs import BOM_UTF8
 from dataclasses import replace
 from pathlib import Path
 
-from tokenswarm.payloads.formats.detect import known_cells, read
+from tokenswarm.payloads.formats.detect import ASKING, known_cells, read
 from tokenswarm.payloads.formats.own import MAX_WEIGHT, decode
 from tokenswarm.payloads.formats.records import TABLES, Item, records
+from tokenswarm.payloads.formats.unpack import plain, unpacked_name
 from tokenswarm.payloads.prompt import Prompt
 from tokenswarm.payloads.wording import nearest
 
@@ -34,16 +35,16 @@ def read_corpus(path: str | Path) -> tuple[Prompt, ...]:
     JSON lines (blank ones and those that start with # are skipped), a JSON array, CSV with a header, or .txt with a
     prompt a line. A prompt without an id gets `STEM:LINE`. Raises PayloadError.
     """
-    file = Path(path)
     try:
-        data = file.read_bytes().removeprefix(BOM_UTF8)
+        file, name = plain(Path(path))
+        with file:
+            data = file.read().removeprefix(BOM_UTF8)
+        prompts = tuple(prompt for record in records(name, data, ASKING) if (prompt := _prompt(record, name)))
     except OSError as error:
         raise PayloadError(f"{path}: cannot be read: {error.strerror}; name a file of prompts") from None
-    except ValueError as error:  # a NUL in the name
-        raise PayloadError(f"{str(path)!r}: cannot be read: {error}; name a file of prompts") from None
-    try:
-        prompts = tuple(prompt for record in records(file, data) if (prompt := _prompt(record, file)))
     except ValueError as error:
+        if "\0" in str(path):
+            raise PayloadError(f"{str(path)!r}: cannot be read: {error}; name a file of prompts") from None
         at = re.match(r":\d+|: item \d+", str(error))
         raise PayloadError(f"{path}{error}", f"{path}{at[0] if at else ''}") from None
     if not prompts:
@@ -65,12 +66,18 @@ def load(names: str) -> tuple[Prompt, ...]:
     """The prompts of a comma-separated list of built-in corpora and files, each with an optional `=weight`.
 
     A source's weight is its share of the requests, however many lines it has: within a source, the lines' weights are
-    scaled to add up to it. `chat=3,my.jsonl` asks three of `chat` for each one of `my.jsonl`. Raises PayloadError.
+    scaled to add up to it. `chat=3,my.jsonl` asks three of `chat` for each one of `my.jsonl`. Where a file has ids of
+    one before it, they begin with its own name. Raises PayloadError.
     """
     prompts: list[Prompt] = []
+    known: set[str] = set()
     for item in filter(None, map(str.strip, names.split(","))):
         path, share = _source(item)
         lines = read_corpus(path)
+        if not known.isdisjoint(prompt.id for prompt in lines):
+            stem = f"{unpacked_name(Path(path)).stem}:"
+            lines = tuple(replace(prompt, id=f"{path}:{prompt.id.removeprefix(stem)}") for prompt in lines)
+        known.update(prompt.id for prompt in lines)
         total = sum(prompt.weight for prompt in lines)
         prompts += (replace(prompt, weight=prompt.weight / total * share) for prompt in lines)
     if not prompts:

@@ -4,7 +4,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tokenswarm.metrics.record import Record
-from tokenswarm.payloads.conversation import arguments, first_prompt, next_turn, results, with_context
+from tokenswarm.payloads.conversation import (
+    arguments,
+    first_prompt,
+    goes_by_own_words,
+    next_turn,
+    results,
+    with_context,
+)
 from tokenswarm.payloads.prompt import Message, Prompt
 from tokenswarm.wire.values import Answer
 
@@ -33,7 +40,7 @@ def hold(user: "LLMUser", script: Prompt, scheduled_ns: int | None = None) -> Re
         user.rest(turn.delay_s)
         asked = next_turn(asked, tuple(said), conduct)
         # A context holds what the model said, so it cannot carry a file's answers.
-        feeds = context and conduct.feed_context and (conduct.own_answers or not turn.answer)
+        feeds = context and conduct.feed_context and goes_by_own_words(turn, conduct)
         number += 1
         prompt = with_context(asked, context, len(turn.messages)) if context and feeds else asked
         record = user.generate(prompt, session=session, turn=number)

@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
 from tokenswarm.payloads.formats import own as line
@@ -18,11 +20,20 @@ from tokenswarm.payloads.wording import nearest, quote
 Fields = Mapping[str, object]
 Reader = Callable[[Fields, str, Path], Prompt | None]
 
-IDS = ("id", "custom_id", "question_id", "session_id", "conversation_id")
-QUESTIONS = ("text", "texts", "question", "instruction", "input")
+IDS = ("id", "_id", "custom_id", "question_id", "session_id", "conversation_id")
+QUESTIONS = ("text", "texts", "question", "instruction", "text_input", "input")
+CONTEXTS = (
+    "context",
+    "contexts",
+    "passage",
+    "passages",
+    "article",
+    "document",
+    "documents",
+)  # what a question is about, which stands before it
 # Our own fields that other formats' lines may have too, where the value is of a kind that we take.
 SHARED: dict[str, type | tuple[type, ...]] = {
-    "options": dict, "format": dict, "tags": list, "weight": (int, float), "fields": dict, "tools": list,
+    "options": dict, "format": dict, "tags": list, "weight": (int, float), "fields": dict, "tools": (list, str),
     "tool_results": dict, "expect": dict,
 }  # fmt: skip
 
@@ -33,7 +44,7 @@ def read(value: object, default_id: str, folder: Path) -> Prompt | None:
     Raises ValueError: what is wrong, and what to do.
     """
     if isinstance(value, list):
-        return Prompt(default_id, conversation(value, folder))
+        return Prompt(default_id, conversation(value, folder, answered=True))
     if not isinstance(value, dict):
         raise ValueError(f'{quote(value)} is not an object; write {{"prompt": "…"}} or {{"messages": […]}}')
     there = {name: one for name, one in value.items() if one is not None}
@@ -41,18 +52,34 @@ def read(value: object, default_id: str, folder: Path) -> Prompt | None:
         if fits(there):
             return reader(there, default_id, folder)
     for name in there:
-        if name not in line.FIELDS and (hint := nearest(name, sorted(KNOWN))):
+        if name not in line.FIELDS and (hint := nearest(name, sorted(KNOWN - {*CONTEXTS}))):
             raise ValueError(f"unknown field {quote(name)}{hint}")
-    return line.read(value, default_id, folder)  # which says what is missing
+    raise ValueError(no_question(value))
+
+
+def no_question(fields: Fields) -> str:
+    """What is wrong with an object or a row that asks nothing that we know of."""
+    found = ", ".join(name if fields[name] is not None else f"{name} (empty)" for name in islice(fields, 20))
+    there = f"; there are only {found}{', …' if len(fields) > 20 else ''}" if found else ""
+    return f"neither prompt nor messages; give one of them{there}"
 
 
 def known_cells(row: Fields) -> Fields:
     """The cells of a table's row that mean something to us. Raises ValueError on a name that is all but one of ours."""
-    for name in row:
-        if name not in KNOWN and (close := difflib.get_close_matches(name, KNOWN, n=1, cutoff=0.9)):
-            raise ValueError(f"unknown column {quote(name)}; did you mean {close[0]}?")
-    ours = {"prompt", "messages"} & row.keys() or ("prompt_tokens" in row and not {*QUESTIONS} & row.keys())
-    return {name: value for name, value in row.items() if name in (line.FIELDS if ours else KNOWN)}
+    there = {name: value for name, value in row.items() if value is not None}
+    for name in there:
+        _check_column(name)
+    ours = {"prompt", "messages"} & there.keys() or ("prompt_tokens" in there and not {*QUESTIONS} & there.keys())
+    kept = {name: value for name, value in there.items() if name in (OWN_COLUMNS if ours else KNOWN)}
+    if not any(fits(kept) for fits, _ in FORMATS):
+        raise ValueError(no_question(row))
+    return kept
+
+
+@lru_cache(maxsize=1024)  # a look-up takes a millisecond, and each row has the same names
+def _check_column(name: str) -> None:
+    if name not in KNOWN and (close := difflib.get_close_matches(name, KNOWN, n=1, cutoff=0.9)):
+        raise ValueError(f"unknown column {quote(name)}; did you mean {close[0]}?")
 
 
 def _batch(fields: Fields, default_id: str, folder: Path) -> Prompt:
@@ -93,6 +120,9 @@ def _prompt_of(fields: Fields, default_id: str, turns: tuple[Turn, ...], folder:
     if not turns:
         return None
     first, *then = turns
+    if about := _context(fields):
+        *before, asks = first.messages
+        first = replace(first, messages=(*before, asks._replace(content="\n\n".join([*about, asks.content]))))
     beside = _beside(fields, default_id)
     if first.max_tokens is not None:
         beside["max_tokens"] = first.max_tokens
@@ -107,11 +137,33 @@ def _question(fields: Fields, default_id: str, folder: Path) -> Prompt:
         wrong(name, given, "put a text in quotes")
     texts = tuple(text(one, name) for one in (given if isinstance(given, list) else [given]))
     more = fields.get("input", "") if name == "instruction" else ""
-    said = line.nonempty_text("\n\n".join([*texts, *([text(more, "input")] if more else [])]), name)
+    asked = [*texts, *([text(more, "input")] if more else [])]
+    about = _context(fields)
+    said = line.nonempty_text("\n\n".join(filter(None, [*about, *asked]) if about else asked), name)
     seen = images(fields.get("images", fields.get("image")), "images", folder)
     inputs = texts if name == "input" else ()
-    asked = (*_system(fields), Message("user", said, seen))
-    return line.assemble(_beside(fields, default_id), default_id, asked, line.then(fields, folder), inputs)
+    messages = (*_system(fields), Message("user", said, seen))
+    return line.assemble(_beside(fields, default_id), default_id, messages, line.then(fields, folder), inputs)
+
+
+def _own_context(fields: Fields, default_id: str, folder: Path) -> Prompt:
+    """Our own format with what its prompt is about."""
+    said = "\n\n".join([*_context(fields), text(fields["prompt"], "prompt")])
+    kept = {name: value for name, value in fields.items() if name not in CONTEXTS}
+    return line.read({**kept, "prompt": said}, default_id, folder)
+
+
+def _context(fields: Fields) -> list[str]:
+    """What the question is about: a run that asked without it would measure other prompts than the file's."""
+    name = next((name for name in CONTEXTS if fields.get(name)), None)
+    if name is None:
+        return []
+    given = fields[name]
+    texts = given if isinstance(given, list) else [given]
+    said = [one for one in texts if isinstance(one, str)]
+    if len(said) < len(texts):
+        wrong(name, given, "only texts can be sent with their question; join them to one, or rename the field")
+    return [one for one in said if one.strip()]
 
 
 def _trace(fields: Fields, default_id: str, folder: Path) -> Prompt:
@@ -150,10 +202,25 @@ FORMATS: tuple[tuple[Callable[[Fields], bool], Reader], ...] = (
     (_has("conversations", "conversation"), _conversations),
     (lambda fields: "turns" in fields and "prompt" not in fields, _turns),
     (lambda fields: isinstance(fields.get("question"), list), _leaderboard),
+    (lambda fields: "prompt" in fields and any(isinstance(fields.get(name), str) for name in CONTEXTS), _own_context),
     (_has("prompt", "inputs"), line.read),
     (_has(*QUESTIONS), _question),
     (_has("prompt_tokens"), line.read),
     (lambda fields: bool({*TRACE_INPUT} & fields.keys() and {*TRACE_OUTPUT} & fields.keys()), _trace),
 )
-OTHERS = ("image", "body", "payload", "payloads", "conversations", "turns", "function", "hash_ids")
+# The keys that make an object a record: without one it may be what holds a file's array.
+ASKING = {
+    "messages",
+    "prompt",
+    "inputs",
+    "prompt_tokens",
+    "body",
+    "payload",
+    "payloads",
+    "conversations",
+    "conversation",
+}
+ASKING |= {"turns", *QUESTIONS, *TRACE_INPUT}
+OTHERS = (*CONTEXTS, "image", "body", "payload", "payloads", "conversations", "turns", "function", "hash_ids")
 KNOWN = {*line.FIELDS, *IDS, *QUESTIONS, *TRACE_INPUT, *TRACE_OUTPUT, *OTHERS}
+OWN_COLUMNS = {*line.FIELDS, *CONTEXTS}

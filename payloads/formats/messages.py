@@ -12,7 +12,13 @@ from tokenswarm.payloads.wording import nearest, quote
 
 FIELDS = ("role", "content", "images", "tool_calls", "thinking", "tool_name", "tool_call_id", "name")
 # What other files call our roles.
-OTHER_ROLES = {"developer": "system", "function": "tool", "human": "user", "gpt": "assistant", "model": "assistant"}
+OTHER_ROLES = {
+    **dict.fromkeys(("developer",), "system"),
+    **dict.fromkeys(("human", "prompter"), "user"),
+    **dict.fromkeys(("gpt", "chatgpt", "bing", "bard", "claude", "palm", "bot", "model", "ai"), "assistant"),
+    **dict.fromkeys(("function_call", "tool_call"), "assistant"),
+    **dict.fromkeys(("function", "observation", "function_response", "tool_response"), "tool"),
+}
 PARTS = ("text", "input_text", "image_url", "input_image")
 
 
@@ -29,13 +35,18 @@ def check_names(given: Iterable[str], names: Sequence[str], what: str, rarer: Se
             raise ValueError(f"unknown {what} {quote(name)}{hint}")
 
 
-def conversation(given: object, folder: Path, *, strict: bool = False) -> tuple[Message, ...]:
-    """The messages of a list that asks something. Raises ValueError; strict: also on unknown fields."""
+def conversation(given: object, folder: Path, *, strict: bool = False, answered: bool = False) -> tuple[Message, ...]:
+    """The messages of a list that asks something. Raises ValueError; strict: also on unknown fields.
+
+    `answered`: the answer that it may end in, as those do that are to be trained by, is left out.
+    """
     if not isinstance(given, list):
         wrong("messages", given, 'make it a list of {"role": …, "content": …}')
     if not given:
         raise ValueError("messages is empty; give at least one message")
     messages = tuple(message(one, f"messages[{at}]", folder, strict=strict) for at, one in enumerate(given))
+    if answered:
+        messages = messages[: max((at for at, one in enumerate(messages, 1) if one.role != "assistant"), default=0)]
     # Ollama answers an empty prompt by loading the model: a request without a token, which would spoil the numbers.
     if not any(one.content.strip() or one.images for one in messages if one.role != "system"):
         raise ValueError("messages ask nothing; give a user message with some content")
@@ -55,7 +66,7 @@ def message(given: object, name: str, folder: Path, *, strict: bool = False) -> 
     called = given.get("tool_calls", [])
     if not isinstance(called, list):
         wrong(f"{name}.tool_calls", called, "make it a list")
-    calls = tuple(_call(call, f"{name}.tool_calls[{at}]") for at, call in enumerate(called))
+    calls = tuple(call(one, f"{name}.tool_calls[{at}]") for at, one in enumerate(called))
     if "content" not in given and not calls and "images" not in given:
         raise ValueError(f"{name} has no content; add it")
     content, seen = _content(given.get("content", ""), f"{name}.content", folder)
@@ -110,7 +121,8 @@ def _content(value: object, name: str, folder: Path) -> tuple[str, tuple[str, ..
     return "\n".join(texts), tuple(seen)
 
 
-def _call(given: object, name: str) -> Mapping[str, object]:
+def call(given: object, name: str) -> Mapping[str, object]:
+    """One call of a tool: its id, its name, its arguments. Raises ValueError."""
     function = given.get("function", given) if isinstance(given, dict) else None
     if not isinstance(given, dict) or not isinstance(function, dict) or not function.get("name"):
         wrong(name, given, 'make it {"function": {"name": …, "arguments": {…}}}')

@@ -110,7 +110,7 @@ def _messages(fields: Mapping[str, object], folder: Path) -> tuple[Message, ...]
         for other in ("prompt", "system", "images", "prompt_tokens"):
             if other in fields:
                 raise ValueError(f"both {other} and messages; put the {other} into messages")
-        return conversation(fields["messages"], folder, strict=True)
+        return conversation(fields["messages"], folder, strict=True, answered=True)
     if "prompt_tokens" in fields:
         if "prompt" in fields:
             raise ValueError("both prompt and prompt_tokens, which makes one up; keep one of them")

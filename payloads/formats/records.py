@@ -2,14 +2,16 @@
 
 import csv
 import io
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Set
+from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
 import orjson
 
 TABLES = (".csv", ".tsv")
-TEXTS = ("id", "prompt", "text", "question", "instruction", "input", "system")
+TEXTS = ("id", "prompt", "text", "question", "instruction", "text_input", "input", "system", "context", "passage")
 
 
 class Item(NamedTuple):
@@ -20,15 +22,25 @@ class Item(NamedTuple):
     value: object
 
 
-def records(path: Path, data: bytes) -> Iterator[Item]:
-    """The records of a file by its name's end (.csv, .tsv, .txt) or else its content (JSON). Raises ValueError."""
+def records(path: Path, data: bytes, asking: Set[str] = frozenset()) -> Iterator[Item]:
+    """The records of a file by its name's end (.csv, .tsv, .txt) or else its content (JSON). Raises ValueError.
+
+    `asking` are the names of which one makes an object a record: one without may be what holds the file's array.
+    """
     if path.suffix.lower() in TABLES:
-        return _rows(_text(data), "\t" if path.suffix.lower() == ".tsv" else ",")
+        said = _text(data)
+        return _rows(said, "\t" if path.suffix.lower() == ".tsv" else delimiter(said.partition("\n")[0]))
     if path.suffix.lower() == ".txt":
         lines = enumerate(_text(data).split("\n"), start=1)
         return (Item(at, f":{at}", {"prompt": line.strip()}) for at, line in lines if line.strip())
-    array = _array(data)
+    array = _array(data, asking)
     return _lines(data) if array is None else (Item(at, f": item {at}", one) for at, one in enumerate(array, start=1))
+
+
+def delimiter(header: str) -> str:
+    """What parts the cells of a table: Excel writes semicolons where a comma is for decimals."""
+    plain = re.sub(r'"[^"]*"', "", header)
+    return max(",;\t", key=plain.count)
 
 
 def _lines(data: bytes) -> Iterator[Item]:
@@ -38,7 +50,7 @@ def _lines(data: bytes) -> Iterator[Item]:
             yield Item(number, f":{number}", line)
 
 
-def _array(data: bytes) -> list[object] | None:
+def _array(data: bytes, asking: Set[str]) -> list[object] | None:
     """What is to be read if the file is one JSON value and not one a line. Raises ValueError."""
     start = data.lstrip()[:1]
     if start not in (b"[", b"{"):
@@ -54,13 +66,22 @@ def _array(data: bytes) -> list[object] | None:
     messages = isinstance(whole, list) and any(isinstance(one, dict) and "role" in one for one in whole[:1])
     if isinstance(whole, list) and not messages:
         return whole
+    if isinstance(whole, dict) and not asking & whole.keys():
+        lists = [one for one in whole.values() if isinstance(one, list) and one and isinstance(one[0], dict | list)]
+        if len(lists) == 1:
+            return [_row_of(one) for one in lists[0]]
     return [whole] if b"\n" in data.strip() else None
 
 
-def _rows(text: str, delimiter: str) -> Iterator[Item]:
+def _row_of(one: object) -> object:
+    """A record out of what the Hugging Face viewer puts around it."""
+    return one["row"] if isinstance(one, dict) and "row" in one and "row_idx" in one else one
+
+
+def _rows(text: str, parted_by: str) -> Iterator[Item]:
     csv.field_size_limit(2**31 - 1)
-    mark = "tab" if delimiter == "\t" else "comma"
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    mark = {"\t": "tab", ";": "semicolon"}.get(parted_by, "comma")
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=parted_by, strict=True)
     try:
         header = [name.strip() for name in next(rows, [])]
         for number, cells in enumerate(rows, start=1):
@@ -68,7 +89,10 @@ def _rows(text: str, delimiter: str) -> Iterator[Item]:
                 what = f"{len(cells)} cells under {len(header)} names"
                 raise ValueError(f":{rows.line_num}: {what}; put texts that hold a {mark} in double quotes")
             if any(cells):
-                row = {name: _cell(name, cell) for name, cell in zip(header, cells, strict=False) if cell.strip()}
+                row = {
+                    name: _cell(name, cell) if cell.strip() else None
+                    for name, cell in zip_longest(header, cells, fillvalue="")
+                }
                 yield Item(number, f":{rows.line_num}", row)
     except csv.Error as error:
         raise ValueError(f":{rows.line_num}: not CSV: {error}; write a header and a row a prompt") from None

@@ -3,7 +3,9 @@
 import re
 from collections.abc import Mapping
 
-from tokenswarm.payloads.formats.messages import wrong
+import orjson
+
+from tokenswarm.payloads.formats.messages import call, wrong
 
 # Python's names for types, which BFCL has, as JSON schema has them.
 TYPES = {"dict": "object", "float": "number", "tuple": "array", "list": "array", "int": "integer", "bool": "boolean"}
@@ -11,10 +13,29 @@ TYPES |= {"str": "string", "hashmap": "object", "arraylist": "array", "double": 
 
 
 def read(value: object) -> tuple[Mapping[str, object], ...]:
-    """The tools of a list of {"type": "function", "function": {…}} or bare {"name": …, …}. Raises ValueError."""
+    """The tools of a list of {"type": "function", "function": {…}} or bare {"name": …, …}, or of its JSON.
+
+    Raises ValueError.
+    """
+    if isinstance(value, str):
+        value = from_json(value or "[]", "tools", "a list of tools")
     if not isinstance(value, list):
         wrong("tools", value, 'make it a list of {"type": "function", "function": {"name": …, "parameters": {…}}}')
     return tuple(_tool(one, f"tools[{at}]") for at, one in enumerate(value))
+
+
+def calls(value: str, name: str) -> tuple[Mapping[str, object], ...]:
+    """The calls that a text of JSON holds, one {"name": …, "arguments": {…}} or a list of them. Raises ValueError."""
+    given = from_json(value, name, 'a call, {"name": …, "arguments": {…}}')
+    return tuple(call(one, name) for one in (given if isinstance(given, list) else [given]))
+
+
+def from_json(value: str, name: str, what: str) -> object:
+    """What a text of JSON holds. Raises ValueError."""
+    try:
+        return orjson.loads(value)
+    except orjson.JSONDecodeError:
+        wrong(name, value, f"write {what} as JSON")
 
 
 def leaderboard(value: object) -> tuple[Mapping[str, object], ...]:

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from tokenswarm.payloads.formats.lengths import output_tokens
 from tokenswarm.payloads.formats.messages import images, message, role, text, wrong
+from tokenswarm.payloads.formats.tools import calls
 from tokenswarm.payloads.prompt import Message, Turn
 
+CALLS = ("function_call", "tool_call")  # who speaks where ShareGPT's JSON of a call stands for an answer
 SAID = ("text", "texts", "prompt", "content", "value")
 
 
@@ -22,6 +24,7 @@ def asked_turns(turns: Iterable[Turn]) -> tuple[Turn, ...]:
     """Turns that begin with a question: what an assistant says in between becomes the answer that a turn follows.
 
     System messages join the turn after them. What is said before the first question, or after the last, is left out.
+    The results of an answer's calls are one turn, and each names its call.
     """
     asked: list[Turn] = []
     answer: Message | None = None
@@ -30,15 +33,29 @@ def asked_turns(turns: Iterable[Turn]) -> tuple[Turn, ...]:
         last = turn.messages[-1]
         if last.role == "assistant":
             answer = last
-        elif not (last.content.strip() or last.images):
+        elif last.role == "tool" and asked and not answer and asked[-1].messages[-1].role == "tool":
+            before_it = asked.pop()
+            there = before_it.messages
+            asked.append(replace(before_it, messages=(*there, _result(last, before_it.answer, len(there)))))
+        elif last.role != "tool" and not (last.content.strip() or last.images):
             continue  # Ollama answers an empty prompt by loading the model, without a token.
         elif last.role == "system":
             before += turn.messages
         else:
             follows = turn.answer or (answer if asked else None)
-            asked.append(replace(turn, messages=before + turn.messages, answer=follows))
+            said = turn.messages if last.role != "tool" else (*turn.messages[:-1], _result(last, follows, 0))
+            asked.append(replace(turn, messages=before + said, answer=follows))
             answer, before = None, ()
     return tuple(asked)
+
+
+def _result(said: Message, answer: Message | None, place: int) -> Message:
+    """A tool's result, with the id and the name of the call that it answers, which is that at its place."""
+    if answer is None or place >= len(answer.tool_calls):
+        return said
+    made = answer.tool_calls[place]
+    called = said.tool_call_id or str(made["id"] or f"call_{place}")
+    return said._replace(tool_name=said.tool_name or str(made["name"]), tool_call_id=called)
 
 
 def _turn(given: object, name: str, folder: Path) -> Turn:
@@ -58,7 +75,8 @@ def _turn(given: object, name: str, folder: Path) -> Turn:
 
 
 def _message(fields: Mapping[str, object], name: str, folder: Path) -> Message:
-    who = role(fields.get("role", fields.get("from", "user")), f"{name}.role")
+    given = fields.get("role", fields.get("from", "user"))
+    who = role(given, f"{name}.role")
     if fields.get("tool_calls") or isinstance(fields.get("content"), list):
         return message({**fields, "role": who}, name, folder)
     field = next((field for field in SAID if field in fields), None)
@@ -68,6 +86,8 @@ def _message(fields: Mapping[str, object], name: str, folder: Path) -> Message:
     said = fields[field] if field else ""
     if isinstance(said, list):
         said = "\n\n".join(text(one, f"{name}.{field}") for one in said)
+    if given in CALLS and isinstance(said, str):
+        return Message(who, tool_calls=calls(said, f"{name}.{field}"))
     called = str(fields.get("tool_call_id", "")), str(fields.get("tool_name", fields.get("name", "")))
     return Message(who, text(said, f"{name}.{field}"), seen, (), "", called[1] if who == "tool" else "", called[0])
 

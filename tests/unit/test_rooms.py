@@ -32,7 +32,8 @@ OTHERS: dict[str, set[str]] = {"reports": {"metrics", "folder"}, "simulator": se
 ROOMS = (*FLOOR, *OTHERS)
 # What a room may import of others' packages.
 LIBRARIES = {
-    "payloads": {"orjson"},
+    # zstandard, duckdb: files packed by zstd, and Parquet; an extra, imported where such a file is opened.
+    "payloads": {"orjson", "zstandard", "duckdb"},
     "wire": {"orjson"},
     # jsonschema_rs: whether an answer fits its schema; one wheel without dependencies.
     # orjson: the JSON of an answer may be long, and is read while others' chunks come in.

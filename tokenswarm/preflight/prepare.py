@@ -8,6 +8,7 @@ from dataclasses import asdict, astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from tokenswarm.load import trace
 from tokenswarm.metrics.validity.rules import finding
 from tokenswarm.payloads.recipe import Scale
 from tokenswarm.payloads.request_fields import V1_CHAT
@@ -88,6 +89,8 @@ def prepare(
     ignored = asking.check(ours, checked, ollama=server.kind == "ollama", named=bool(named))
     for what in ignored + unused_options(options, chosen):
         _warn(findings, "ignored options", what, "leave them out, or name other classes")
+    for what in trace.remarks(options.trace, options.trace_time_unit) if options.trace else ():
+        _warn(findings, "trace", what, "give --trace-time-unit, or a file of exact times, if that is wrong")
     wanted = probe if options.probe else None
     done = _rehearse(preflight, server, ours, several, findings, probe=wanted, named=bool(named))
     for what in preflight.warnings:

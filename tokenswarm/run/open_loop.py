@@ -59,6 +59,7 @@ def check(options: Any) -> None:
         ("--speed", options.speed != 1),
         ("--trace-window", options.trace_window),
         ("--trace-scale-tokens", options.trace_scale_tokens != 1),
+        ("--trace-time-unit", options.trace_time_unit),
     ):
         if given and not options.trace:
             raise UsageError(f"{name} is for a trace; give --trace, or leave it out")
@@ -79,7 +80,8 @@ def check(options: Any) -> None:
 def _trace_arrivals(options: Any) -> Iterator[tuple[float, Prompt]]:
     """The part of the trace that `--trace-window` names, its beginning at 0, faster by `--speed`."""
     from_s, to_s = window(options.trace_window)
-    rows = _breathing(trace.arrivals(options.trace, seed=options.seed, scale=options.trace_scale_tokens))
+    how = {"seed": options.seed, "scale": options.trace_scale_tokens, "unit": options.trace_time_unit}
+    rows = _breathing(trace.arrivals(options.trace, **how))
     inside = takewhile(lambda row: row.at_s < to_s, dropwhile(lambda row: row.at_s < from_s, rows))
     return (((row.at_s - from_s) / options.speed, row.prompt) for row in inside)
 

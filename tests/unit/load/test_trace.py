@@ -1,6 +1,7 @@
 """Traces: read as they are, whatever program wrote them."""
 
 import csv
+import gzip
 import itertools
 import json
 import os
@@ -11,7 +12,7 @@ from locust_process import ROOT
 
 from bench.traced import read as read_again
 from bench.traced import sharing
-from tokenswarm.load.trace import TraceError, arrivals
+from tokenswarm.load.trace import TraceError, arrivals, remarks
 from tokenswarm.payloads.made_up import Making, with_text
 from tokenswarm.payloads.recipe import Scale
 from tokenswarm.run.open_loop import window
@@ -145,16 +146,93 @@ def test_a_scaled_prompt_is_as_long_as_asked_and_shares_as_much(tmp_path: Path, 
         ("a.csv", "TIMESTAMP,ContextTokens\n2023-11-16 18:17:03,5\n", "a.csv:2: no length: none of max_tokens, "),
         ("a.csv", "TIMESTAMP,ContextTokens\n2023-11-16 06:17:03 PM,5\n", "a.csv:2: "),
         ("a.jsonl", '{"timestamp": 0}\n', "a.jsonl:1: no length: none of input_length, "),
-        ("a.csv.gz", "\x1f\x8b", "a.csv.gz: is no UTF-8 text; unpack it"),
+        ("a.csv.gz", "\x1f\x8b", "a.csv.gz: no whole gzip file: Compressed file ended"),
+        ("a.csv", "at_s,prompt_tokens,output_tokens\n\xe9,2,3\n", "a.csv: is no UTF-8 text; unpack it"),
     ],
 )
 def test_what_is_no_trace_gets_one_line(tmp_path: Path, name: str, text: str | None, said: str) -> None:
     if text is not None:
-        (tmp_path / name).write_text(text, encoding="latin-1" if name.endswith("gz") else None)
+        (tmp_path / name).write_text(text, encoding="latin-1")
     with pytest.raises(TraceError) as caught:
         list(arrivals(str(tmp_path / name)))
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def lines(*times: float, **more: object) -> str:
+    row = {"input_length": 100, "output_length": 4, **more}
+    return "".join(json.dumps({"timestamp": at, **row}) + "\n" for at in times)
+
+
+def at(tmp_path: Path, text: str, **how: str) -> list[float]:
+    return [at_s for at_s, *_ in read(tmp_path, "t.jsonl", text, **how)]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("more", [{}, {"hash_ids": [1, 2, 3, 4, 5, 6, 7]}])
+def test_exact_times_stay_exact_in_the_unit_that_is_given(tmp_path: Path, more: dict[str, object]) -> None:
+    for unit, size in (("s", 1), ("ms", 1e3), ("us", 1e6), ("ns", 1e9)):
+        times = [at_s * size for at_s in (0, 1.25, 1.25, 2.5)]
+        assert at(tmp_path, lines(*times, **more), unit=unit) == [0, 1.25, 1.25, 2.5]
+
+
+@pytest.mark.parametrize("times", [(0.0, 1.25, 2.5), (0, 1, 2, 3), (0, 1000.5, 2000)])
+def test_times_that_could_be_in_one_unit_or_another_are_refused(tmp_path: Path, times: tuple[float, ...]) -> None:
+    with pytest.raises(TraceError, match=r"t\.jsonl: timestamp could be in ms or in s \(.*\); give --trace-time-unit"):
+        at(tmp_path, lines(*times))
+
+
+def test_what_a_files_kind_says_of_its_times_is_believed_and_told(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    for text, said, remark in (
+        (lines(0, 500, 1000), [0, 0.5, 1], ("taken for milliseconds, as Mooncake's are: 3 requests in 1 s",)),
+        (lines(0, 61.5, 62, chat_id=7), [0, 61.5, 62], ()),  # Bailian's
+        (lines(1_700_000_000, 1_700_000_001.5), [0, 1.5], ()),
+        (lines(1_700_000_000_000, 1_700_000_001_500), [0, 1.5], ()),
+        (lines(0, 3000), [0, 3], ("taken for milliseconds",)),
+        (lines(5, 5), [0, 0], ()),
+    ):
+        assert at(tmp_path, text) == said
+        assert [wanted in told for wanted, told in zip(remark, remarks(str(path)), strict=True)] == [True] * len(remark)
+    assert at(tmp_path, lines(0, 500, 1000), unit="s") == [0, 500, 1000]
+    assert remarks(str(path), "s") == ()
+
+
+def test_only_what_lies_on_ticks_is_spread_and_that_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    found = at(tmp_path, lines(0, 0, 3000, 3000, 6000))
+    assert found[0] == 0 < found[1] < found[2] < found[3] < found[4]
+    assert any("ticks of 3 s" in told for told in remarks(str(path)))
+    assert at(tmp_path, lines(0, 0, 1000, 1000, 6000)) == [0, 0, 1, 1, 6]
+    assert not any("ticks of 3 s" in told for told in remarks(str(path)))
+
+
+def test_a_row_may_have_a_text_of_its_own(tmp_path: Path) -> None:
+    asked = [{"role": "user", "content": "How?"}, {"role": "assistant", "content": "So."}]
+    rows = (
+        {"timestamp": 0, "text_input": "hello there", "output_length": 4, "session_id": 3},
+        {"timestamp": 500, "messages": asked, "input_length": 9, "max_tokens": 7},
+        {"timestamp": 900, "prompt": "Why?", "system": "S"},
+        {"timestamp": 990, "input_length": 100, "output_length": 5},
+    )
+    path = tmp_path / "own.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = list(arrivals(str(path)))
+    assert [one.prompt.text for one in found[:3]] == ["hello there", "How?", "Why?"]
+    assert [one.prompt.max_tokens for one in found] == [4, 7, None, 5]
+    assert [one.prompt.recipe is None for one in found] == [True, True, True, False]
+    assert found[2].prompt.system == "S"
+    table = tmp_path / "own.csv"
+    table.write_text('at_s;prompt;output_tokens\n0;"Hi; you";4\n0.5;Ho;8\n')
+    assert [(one.at_s, one.prompt.text, one.prompt.max_tokens) for one in arrivals(str(table))] == [
+        (0, "Hi; you", 4),
+        (0.5, "Ho", 8),
+    ]
+
+
+def test_a_trace_may_be_packed(tmp_path: Path) -> None:
+    path = tmp_path / "plain.csv.gz"
+    path.write_bytes(gzip.compress(PLAIN.encode()))
+    assert [(one.at_s, one.prompt.id) for one in arrivals(str(path))] == [(0, "plain:2"), (0.75, "plain:3")]
 
 
 def test_windows() -> None:

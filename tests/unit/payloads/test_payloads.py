@@ -203,10 +203,10 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(PayloadError, match=r"cannot be read: Is a directory; name a file of prompts"):
         load(str(tmp_path))
 
-    def refuse(path: Path) -> bytes:
+    def refuse(path: Path, mode: str) -> bytes:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(PayloadError, match=r"mine\.jsonl: cannot be read: Permission denied; "):
         read_corpus(tmp_path / "mine.jsonl")
 

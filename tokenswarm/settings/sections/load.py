@@ -45,10 +45,20 @@ SECTION = Section(
             wrong="nowhere.csv",
             measured=(*_OPEN, "prompt_tokens", "output_tokens"),
             help="Open loop by a file of times and lengths: Azure's or BurstGPT's CSV, Mooncake's JSONL (with its"
-            " shared prefixes), `at_s,prompt_tokens,output_tokens`, or the `requests.csv` of an earlier run; the run"
-            " ends with it",
+            " shared prefixes), `at_s,prompt_tokens,output_tokens`, or the `requests.csv` of an earlier run; rows"
+            " may have texts of their own ([payloads.md](payloads.md#traces)); the run ends with it",
             zh="按文件中的时刻和长度进行开环：Azure 或 BurstGPT 的 CSV、Mooncake 的 JSONL（保留其共享前缀）、"
-            "`at_s,prompt_tokens,output_tokens`，或以前某次运行的 `requests.csv`；放完即结束",
+            "`at_s,prompt_tokens,output_tokens`，或以前某次运行的 `requests.csv`；行内可自带文本"
+            "（[payloads.zh-CN.md](payloads.zh-CN.md#trace)）；放完即结束",
+        ),
+        Option(
+            name="--trace-time-unit",
+            choices=("", "s", "ms", "us", "ns"),
+            shown=("that of the file's kind, where it can be only one", "该类文件的单位，但须没有歧义"),
+            wrong="many",
+            measured=_OPEN,
+            help="What the plain numbers under `timestamp`, `Timestamp` or `TIMESTAMP` of the trace count",
+            zh="trace 文件中 `timestamp`、`Timestamp` 或 `TIMESTAMP` 下的纯数字以什么为单位",
         ),
         Option(
             name="--speed",
