@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from fast_simulator import FAST
 from locust_process import ROOT, Run, folder, headless, processes
-from simulator_process import running
+from simulator_process import running, stop
+from truth_log import read_truth, row_ids
 
 from tokenswarm.load.arrivals import parse
 
@@ -18,15 +19,16 @@ def first(text: str, n: int = 2000, seed: int = 1) -> list[float]:
 def run(tmp_path: Path, arrivals: str, *options: str, sim: tuple[str, ...] = FAST) -> Run:
     with running(*sim) as it:
         asked = ("OllamaChatUser", "--model", "sim", "--arrivals", arrivals, "--stop-timeout", "5", *options)
-        done = headless(it.url, tmp_path, *asked)
+        done = headless(it.url, tmp_path / "runs", *asked)
+        stop(it.process)
     assert done.returncode in (0, 1), done.stderr
-    return folder(tmp_path)
+    return folder(tmp_path / "runs")
 
 
 def test_two_workers_together_send_the_process_that_was_asked_for(tmp_path: Path) -> None:
     """How late they are sent, and how their gaps are spread, is for `make bench-arrivals`."""
-    limits = ("--run-time", "6", "--max-in-flight", "80", "--no-report")
-    found = run(tmp_path, "gamma 100/s cv=2", *processes(2), *limits)
+    limits, log = ("--run-time", "6", "--max-in-flight", "80", "--no-report"), tmp_path / "truth.jsonl"
+    found = run(tmp_path, "gamma 100/s cv=2", *processes(2), *limits, sim=(*FAST, "--truth", str(log)))
     # The two need not end in the same moment: what was due before the first of them ended must be there.
     last = {row["worker"]: int(row["scheduled_unix_ns"]) for row in sorted(found.rows, key=due_ns)}
     assert set(last) == {"0", "1"}
@@ -35,6 +37,11 @@ def test_two_workers_together_send_the_process_that_was_asked_for(tmp_path: Path
     started_ns = due[0] - round(first("gamma 100/s cv=2", 1, seed=0)[0] * 1e9)
     # Each arrival by exactly one of the two, none left out, and at its very time.
     assert due == [started_ns + round(at_s * 1e9) for at_s in first("gamma 100/s cv=2", len(due), seed=0)]
+    # The server had each that was sent, once, and none before it was due or is said to be sent.
+    asked, sent = read_truth(log), {name: row for name, row in row_ids(found).items() if row["sent_unix_ns"]}
+    assert sorted(one["request_id"] for one in asked if one["request_id"].startswith(found.path.name)) == sorted(sent)
+    read_ns = {one["request_id"]: one["read_ns"] for one in asked}
+    assert all(due_ns(row) <= int(row["sent_unix_ns"]) <= read_ns[name] for name, row in sent.items())
     assert all(float(row["lateness_ms"]) >= 0 for row in found.rows if row["lateness_ms"])
 
 

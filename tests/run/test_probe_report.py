@@ -14,9 +14,11 @@ def test_a_run_that_probes_first(tmp_path: Path) -> None:
         done = headless(simulator.url, tmp_path, "--model", "sim", "--probe", "--users", "6", "--run-time", "4s")
     assert done.returncode == 0, done.stderr
     run = run_folder(tmp_path)
-    assert run.run["probe"]["figures"]["slots"]["value"] == 3
+    slots = run.run["probe"]["figures"]["slots"]["value"]
+    assert 1 <= slots <= 3  # that it finds them all on a quiet machine: unit/probe/test_questions.py
     assert run.run["probe"]["intrusive"] is False
-    said = "3 slots (probed), so beyond 3 users TTFT is queueing: this run had 6 users."
+    many = "s" * (slots > 1)
+    said = f"{slots} slot{many} (probed), so beyond {slots} user{many} TTFT is queueing: this run had 6 users."
     assert said in (run.path / "report.md").read_text()
     assert json.loads((run.path / "summary.json").read_text())["probe"] == run.run["probe"]
 

@@ -1,5 +1,6 @@
 """What goes wrong on purpose does: each fault model, the limits of the queues, the key, and clients that leave."""
 
+import itertools
 import json
 import socket
 import subprocess
@@ -73,10 +74,10 @@ def test_reset(sim: Simulator, stream: bool) -> None:
 
 
 def test_stall(sim: Simulator) -> None:
-    answer = sim.generate(model="fault-stall")
-    gaps_ns = [after - before for (before, _), (after, _) in zip(answer.reads, answer.reads[1:], strict=False)]
-    assert max(gaps_ns) > 0.3e9
-    assert answer.lines()[-1]["eval_duration"] > 0.3e9
+    answers = [sim.generate(model="fault-stall") for _ in range(3)]
+    longest_ns = [max(b - a for (a, _), (b, _) in itertools.pairwise(answer.reads)) for answer in answers]
+    assert 0.3e9 < min(longest_ns) < 0.9e9
+    assert all(answer.lines()[-1]["eval_duration"] > 0.3e9 for answer in answers)
 
 
 def test_slow_headers(sim: Simulator) -> None:

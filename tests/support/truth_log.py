@@ -30,9 +30,14 @@ class Served:
         return not any(begin_ns <= edge_ns <= end_ns for edge_ns in (since_ns, until_ns))
 
 
+def row_ids(run: Run) -> dict[str, dict[str, str]]:
+    """The rows of a run by the request ids that were sent with them."""
+    return {f"{run.path.name}-{row['worker']}-{row['sequence']}": row for row in run.rows}
+
+
 def served(log: Path, run: Run) -> list[Served]:
     """All requests of a run that reached the server, whose log must be at its end."""
-    rows = {f"{run.path.name}-{row['worker']}-{row['sequence']}": row for row in run.rows}
+    rows = row_ids(run)
     return [Served(truth, rows[truth["request_id"]]) for truth in read_truth(log) if truth["request_id"] in rows]
 
 

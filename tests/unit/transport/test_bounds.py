@@ -34,8 +34,9 @@ def test_what_is_cut_while_a_server_sends_without_end_has_ended_at_once() -> Non
         seen, transport = Exchange(most_bytes=10**12), Transport("127.0.0.1", port, Timeouts())
         asking = gevent.spawn(transport.run, seen, REQUEST)
         gevent.sleep(0.3)
-        asking.kill(timeout=30)
-        assert asking.dead
+        began_s = time.process_time()
+        asking.kill()
+        assert time.process_time() - began_s < 1  # of our own, and of the server's here, whatever else the machine does
     assert seen.failure
     assert seen.failure.kind == "cancelled"
 
