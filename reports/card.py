@@ -57,7 +57,8 @@ def _stages(summary: Mapping[str, Any]) -> list[str]:
 
 
 def _rates(summary: Mapping[str, Any]) -> list[str]:
-    names = {"output_tokens_per_s": "output tokens/s", "ok_per_s": "requests/s", "goodput_per_s": "goodput/s"}
+    names = {"output_tokens_per_s": "output tokens/s", "vectors_per_s": "vectors/s"}
+    names |= {"ok_per_s": "requests/s", "goodput_per_s": "goodput/s"}
     known = {label: shown(summary, name) for name, label in names.items()}
     said = ", ".join(f"{give_or_take(f['value'], f['interval'])} {label}" for label, f in known.items() if f)
     search = summary.get("capacity", {})

@@ -20,8 +20,12 @@ from tokenswarm.reports.run_json import NO_STATE, NUMBER, WHOLE, read_info
 from tokenswarm.reports.summary import summarise
 
 RUNS, LATEST = Path("runs"), "latest"
-FIGURES = ("output_tokens_per_s", "ttft_ms_p50", "e2e_ms_p50")
-COLUMNS = ("run", "verdict", "ok", "of", "tokens/s", "TTFT p50, ms", "E2E p50, ms")
+FIGURES = {
+    "output_tokens_per_s": "tokens/s",
+    "vectors_per_s": "vectors/s",
+    "ttft_ms_p50": "TTFT p50, ms",
+    "e2e_ms_p50": "E2E p50, ms",
+}
 
 
 def runs(folder: Path) -> list[Path]:
@@ -86,17 +90,23 @@ def main(arguments: Sequence[str]) -> int:
     if options.json:
         print(json.dumps(found, indent=2, ensure_ascii=False))
         return 0
+    rare = () if any(one.get("vectors_per_s") for one in found) else ("vectors_per_s",)
+    columns = {name: head for name, head in FIGURES.items() if name not in rare}
     rows = tuple(
         (
             one["run"],
             str(one["verdict"]),
             integer(one.get("ok")),
             integer(one.get("requests")),
-            *(number(one.get(name)) for name in FIGURES),
+            *(number(one.get(name)) for name in columns),
         )
         for one in found
     )
-    lines = console.grid(Table(COLUMNS, rows, names=2)) if rows else [f"{options.folder}: no runs"]
+    lines = (
+        console.grid(Table(("run", "verdict", "ok", "of", *columns.values()), rows, names=2))
+        if rows
+        else [f"{options.folder}: no runs"]
+    )
     loads = ("load", *(str(one.get("load") or "") for one in found))
     for line, load_said in zip(lines, loads, strict=False):
         print(plain(f"{line}  {load_said}".rstrip()))

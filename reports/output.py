@@ -50,19 +50,18 @@ def _tokens(frame: Any) -> tuple[Any, Any]:
     return estimated & ~np.isnan(tokens), tokens
 
 
-def tokens_within(rows: Any, span: Window) -> float:
-    """The output tokens that lie in a window, of whatever rows of a frame."""
-    made = rows.loc[rows["made_tokens"].notna() & rows["made_from_ns"].notna(), MADE]
-    return float((_shares(made, span) * made["made_tokens"].to_numpy("float64")).sum())
-
-
 def ok_per_s(rows: Any, span: Window | None) -> float | None:
     """Requests with outcome ok a second in a window: of one that reaches beyond it the share of its output within."""
     if not span:
         return None
-    made = rows[["outcome", "made_estimated", *MADE]]
-    made = made[made["made_from_ns"].notna()]
-    return round(float((_shares(made, span) * answers(made)).sum()) / (span[1] - span[0]) * 1e9, 6)
+    return amount_per_s(rows, answers(rows), span)
+
+
+def amount_per_s(rows: Any, amounts: Any, span: Window) -> float:
+    """So much a second in a window, of rows with an amount each, which lies where their output does."""
+    there = rows["made_from_ns"].notna().to_numpy()
+    each = np.nan_to_num(np.asarray(amounts, dtype="float64")[there])
+    return round(float((_shares(rows.loc[there, MADE], span) * each).sum()) / (span[1] - span[0]) * 1e9, 6)
 
 
 def answers(rows: Any) -> Any:
@@ -79,11 +78,16 @@ def answers(rows: Any) -> Any:
     return found
 
 
+def of_ok(rows: Any, name: str) -> Any:
+    """An amount (a column) of each row with outcome ok; 0 of the others, and where it is absent."""
+    return np.where(rows["outcome"] == "ok", rows[name].to_numpy("float64", na_value=0.0), 0.0)
+
+
 def tokens_per_s(rows: Any, span: Window | None) -> float | None:
     """Output tokens a second in a window; None where no row's tokens are known."""
     if not span or not rows["made_tokens"].notna().any():
         return None
-    return round(tokens_within(rows, span) / (span[1] - span[0]) * 1e9, 6)
+    return amount_per_s(rows, rows["made_tokens"].to_numpy("float64", na_value=np.nan), span)
 
 
 def _shares(rows: Any, span: Window) -> Any:

@@ -24,6 +24,7 @@ from tokenswarm.reports.summary import summarise
 FIGURES = (
     *("output_tokens_per_s", "ok_per_s", "goodput_per_s"),
     *(f"{name}_p{percent}" for name in LATENCIES for percent in (50, 95)),
+    "vectors_per_s",
 )
 
 

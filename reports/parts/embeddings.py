@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tokenswarm.reports.load import Run
-from tokenswarm.reports.output import Window
+from tokenswarm.reports.output import Window, amount_per_s, of_ok
 from tokenswarm.reports.parts.part import Part, Summary
 from tokenswarm.reports.percentiles import RATE, describe
 from tokenswarm.reports.render.document import Cell, Code, Section, Table
@@ -16,14 +16,16 @@ from tokenswarm.reports.render.plots import PALETTE, Plot, figure, label
 MOST_SIZES = 10  # so many batch sizes have a line each, more are put together by powers of 2
 
 
-def embedding(frame: Any, run_window: Window | None) -> list[dict[str, Any]]:
-    """By endpoint and model: vectors and prompt tokens of ok requests a second of the run, batch sizes, E2E by size."""
-    rows = frame[frame["batch_size"].notna()]
-    window_s = (run_window[1] - run_window[0]) / 1e9 if run_window else None
+def embedding(frame: Any, run_window: Window | None, everything: Any) -> list[dict[str, Any]]:
+    """By endpoint and model: vectors and prompt tokens of ok requests a second of the run, batch sizes, E2E by size.
+
+    Rates are of `everything`, the warm-up included, that lies in the window of the run.
+    """
+    rows, every = frame[frame["batch_size"].notna()], everything[everything["batch_size"].notna()]
     found = []
     for (endpoint, model), some in rows.groupby(["endpoint", "model"], sort=True):
         ok = some[some["outcome"] == "ok"]
-        vectors, tokens = int(ok["vectors"].sum()), int(ok["prompt_tokens"].sum())
+        same = every[(every["endpoint"] == endpoint) & (every["model"] == model)]
         sizes = ok["dimension"].dropna().astype(int).value_counts(sort=False)
         found.append(
             {
@@ -31,11 +33,13 @@ def embedding(frame: Any, run_window: Window | None) -> list[dict[str, Any]]:
                 "model": str(model),
                 "requests": len(some),
                 "ok": len(ok),
-                "vectors": vectors,
+                "vectors": int(ok["vectors"].sum()),
                 "bad_vectors": int(ok["bad_vectors"].sum()),
                 "dimensions": {str(size): int(n) for size, n in sorted(sizes.items())},
-                "vectors_per_s": round(vectors / window_s, 6) if window_s else None,
-                "prompt_tokens_per_s": round(tokens / window_s, 6) if window_s else None,
+                **{
+                    f"{name}_per_s": amount_per_s(same, of_ok(same, name), run_window) if run_window else None
+                    for name in ("vectors", "prompt_tokens")
+                },
                 "batch_size": describe(some["batch_size"].to_numpy(dtype="float64"), RATE),
                 "by_batch_size": [_of_size(part, least, most) for least, most, part in _by_size(ok)],
             }
@@ -63,7 +67,7 @@ def _of_size(rows: Any, least: int, most: int) -> dict[str, Any]:
 def vectors_per_s(found: list[dict[str, Any]]) -> float | None:
     """Of the whole run; None where nothing was embedded."""
     rates = [group["vectors_per_s"] for group in found if group["vectors_per_s"] is not None]
-    return sum(rates) if rates else None
+    return round(sum(rates), 6) if rates else None
 
 
 def section(summary: Mapping[str, Any]) -> Section:
@@ -72,8 +76,8 @@ def section(summary: Mapping[str, Any]) -> Section:
     if not groups:
         return Section("embeddings", "Embeddings")
     line = (
-        "Vectors/s and prompt tokens/s of the run: those of ok requests / the window of the whole run; of a request: "
-        "its vectors / its E2E. A bad vector is not finite, all zeros, or of another dimension than the first.",
+        "Vectors/s and prompt tokens/s of the run: of ok requests, those in the window of the run / its length; of a "
+        "request: its vectors / its E2E. A bad vector is not finite, all zeros, or of another dimension than the first.",
     )
     columns = ("vectors/s", "prompt tokens/s", "requests", "ok", "vectors", "bad", "dimension")
     sizes = ("batch mean", "p10", "p50", "p90")
@@ -135,7 +139,7 @@ def plot(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
 
 def data(run: Run, _summary: Summary) -> dict[str, Any]:
     """`embedding`: an entry for each endpoint and model."""
-    return {"embedding": embedding(run.measured, run.span)}
+    return {"embedding": embedding(run.measured, run.span, run.frame)}
 
 
 PART = Part(section, data, plot)

@@ -41,7 +41,7 @@ def section(summary: Summary) -> Section:
     for phase in phases:
         shown = (number(phase["span_s"]), number(phase.get("ttft_ms_p50")), number(phase.get("e2e_ms_p50")))
         rows.append((phase["phase"], integer(phase["requests"]), integer(phase["ok"]), *shown))
-    left_out = "in no other figure of this report" if summary["window"]["left_out"] else "none was asked for"
+    left_out = "in no other figure of this report but rates" if summary["window"]["left_out"] else "none was asked for"
     ramp = (
         "what each trial began with, and was not judged by"
         if "capacity" in summary

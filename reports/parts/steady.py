@@ -11,7 +11,7 @@ from tokenswarm.reports import intervals
 from tokenswarm.reports.compare.blocks import worth
 from tokenswarm.reports.describe import Metrics, told
 from tokenswarm.reports.load import Run
-from tokenswarm.reports.output import MADE, Window, answers, ok_per_s, tokens_per_s, window
+from tokenswarm.reports.output import MADE, Window, amount_per_s, answers, of_ok, ok_per_s, tokens_per_s, window
 from tokenswarm.reports.parts import capacity
 from tokenswarm.reports.parts.part import Part, Summary
 from tokenswarm.reports.parts.time_spent import NEEDED as OF_LEDGER
@@ -29,7 +29,12 @@ NEEDED = (
     *LATENCIES,
 )
 KEPT = ("percentile", "max", "min", "mean")  # of these each request has a value of its own
-RATES = {"output_tokens_per_s": "output tokens/s", "ok_per_s": "requests ok/s", "goodput_per_s": "goodput, requests/s"}
+RATES = {
+    "output_tokens_per_s": "output tokens/s",
+    "vectors_per_s": "vectors/s",
+    "ok_per_s": "requests ok/s",
+    "goodput_per_s": "goodput, requests/s",
+}
 
 
 def steady_window(frame: Any) -> Window | None:
@@ -101,6 +106,9 @@ def _rates(frame: Any, span: Window | None, slos: list[Slo], sure: bool) -> dict
         "output_tokens_per_s": (tokens_per_s(frame, span), frame, frame["made_tokens"]),
         "ok_per_s": (ok_per_s(frame, span), frame, answers(frame)),
     }
+    if span and frame["vectors"].notna().any():
+        vectors = of_ok(frame, "vectors")
+        found["vectors_per_s"] = (amount_per_s(frame, vectors, span), frame, vectors)
     if slos:
         kept = ok[np.logical_and.reduce([_kept(ok[slo.subject], slo) for slo in slos])]
         found["goodput_per_s"] = (ok_per_s(kept, span), kept, answers(kept))

@@ -1,5 +1,6 @@
 """A figure has one value, wherever it is shown: each held against sums by hand."""
 
+import csv
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -10,12 +11,15 @@ from compared_runs import VALID
 from golden.make import MS, ZERO_NS, folder, identity, ollama
 
 from tokenswarm.folder import verdict
-from tokenswarm.metrics.record import Record
+from tokenswarm.metrics.record import Identity, Phase, Record
+from tokenswarm.reports.__main__ import main
+from tokenswarm.reports.listing import entry
 from tokenswarm.reports.load import load
 from tokenswarm.reports.parts import open_loop, requests
 from tokenswarm.reports.render.numbers import number
 from tokenswarm.reports.summary import summarise
-from tokenswarm.wire.values import Usage
+from tokenswarm.reports.write import report
+from tokenswarm.wire.values import Embeddings, Usage
 
 
 def summary_of(path: Path, records: Iterable[Record], **changes: Any) -> dict[str, Any]:
@@ -104,3 +108,43 @@ def test_ok_requests_a_second_have_one_value(tmp_path: Path) -> None:
         cell for line in (*requests.section(summary).lines, *open_loop.section(summary).lines) for cell in line
     )
     assert said.count(f"{number(truth)} ") == 2
+
+
+def embedding(n: int, at_ms: int, vectors: int, phase: Phase = "steady") -> Record:
+    """An ok request for so many vectors that takes 50 ms."""
+    who = Identity(0, n, "OllamaEmbedUser", "/api/embed", "embed", "p", None, batch_size=vectors)
+    sent, usage = ZERO_NS + at_ms * MS, Usage(prompt_tokens=9 * vectors, source="prompt_eval_count")
+    return Record(
+        who, "ok", status=200, sent_ns=sent, ended_ns=sent + 50 * MS, usage=usage, phase=phase, streamed=False,
+        embeddings=Embeddings(vectors, 384),
+    )  # fmt: skip
+
+
+def test_vectors_a_second_are_everywhere_and_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    records = [embedding(n, 100 * n - 75, 8, phase="warm-up") for n in range(2)]  # the second reaches into the run
+    records += [embedding(2 + n, 100 * n, 4) for n in range(60)]
+    path = folder(tmp_path / "vectors" / "a", records, VALID)
+    summary = report(path)
+    truth = (60 * 4 + 8) / 5.95
+    figure = summary["steady"]["figures"]["vectors_per_s"]
+    assert figure["steady"]["value"] == figure["whole"]["value"] == pytest.approx(truth, rel=1e-6)
+    low, high = figure["steady"]["interval"]
+    assert low <= truth <= high
+    (group,) = summary["embedding"]
+    assert group["vectors_per_s"] == figure["whole"]["value"]
+    assert f"{number(truth)} vectors/s over" in summary["verdict"]
+    assert entry(path)["vectors_per_s"] == figure["whole"]["value"]
+    (row,) = csv.DictReader((path / "summary.csv").read_text(encoding="utf-8").splitlines())
+    assert float(row["vectors_per_s"]) == figure["whole"]["value"]
+    card = ["card", str(path)]
+    for command in (card, [*card, "--lang", "zh"], ["ls", str(path.parent)], ["show", str(path)]):
+        assert main(command) == 0
+        said = capsys.readouterr().out
+        assert number(truth) in said
+        assert ("vectors/s" in said) is not ("zh" in command)
+    assert "output_tokens_per_s" not in summary["steady"]["figures"]
+    text = folder(tmp_path / "text" / "b", [ollama(n, 100 * n) for n in range(60)], VALID)
+    assert "vectors_per_s" not in report(text)["steady"]["figures"]
+    assert entry(text)["vectors_per_s"] is None
+    assert main(["ls", str(text.parent)]) == 0
+    assert "vectors" not in capsys.readouterr().out
