@@ -77,7 +77,8 @@ def section(summary: Mapping[str, Any]) -> Section:
         return Section("embeddings", "Embeddings")
     line = (
         "Vectors/s and prompt tokens/s of the run: of ok requests, those in the window of the run / its length; of a "
-        "request: its vectors / its E2E. A bad vector is not finite, all zeros, or of another dimension than the first.",
+        "request: its vectors / its E2E. A bad vector is not finite, all zeros, or of another dimension than the first"
+        ".",
     )
     columns = ("vectors/s", "prompt tokens/s", "requests", "ok", "vectors", "bad", "dimension")
     sizes = ("batch mean", "p10", "p50", "p90")

@@ -13,8 +13,10 @@ MOST = 160  # requests, one after the other from the middle of the run
 
 
 def plot(frame: Any, summary: Summary) -> Plot | None:
-    """None where hardly anything was sent."""
+    """None where hardly anything was sent, or nobody knows when its output began."""
     known = frame["sent_unix_ns"].notna() & frame["ended_unix_ns"].notna()
+    unseen = known & (frame["outcome"] == "ok") & frame["ttft_ms"].isna() & frame["eval_ms"].isna()
+    known &= ~unseen
     names = ["sent_unix_ns", "ended_unix_ns", "made_from_ns", "outcome"]
     rows = frame.loc[known, names].sort_values("sent_unix_ns")
     if len(rows) < 2:
@@ -50,9 +52,11 @@ def plot(frame: Any, summary: Summary) -> Plot | None:
         )
     note = (
         f"{many(len(some), 'request')}{' from the middle of the run' if len(some) < len(rows) else ''}, each in the "
-        "lowest lane that is free. As many thick bars above each other as there ever are: so many slots the server "
-        "has. Where thin ones grow long, requests wait for a slot (or for their prefill)."
+        "lowest lane that is free. As many thick bars above each other as there ever are: at least so many slots the "
+        "server has. Where thin ones grow long, requests wait for a slot (or for their prefill)."
     )
+    if n := int(unseen.sum()):
+        note += f" Left out: {many(n, 'request')} of which nobody saw when the output began."
     return Plot("throughput", "slots", "Slots over time", note, (made,))
 
 

@@ -45,7 +45,8 @@ def _one(groups: list[tuple[str, Any]], name: str, title: str) -> Any:
     )
     for at, (group, rows) in enumerate(groups):
         values = rows[name].to_numpy("float64")
-        x, longer = survival(values[values > 0])
+        values = values[values > 0]
+        x, longer = survival(values)
         made.add_scatter(
             x=x,
             y=longer,

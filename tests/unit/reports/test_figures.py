@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from compared_runs import VALID
 from compared_runs import records as of_a_loop
-from golden.make import MS, failed, folder, ollama
+from golden.make import MS, failed, folder, ollama, openai
 from plotly.offline import get_plotlyjs_version
 
 from tokenswarm.metrics.record import Record
@@ -79,6 +79,29 @@ def test_a_tail_is_the_share_that_took_longer() -> None:
     x, longer = tails.survival(np.arange(1.0, 1001.0))
     assert all(round(1000 - at) == round(share * 10) for at, share in zip(x, longer, strict=True))
     assert (x[-1], longer[-1]) == (999, 0.1)
+
+
+def test_a_tails_label_counts_the_requests_that_are_in_it(tmp_path: Path) -> None:
+    unseen: dict[str, Any] = {"first_output_ns": None, "first_answer_ns": None, "gaps": {}}
+    records = [ollama(n, 100 * n, **(unseen if n % 3 == 0 else {})) for n in range(300)]
+    ttft, *_, e2e = plots(folder(tmp_path, records))["tails"].figures
+    assert (ttft.data[0].name, e2e.data[0].name) == ("/api/chat sim:latest (200)", "/api/chat sim:latest (300)")
+
+
+def test_slots_are_of_requests_whose_output_was_seen_to_begin(tmp_path: Path) -> None:
+    """Of a server that gives no durations nobody knows how long the answers that were not streamed had to wait."""
+    unseen: dict[str, Any] = {"first_output_ns": None, "first_answer_ns": None, "gaps": {}, "streamed": False}
+    records = [openai(n, 50 * n, **(unseen if n % 2 else {})) for n in range(60)]
+    plot = plots(folder(tmp_path / "a", records))["slots"]
+    assert {trace.name: len(trace.x) // 3 for trace in plot.figures[0].data} == {
+        "waiting: sent, until its output begins": 30,
+        "its output": 30,
+    }
+    assert "30 requests of which nobody saw" in plot.note
+    assert "at least so many slots" in plot.note
+    assert "slots" not in plots(folder(tmp_path / "b", [openai(n, 50 * n, **unseen) for n in range(60)]))
+    timed = [ollama(n, 50 * n, **unseen) for n in range(60)]
+    assert "slots" in plots(folder(tmp_path / "c", timed))
 
 
 def test_stages_have_a_load_curve_with_the_numbers_of_the_table(tmp_path: Path) -> None:
