@@ -10,6 +10,7 @@ from tokenswarm.metrics.histogram import decode, middle_ms
 from tokenswarm.metrics.text import text
 from tokenswarm.reports.columns import FILLED
 from tokenswarm.reports.errors import ReportError
+from tokenswarm.reports.slices import asked
 
 BUCKETS = 10_000  # of four digits at most
 _MIDDLE_MS = np.array([middle_ms(bucket) if bucket < 4000 else 0.0 for bucket in range(BUCKETS)])
@@ -87,10 +88,10 @@ class Gaps:
     def add(self, frame: Mapping[str, Any], of: Items) -> None:
         """Take in the items of a frame's rows."""
         at, buckets, counts = of
-        asked = (frame["max_tokens"].notna() | frame["batch_size"].notna()).rename("asked")
+        which = asked(frame).rename("asked")
         names = [frame[name].astype("str").fillna(FILLED[name]) for name in ("endpoint", "model", "phase")]
         ok = (frame["outcome"] == "ok").to_numpy()
-        for (endpoint, model, phase, asking), rows in asked.groupby([*names, asked], observed=True).indices.items():
+        for (endpoint, model, phase, asking), rows in which.groupby([*names, which], observed=True).indices.items():
             member = np.zeros(len(ok), dtype=bool)
             member[rows] = True
             mine = (member & ok)[at]

@@ -29,9 +29,14 @@ def name_cells(group: Summary) -> tuple[Cell, Cell]:
     return Code(group["endpoint"]), Code(group["model"])
 
 
+def asked(rows: Any) -> Any:
+    """Which rows are of generations and embeddings, and not of management calls."""
+    return rows["max_tokens"].notna() | rows["batch_size"].notna()
+
+
 def asking(rows: Any) -> Any:
     """The rows of generations and embeddings, where there are any: the times of management calls are not theirs."""
-    found = rows[rows["max_tokens"].notna() | rows["batch_size"].notna()]
+    found = rows[asked(rows)]
     return found if len(found) else rows
 
 

@@ -16,6 +16,7 @@ from tokenswarm.reports.parts.tokens import tokens
 from tokenswarm.reports.parts.verdict import verdict
 from tokenswarm.reports.rejudging import dicts, mapping
 from tokenswarm.reports.run_json import NO_STATE
+from tokenswarm.reports.slices import asked
 
 FORMAT = 1
 _GROUPS = ["endpoint", "model"]
@@ -90,13 +91,13 @@ def _validity(info: dict[str, Any]) -> dict[str, Any]:
 
 def _slice(frame: Any, run_window: Window | None, everything: Any, gaps: Gaps, *name: str) -> dict[str, Any]:
     ok, cut = ((frame["outcome"] == outcome).to_numpy() for outcome in ("ok", "cancelled"))
-    asked = (frame["max_tokens"].notna() | frame["batch_size"].notna()).to_numpy()
     # The times of management calls are not those of generations and embeddings, where there are any.
-    asking, cut_asking = (which & asked if (which & asked).any() else which for which in (ok, cut))
+    mask = asked(frame).to_numpy()
+    asking, cut_asking = (which & mask if (which & mask).any() else which for which in (ok, cut))
     return {
         "requests": {"total": len(frame), "by_outcome": _by_outcome(frame)},
         "tokens": tokens(frame, run_window, everything),
-        "metrics": describe_all(frame, asking, gaps.pooled(*name, asked=bool((ok & asked).any()))),
+        "metrics": describe_all(frame, asking, gaps.pooled(*name, asked=bool((ok & mask).any()))),
         "censored": censored(*(frame.loc[which, [*CENSORED]] for which in (asking, cut_asking))),
         "ledger": ledger(frame.loc[ok, [*NEEDED]]),
     }

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from tokenswarm.reports.compare import blocks
+from tokenswarm.reports.slices import asking
 
 Array = Any
 MOST_CUT = 0.25  # of the steady rows, as sent while one was under way that the end of the run cut
@@ -15,8 +16,8 @@ def steady(frame: Any) -> Any:
 
     Without those sent after the first one that the run's end cut: of these only the quick ones would be here.
     """
-    asking = frame["max_tokens"].notna() | frame["batch_size"].notna()
-    rows = frame[(asking if asking.any() else ~asking) & (frame["phase"] == "steady")]
+    rows = asking(frame)
+    rows = rows[rows["phase"] == "steady"]
     rows = rows.assign(at_ns=rows["sent_unix_ns"].fillna(rows["scheduled_unix_ns"]))
     rows = rows[rows["at_ns"].notna()].sort_values("at_ns", kind="stable")
     cut = frame.loc[(frame["phase"] == "drain") | (frame["outcome"] == "cancelled"), "sent_unix_ns"].dropna()

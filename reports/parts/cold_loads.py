@@ -60,7 +60,8 @@ def _waits(frame: Any) -> list[dict[str, Any]]:
     rows = frame[frame["sent_unix_ns"].notna() & frame["max_tokens"].notna() & (frame["model"] != "")]
     if rows["model"].nunique() < 2:
         return []
-    rows = rows.assign(wait_ms=rows["load_ms"].fillna(rows["ttft_ms"]).fillna(rows["e2e_ms"]))
+    load_ms, ttft_ms = (rows[name].astype("float64") for name in ("load_ms", "ttft_ms"))  # float32 where all are absent
+    rows = rows.assign(wait_ms=load_ms.fillna(ttft_ms).fillna(rows["e2e_ms"]))
     found = []
     for model, own in rows.groupby("model", sort=True):
         known = own[own["wait_ms"].notna()]

@@ -76,8 +76,8 @@ def _part(rows: Any, name: str) -> Any:
         connecting = rows["connect_ms"].fillna(0).where(rows["lateness_ms"].notna(), 0)
         return rows["lateness_ms"].fillna(0) - connecting
     if name == "rest":
-        known = rows["total_ms"].fillna(rows["prompt_eval_ms"].fillna(0) + rows["eval_ms"].fillna(0))
-        return rows["e2e_ms"] - known
+        parts = rows["prompt_eval_ms"].fillna(0) + rows["eval_ms"].fillna(0)
+        return rows["e2e_ms"] - rows["total_ms"].where(rows["total_ms"].notna(), parts)
     if name == "embed":
         return rows["total_ms"] - rows["load_ms"].fillna(0)
     if name == "first output":

@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import pytest
-from golden.make import RUN, ZERO_NS, failed, folder, ollama, openai
+from golden.make import RUN, ZERO_NS, failed, folder, identity, ollama, openai
 
 from tokenswarm.folder.row import COLUMNS
 from tokenswarm.reports.__main__ import main
 from tokenswarm.reports.load import load
 from tokenswarm.reports.summary import summarise
+from tokenswarm.wire.values import Usage
 
 
 def test_a_moment_is_never_a_float(tmp_path: Path) -> None:
@@ -24,6 +25,15 @@ def test_a_moment_beyond_all_calendars_is_left_out_and_said(tmp_path: Path, mome
     path = folder(tmp_path, [ollama(0)], {**RUN, "started_unix_s": moment, "ended_unix_s": moment})
     assert main(["card", str(path)]) == main([str(path), "--quiet"]) == 0
     assert "run.json, started_unix_s" in (path / "report.md").read_text(encoding="utf-8")
+
+
+def test_columns_that_are_all_absent_warn_of_nothing(tmp_path: Path) -> None:
+    """Of two models on a server that gives no durations, and on one that gives no total; a warning is an error here."""
+    usage = ollama(0).usage._replace(total_ns=None, load_ns=None, prompt_eval_ns=60_123_457)
+    for name, told in (("timings", usage), ("none", Usage(prompt_tokens=9, output_tokens=11, source="usage"))):
+        records = [ollama(n, 100 * n, identity=identity(n, model=f"m{n % 2}"), usage=told) for n in range(30)]
+        found = summarise(load(folder(tmp_path / name, records)))
+        assert sum(found["overall"]["ledger"][0]["parts_mean_ms"].values()) == pytest.approx(225)
 
 
 def test_rows_that_came_twice_are_one(tmp_path: Path) -> None:
