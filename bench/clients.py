@@ -175,7 +175,7 @@ def _on_test_stop(**_: Any) -> None:
 def _write(runner: Any) -> None:
     usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     for request_id, record, transcript in process.kept:
-        arrivals = [chunk.ns for chunk in reading.chunks(ollama_chat, transcript) if chunk.output]
+        arrivals = [chunk.ns for chunk in reading.each_chunk(ollama_chat, transcript) if chunk.output]
         assert record.sent_ns is not None
         assert record.ended_ns is not None
         process.seen.append((request_id, record.sent_ns, arrivals, record.ended_ns))

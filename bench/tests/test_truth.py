@@ -43,7 +43,7 @@ def exchange(server: Simulator, path: str, request_id: str = "", **body: Any) ->
 
 
 def read(api: Api, transcript: Transcript) -> list[Chunk]:
-    chunks = list(reading.chunks(api, transcript))
+    chunks = list(reading.each_chunk(api, transcript))
     assert interpret(api, transcript, stream=True).verdict.outcome == "ok"
     return chunks
 

@@ -75,4 +75,4 @@ def timed(exchange: dict[str, Any]) -> Transcript:
 
 def read(api: Api, seen: Transcript, prompted: bool = True) -> tuple[list[Chunk], RecordBuilder, reading.Verdict]:
     """Chunks, what they come to, and the verdict."""
-    return list(reading.chunks(api, seen)), *interpret(api, seen, stream=True, prompted=prompted)
+    return list(reading.each_chunk(api, seen)), *interpret(api, seen, stream=True, prompted=prompted)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from tokenswarm.metrics.record_builder import RecordBuilder
 from tokenswarm.wire import reading
+from tokenswarm.wire.stretch import Stretch
 from tokenswarm.wire.thinking import PAUSE
 from tokenswarm.wire.values import Api, Chunk, Transcript
 
@@ -40,8 +41,13 @@ def interpret(
     try:
         add = builder.add
         for count, chunk in enumerate(reading.chunks(api, transcript), 1):
-            add(chunk)
-            if (count % CHUNKS_AT_ONCE == 0 or chunk is PAUSE) and not pause():
+            if isinstance(chunk, Stretch):
+                builder.add_stretch(chunk)
+            else:
+                add(chunk)
+                if count % CHUNKS_AT_ONCE and chunk is not PAUSE:
+                    continue
+            if not pause():
                 return Interpreted(builder, OUT_OF_TIME)
     except Exception as fault:  # noqa: BLE001 - whatever a server thinks of, its request keeps its row
         builder.failed = Chunk(0, broken=f"unreadable: {fault!r}")

@@ -1,6 +1,8 @@
 """Folding the chunks of one answer into its Record."""
 
 import itertools
+import operator
+from collections import Counter
 
 from tokenswarm.metrics.buffering import TOGETHER_NS, buffered
 from tokenswarm.metrics.checks.case import UNJUDGED, CheckResults
@@ -9,6 +11,7 @@ from tokenswarm.metrics.histogram import bucket
 from tokenswarm.metrics.record import MOST_KEPT, Identity, Kept, Phase, Record
 from tokenswarm.metrics.tool_calls import join_calls
 from tokenswarm.wire.reading import Ending
+from tokenswarm.wire.stretch import Stretch
 from tokenswarm.wire.values import Answer, Chunk, Embeddings, ToolCall, Transcript, Usage
 
 MERGED_SHARE = 10  # from a tenth of an answer's time on, late reads may be why its chunks came together
@@ -32,7 +35,7 @@ class RecordBuilder:
         self._context: tuple[int, ...] | None = None
         self.embeddings: Embeddings | None = None
         self._tagged = False
-        self._gaps: dict[int, int] = {}
+        self._gaps: Counter[int] = Counter()
         self._longest_gap_ns: int | None = None
         self.first_output_ns: int | None = None
         self._first_answer_ns: int | None = None
@@ -83,6 +86,31 @@ class RecordBuilder:
             self.embeddings = embeddings
         if error is not None or broken is not None:
             self.failed = chunk
+
+    def add_stretch(self, stretch: Stretch) -> None:
+        """The same as `add` of each of its chunks, in fewer steps where they are short and came one after the other."""
+        stamps, texts, thinkings = stretch
+        last = self.last_output_ns
+        gaps = list(
+            map(operator.sub, stamps[1:], stamps) if last is None else map(operator.sub, stamps, [last, *stamps])
+        )
+        if not self._streamed or len(max(texts, key=len)) >= LEAST_REPEATED or min(gaps, default=0) <= TOGETHER_NS:
+            for chunk in stretch.chunks():
+                self.add(chunk)
+            return
+        said = "".join(texts)
+        if said:
+            self._text.extend(filter(None, texts))
+            self._text_chars += len(said)
+            if self._first_answer_ns is None:
+                self._first_answer_ns = next(ns for ns, text in zip(stamps, texts, strict=True) if text)
+        self._thinking.extend(filter(None, thinkings))
+        self._gaps.update(map(bucket, gaps))
+        self._longest_gap_ns = max(self._longest_gap_ns or 0, max(gaps))
+        if last is None:
+            self.first_output_ns = stamps[0]
+        self.last_output_ns = stamps[-1]
+        self.output_chunks += len(stamps)
 
     def _add_said(self, ns: int, text: str, thinking: str, calls: tuple[ToolCall, ...]) -> None:
         if text:

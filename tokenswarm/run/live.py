@@ -17,7 +17,7 @@ from tokenswarm.metrics.record import Record
 from tokenswarm.run.cluster import NotSent
 from tokenswarm.users.context import RunContext, UnderWay
 from tokenswarm.wire.apis import EMBEDDING
-from tokenswarm.wire.reading import chunks
+from tokenswarm.wire.reading import each_chunk
 from tokenswarm.wire.values import Transcript
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class LiveCounts:
         )
         if not begun.streamed or not begun.succeeded:
             return
-        for chunk in chunks(under_way.api, begun):
+        for chunk in each_chunk(under_way.api, begun):
             if chunk.output:
                 count.ttft[bucket(chunk.ns - (exchange.sent_ns or chunk.ns))] += 1
                 under_way.told = True

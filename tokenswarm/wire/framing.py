@@ -1,7 +1,7 @@
 """Frames out of pieces: NDJSON lines, SSE events or one JSON object, by what the body is and wherever reads cut it."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Literal
 
 import orjson
 
@@ -12,9 +12,10 @@ LINES_A_PAUSE = 1000
 MOST_WORDS_BYTES = 4096  # of a first line of plain words
 MOST_TRIES = 100  # to find out whether lines so far are whole JSON: each reads them all
 
-Pieces = Iterable[tuple[int, bytes]]
+Piece = tuple[int, bytes]  # arrival ns, and what came
+Pieces = Iterable[tuple[int, Any]]  # what is no bytes stands for whole frames that were read already, and is handed on
 # Arrival ns of its last byte, the frame, was it ended?, and the event's name ("" where it has none).
-Frame = tuple[int, bytes, bool, str]
+Frame = tuple[int, Any, bool, str]
 Form = Literal["events", "lines", "whole"]
 
 _FIELDS = (b"data:", b"event:", b"error:", b"id:", b"retry:", b":")
@@ -59,13 +60,17 @@ def form(pieces: Sequence[tuple[int, bytes]], label: str) -> Form:
     return "lines" if more else labelled
 
 
-def frames(pieces: Sequence[tuple[int, bytes]], label: str) -> Iterator[Frame]:
-    """The frames of a body of whatever form. Raises TooMuch."""
+def frames(
+    pieces: Sequence[Piece], label: str, gather: Callable[[Sequence[Piece], Form], Pieces] | None = None
+) -> Iterator[Frame]:
+    """The frames of a body of whatever form; of a stream, `gather` may read some beforehand. Raises TooMuch."""
     found = form(pieces, label)
+    cr = found == "lines" and _first_line(pieces)[2] == b"\r"
+    gathered = gather(pieces, found) if gather and found != "whole" and not cr else pieces
     if found == "events":
-        return events(pieces)
+        return events(gathered)
     if found == "lines":
-        return lines(pieces, cr=_first_line(pieces)[2] == b"\r")
+        return lines(gathered, cr=cr)
     whole = b"".join(data for _, data in pieces).strip()
     return iter([(pieces[-1][0], whole, True, "")] if whole else [])
 
@@ -81,6 +86,9 @@ def lines(pieces: Pieces, *, cr: bool = False) -> Iterator[Frame]:
     ns = 0
     after_cr = False
     for ns, data in pieces:
+        if type(data) is not bytes:
+            yield ns, data, True, ""
+            continue
         if cr and (after_cr or b"\r" in data):
             data, after_cr = _with_newlines(data, after_cr)
         if not held and 0 < len(data) < MAX_FRAME_BYTES and data.find(b"\n") == len(data) - 1 and lines_left:
@@ -127,6 +135,10 @@ def events(pieces: Pieces) -> Iterator[Frame]:
     for number, (ns, line, terminated, _) in enumerate(lines(pieces, cr=True)):
         if number % LINES_A_PAUSE == LINES_A_PAUSE - 1:
             yield ns, b"", True, ""
+        if type(line) is not bytes:
+            words = b""
+            yield ns, line, True, ""
+            continue
         if not line:
             if data or bare:
                 yield ns, b"\n".join(data or bare), True, name

@@ -1,6 +1,6 @@
 """Ollama's /api/chat: NDJSON lines with a `message`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tokenswarm.payloads.prompt import Message, Prompt
@@ -37,6 +37,25 @@ def _message(message: Message) -> dict[str, Any]:
 def _tool_call(call: Mapping[str, object]) -> dict[str, Any]:
     function = {"name": call["name"], "arguments": call.get("arguments") or {}}
     return {"id": call["id"], "function": function} if call.get("id") else {"function": function}
+
+
+def plain(frames: Sequence[Any]) -> tuple[list[str], list[str]]:
+    """See `wire.stretch`."""
+    texts: list[str] = []
+    thinkings: list[str] = []
+    try:
+        for frame in frames:
+            message = frame["message"]
+            text, thinking = message["content"], message.get("thinking", "")
+            if type(text) is not str or type(thinking) is not str or "<" in text or not (text or thinking):
+                break
+            if frame["done"] is not False or "error" in frame or "tool_calls" in message:
+                break
+            texts.append(text)
+            thinkings.append(thinking)
+    except (TypeError, KeyError, AttributeError):
+        pass  # not what it should be
+    return texts, thinkings
 
 
 def read(ns: int, frame: dict[str, Any]) -> Chunk:

@@ -1,5 +1,6 @@
 """Ollama's /api/generate: NDJSON lines with a `response`."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from tokenswarm.payloads.prompt import Prompt
@@ -18,6 +19,24 @@ def build(prompt: Prompt, ask: Ask) -> Call:
     if images := [ollama.bare(image) for message in prompt.messages for image in message.images]:
         asked["images"] = images
     return ollama.call(PATH, prompt, ask, asked)
+
+
+def plain(frames: Sequence[Any]) -> tuple[list[str], list[str]]:
+    """See `wire.stretch`."""
+    texts: list[str] = []
+    thinkings: list[str] = []
+    try:
+        for frame in frames:
+            text, thinking = frame["response"], frame.get("thinking", "")
+            if type(text) is not str or type(thinking) is not str or "<" in text or not (text or thinking):
+                break
+            if frame["done"] is not False or "error" in frame or "context" in frame:
+                break
+            texts.append(text)
+            thinkings.append(thinking)
+    except (TypeError, KeyError, AttributeError):
+        pass  # not what it should be
+    return texts, thinkings
 
 
 def read(ns: int, frame: dict[str, Any]) -> Chunk:

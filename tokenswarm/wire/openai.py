@@ -76,6 +76,14 @@ def number(choice: dict[str, Any]) -> int:
     return index if type(index) is int else count(index) or 0
 
 
+def is_plain(frame: dict[str, Any], choice: dict[str, Any]) -> bool:
+    """Does a frame with this choice alone say nothing of its end, of counts, of errors or of other choices?"""
+    if type(choice) is not dict or choice.get("finish_reason") is not None or choice.get("index", 0) != 0:
+        return False
+    odd = frame.get("usage") or frame.get("timings") or frame.get("error") or choice.get("error")
+    return not odd and "habit" not in choice
+
+
 def error(ns: int, frame: dict[str, Any], choice: dict[str, Any] | None = None) -> Chunk | None:
     """A chunk for an error object inside a 200, of whatever form, or for an error in the choice (OpenRouter)."""
     said = errors.found(frame)

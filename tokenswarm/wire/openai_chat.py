@@ -1,6 +1,6 @@
 """OpenAI's /v1/chat/completions: SSE chunks with a `delta`, or one `message`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -45,6 +45,26 @@ def _tool_call(place: int, call: Mapping[str, object]) -> dict[str, Any]:
     text = arguments if isinstance(arguments, str) else orjson.dumps(arguments).decode()
     function = {"name": call["name"], "arguments": text}
     return {"id": call.get("id") or f"call_{place}", "type": "function", "function": function}
+
+
+def plain(frames: Sequence[Any]) -> tuple[list[str], list[str]]:
+    """See `wire.stretch`."""
+    texts: list[str] = []
+    thinkings: list[str] = []
+    try:
+        for frame in frames:
+            (choice,) = frame["choices"]
+            said = choice["delta"]
+            text, thinking = said.get("content") or "", said.get("reasoning") or said.get("reasoning_content") or ""
+            if type(text) is not str or type(thinking) is not str or "<" in text or not (text or thinking):
+                break
+            if said.get("tool_calls") or not openai.is_plain(frame, choice):
+                break
+            texts.append(text)
+            thinkings.append(thinking)
+    except (TypeError, ValueError, KeyError, AttributeError):
+        pass  # not what it should be
+    return texts, thinkings
 
 
 def read(ns: int, frame: dict[str, Any]) -> Chunk:

@@ -1,5 +1,6 @@
 """OpenAI's /v1/completions: SSE chunks with a `text`."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from tokenswarm.payloads.prompt import Prompt
@@ -14,6 +15,21 @@ def build(prompt: Prompt, ask: Ask) -> Call:
     """The request for a prompt: the system message, if any, and all the others as one text."""
     text = prompt.text if prompt.system is None else f"{prompt.system}\n\n{prompt.text}"
     return openai.call(PATH, prompt, ask, {"prompt": text})
+
+
+def plain(frames: Sequence[Any]) -> tuple[list[str], list[str]]:
+    """See `wire.stretch`."""
+    texts: list[str] = []
+    try:
+        for frame in frames:
+            (choice,) = frame["choices"]
+            text = choice["text"]
+            if type(text) is not str or "<" in text or not text or not openai.is_plain(frame, choice):
+                break
+            texts.append(text)
+    except (TypeError, ValueError, KeyError, AttributeError):
+        pass  # not what it should be
+    return texts, [""] * len(texts)
 
 
 def read(ns: int, frame: dict[str, Any]) -> Chunk:

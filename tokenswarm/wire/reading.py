@@ -1,7 +1,7 @@
 """From a Transcript to its Chunks, and to the verdict on how the answer ended."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import orjson
@@ -10,6 +10,7 @@ from tokenswarm.wire import errors, framing, openai_responses
 from tokenswarm.wire.apis import GENERATING, KEYS, end_of
 from tokenswarm.wire.decoding import decode, values
 from tokenswarm.wire.endings import meaning
+from tokenswarm.wire.stretch import Stretch, stretches
 from tokenswarm.wire.thinking import PAUSE, separate
 from tokenswarm.wire.values import Api, Chunk, Embeddings, Transcript
 
@@ -45,16 +46,26 @@ class Verdict(NamedTuple):
     error: str = ""
 
 
-def chunks(api: Api, transcript: Transcript) -> Iterator[Chunk]:
-    """Every frame of the answer in order, one at a time, so that a caller can take breaks.
+def chunks(api: Api, transcript: Transcript) -> Iterator[Chunk | Stretch]:
+    """Every frame of the answer in order, few at a time, so that a caller can take breaks.
 
     An unreadable frame gives a chunk with `broken` and ends the reading; so does an error object. Raises nothing.
     """
     read = _frames(api, transcript)
-    return separate(openai_responses.said_once(read) if api is openai_responses else read)
+    return separate(openai_responses.said_once(_singly(read)) if api is openai_responses else read)
 
 
-def _frames(api: Api, transcript: Transcript) -> Iterator[Chunk]:
+def each_chunk(api: Api, transcript: Transcript) -> Iterator[Chunk]:
+    """The same one at a time."""
+    return _singly(chunks(api, transcript))
+
+
+def _singly(found: Iterable[Chunk | Stretch]) -> Iterator[Chunk]:
+    for one in found:
+        yield from one.chunks() if isinstance(one, Stretch) else (one,)
+
+
+def _frames(api: Api, transcript: Transcript) -> Iterator[Chunk | Stretch]:
     if transcript.status is None:
         return
     if not transcript.succeeded:
@@ -69,10 +80,15 @@ def _frames(api: Api, transcript: Transcript) -> Iterator[Chunk]:
     ended = False
     unknown: bytes | None = b""  # the first frame, until one says anything that is known
     try:
-        cut = framing.frames(transcript.pieces, transcript.content_type)
-        for number, (ns, frame, terminated, event) in enumerate(cut, 1):
+        number = 0
+        for ns, frame, terminated, event in framing.frames(transcript.pieces, transcript.content_type, _gatherer(api)):
+            number += len(frame.stamps) if type(frame) is Stretch else 1
             if number > MOST_FRAMES:
                 raise framing.TooMuch(ns, f"more than {MOST_FRAMES:,} frames")
+            if type(frame) is Stretch and choice == 0:
+                unknown = None
+                yield frame
+                continue
             if (event or not frame) and (not frame or frame.isspace() or framing.keeps_alive(event.encode())):
                 if number % FRAMES_A_PAUSE == 0:
                     yield PAUSE
@@ -90,7 +106,7 @@ def _frames(api: Api, transcript: Transcript) -> Iterator[Chunk]:
                     if unknown is not None:
                         unknown = None if chunk.output or chunk.finish_reason else unknown or frame
                     continue
-            for chunk in _decode(api, ns, frame):
+            for chunk in frame.chunks() if type(frame) is Stretch else _decode(api, ns, frame):
                 if chunk.broken and (ended or not (terminated and (transcript.complete or not whole))):
                     return  # cut in the middle of a frame: the missing end says so, not what is left of it
                 if chunk.choice != choice and (chunk.output or chunk.finish_reason):
@@ -110,6 +126,11 @@ def _frames(api: Api, transcript: Transcript) -> Iterator[Chunk]:
             yield Chunk(_end(transcript), broken=f"frames of an unknown form (keys {keys})")
     except framing.TooMuch as error:
         yield Chunk(error.ns, broken=str(error))
+
+
+def _gatherer(api: Api) -> Callable[[Sequence[framing.Piece], framing.Form], framing.Pieces] | None:
+    plain = getattr(api, "plain", None)
+    return None if plain is None else lambda pieces, form: stretches(pieces, form, plain)
 
 
 def _numbers_tokens(api: Api, transcript: Transcript) -> bool:

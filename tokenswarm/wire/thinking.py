@@ -7,6 +7,7 @@ that thinks anyway, /api/generate on a native template never separates), and mos
 from collections import deque
 from collections.abc import Iterable, Iterator
 
+from tokenswarm.wire.stretch import Stretch
 from tokenswarm.wire.values import Chunk
 
 OPEN, CLOSE = "<think>", "</think>"
@@ -37,7 +38,7 @@ class _Sorting:
         return self.chunk._replace(text=text, thinking=thinking, ends_thinking=self.ends_thinking, tagged=self.tagged)
 
 
-def separate(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+def separate(chunks: Iterable[Chunk | Stretch]) -> Iterator[Chunk | Stretch]:
     """The same chunks with tagged text moved to `thinking` and the tags taken out, in time linear in their length.
 
     A chunk that may end within a tag waits until the next ones tell, and then keeps its own arrival time: a lone `<`
@@ -48,7 +49,15 @@ def separate(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
     inside, any_seen = False, False
     held: list[tuple[_Sorting, str]] = []  # what may be the beginning of the next tag
     waiting: deque[_Sorting] = deque()
-    for chunk in chunks:
+    source: Iterator[Chunk | Stretch] = iter(chunks)
+    singly: Iterator[Chunk] = iter(())
+    while chunk := next(singly, None) or next(source, None):
+        if isinstance(chunk, Stretch):
+            if waiting or inside:
+                singly = chunk.chunks()
+            else:
+                yield chunk  # there is no tag in it
+            continue
         text = chunk.text
         if not waiting and "<" not in text:
             yield chunk._replace(text="", thinking=chunk.thinking + text) if inside and text else chunk

@@ -118,7 +118,7 @@ def test_real_servers_are_believed() -> None:
     for name, exchange in load().items():
         found = timed(exchange)
         builder = RecordBuilder(streamed=found.streamed)
-        for chunk in reading.chunks(APIS[exchange["path"]], found):
+        for chunk in reading.each_chunk(APIS[exchange["path"]], found):
             builder.add(chunk)
         builder.end(found)
         assert not builder.doubt, f"{name}: {builder.doubt}"

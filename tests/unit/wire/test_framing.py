@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from literals import DONE, FINISH, GENERATE, MS, SENTINEL, V1_CHAT, delta, event, ndjson, seen, sse
 
 from tokenswarm.wire import reading
+from tokenswarm.wire.stretch import Stretch
 from tokenswarm.wire.values import Transcript
 
 texts = st.text(st.characters(codec="utf-8"), max_size=12)
@@ -104,4 +105,5 @@ def _cut(body: bytes, data: st.DataObject) -> tuple[tuple[int, bytes], ...]:
 def _texts(api: Any, content_type: str, pieces: tuple[tuple[int, bytes], ...]) -> list[str]:
     found = Transcript(pieces=pieces, status=200, content_type=content_type, complete=True)
     # Tags are another test's business: here the chunks as they come from the frames.
-    return [chunk.text for chunk in reading._frames(api, found)]
+    frames = reading._frames(api, found)
+    return [text for frame in frames for text in (frame.texts if isinstance(frame, Stretch) else (frame.text,))]

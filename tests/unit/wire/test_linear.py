@@ -60,7 +60,7 @@ CUTS = {"whole": 1 << 30, "finely": 100}
 def read(api: Api, body: bytes, label: str, size: int) -> list[Chunk]:
     pieces = [(at + 1, body[at : at + size]) for at in range(0, len(body), size)]
     transcript = Transcript(pieces, status=200, content_type=label, complete=True)
-    return list(reading.chunks(api, transcript))
+    return list(reading.each_chunk(api, transcript))
 
 
 @pytest.mark.parametrize("cut", CUTS)

@@ -1,0 +1,88 @@
+"""Many frames read at once, where each says nothing but text: one decoding for all, columns in place of a Chunk each.
+
+So are nearly all frames of a stream. Whatever is not as plain as that is left to the reading of frame by frame, which
+comes to the same, more slowly.
+"""
+
+from collections.abc import Iterator, Sequence
+from operator import methodcaller
+from typing import Any, NamedTuple, Protocol
+
+import orjson
+
+from tokenswarm.wire.framing import Form, Piece
+from tokenswarm.wire.values import Chunk
+
+AT_ONCE = 16
+_MOST_BYTES = 16_384  # decoded at once: a slice of time is short
+_AROUND: dict[Form, tuple[bytes, bytes]] = {"lines": (b"", b"\n"), "events": (b"data: ", b"\n\n")}
+
+
+class Stretch(NamedTuple):
+    """Chunks in a row, in columns: arrivals in wall-clock ns, text and thinking, of which each has one at least.
+
+    No text holds a `<`, with which a tag could begin.
+    """
+
+    stamps: Sequence[int]
+    texts: Sequence[str]
+    thinkings: Sequence[str]
+
+    def chunks(self) -> Iterator[Chunk]:
+        """The same, one by one."""
+        return map(Chunk, self.stamps, self.texts, self.thinkings)
+
+
+class Plain(Protocol):
+    """What an API offers that can be read so: text and thinking of the first of some frames, as far as they are plain.
+
+    That is: no frame among them would give a Chunk with anything else, or without both.
+    """
+
+    def __call__(self, frames: Sequence[Any]) -> tuple[list[str], list[str]]: ...
+
+
+def stretches(pieces: Sequence[Piece], form: Form, plain: Plain) -> Iterator[Piece | tuple[int, Stretch]]:
+    """The pieces of a body in order, with a Stretch, and its last arrival, in place of those that are plain frames."""
+    head, end = _AROUND[form]
+    is_whole = True  # did what came before end with the end of a frame?
+    for start in range(0, len(pieces), AT_ONCE):
+        batch = pieces[start : start + AT_ONCE]
+        frames = _decoded([data for _, data in batch], head, end) if is_whole else None
+        if frames is None:
+            yield from batch
+        else:
+            yield from _parted(batch, frames, plain)
+        is_whole = batch[-1][1].endswith(end)
+
+
+def _decoded(bodies: Sequence[bytes], head: bytes, end: bytes) -> list[Any] | None:
+    """What the pieces say; None unless each is one frame that is JSON."""
+    n = len(bodies)
+    if not all(map(methodcaller("endswith", end), bodies)):
+        return None
+    if head:
+        if not all(map(methodcaller("startswith", head), bodies)):
+            return None
+        bodies = [body[len(head) :] for body in bodies]
+    said = b"".join(bodies)
+    if len(said) > _MOST_BYTES or said.count(b"\n") != n * len(end) or b"\r" in said:
+        return None
+    try:
+        return list(map(orjson.loads, bodies))
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _parted(batch: Sequence[Piece], frames: list[Any], plain: Plain) -> Iterator[Piece | tuple[int, Stretch]]:
+    """The plain ones as Stretches, each other one as the piece that it is."""
+    at = 0
+    while at < len(batch):
+        texts, thinkings = plain(frames[at:] if at else frames)
+        if n := len(texts):
+            stamps = [ns for ns, _ in batch[at : at + n]]
+            yield stamps[-1], Stretch(stamps, texts, thinkings)
+            at += n
+        if at < len(batch):
+            yield batch[at]
+            at += 1
