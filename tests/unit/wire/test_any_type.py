@@ -20,8 +20,9 @@ from tokenswarm.metrics.checks.table import judge
 from tokenswarm.metrics.record import Identity
 from tokenswarm.metrics.validity.evidence import Evidence
 from tokenswarm.settings.redaction import clean_record
+from tokenswarm.wire.apis import EMBEDDING
 from tokenswarm.wire.decoding import decode
-from tokenswarm.wire.reading import EMBEDDING, OUTCOMES
+from tokenswarm.wire.reading import OUTCOMES
 from tokenswarm.wire.values import Api, Transcript
 
 # What JSON has, and what servers write as if it had; raw, since no writer of JSON makes some of them.
