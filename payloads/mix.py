@@ -24,7 +24,9 @@ class Mix:
     Raises ValueError if there are no prompts, or a weight is not above 0.
     """
 
-    def __init__(self, prompts: Sequence[Prompt], seed: int, making: Making | None = None) -> None:
+    def __init__(
+        self, prompts: Sequence[Prompt], seed: int, making: Making | None = None, *, shuffled: bool = False
+    ) -> None:
         if not prompts:
             raise ValueError("a mix needs at least one prompt")
         for prompt in prompts:
@@ -33,6 +35,9 @@ class Mix:
         self.prompts = tuple(prompts)
         self.seed = seed
         self.making = making or Making()
+        self._order: Sequence[int] = range(len(self.prompts))
+        if shuffled:
+            self._order = sorted(self._order, key=lambda at: fraction("order", seed, at))
         self._edges = tuple(accumulate(prompt.weight for prompt in prompts))
 
     def pick(self, worker: int, sequence: int, model: str = "") -> Prompt:
@@ -44,6 +49,15 @@ class Mix:
         # The product may still be rounded up to the last edge.
         picked = self.prompts[min(at, len(self.prompts) - 1)]
         return with_text(replace(picked, model=model) if model else picked, self.making, self.seed, worker, sequence)
+
+    def nth(self, number: int) -> Prompt:
+        """The prompt that is asked as number so many, from 0, where each is asked once: in order, or shuffled."""
+        return self.prompts[self._order[number]]
+
+    def ask_nth(self, number: int, model: str = "") -> Prompt:
+        """The same as it is asked, whichever worker does; see `pick`."""
+        picked = self.nth(number)
+        return with_text(replace(picked, model=model) if model else picked, self.making, self.seed, 0, number)
 
     @property
     def makes_text(self) -> bool:

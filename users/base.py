@@ -87,7 +87,7 @@ class LLMUser(User):
 
     def converse(self, prompt: Prompt | None = None, scheduled_ns: int | None = None) -> Record:
         """Hold a whole conversation, all a prompt's turns (`users.conversation`); give the last request's Record."""
-        return hold(self, prompt or self.run_context.pick(self.own_model), scheduled_ns)
+        return hold(self, prompt or self.run_context.pick(self.own_model, self), scheduled_ns)
 
     def wait_time(self) -> float:
         """The user's next pause by `--think-time`, s, the same in every run with the seed; without it none."""
@@ -120,7 +120,7 @@ class LLMUser(User):
         if scheduled_ns is None and (due := take_turn(self, run_context.pacer, session is None and not self._arrived)):
             self._arrival, prompt, scheduled_ns = due.number, prompt or due.prompt, due.ns  # a task of one's own
         sequence = run_context.next_sequence()
-        prompt = prompt or run_context.pick(self.own_model)
+        prompt = prompt or run_context.pick(self.own_model, self)
         if session is None:  # else the conversation goes on with its model
             model = self.own_model or prompt.model or run_context.model(run_context.worker, "request", sequence)
             self._ask = replace(self._ask, model=model) if model else self._ask

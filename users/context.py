@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from tokenswarm.load.pacer import ClosedLoop, Pacer
+from tokenswarm.load.tickets import Stock
 from tokenswarm.metrics.record import Phase
 from tokenswarm.payloads.batch import batch
 from tokenswarm.payloads.made_up import with_text
@@ -15,6 +16,7 @@ from tokenswarm.settings.settings import Settings
 from tokenswarm.transport.exchange import Exchange
 from tokenswarm.transport.health import Health
 from tokenswarm.transport.time_slices import TimeSlices
+from tokenswarm.users.waiting import take_ticket
 from tokenswarm.wire.values import Api, Transcript
 
 # Answers of which the run's end may leave the rest unread, bytes; and how long it takes for all of them together, s.
@@ -46,6 +48,8 @@ class RunContext:
         self.stage: int | None = None  # of --stages
         self.left_models: list[str] = []  # that lifecycle users made and could not remove
         self.pacer: Pacer = ClosedLoop()
+        self._tickets: dict[object, int] = {}
+        self.prompts_once: Stock | None = None  # the turns of prompts that are asked once each
         self._cut_s: float | None = None  # when the run's end began to cut what was under way
         self._warm_from_ns = time.monotonic_ns() + int(settings.warmup_s * 1e9)
 
@@ -72,11 +76,14 @@ class RunContext:
         models = self.settings.models
         return models[int(fraction(self.settings.mix.seed, "model", *place) * len(models))] if len(models) > 1 else ""
 
-    def pick(self, model: str = "") -> Prompt:
+    def pick(self, model: str = "", user: object = None) -> Prompt:
         """The next prompt of the mix, by a count of its own: how long a conversation took does not change the next.
 
-        For that model, else for the one whose turn it is.
+        For that model, else for the one whose turn it is. Where each prompt is asked once, the user waits for its turn.
         """
+        if self.prompts_once:
+            number = self._tickets[user] = take_ticket(user, self.prompts_once)
+            return self.settings.mix.ask_nth(number, model or self.model("prompt", number))
         number = self._next_conversation()
         return self.settings.mix.pick(self.worker, number, model or self.model(self.worker, number))
 
@@ -85,8 +92,16 @@ class RunContext:
         mix = self.settings.mix
         return with_text(replace(prompt, model=self.model("arrival", number)), mix.making, mix.seed, 0, number)
 
-    def batch(self, model: str = "") -> Prompt:
+    def leave(self, user: object) -> None:
+        """A user stops within a conversation: where each prompt is asked once, another one asks it anew."""
+        if self.prompts_once and user in self._tickets:
+            self.prompts_once.give_back(self._tickets.pop(user))
+
+    def batch(self, model: str = "", user: object = None) -> Prompt:
         """The texts of the next `--batch-size` prompts of the mix."""
+        if self.prompts_once:
+            prompt = self.pick(model, user)
+            return replace(prompt, inputs=prompt.inputs or (prompt.text,))
         number = self._next_conversation()
         model = model or self.model(self.worker, number)
         return batch(self.settings.mix, self.worker, number, self.settings.batch_size, model)

@@ -37,7 +37,11 @@ def hold(user: "LLMUser", script: Prompt, scheduled_ns: int | None = None) -> Re
         if record.outcome != "ok" or not asked.then:
             return record
         turn, context = asked.then[0], user.answer.context
-        user.rest(turn.delay_s)
+        try:
+            user.rest(turn.delay_s)
+        except BaseException:
+            user.run_context.leave(user)
+            raise
         asked = next_turn(asked, tuple(said), conduct)
         # A context holds what the model said, so it cannot carry a file's answers.
         feeds = context and conduct.feed_context and goes_by_own_words(turn, conduct)

@@ -16,4 +16,4 @@ class EmbeddingUser(LLMUser):
 
     def converse(self, prompt: Prompt | None = None, scheduled_ns: int | None = None) -> Record:
         """One request with a batch of the mix's prompts; there is nothing to go on with."""
-        return self.generate(prompt or self.run_context.batch(self.own_model), scheduled_ns)
+        return self.generate(prompt or self.run_context.batch(self.own_model, self), scheduled_ns)

@@ -7,16 +7,36 @@ from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
 from tokenswarm.load.pacer import Due, Pacer
+from tokenswarm.load.tickets import Over, Stock
+
+
+def is_stopping(user: Any) -> bool:
+    """Is it to end with what it does now?"""
+    return bool(user._state == LOCUST_STATE_STOPPING)
 
 
 def take_turn(user: Any, pacer: Pacer, begins: bool = True) -> Due | None:
     """Wait until the user's next request may go out (see `Pacer.wait`). Raises StopUser."""
     state, user._state = user._state, LOCUST_STATE_WAITING
-    due = pacer.wait(user, begins)
+    try:
+        due = pacer.wait(user, begins)
+    except Over:
+        raise StopUser from None
     if due is None and user._state == LOCUST_STATE_STOPPING:
         raise StopUser
     user._state = state if due is None and state else LOCUST_STATE_RUNNING
     return due
+
+
+def take_ticket(user: Any, stock: Stock) -> int:
+    """Wait for the user's next ticket. Raises StopUser."""
+    state, user._state = user._state, LOCUST_STATE_WAITING
+    try:
+        number = stock.take(lambda: is_stopping(user))
+    except Over:
+        raise StopUser from None
+    user._state = state or LOCUST_STATE_RUNNING
+    return number
 
 
 def rest(user: Any, delay_s: float) -> None:

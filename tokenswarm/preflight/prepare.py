@@ -10,6 +10,7 @@ from typing import Any
 
 from tokenswarm.load import trace
 from tokenswarm.metrics.validity.rules import finding
+from tokenswarm.payloads.mix import Mix
 from tokenswarm.payloads.recipe import Scale
 from tokenswarm.payloads.request_fields import V1_CHAT
 from tokenswarm.preflight.discovery import Server
@@ -44,6 +45,7 @@ class Prepared:
     findings: tuple[dict[str, Any], ...] = ()
     probe: dict[str, Any] | None = None
     payloads: str = ""  # their digest
+    mix: Mix | None = None
 
     def circumstances(self) -> dict[str, Any]:
         """Its part of run.json: the first model's under the plain names, where there are several all of them, too."""
@@ -101,7 +103,7 @@ def prepare(
     target = {"host": options.host, "model": several[0] if len(several) == 1 else options.model, **asdict(server)}
     payloads = likeness.prompts_digest(checked.mix.prompts, options.trace)
     kept = tuple(c for c in chosen if c not in done.left_out)
-    return Prepared(kept, target, done.warm_ups, done.scales, tuple(findings), done.probe, payloads)
+    return Prepared(kept, target, done.warm_ups, done.scales, tuple(findings), done.probe, payloads, checked.mix)
 
 
 @dataclass

@@ -40,12 +40,18 @@ class Offer(NamedTuple):
 def offer(options: Any, *, whole: bool = True) -> Offer | None:
     """The arrivals of `--arrivals` or `--trace`, None for a closed loop; a `whole` trace's end. Raises UsageError."""
     if options.trace:
-        return Offer(_trace_arrivals(options), _last_s(options) if whole else None)
+        return Offer(_first(options, _trace_arrivals(options)), _last_s(options) if whole else None)
     try:
         process = parse(options.arrivals) if options.arrivals else None
     except ArrivalsError as error:
         raise UsageError(f"--arrivals: {error}") from None
-    return Offer(_breathing((at_s, None) for at_s in process.times_s(options.seed))) if process else None
+    if not process:
+        return None
+
+    def times() -> Iterator[tuple[float, Prompt | None]]:
+        return _first(options, _breathing((at_s, None) for at_s in process.times_s(options.seed)))
+
+    return Offer(times(), deque(times(), maxlen=1)[0][0] if options.requests and whole else None)
 
 
 def check(options: Any) -> None:
@@ -86,6 +92,11 @@ def _trace_arrivals(options: Any) -> Iterator[tuple[float, Prompt]]:
     return (((row.at_s - from_s) / options.speed, row.prompt) for row in inside)
 
 
+def _first(options: Any, arrivals: Iterator[T]) -> Iterator[T]:
+    """Those of them that `--requests` leaves."""
+    return islice(arrivals, options.requests) if options.requests else arrivals
+
+
 def _breathing(due: Iterator[T]) -> Iterator[T]:
     """Let the loop have its turn now and then, whose heart must beat every second.
 
@@ -100,7 +111,7 @@ def _breathing(due: Iterator[T]) -> Iterator[T]:
 def _last_s(options: Any) -> float:
     """When the trace's last request is due, having read it all."""
     try:
-        last = deque(_trace_arrivals(options), maxlen=1)
+        last = deque(_first(options, _trace_arrivals(options)), maxlen=1)
     except trace.TraceError as error:
         raise UsageError(f"--trace {error}", f"--trace {options.trace}") from None
     if not last:
@@ -148,6 +159,14 @@ def places(worker: str, there: Sequence[tuple[str, tuple[str, ...]]]) -> dict[st
         able = [one for one, classes in there if name in classes]
         found[name] = (able.index(worker) if worker in able else -1, len(able))
     return found
+
+
+def end_when_answered(environment: Any, cluster: Cluster) -> None:
+    """End the run, but leave the requests that are under way the time that they may take."""
+    environment.stop_timeout = environment.stop_timeout or environment.parsed_options.request_timeout
+    if cluster.is_master:
+        cluster.send(PATIENCE, environment.stop_timeout)
+    cluster.end()
 
 
 class OpenLoop:
@@ -217,11 +236,8 @@ class OpenLoop:
 
     def _end_of_trace(self) -> None:
         """The last request has been sent: the run ends when the last answers have come."""
-        options = self._environment.parsed_options
-        self._environment.stop_timeout = self._stop_timeout or options.request_timeout
-        if self._cluster.is_master:
-            self._cluster.send(PATIENCE, self._environment.stop_timeout)
-        self._cluster.end()
+        self._environment.stop_timeout = self._stop_timeout
+        end_when_answered(self._environment, self._cluster)
 
     def _share_out(self, started_ns: int) -> None:
         """Tell each worker which arrivals are its own: for the next seconds, again and again while it is heard of.

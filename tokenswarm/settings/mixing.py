@@ -26,7 +26,7 @@ def mix(options: Any) -> Mix:
         prefix_tokens=options.shared_prefix_tokens,
         prefixes=options.prefix_pool,
     )
-    return Mix(_prompts(options), options.seed, making)
+    return Mix(_prompts(options), options.seed, making, shuffled=options.shuffle_prompts)
 
 
 def scales(text: str) -> dict[str, Scale]:

@@ -1,7 +1,7 @@
 """How the load comes."""
 
 from tokenswarm.settings import option_types as types
-from tokenswarm.settings.option import CLOSED_LOOP, Option, Section
+from tokenswarm.settings.option import CLOSED_LOOP, Option, Section, beside
 
 _OPEN = ("lateness_ms", "response_ms")
 
@@ -86,6 +86,31 @@ SECTION = Section(
             measured=("prompt_tokens", "output_tokens"),
             help="Make the trace's prompts and answers so many times as long: `0.25`",
             zh="prompt 和回答的长度乘以这个数：`0.25`",
+        ),
+        Option(
+            name="--requests",
+            default=0,
+            type=types.requests,
+            shown=("no such end", "不以此结束"),
+            wrong="many",
+            help="End the run after so many requests, all told, over all workers; in an open loop with the arrival"
+            " of that number",
+            zh="所有 worker 合计发出这么多请求后结束运行；开环中以第这么多个到达为止",
+        ),
+        Option(
+            name="--each-prompt-once",
+            default=False,
+            help="Ask each prompt of the payloads once, in their order, whatever their weights, over all workers; then"
+            " the run ends (with `--requests` after so many of them). A prompt is a whole conversation",
+            zh="payload 中的每个 prompt 只问一次，按其顺序，不论权重，所有 worker 合计；问完即结束（给出 `--requests`"
+            " 时问完这么多个即结束）。一个 prompt 是一整段对话",
+        ),
+        Option(
+            name="--shuffle-prompts",
+            default=False,
+            read_by=beside("--each-prompt-once"),
+            help="Ask them in an order drawn by `--seed`",
+            zh="按 `--seed` 抽出的顺序问",
         ),
         Option(
             name="--warmup",
