@@ -17,14 +17,16 @@ from tokenswarm.run.cluster import Cluster
 from tokenswarm.run.lifecycle import RunLifecycle
 from tokenswarm.settings import options
 from tokenswarm.settings.errors import UsageError
+from tokenswarm.users.anthropic import AnthropicMessagesUser
 from tokenswarm.users.cold_start import OllamaColdStartUser, OllamaSwapUser
 from tokenswarm.users.lifecycle import OllamaLifecycleUser
 from tokenswarm.users.ollama import OllamaChatUser, OllamaEmbedUser, OllamaGenerateUser
-from tokenswarm.users.openai import OpenAIChatUser, OpenAICompletionsUser, OpenAIEmbeddingsUser
+from tokenswarm.users.openai import OpenAIChatUser, OpenAICompletionsUser, OpenAIEmbeddingsUser, OpenAIResponsesUser
 from tokenswarm.web import ui as webui
 from tokenswarm.web.exporter import Exporter
 
 __all__ = [
+    "AnthropicMessagesUser",
     "OllamaChatUser",
     "OllamaColdStartUser",
     "OllamaEmbedUser",
@@ -34,6 +36,7 @@ __all__ = [
     "OpenAIChatUser",
     "OpenAICompletionsUser",
     "OpenAIEmbeddingsUser",
+    "OpenAIResponsesUser",
 ]
 
 events.generation = EventHook()

@@ -7,6 +7,8 @@ from tokenswarm.payloads.prompt import Message, Prompt
 from tokenswarm.payloads.request_fields import FIELDS, LIMIT, OLLAMA, PATHS, PAYLOAD, V1, Field, fields
 from tokenswarm.payloads.wording import nearest, quote
 
+_WITH_IMAGES = ("images", "messages", "instructions")  # an API with one of these takes them
+
 
 def misfit(path: str, name: str, value: object, *, ollama: bool, plus: bool = True) -> str:
     """What is wrong with a field for an API, and what to do; empty if nothing is. `ollama`: the server is one.
@@ -56,8 +58,8 @@ def _prompt_misfits(path: str, prompt: Prompt, ollama: bool) -> Iterator[str]:
     if prompt.tools and "tools" not in known:
         yield f"{path} takes no tools; {_takers('tools')} do"
     images = [image for message in _messages(prompt) for image in message.images]
-    if images and not ({"images", "messages"} & known.keys()):
-        yield f"{path} takes no images; {_takers('images', 'messages')} do"
+    if images and not ({*_WITH_IMAGES} & known.keys()):
+        yield f"{path} takes no images; {_takers(*_WITH_IMAGES)} do"
     if ollama and any(image.startswith(("http://", "https://")) for image in images):
         yield "Ollama fetches no images; put the image itself into the payload, as base64"
 

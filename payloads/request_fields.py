@@ -7,10 +7,12 @@ from tokenswarm.payloads.field_kinds import KINDS
 
 CHAT, GENERATE, EMBED = "/api/chat", "/api/generate", "/api/embed"
 V1_CHAT, V1_COMPLETIONS, V1_EMBEDDINGS = "/v1/chat/completions", "/v1/completions", "/v1/embeddings"
-PATHS = (CHAT, GENERATE, EMBED, V1_CHAT, V1_COMPLETIONS, V1_EMBEDDINGS)
+RESPONSES, MESSAGES = "/v1/responses", "/v1/messages"
+PATHS = (CHAT, GENERATE, EMBED, V1_CHAT, V1_COMPLETIONS, RESPONSES, MESSAGES, V1_EMBEDDINGS)
 
 TALK, OLLAMA = (CHAT, GENERATE), (CHAT, GENERATE, EMBED)
-V1_TALK, V1 = (V1_CHAT, V1_COMPLETIONS), (V1_CHAT, V1_COMPLETIONS, V1_EMBEDDINGS)
+V1_TALK, AGENTS = (V1_CHAT, V1_COMPLETIONS), (RESPONSES, MESSAGES)
+V1 = (*V1_TALK, *AGENTS, V1_EMBEDDINGS)
 
 OnOllama = Literal["taken", "ignored", "refused"]
 
@@ -47,21 +49,36 @@ WHOLE, FLAG, TEXTS, LIMIT = "whole number", "true/false", "list of texts", "limi
 FIELDS: tuple[Field, ...] = (
     # What the run and its prompts set.
     Field("model", PATHS, "text", "which model answers", by="--model"),
-    Field("messages", (CHAT, V1_CHAT), "list of objects", "the conversation, with images and tool calls", by=PAYLOAD),
+    Field(
+        "messages",
+        (CHAT, V1_CHAT, MESSAGES),
+        "list of objects",
+        "the conversation, with images and tool calls",
+        by=PAYLOAD,
+    ),
     Field("prompt", (GENERATE, V1_COMPLETIONS), "text", "what is asked", by=PAYLOAD),
-    Field("system", (GENERATE,), "text", "the system message", by=PAYLOAD),
+    Field("system", (GENERATE, MESSAGES), "text", "the system message", by=PAYLOAD),
+    Field("instructions", (RESPONSES,), "text", "the system message", by=PAYLOAD),
     Field("images", (GENERATE,), TEXTS, "base64, for models that see", by=PAYLOAD),
     Field("input", (EMBED, V1_EMBEDDINGS), "text or list of texts", "what is embedded", by=PAYLOAD),
-    Field("tools", (CHAT, V1_CHAT), "list of objects", "functions offered to the model", by=PAYLOAD),
-    Field("stream", (*TALK, *V1_TALK), FLAG, "in pieces or whole", by="--no-stream"),
+    Field(
+        "input", (RESPONSES,), "list of objects", "the conversation, with images, tool calls and results", by=PAYLOAD
+    ),
+    Field("tools", (CHAT, V1_CHAT, *AGENTS), "list of objects", "functions offered to the model", by=PAYLOAD),
+    Field("stream", (*TALK, *V1_TALK, *AGENTS), FLAG, "in pieces or whole", by="--no-stream"),
     Field("stream_options", V1_TALK, "object", "include_usage is always asked for when streaming", by="--no-stream"),
-    Field("max_tokens", V1_TALK, LIMIT, "output limit; --max-tokens means the same"),
-    Field("num_predict", V1_TALK, LIMIT, "output limit", sent_as="max_tokens"),
+    Field("max_tokens", (*V1_TALK, MESSAGES), LIMIT, "output limit; --max-tokens means the same"),
+    Field("num_predict", (*V1_TALK, MESSAGES), LIMIT, "output limit", sent_as="max_tokens"),
+    Field("max_output_tokens", (RESPONSES,), LIMIT, "output limit; --max-tokens means the same"),
+    Field("max_tokens", (RESPONSES,), LIMIT, "output limit", sent_as="max_output_tokens"),
+    Field("num_predict", (RESPONSES,), LIMIT, "output limit", sent_as="max_output_tokens"),
     Field("max_tokens", TALK, LIMIT, "output limit", sent_as="num_predict"),
     Field("max_completion_tokens", (V1_CHAT,), LIMIT, "output limit, in the place of max_tokens", on_ollama="refused"),
     # Ollama, in the body.
     Field("think", TALK, "think", "to think or not, or how hard"),
     Field("think", (V1_CHAT,), "think", "to think or not, or how hard", sent_as="reasoning_effort"),
+    Field("think", (RESPONSES,), "think", "to think or not, or how hard", sent_as="reasoning"),
+    Field("think", (MESSAGES,), "think", "to think or not, or (as output_config) how hard", sent_as="thinking"),
     Field("format", TALK, "format", "JSON, or JSON by a schema"),
     Field("format", (V1_CHAT,), "format", "JSON, or JSON by a schema", sent_as="response_format"),
     Field(
@@ -72,6 +89,8 @@ FIELDS: tuple[Field, ...] = (
         on_ollama="ignored",
         sent_as="response_format",
     ),
+    Field("format", (RESPONSES,), "format", "JSON, or JSON by a schema", sent_as="text"),
+    Field("format", (MESSAGES,), "format", "JSON, or JSON by a schema", on_ollama="ignored", sent_as="output_config"),
     Field("keep_alive", OLLAMA, "keep-alive", "how long the model stays in memory after the answer"),
     Field("truncate", OLLAMA, FLAG, "false: a prompt too long for num_ctx is a 400, not cut in silence"),
     Field("shift", TALK, FLAG, "false: an answer ends at num_ctx, instead of forgetting its beginning"),
@@ -116,8 +135,8 @@ FIELDS: tuple[Field, ...] = (
     _option("vocab_only", FLAG, "load no weights", on_ollama="ignored"),
     _option("use_mlock", FLAG, "keep the model from being swapped out", on_ollama="ignored"),
     # OpenAI.
-    Field("temperature", V1_TALK, "number", "randomness; 0 is greedy"),
-    Field("top_p", V1_TALK, "number", "sample among the likeliest that make up p"),
+    Field("temperature", (*V1_TALK, *AGENTS), "number", "randomness; 0 is greedy"),
+    Field("top_p", (*V1_TALK, *AGENTS), "number", "sample among the likeliest that make up p"),
     Field("seed", V1_TALK, WHOLE, "of the sampling"),
     Field("stop", V1_TALK, "text or list of texts", "where the answer ends"),
     Field("frequency_penalty", V1_TALK, "number", "against tokens that occurred often"),
@@ -134,7 +153,7 @@ FIELDS: tuple[Field, ...] = (
     Field("tool_choice", (V1_CHAT,), "text or object", "must a tool be called, and which", on_ollama="ignored"),
     Field("parallel_tool_calls", (V1_CHAT,), FLAG, "more than one call at once", on_ollama="ignored"),
     Field("logit_bias", V1_TALK, "object", "make tokens likelier or less likely", on_ollama="ignored"),
-    Field("user", V1, "text", "who asks", on_ollama="ignored"),
+    Field("user", (*V1_TALK, RESPONSES, V1_EMBEDDINGS), "text", "who asks", on_ollama="ignored"),
     Field("metadata", (V1_CHAT,), "object", "the client's own notes", on_ollama="ignored"),
     Field("service_tier", (V1_CHAT,), "text", "OpenAI's classes of service", on_ollama="ignored"),
     Field("store", (V1_CHAT,), FLAG, "whether the server keeps the answer", on_ollama="ignored"),
@@ -144,6 +163,35 @@ FIELDS: tuple[Field, ...] = (
     Field("echo", (V1_COMPLETIONS,), FLAG, "the prompt is said again before the answer", on_ollama="ignored"),
     Field("best_of", (V1_COMPLETIONS,), "1", "answers to choose from", on_ollama="ignored"),
     Field("encoding_format", (V1_EMBEDDINGS,), "encoding", "numbers or base64"),
+    # What agents speak: OpenAI's newer API, and Anthropic's.
+    Field("reasoning", (RESPONSES,), "object", 'to think or not, or how hard: {"effort": …}'),
+    Field("text", (RESPONSES,), "object", 'the form of the answer: {"format": …}'),
+    Field("truncation", (RESPONSES,), "text", "auto: a conversation too long for the context loses its beginning"),
+    Field("include", (RESPONSES,), TEXTS, "what else the answer should hold"),
+    Field(
+        "store",
+        (RESPONSES,),
+        FLAG,
+        "whether the server keeps the answer; false unless it is given",
+        on_ollama="ignored",
+    ),
+    Field("tool_choice", (RESPONSES,), "text or object", "must a tool be called, and which", on_ollama="ignored"),
+    Field("parallel_tool_calls", (RESPONSES,), FLAG, "more than one call at once", on_ollama="ignored"),
+    Field("max_tool_calls", (RESPONSES,), WHOLE, "of the server's own tools", on_ollama="ignored"),
+    Field("top_logprobs", (RESPONSES,), WHOLE, "how many candidates a token", on_ollama="ignored"),
+    Field("metadata", (RESPONSES,), "object", "the client's own notes", on_ollama="ignored"),
+    Field("service_tier", AGENTS, "text", "OpenAI's and Anthropic's classes of service", on_ollama="ignored"),
+    Field("prompt_cache_key", (RESPONSES,), "text", "what the prompt cache is looked up by", on_ollama="ignored"),
+    Field("safety_identifier", (RESPONSES,), "text", "who asks", on_ollama="ignored"),
+    Field("thinking", (MESSAGES,), "object", 'to think or not: {"type": "enabled", "budget_tokens": …}'),
+    Field(
+        "output_config", (MESSAGES,), "object", 'how hard to think, the form of the answer: {"effort": …, "format": …}'
+    ),
+    Field("stop_sequences", (MESSAGES,), TEXTS, "where the answer ends"),
+    Field("stop", (MESSAGES,), "text or list of texts", "where the answer ends", sent_as="stop_sequences"),
+    Field("top_k", (MESSAGES,), WHOLE, "sample among the k likeliest"),
+    Field("tool_choice", (MESSAGES,), "object", "must a tool be called, and which", on_ollama="ignored"),
+    Field("metadata", (MESSAGES,), "object", "who asks", on_ollama="ignored"),
     # What vLLM, SGLang or llama.cpp take beside it.
     _extra("top_k", WHOLE, "sample among the k likeliest"),
     _extra("min_p", "number", "sample among those at least p times as likely as the likeliest"),
@@ -208,6 +256,13 @@ EXAMPLES: dict[str, object] = {
     "dimensions": 64,
     "template": "{{ .Prompt }}",
     "reasoning": {"effort": "none"},
+    "instructions": "Be brief.",
+    f"{RESPONSES} input": [{"type": "message", "role": "user", "content": "Hi"}],
+    f"{MESSAGES} tool_choice": {"type": "auto"},
+    "text": {"format": {"type": "json_object"}},
+    "truncation": "disabled",
+    "thinking": {"type": "disabled"},
+    "output_config": {"effort": "low"},
     "logit_bias": {"15": -100},
     "tool_choice": "auto",
     "json_schema": {"type": "object"},
@@ -219,7 +274,8 @@ EXAMPLES: dict[str, object] = {
 
 def example(field: Field) -> object:
     """A value that is right."""
-    return EXAMPLES.get(field.name, KINDS[field.kind].good)
+    own = EXAMPLES.get(f"{field.paths[0]} {field.name}")
+    return EXAMPLES.get(field.name, KINDS[field.kind].good) if own is None else own
 
 
 @cache

@@ -3,14 +3,16 @@
 if __name__ == "users":  # a second module for the same file would make every class twice
     raise ImportError("say tokenswarm.users")
 
+from tokenswarm.users.anthropic import AnthropicMessagesUser
 from tokenswarm.users.base import LLMUser
 from tokenswarm.users.cold_start import OllamaColdStartUser, OllamaSwapUser
 from tokenswarm.users.embeddings import EmbeddingUser
 from tokenswarm.users.lifecycle import OllamaLifecycleUser
 from tokenswarm.users.ollama import OllamaChatUser, OllamaEmbedUser, OllamaGenerateUser
-from tokenswarm.users.openai import OpenAIChatUser, OpenAICompletionsUser, OpenAIEmbeddingsUser
+from tokenswarm.users.openai import OpenAIChatUser, OpenAICompletionsUser, OpenAIEmbeddingsUser, OpenAIResponsesUser
 
 __all__ = [
+    "AnthropicMessagesUser",
     "EmbeddingUser",
     "LLMUser",
     "OllamaChatUser",
@@ -22,4 +24,5 @@ __all__ = [
     "OpenAIChatUser",
     "OpenAICompletionsUser",
     "OpenAIEmbeddingsUser",
+    "OpenAIResponsesUser",
 ]

@@ -2,7 +2,7 @@
 
 from tokenswarm.users.base import LLMUser
 from tokenswarm.users.embeddings import EmbeddingUser
-from tokenswarm.wire import openai_chat, openai_completions, openai_embeddings
+from tokenswarm.wire import openai_chat, openai_completions, openai_embeddings, openai_responses
 
 
 class OpenAIChatUser(LLMUser):
@@ -15,6 +15,13 @@ class OpenAICompletionsUser(LLMUser):
     """Asks /v1/completions."""
 
     api = openai_completions
+
+
+class OpenAIResponsesUser(LLMUser):
+    """Asks /v1/responses, as Codex and others do; where it is named, since not every server has it."""
+
+    only_named = True
+    api = openai_responses
 
 
 class OpenAIEmbeddingsUser(EmbeddingUser):

@@ -14,7 +14,7 @@ from tokenswarm.wire import apis, openai
 from tokenswarm.wire.values import Ask
 
 NEWER = "max_completion_tokens"
-LIMITS = ("num_predict", "max_tokens", NEWER)
+LIMITS = ("num_predict", "max_tokens", "max_output_tokens", NEWER)
 OF_A_PROMPT = "prompt "  # how an error about a prompt of a file begins
 Source = tuple[str, Mapping[str, Any]]
 

@@ -7,11 +7,12 @@ from docs.generate.api_calls import call_table
 from docs.generate.api_options import code, option_table
 from tokenswarm.payloads.field_check import misfit
 from tokenswarm.payloads.field_kinds import KINDS
-from tokenswarm.payloads.request_fields import PATHS, Field, example, fields
+from tokenswarm.payloads.request_fields import MESSAGES, PATHS, RESPONSES, Field, example, fields
+from tokenswarm.users.anthropic import AnthropicMessagesUser
 from tokenswarm.users.base import LLMUser
 from tokenswarm.users.embeddings import EmbeddingUser
 from tokenswarm.users.ollama import OllamaChatUser, OllamaEmbedUser, OllamaGenerateUser
-from tokenswarm.users.openai import OpenAIChatUser, OpenAICompletionsUser, OpenAIEmbeddingsUser
+from tokenswarm.users.openai import OpenAIChatUser, OpenAICompletionsUser, OpenAIEmbeddingsUser, OpenAIResponsesUser
 
 CLASSES: dict[str, type[LLMUser]] = {
     c.api.PATH: c
@@ -21,6 +22,8 @@ CLASSES: dict[str, type[LLMUser]] = {
         OllamaEmbedUser,
         OpenAIChatUser,
         OpenAICompletionsUser,
+        OpenAIResponsesUser,
+        AnthropicMessagesUser,
         OpenAIEmbeddingsUser,
     )
 }
@@ -44,17 +47,17 @@ MEASURED: dict[str, tuple[str, ...]] = {
     "model": ("load_ms", "ttft_ms", "decode_tokens_per_s"),
     "messages": ("prompt_tokens", "ttft_ms", "prompt_eval_ms"),
     "prompt": ("prompt_tokens", "ttft_ms", "prompt_eval_ms"),
-    "system": ("prompt_tokens", "ttft_ms"),
+    **dict.fromkeys(("system", "instructions"), ("prompt_tokens", "ttft_ms")),
+    "input": ("prompt_tokens", "ttft_ms", "prompt_eval_ms"),
     "images": ("prompt_tokens", "ttft_ms", "prompt_eval_ms"),
     "tools": ("tool_calls", "tool_call_invalid", "tool_unknown", "ttfa_ms"),
-    "tool_choice": ("tool_calls",),
-    "parallel_tool_calls": ("tool_calls",),
+    **dict.fromkeys(("tool_choice", "parallel_tool_calls", "max_tool_calls"), ("tool_calls",)),
     "stream": ("ttft_ms", "itl_ms_hist", "longest_gap_ms"),
     "stream_options": ("prompt_tokens", "output_tokens"),
     "think": ("thinking_chars", "ttfa_ms", "think_unclosed", "think_leaked"),
-    "reasoning_effort": ("thinking_chars", "ttfa_ms"),
-    "reasoning": ("thinking_chars", "ttfa_ms"),
-    "separate_reasoning": ("thinking_chars", "ttfa_ms"),
+    **dict.fromkeys(("reasoning_effort", "separate_reasoning", "thinking"), ("thinking_chars", "ttfa_ms")),
+    "reasoning": ("reasoning_tokens", "thinking_chars", "ttfa_ms"),
+    "output_config": ("thinking_chars", "json_invalid", "schema_invalid"),
     "chat_template_kwargs": ("thinking_chars", "prompt_tokens"),
     "keep_alive": ("load_ms", "ttft_ms"),
     "truncate": ("prompt_tokens", "prompt_truncated"),
@@ -70,9 +73,10 @@ MEASURED: dict[str, tuple[str, ...]] = {
     "num_batch": ("load_ms", "prompt_eval_ms"),
     "num_ctx": ("load_ms", "prompt_tokens", "prompt_truncated"),
     **dict.fromkeys(("num_keep", "shift"), LOADING),
-    **dict.fromkeys(("format", "response_format", "json_schema", "guided_json", "structured_outputs"), JSON),
+    **dict.fromkeys(("format", "response_format", "text", "json_schema", "guided_json", "structured_outputs"), JSON),
     **dict.fromkeys(
-        ("max_tokens", "num_predict", "max_completion_tokens"), ("output_tokens", "cut_by_limit", "limit_ignored")
+        ("max_tokens", "num_predict", "max_completion_tokens", "max_output_tokens"),
+        ("output_tokens", "cut_by_limit", "limit_ignored"),
     ),
     **dict.fromkeys(("repeat_penalty", "repetition_penalty", "repeat_last_n"), ("repetition", "repeat_guard")),
     **dict.fromkeys(("num_gpu", "main_gpu", "use_mmap", "num_thread"), ("load_ms", *SPEED)),
@@ -114,21 +118,28 @@ def _row(path: str, field: Field) -> Row:
     return Row(path, field, _drives(field), example(field), measured, wrong, line, server_says(path, field))
 
 
-OWN_OPTION = {"think": "`--think`, ", "max_tokens": "`--max-tokens`, ", "num_predict": "`--max-tokens`, "}
+OWN_OPTION = {
+    "think": "`--think`, ",
+    **dict.fromkeys(("max_tokens", "num_predict", "max_output_tokens"), "`--max-tokens`, "),
+}
 OWN_KEY = {"format": "format", "max_tokens": "max_tokens", "num_predict": "max_tokens"}
-NO_KEY = ("max_completion_tokens",)  # the limit of a payload line is `max_tokens`, by whichever name it is sent
+PAYLOAD_KEY = {"input": "messages", "instructions": "system"}  # what a payload line calls them
+NO_KEY = (
+    "max_completion_tokens",
+    "max_output_tokens",
+)  # the limit of a payload line is `max_tokens`, by whichever name it is sent
 
 
 def _drives(field: Field) -> str:
-    if field.name == "input":
+    if field.name == "input" and field.kind != "list of objects":
         return "`--payloads` (`inputs`, else the messages' text), `--batch-size`"
     if field.by.startswith("--"):
         return f"`{field.by}`"
     if field.by:
-        return f"`--payloads` (`{field.name}`)"
+        return f"`--payloads` (`{PAYLOAD_KEY.get(field.name, field.name)}`)"
     own = OWN_OPTION.get(field.name, "")
     if field.name in NO_KEY:
-        return "`--options`"
+        return f"{own}`--options`"
     inner = OWN_KEY.get(field.name, "options" if field.place == "options" else "fields")
     return f"{own}`--options`, `--payloads` (`{inner}`)"
 
@@ -137,6 +148,10 @@ def server_says(path: str, field: Field) -> str:
     """What Ollama itself answers to the wrong value: its status, or that it takes no notice."""
     if field.sent_as:
         return f"see `{field.sent_as}`"
+    if path == RESPONSES and field.name == "input":
+        return "200, as a text"
+    if path == MESSAGES and field.kind == "object":
+        return "400"  # known, and of another type, also where it is ignored
     if field.on_ollama != "taken" or field.name == "n" or (path.startswith("/v1/") and field.name == "stop"):
         return "200, ignored"
     return "500" if field.place == "options" or field.name == "format" else "400"

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import TypeGuard
 
+from tokenswarm.payloads.formats.agents import as_functions, from_blocks, from_items
 from tokenswarm.payloads.formats.lengths import OUTPUT, output_tokens
 from tokenswarm.payloads.formats.messages import conversation, images, text, wrong
 from tokenswarm.payloads.formats.tools import read as read_tools
@@ -12,19 +14,27 @@ from tokenswarm.payloads.formats.turns import asked_turns
 from tokenswarm.payloads.prompt import Message, Prompt, Turn
 
 # What is read here, and what the run itself sets; everything else of a body is sent as it is.
-READ = ("messages", "prompt", "input", "system", "images", "tools", "options", "format", "response_format", *OUTPUT)
+READ = (
+    *("messages", "prompt", "input", "system", "instructions", "images", "tools", "options", "stop_sequences"),
+    *("format", "response_format", *OUTPUT),
+)
 RUNS = ("model", "stream", "stream_options")
 # These stand at the top of an OpenAI body; a prompt has them as options, which every API's file puts in its place.
 SAMPLING = ("temperature", "top_p", "top_k", "min_p", "seed", "stop", "frequency_penalty", "presence_penalty")
 
 
 def body(given: object, name: str, default_id: str, folder: Path) -> Prompt:
-    """The Prompt of one request body (chat, completions, generate, embeddings). Raises ValueError."""
+    """The Prompt of one request body (chat, completions, generate, responses, messages, embeddings).
+
+    Raises ValueError.
+    """
     if not isinstance(given, dict):
         wrong(name, given, 'make it a request body, such as {"messages": […]}')
     asked: Mapping[str, object] = {field: value for field, value in given.items() if value is not None}
     options = dict(_object(asked.get("options", {}), "options"))
     options |= {field: asked[field] for field in SAMPLING if field in asked}
+    if "stop_sequences" in asked:  # Anthropic's name
+        options["stop"] = asked["stop_sequences"]
     if isinstance(options.get("stop"), str):  # OpenAI takes a text as well, Ollama only a list
         options["stop"] = [options["stop"]]
     limit = output_tokens(asked) or output_tokens({"max_tokens": options.pop("num_predict", None)})
@@ -35,8 +45,8 @@ def body(given: object, name: str, default_id: str, folder: Path) -> Prompt:
         options=options,
         format=_format(asked),
         fields={field: value for field, value in asked.items() if field not in (*READ, *RUNS, *SAMPLING)},
-        tools=read_tools(asked["tools"]) if "tools" in asked else (),
-        inputs=_inputs(asked.get("input")),
+        tools=read_tools(as_functions(asked["tools"])) if "tools" in asked else (),
+        inputs=() if _has_items(asked) else _inputs(asked.get("input")),
     )
 
 
@@ -54,8 +64,11 @@ def bodies(given: object, default_id: str, folder: Path) -> Prompt:
 
 
 def _messages(asked: Mapping[str, object], folder: Path) -> tuple[Message, ...]:
+    system = _system(asked)
     if "messages" in asked:
-        return conversation(asked["messages"], folder)
+        return (*system, *conversation(from_blocks(asked["messages"]), folder))
+    if _has_items(asked):
+        return (*system, *conversation(from_items(asked["input"]), folder))
     said = "\n\n".join(_inputs(asked["input"])) if "input" in asked else asked.get("prompt")
     if said is None:
         raise ValueError("the body has neither messages, prompt nor input; give one of them")
@@ -63,8 +76,21 @@ def _messages(asked: Mapping[str, object], folder: Path) -> tuple[Message, ...]:
         (said,) = said
     if not text(said, "prompt").strip():
         raise ValueError("prompt is empty; write it, or leave the line out")
-    user = Message("user", text(said, "prompt"), images(asked.get("images"), "images", folder))
-    return (Message("system", text(asked["system"], "system")), user) if "system" in asked else (user,)
+    return (*system, Message("user", text(said, "prompt"), images(asked.get("images"), "images", folder)))
+
+
+def _system(asked: Mapping[str, object]) -> tuple[Message, ...]:
+    """Under `system` or `instructions`: a text, or Anthropic's blocks of text."""
+    name = "system" if "system" in asked else "instructions"
+    said = asked.get(name)
+    if isinstance(said, list) and all(isinstance(block, dict) and "text" in block for block in said):
+        said = "\n\n".join(text(block["text"], name) for block in said)
+    return () if said is None else (Message("system", text(said, name)),)
+
+
+def _has_items(asked: Mapping[str, object]) -> TypeGuard[Mapping[str, list[object]]]:
+    given = asked.get("input")
+    return isinstance(given, list) and any(isinstance(one, dict) for one in given)
 
 
 def _inputs(value: object) -> tuple[str, ...]:

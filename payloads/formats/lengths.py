@@ -8,7 +8,10 @@ from tokenswarm.payloads.recipe import Recipe
 from tokenswarm.payloads.wording import quote
 
 # The first that is there counts.
-OUTPUT = ("max_tokens", "max_completion_tokens", "output_tokens", "output_tokens_count", "output_length")
+OUTPUT = (
+    *("max_tokens", "max_completion_tokens", "max_output_tokens"),
+    *("output_tokens", "output_tokens_count", "output_length"),
+)
 # Traces: Mooncake's and Bailian's, Azure's, BurstGPT's.
 TRACE_INPUT = ("input_length", "ContextTokens", "Request tokens", "input_tokens")
 TRACE_OUTPUT = (*OUTPUT, "GeneratedTokens", "Response tokens")

@@ -19,7 +19,7 @@ OTHER_ROLES = {
     **dict.fromkeys(("function_call", "tool_call"), "assistant"),
     **dict.fromkeys(("function", "observation", "function_response", "tool_response"), "tool"),
 }
-PARTS = ("text", "input_text", "image_url", "input_image")
+PARTS = ("text", "input_text", "output_text", "image_url", "input_image")
 
 
 def wrong(name: str, value: object, right: str) -> NoReturn:

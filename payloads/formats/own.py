@@ -20,7 +20,12 @@ BESIDE = ("max_tokens", "options", "format", "tags", "weight", "fields", "tools"
 FIELDS = ("id", "prompt", "system", "messages", "prompt_tokens", "images", "inputs", "then", "turns", *BESIDE)
 # Request fields that may stand beside them or in `fields`; which APIs take them is checked before the run.
 OPTIONS = {field.name for field in request_fields.FIELDS if field.place == "options"}
-TAKEN = {field.name for field in request_fields.FIELDS if field.place == "body" and not field.by}
+TAKEN = {
+    field.name
+    for field in request_fields.FIELDS
+    # Of the agents' APIs alone are words such as "text", which mean something else in other files.
+    if field.place == "body" and not field.by and not {*field.paths} <= {*request_fields.AGENTS}
+}
 REQUEST = tuple(sorted(TAKEN - OPTIONS - {*FIELDS, "response_format"}))
 SUCH_FIELDS = 'such as {"keep_alive": "10m"}'
 MAX_WEIGHT = 1e9  # Weights are added up; a sum that overflows would leave nothing to choose.
@@ -30,6 +35,7 @@ NOT_OPTIONS = {
     "num_predict": "set max_tokens beside options",
     "max_tokens": "set max_tokens beside options",
     "max_completion_tokens": "set max_tokens beside options",
+    "max_output_tokens": "set max_tokens beside options",
     "format": "set format beside options",
     "response_format": "set format beside options",
     "model": "the run sets it",

@@ -67,6 +67,42 @@ def test_every_requests_counts_are_the_servers_own(streams: int, llama: str, tmp
     print(f"{streams} streams: {len(run.rows)} requests, {run.total('output_tokens')} tokens, {mean:.1f} a request")
 
 
+def test_the_agents_apis_count_as_the_server_does(llama: str, tmp_path: Path) -> None:
+    """/v1/responses request by request, by its own `timings`; both together by the server's totals."""
+    before = totals(llama)
+    load = (
+        "OpenAIResponsesUser",
+        "AnthropicMessagesUser",
+        "--users",
+        "4",
+        "--spawn-rate",
+        "8",
+        "--payloads",
+        "sessions",
+    )
+    load += ("--max-tokens", "24", "--run-time", "10s", "--stop-timeout", "60", "--no-report")
+    with taped(llama) as (url, tape):
+        done = headless(url, tmp_path, *load)
+    assert done.returncode == 0, done.stderr
+    run = folder(tmp_path)
+    assert set(run.outcomes) == {"ok"}
+    stated = timings(tape)
+    ours = [row for row in run.rows if row["endpoint"] == "/v1/responses"]
+    assert 3 < len(ours) < len(run.rows)
+    for row in ours:
+        own = stated[f"{run.run['run']}-{row['worker']}-{row['sequence']}"]
+        assert int(row["output_tokens"]) == own["predicted_n"]
+        assert int(row["prompt_tokens"]) == own["prompt_n"] + own["cache_n"]
+        assert int(row["cached_tokens"]) == own["cache_n"]
+        assert float(row["eval_ms"]) == pytest.approx(own["predicted_ms"], abs=0.001)
+    warm = sum(one["facts"]["output_tokens"] for one in run.run["warmups"].values())
+    read = sum(int(row["prompt_tokens"]) - int(row["cached_tokens"]) for row in run.rows)
+    after = totals(llama)
+    assert after["tokens_predicted_total"] - before["tokens_predicted_total"] == run.total("output_tokens") + warm
+    assert 0 <= after["prompt_tokens_total"] - before["prompt_tokens_total"] - read < 500  # those of the warm-ups
+    print(f"{len(ours)} of /v1/responses, {len(run.rows) - len(ours)} of /v1/messages, {read} prompt tokens read")
+
+
 def test_the_probe_finds_its_slots_and_context(llama: str) -> None:
     probe = [sys.executable, "-m", "tokenswarm.probe", "--host", llama, "--json"]
     done = run(probe, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120, check=False)

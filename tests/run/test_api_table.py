@@ -80,7 +80,7 @@ def test_every_row_asked_for_wrongly_gets_its_line(
 
 @pytest.mark.parametrize("path", PATHS)
 def test_the_server_answers_wrong_values_as_the_table_says(path: str, ollama: Simulator) -> None:
-    limit = {"options": {"num_predict": 3}} if path.startswith("/api/") else {"max_tokens": 3}
+    limit = {"options": {"num_predict": 3}} if path.startswith("/api/") else {"max_tokens": 3, "max_output_tokens": 3}
     base = {
         "model": model(path),
         "prompt": "Hi",

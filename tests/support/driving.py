@@ -17,7 +17,9 @@ def line(field: Field) -> dict[str, Any]:
     """A payload line whose one purpose is this field; its id is the field's name."""
     asked: dict[str, Any] = {"id": field.name, "prompt": "Hi"}
     value = example(field)
-    if field.name == "input":
+    if field.name == "instructions":
+        asked["system"] = value
+    elif field.name == "input" and field.kind != "list of objects":
         asked["inputs"] = value
     elif field.name in ("system", "images", "tools", *OWN_KEY):
         asked[OWN_KEY.get(field.name, field.name)] = value
@@ -32,14 +34,29 @@ def on_the_wire(field: Field, body: dict[str, Any]) -> object:
     return (body["options"] if field.place == "options" or name == "num_predict" else body)[name]
 
 
-def wanted(field: Field) -> object:
+NOW = {"name": "now"}
+TOOLS = {
+    "/v1/responses": [{"type": "function", **NOW, "parameters": {"type": "object"}}],
+    "/v1/messages": [{**NOW, "input_schema": {"type": "object"}}],
+}
+
+
+def wanted(path: str, field: Field) -> object:
     """What it should have."""
     value = example(field)
-    if field.sent_as == "response_format":
-        return {"type": "json_object"}
-    if field.sent_as == "reasoning_effort":
-        return "medium" if value else "none"
-    return {"messages": [{"role": "user", "content": "Hi"}]}.get(field.name, value)
+    effort = {"low": "low"}.get(str(value), "medium" if value else "none")
+    sent_as: dict[str, object] = {
+        "response_format": {"type": "json_object"},
+        "text": {"format": {"type": "json_object"}},
+        "output_config": {"format": {"type": "json_schema", "schema": {"type": "object"}}},
+        "reasoning_effort": effort,
+        "reasoning": {"effort": effort},
+        "thinking": {"type": "enabled", "budget_tokens": 1024} if value else {"type": "disabled"},
+    }
+    if field.sent_as in sent_as:
+        return sent_as[field.sent_as]
+    own = {"messages": [{"role": "user", "content": "Hi"}], "tools": TOOLS.get(path, value)}
+    return own.get(field.name, value)
 
 
 def drive(url: str, path: str, model: str, rows: list[Row], run_dir: Path, *, able: bool = True) -> None:
@@ -62,7 +79,7 @@ def drive(url: str, path: str, model: str, rows: list[Row], run_dir: Path, *, ab
     for field in (row.field for row in rows):
         answer = seen[field.name]
         asked = tape.asked[f"{run.run['run']}-{answer['worker']}-{answer['sequence']}"]
-        right = model if field.name == "model" else wanted(field)
+        right = model if field.name == "model" else wanted(path, field)
         assert on_the_wire(field, json.loads(asked.partition(b"\r\n\r\n")[2])) == right, (path, field.name)
         outcomes = ("ok",) if able or field.name not in ABILITIES else ("ok", "http_error")
         assert (answer["endpoint"], answer["outcome"] in outcomes) == (path, True), (field.name, answer["error"])

@@ -124,7 +124,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("e2e_ms", "duration", "the answer's end − sent: its last byte, or where the body is left open the read that bore its own end (done:true, [DONE], a finish reason); of a failed request until it failed", lambda r: _ms(r.ended_ns, r.sent_ns)),
     Metric("response_ms", "duration", "last byte − scheduled; open loop only", lambda r: _ms(r.ended_ns, r.scheduled_ns)),
     Metric("prompt_tokens", "count", "the server's own count (prompt_eval_count, usage.prompt_tokens), cached ones included", lambda r: r.usage.prompt_tokens, ui=True),
-    Metric("cached_tokens", "count", "prompt tokens that the server says it had cached (prompt_eval_cached_count, usage.prompt_tokens_details.cached_tokens, cache_n); absent where it does not say, as with an Ollama before 0.33.3", lambda r: r.usage.cached_tokens),
+    Metric("cached_tokens", "count", "prompt tokens that the server says it had cached (prompt_eval_cached_count, usage.prompt_tokens_details.cached_tokens, cache_read_input_tokens, cache_n); absent where it does not say, as with an Ollama before 0.33.3", lambda r: r.usage.cached_tokens),
     Metric("output_tokens", "count", "the server's own count (eval_count, usage.completion_tokens), thinking and stop tokens included; never the number of chunks", lambda r: r.usage.output_tokens, ui=True),
     Metric("reasoning_tokens", "count", "output tokens that the server says were reasoning (completion_tokens_details.reasoning_tokens); in output_tokens also where it counts them beside completion_tokens (xAI)", lambda r: r.usage.reasoning_tokens),
     Metric("output_chunks", "count", "chunks with output that arrived; absent when not streamed", lambda r: r.output_chunks if r.streamed else None),

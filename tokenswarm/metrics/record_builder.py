@@ -291,4 +291,4 @@ def _cut(text: str) -> str:
 
 def _later(before: Usage, usage: Usage) -> Usage:
     """The later numbers, but where they are absent, or a 0 after a true one: some servers end with a usage of zeros."""
-    return Usage._make(new or old or new for new, old in zip(usage, before, strict=True))
+    return Usage._make(new or (old if new is None else old or new) for new, old in zip(usage, before, strict=True))

@@ -223,7 +223,9 @@ def at_path(path: str, classes: Sequence[Any]) -> list[str]:
     if not path:
         return []
     end = path.partition("?")[0].rstrip("/")
-    asking = [c for c in classes if issubclass(c, LLMUser) and not c.only_named]
+    usual = [c for c in classes if issubclass(c, LLMUser) and not c.only_named]
+    paths = {c.api.PATH for c in usual}
+    asking = usual + [c for c in classes if issubclass(c, LLMUser) and c.only_named and c.api.PATH not in paths]
     ends = {c.__name__: c.api.PATH.removeprefix("/v1") for c in asking}
     fitting = sorted((name for name in ends if end.endswith(ends[name])), key=lambda name: -len(ends[name]))
     chats = [c.__name__ for c in asking if c.api.PATH == V1_CHAT]

@@ -107,7 +107,7 @@ def ask(**more: object) -> Prompt:
     ("path", "prompt", "words"),
     [
         (CHAT, ask(tools=(TOOL,)), ""),
-        (GENERATE, ask(tools=(TOOL,)), "/api/generate takes no tools; /api/chat, /v1/chat/completions do"),
+        (GENERATE, ask(tools=(TOOL,)), f"{GENERATE} takes no tools; {CHAT}, {V1}, /v1/responses, /v1/messages do"),
         (CHAT, ask(options={"seed": 1}, fields={"keep_alive": "1m", "think": True}), ""),
         (CHAT, ask(options={"keep_alive": "1m"}), "keep_alive is in the wrong place; put it beside options"),
         (CHAT, ask(fields={"seed": 1}), "seed is in the wrong place; put it into options"),
@@ -129,12 +129,12 @@ def test_a_prompt_fits_its_api_or_says_why_not(path: str, prompt: Prompt, words:
 def test_images_go_where_they_are_seen() -> None:
     shown = Prompt("p", (Message("user", "Hi", ("iVBORw0KGgo=",)),))
     linked = Prompt("p", (Message("user", "Hi"),), then=(Turn((Message("user", "", ("https://x/y.png",)),)),))
-    for path in (CHAT, GENERATE, V1):
+    for path in (CHAT, GENERATE, V1, "/v1/responses", "/v1/messages"):
         assert prompt_misfit(path, shown, ollama=True) == ""
         assert prompt_misfit(path, linked, ollama=True).startswith("Ollama fetches no images")
     assert prompt_misfit(V1, linked, ollama=False) == ""
     assert prompt_misfit("/v1/completions", shown, ollama=False) == (
-        "/v1/completions takes no images; /api/chat, /api/generate, /v1/chat/completions do"
+        f"/v1/completions takes no images; /api/chat, /api/generate, {V1}, /v1/responses, /v1/messages do"
     )
 
 

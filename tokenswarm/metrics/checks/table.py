@@ -226,7 +226,7 @@ CHECKS: tuple[Check, ...] = (
     Check("no_visible_answer", "ok, and tokens were counted, but there is neither text nor a tool call: thinking cut or never closed, a tool call dropped", no_visible_answer),
     Check("think_unclosed", "the answer ended within its thinking", think_unclosed),
     Check("think_leaked", "thinking tags came in the text, instead of the thinking in a field of its own (we tell them apart all the same), or a template's marks such as <|im_end|>", think_leaked),
-    Check("cut_by_limit", "the answer ended because it had reached a limit (done_reason length): meant so, perhaps", cut_by_limit, shown=False),
+    Check("cut_by_limit", "the answer ended because it had reached a limit (done_reason length, stop_reason max_tokens): meant so, perhaps", cut_by_limit, shown=False),
     Check("limit_ignored", "more output tokens than the limit that was sent", limit_ignored),
     Check("prompt_truncated", "prompt_tokens below the fewest that the prompt can have (0.7 a word, one for 4 characters of scripts without spaces), a tenth below the turn's before, or num_ctx below those fewest; a prompt cut by less is not seen", prompt_truncated),
     Check("tool_call_invalid", "a tool call whose arguments are no JSON object, or do not fit the tool's parameters", tool_call_invalid),

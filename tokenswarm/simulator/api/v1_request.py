@@ -63,6 +63,10 @@ def openai(api: Api, body: dict[str, Any], models: dict[str, Model], settings: S
 
 def messages(api: Api, body: dict[str, Any], models: dict[str, Model], settings: Settings) -> Ask:
     """Read a body of /v1/messages; Refused or ValueError."""
+    objects = dict.fromkeys(("thinking", "output_config", "tool_choice", "metadata"), "object")
+    numbers = {"max_tokens": "integer", "temperature": "number", "top_p": "number", "top_k": "integer"}
+    others = {"model": "string", "stream": "bool", "messages": "array", "tools": "array", "stop_sequences": "array"}
+    gojson.check_types(body, "MessagesRequest", objects | numbers | others)
     if not body.get("max_tokens"):
         raise ValueError("max_tokens is required and must be positive")
     if not body.get("messages"):
@@ -74,12 +78,18 @@ def messages(api: Api, body: dict[str, Any], models: dict[str, Model], settings:
     given = body.get("tools") or []
     offered = [{"function": {"name": tool.get("name"), "parameters": tool.get("input_schema")}} for tool in given]
     options = _options({**body, "stop": body.get("stop_sequences")}, body["max_tokens"])
-    effort = "none" if (body.get("thinking") or {}).get("type") == "disabled" else None
+    effort = {"disabled": "none", "enabled": "medium"}.get(str((body.get("thinking") or {}).get("type")))
+    wanted = str((body.get("output_config") or {}).get("effort") or "").replace("xhigh", "high")
+    effort = effort or (wanted if wanted in ("low", "medium", "high", "max") else None)
     return _ask(api, body, models, settings, said, options, offered, effort)
 
 
 def responses(api: Api, body: dict[str, Any], models: dict[str, Model], settings: Settings) -> Ask:
     """Read a body of /v1/responses; Refused or ValueError."""
+    numbers = {"max_output_tokens": "integer", "temperature": "number", "top_p": "number"}
+    others = {"instructions": "string", "reasoning": "object", "text": "object", "truncation": "string"}
+    lists = {"tools": "array", "include": "array"}
+    gojson.check_types(body, "ResponsesRequest", numbers | others | lists | {"model": "string", "stream": "bool"})
     given = body.get("input")
     items = [{"role": "user", "content": given}] if isinstance(given, str) else given or []
     said = [_item(item, place) for place, item in enumerate(items)]

@@ -1,0 +1,105 @@
+"""/v1/responses and /v1/messages under load: each request's counts are what the simulator says that it sent."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from locust_process import Run, folder, headless
+from simulator_process import running, stop
+from tape import taped
+
+USERS = ("OpenAIResponsesUser", "AnthropicMessagesUser")
+PATHS = {"/v1/responses", "/v1/messages"}
+LOAD = (*USERS, "--users", "4", "--spawn-rate", "8", "--run-time", "4s", "--stop-timeout", "20")
+
+
+def truth_of(path: Path, run: Run) -> dict[str, dict[str, int]]:
+    """The simulator's log, by request id."""
+    log = (json.loads(line) for line in path.read_text().splitlines())
+    return {line["request_id"]: line for line in log if (line["request_id"] or "").startswith(run.run["run"])}
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_each_requests_tokens_are_those_of_the_servers_log(streamed: bool, tmp_path: Path) -> None:
+    truth_path = tmp_path / "truth.jsonl"
+    served = ("--models", "sim,sim-think,sim-think-tools", "--parallel", "8", "--decode-tps", "300", "--load-ms", "1")
+    load = (*LOAD, "--model", "sim,sim-think,sim-think-tools", "--max-tokens", "40", "--no-report")
+    load += () if streamed else ("--no-stream",)
+    with running("--truth", str(truth_path), *served) as simulator:
+        done = headless(simulator.url, tmp_path / "runs", *load)
+        assert done.returncode == 0, done.stderr
+        stop(simulator.process)
+    run = folder(tmp_path / "runs")
+    truth = truth_of(truth_path, run)
+    assert run.outcomes == {"ok": len(run.rows)}
+    assert len(run.rows) > 20
+    assert {row["endpoint"] for row in run.rows} == PATHS
+    for row in run.rows:
+        own = truth[f"{run.run['run']}-{row['worker']}-{row['sequence']}"]
+        assert own["path"] == row["endpoint"]
+        assert (int(row["output_tokens"]), int(row["prompt_tokens"])) == (own["output_tokens"], own["prompt_tokens"])
+        assert int(row["text_chars"] or 0) + int(row["thinking_chars"] or 0) == own["text_chars"]
+        assert bool(row["ttft_ms"]) == streamed
+        assert (row["token_source"], row["habits"]) == ("usage", "")
+        if streamed:
+            assert int(row["output_chunks"]) == sum(
+                tokens > 0 and kind != "final" for *_, tokens, kind in own["chunks"]
+            )
+            assert 0 < float(row["ttft_ms"]) <= float(row["ttfa_ms"] or row["e2e_ms"]) <= float(row["e2e_ms"])
+    words = {path: {row["finish_reason"] for row in run.rows if row["endpoint"] == path} for path in PATHS}
+    assert words["/v1/messages"] <= {"end_turn", "max_tokens"}
+    assert words["/v1/responses"] == {"completed"}
+    cut = [row for row in run.rows if row["cut_by_limit"] == "1"]
+    assert {row["endpoint"] for row in cut} == PATHS
+    assert {int(row["output_tokens"]) for row in cut} == {40}
+    assert any(int(row["thinking_chars"] or 0) for row in run.rows)
+
+
+def test_sessions_with_rounds_of_tools(tmp_path: Path) -> None:
+    """As agents hold them: each request has all that was said, with the calls' ids and the tools' results."""
+    served = ("--models", "sim-think-tools", "--parallel", "4", "--decode-tps", "2000", "--load-ms", "1")
+    load = (*LOAD, "--model", "sim-think-tools", "--payloads", "tools", "--max-tokens", "200", "--no-report")
+    with running(*served) as simulator, taped(simulator.url) as (url, tape):
+        done = headless(url, tmp_path / "runs", *load, "--history-thinking")
+        assert done.returncode == 0, done.stderr
+    run = folder(tmp_path / "runs")
+    assert run.outcomes == {"ok": len(run.rows)}
+    rounds = Counter(row["endpoint"] for row in run.rows if row["turn_kind"] == "tool")
+    assert rounds.keys() == PATHS
+    assert min(rounds.values()) > 2
+    for row in run.rows:
+        if row["turn_kind"] != "tool":
+            continue
+        raw = tape.asked[f"{run.run['run']}-{row['worker']}-{row['sequence']}"]
+        body = json.loads(raw.partition(b"\r\n\r\n")[2])
+        if row["endpoint"] == "/v1/messages":
+            *_, called, answered = body["messages"]
+            calls = [block["id"] for block in called["content"] if block["type"] == "tool_use"]
+            assert calls == [block["tool_use_id"] for block in answered["content"]]
+            assert called["content"][0]["type"] == "thinking"
+        else:
+            calls = [item["call_id"] for item in body["input"] if item["type"] == "function_call"]
+            assert calls == [item["call_id"] for item in body["input"] if item["type"] == "function_call_output"]
+        assert calls
+
+
+@pytest.mark.parametrize(
+    ("model", "outcome", "words"),
+    [
+        ("fault-error-object", "server_error", "an error was encountered while running the model"),
+        ("fault-truncate", "truncated", "the body ended without "),
+        ("fault-reset", "truncated", "the connection broke"),
+        ("fault-garbage", "protocol_error", "not JSON"),
+        ("fault-503", "http_error", "HTTP 503 "),
+        ("fault-empty", "ok", ""),
+    ],
+)
+def test_failures_are_told_apart(model: str, outcome: str, words: str, tmp_path: Path) -> None:
+    with running("--decode-tps", "2000", "--load-ms", "1") as simulator:
+        headless(simulator.url, tmp_path / "runs", *LOAD, "--model", model, "--max-tokens", "40", "--no-report")
+    run = folder(tmp_path / "runs")
+    for path in PATHS:
+        rows = [row for row in run.rows if row["endpoint"] == path]
+        assert {row["outcome"] for row in rows} == {outcome}, path
+        assert all(words in row["error"] for row in rows), rows[0]["error"]
