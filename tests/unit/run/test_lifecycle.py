@@ -18,10 +18,12 @@ from tokenswarm.metrics.record import Record
 from tokenswarm.run import closing
 from tokenswarm.run.closing import FINISH
 from tokenswarm.run.cluster import Worker
+from tokenswarm.run.feature import Feature
 from tokenswarm.run.lifecycle import RunLifecycle
 from tokenswarm.run.publisher import ACKNOWLEDGE, ROWS
 from tokenswarm.run.shared import begin as share
 from tokenswarm.run.shared import shared
+from tokenswarm.run.user_changes import UserChanges
 from tokenswarm.settings.errors import UsageError
 
 
@@ -187,6 +189,37 @@ def test_a_signal_ends_the_run_and_is_told(tmp_path: Path, monkeypatch: pytest.M
     found = run_json(tmp_path)
     assert found["state"] == "complete"
     assert "ended by hand" in [finding["rule"] for finding in found["validity"]["findings"]]
+
+
+@pytest.mark.parametrize(
+    ("users", "options", "said"),
+    [
+        ([8, 16, 16, 4], (), "8 → 16 (0 s) → 4 (0 s)"),
+        ([8, 8, 8], (), None),  # whoever joined was given their share
+        ([8, 16], ("--find-capacity", "--slo", "ttft_ms p95 < 500"), None),
+        ([1, 2], ("--stages", "1x5s, 2x5s"), None),
+    ],
+)
+def test_users_that_were_changed_by_hand_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, users: list[int], options: tuple[str, ...], said: str | None
+) -> None:
+    cluster = FakeCluster()
+    changes = Feature("changes", join=lambda run: UserChanges(run).listen(run.environment.events))
+    with process(cluster, tmp_path, monkeypatch, *options, features=[changes]) as lifecycle:
+        events = lifecycle.environment.events
+        lifecycle.environment.shape_class = lifecycle.options.stages or None
+        for run in range(2):  # of the one before nothing is told
+            cluster.target_users = users[0] if run else 3
+            events.test_start.fire(environment=lifecycle.environment)
+            for cluster.target_users in users[:: 1 if run else len(users)]:
+                events.spawning_complete.fire(user_count=cluster.target_users)
+            events.test_stopping.fire(environment=lifecycle.environment)
+            cluster.target_users = 0
+            events.spawning_complete.fire(user_count=0)
+            events.test_stop.fire(environment=lifecycle.environment)
+    last = max(tmp_path.glob("*/run.json"))
+    told = [one for one in json.loads(last.read_text())["validity"]["findings"] if one["rule"] == "users changed"]
+    assert [one["what"] for one in told] == ([f"the number of users was changed by hand: {said}"] if said else [])
 
 
 @pytest.mark.parametrize(("run_time_s", "after_s", "by_hand"), [(60, 0.2, True), (60, 5, False), (0.5, 0.2, False)])
