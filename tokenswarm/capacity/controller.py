@@ -10,7 +10,7 @@ from typing import Any
 import gevent
 from gevent.event import Event
 
-from tokenswarm.capacity.answer import result, trial_line
+from tokenswarm.capacity.answer import load, result, trial_line
 from tokenswarm.capacity.gate import PARKED, TRIAL, Begin, Trials
 from tokenswarm.capacity.load_curve import figures
 from tokenswarm.capacity.options import NAME, at, trial_s
@@ -150,6 +150,7 @@ class Capacity:
         if users:
             self._ask_for(users)
         self._number, self._rows, self._trial = self._number + 1, [], Trial(self._slos)
+        self._lifecycle.trial = f"trial {self._number}: {load(step.load, self._field.open)}"
         workers, began_ns = self._workers(), time.time_ns()
         begin = self._begin(step, users, began_ns)
         self._tell(begin)
@@ -241,7 +242,8 @@ class Capacity:
         standings = [asdict(one) for one in end.standings]
         self._trials.append({"trial": self._number, "load": tried.load, **judge_trial, **seen, "standings": standings})
         self._tell_run({**self._so_far(None, "the search had not ended"), "state": "searching"})
-        print(f"tokenswarm: {trial_line(self._trials[-1], self._field)}", file=sys.stderr)
+        self._lifecycle.trials.append(trial_line(self._trials[-1], self._field))
+        print(f"tokenswarm: {self._lifecycle.trials[-1]}", file=sys.stderr)
 
     def _so_far(self, answer: SearchResult | None, broken: str) -> dict[str, Any]:
         met = best(self._tried) if answer is None else None

@@ -176,6 +176,11 @@ class LiveView:
         self._cells, self._users, self.step_s = cells[::2], users[::2], 2 * self.step_s
         self._points = {}
 
+    @property
+    def seconds(self) -> int:
+        """How long the run is, as far as anybody has told."""
+        return len(self._cells) * self.step_s
+
     def groups(self) -> list[Whose]:
         """Endpoints and models of which something was seen."""
         return sorted(self.whole)

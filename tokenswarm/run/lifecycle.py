@@ -58,6 +58,10 @@ class RunLifecycle:
         self.publisher = Publisher(environment, cluster, self.snapshot)
         self.clocks = ClockSync(cluster)
         self.live = LiveView()  # on the master, or alone
+        self.trial, self.trials = (
+            "",
+            list[str](),
+        )  # of a capacity search: that which runs, and what came of those before
         run_dir = OWN.get("run_dir", self.options.run_dir)
         self.spooling = Spooling(cluster, self.options, self.publisher, run_dir)
         self.ending = self._beginning = False
@@ -200,7 +204,7 @@ class RunLifecycle:
         # The SLOs of a capacity search are those of each trial: the run as a whole goes beyond them on purpose.
         slos = "" if options.find_capacity else options.slo
         self.gate = Gate(self.environment, self.cluster, slos, options.slo_abort)
-        self.watch = None
+        self.watch, self.trial, self.trials = None, "", []
         self.recorder = Recorder(self.environment, path, circumstances, not options.csv_prefix, self.gate.judge)
         begin(options, self.recorder.circumstances)
         self.publisher.sink, self.publisher.keep = self.recorder.folder.append, self._keep

@@ -15,7 +15,7 @@ from tokenswarm.settings.options import HIDDEN
 from tokenswarm.settings.redaction import learn, redact
 from tokenswarm.settings.secrets import PASSWORD, web_password
 from tokenswarm.settings.target import target
-from tokenswarm.web import doors, login
+from tokenswarm.web import doors, login, tokens
 from tokenswarm.web.exporter import CONTENT_TYPE, Exporter
 
 TAB = "tokenswarm-runs"
@@ -84,6 +84,7 @@ def attach(web_ui: Any, lifecycle: RunLifecycle, exporter: Exporter) -> None:
     _choose_ourselves(web_ui)
 
     _add_tab(web_ui, lifecycle)
+    tokens.attach(web_ui, _base(web_ui), lifecycle)
 
     @web_ui.app.route(f"{_base(web_ui)}/runs/<run>/<file>")
     def run_file(run: str, file: str) -> Any:

@@ -40,7 +40,9 @@ class Made:
         )
         recorder = SimpleNamespace(tell=lambda capacity: self.told.update(capacity))
         preparation = SimpleNamespace(found=found)
-        self.lifecycle = SimpleNamespace(cluster=cluster, recorder=recorder, watch=None, preparation=preparation)
+        self.lifecycle = SimpleNamespace(
+            trials=[], cluster=cluster, recorder=recorder, watch=None, preparation=preparation
+        )
         self.environment = SimpleNamespace(
             events=self.events, parsed_options=self.options, tokenswarm=run_context, process_exit_code=None
         )
