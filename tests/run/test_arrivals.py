@@ -12,10 +12,6 @@ from truth_log import read_truth, row_ids
 from tokenswarm.load.arrivals import parse
 
 
-def first(text: str, n: int = 2000, seed: int = 1) -> list[float]:
-    return list(itertools.islice(parse(text).times_s(seed), n))
-
-
 def run(tmp_path: Path, arrivals: str, *options: str, sim: tuple[str, ...] = FAST) -> Run:
     with running(*sim) as it:
         asked = ("OllamaChatUser", "--model", "sim", "--arrivals", arrivals, "--stop-timeout", "5", *options)
@@ -34,9 +30,10 @@ def test_two_workers_together_send_the_process_that_was_asked_for(tmp_path: Path
     assert set(last) == {"0", "1"}
     due = sorted(at_ns for at_ns in map(due_ns, found.rows) if at_ns <= min(last.values()))
     assert len(due) > 100
-    started_ns = due[0] - round(first("gamma 100/s cv=2", 1, seed=0)[0] * 1e9)
+    times_s = list(itertools.islice(parse("gamma 100/s cv=2").times_s(0), len(due)))
+    started_ns = due[0] - round(times_s[0] * 1e9)
     # Each arrival by exactly one of the two, none left out, and at its very time.
-    assert due == [started_ns + round(at_s * 1e9) for at_s in first("gamma 100/s cv=2", len(due), seed=0)]
+    assert due == [started_ns + round(at_s * 1e9) for at_s in times_s]
     # The server had each that was sent, once, and none before it was due or is said to be sent.
     asked, sent = read_truth(log), {name: row for name, row in row_ids(found).items() if row["sent_unix_ns"]}
     assert sorted(one["request_id"] for one in asked if one["request_id"].startswith(found.path.name)) == sorted(sent)

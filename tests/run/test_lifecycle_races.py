@@ -3,13 +3,12 @@
 import json
 import signal
 import socket
-import subprocess
 import time
 from pathlib import Path
 
 import pytest
 import scripted
-from locust_process import ROOT, command, environment, folder, forked, headless, processes
+from locust_process import folder, headless, processes, started
 from simulator_process import Simulator, running
 
 
@@ -26,26 +25,13 @@ def test_on_a_server_whose_deletes_race_nothing_is_left_of_a_run_that_is_cut(
     options = ("OllamaLifecycleUser", "--model", "a", "--users", "6", "--spawn-rate", "6", "--no-report")
     two = processes(2) if number == signal.SIGTERM else ()
     with running("--models", "a", "--racing-deletes") as simulator:
-        full = command(simulator.url, tmp_path, "--headless", "--only-summary", *options, *two)
-        process = subprocess.Popen(
-            forked(full),
-            cwd=ROOT,
-            env=environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # type: ignore[arg-type, return-value]
-        )
-        try:
-            until_s = time.monotonic() + 60
-            while len(ours(simulator)) < 4 and time.monotonic() < until_s:
+        with started(simulator.url, tmp_path, *options, *two) as process:
+            while len(ours(simulator)) < 4:
+                assert process.poll() is None
                 time.sleep(0.05)
             time.sleep(1)
             process.send_signal(number)
-            process.wait(timeout=180)
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
+            process.communicate(timeout=180)
         time.sleep(0.5)  # what was cut has appeared by then
         assert ours(simulator) == []
         answered = simulator.stats()["requests"]["/api/delete"]

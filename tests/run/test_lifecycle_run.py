@@ -2,11 +2,8 @@
 
 import csv
 import json
-import os
 import signal
 import socket
-import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +11,7 @@ import gevent
 import pytest
 import scripted
 from gevent.pool import Pool
-from locust_process import ROOT, Run, command, environment, folder, headless
+from locust_process import Run, folder, headless, started
 from simulator_process import running
 
 ONE_AT_A_TIME = ("--models", "a=1gb,b=1gb", "--max-loaded-models", "1")
@@ -141,25 +138,12 @@ def test_a_run_that_is_cut_removes_what_it_may_have_made(number: signal.Signals,
     server = Managed()
     with scripted.serving(server.serve) as port:
         options = ("OllamaLifecycleUser", "--model", "sim", "--users", "2", "--spawn-rate", "2", "--no-report")
-        full = command(f"http://127.0.0.1:{port}", tmp_path, "--headless", "--only-summary", *options)
-        process = subprocess.Popen(
-            full,
-            cwd=ROOT,
-            env=environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # type: ignore[arg-type, return-value]
-        )
-        try:
-            until_s = time.monotonic() + 20
-            while len(server.copied) < 2 and time.monotonic() < until_s:
+        with started(f"http://127.0.0.1:{port}", tmp_path, *options) as process:
+            while len(server.copied) < 2:
+                assert process.poll() is None
                 gevent.sleep(0.05)
-            os.kill(process.pid, number)
-            process.wait(timeout=180)
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
+            process.send_signal(number)
+            process.communicate(timeout=180)
     assert len(server.copied) == 2
     assert sorted(server.deleted) == sorted(server.copied)
     assert all(name.startswith("tokenswarm-") for name in server.deleted)

@@ -4,8 +4,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import gevent
@@ -14,33 +13,12 @@ import pytest
 from gevent.pool import Group, Pool
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_RUNNING
-from locust_process import ROOT, Run, command, environment, folder, headless, processes
+from locust_process import ROOT, Run, command, environment, folder, headless, processes, started
 from simulator_process import running
 
 from tokenswarm.users.ollama import OllamaChatUser
 
-
-@contextmanager
-def _started(url: str, run_dir: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
-    """A headless run in a process group of its own; whatever happens, nothing of it stays."""
-    full = command(url, run_dir, "--headless", "--only-summary", "--model", "sim", *options)
-    process = subprocess.Popen(
-        full,
-        cwd=ROOT,
-        env=environment(),
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-        # Where the tests run in the background, SIGINT is ignored, and that is inherited.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # type: ignore[arg-type, return-value]
-    )
-    try:
-        yield process
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+SIM = ("--model", "sim")
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -56,7 +34,7 @@ def test_stopped_in_the_middle_of_long_generations(workers: int, number: signal.
             "4000",
             *(processes(workers) if workers else ()),
         )
-        with _started(simulator.url, tmp_path, *options) as process:
+        with started(simulator.url, tmp_path, *SIM, *options) as process:
             simulator.wait_for(running=6)
             time.sleep(1)
             if number == signal.SIGINT:
@@ -81,7 +59,7 @@ def test_stopped_in_the_middle_of_long_generations(workers: int, number: signal.
 def test_stages_are_stopped_in_the_middle(tmp_path: Path) -> None:
     with running("--parallel", "4", "--output-tokens", "4000", "--output-cv", "0") as simulator:
         options = ("--stages", "2x60s, 1x60s", "--max-tokens", "4000", "OllamaChatUser", *processes(2))
-        with _started(simulator.url, tmp_path, *options) as process:
+        with started(simulator.url, tmp_path, *SIM, *options) as process:
             simulator.wait_for(running=2)
             process.send_signal(signal.SIGTERM)
             said, _ = process.communicate(timeout=180)
@@ -102,7 +80,7 @@ def test_run_time_ends_in_the_middle_of_long_generations(tmp_path: Path) -> None
 def test_the_server_dies_in_the_middle(tmp_path: Path) -> None:
     with running("--parallel", "4", "--output-tokens", "4000", "--output-cv", "0") as simulator:
         options = ("--users", "4", "--spawn-rate", "4", "--max-tokens", "4000", "--run-time", "8s")
-        with _started(simulator.url, tmp_path, *options) as process:
+        with started(simulator.url, tmp_path, *SIM, *options) as process:
             simulator.wait_for(running=4)
             time.sleep(0.5)
             simulator.process.kill()
@@ -181,7 +159,7 @@ def test_a_killed_worker_leaves_the_rows_it_had_sent_and_a_warning(tmp_path: Pat
     options = ("--users", "4", "--spawn-rate", "4", "--run-time", "12s", "--max-tokens", "10", *processes(2))
     with (
         running("--parallel", "4", "--load-ms", "0") as simulator,
-        _started(simulator.url, tmp_path, *options) as process,
+        started(simulator.url, tmp_path, *SIM, *options) as process,
     ):
         simulator.wait_for(running=4)
         time.sleep(5)  # Locust's workers report every 3 s

@@ -2,11 +2,11 @@
 
 import itertools
 import json
-import os
 from pathlib import Path
 
 import pytest
-from locust_process import ROOT, folder, headless, processes
+from locust_process import folder, headless, processes
+from shared_data import beside
 from simulator_process import running
 
 from bench.traced import read as read_again
@@ -33,16 +33,8 @@ SIM = (
 )
 
 
-def real(name: str) -> Path:
-    path = ROOT.parent / "shared" / "data" / "traces" / name
-    if not path.exists():
-        assert os.environ.get("CI") != "true", f"no trace in {path}"
-        pytest.skip("the traces are not beside this checkout")
-    return path
-
-
 def test_the_azure_trace_is_replayed_at_its_own_times_and_lengths(tmp_path: Path) -> None:
-    path = real("azure_conv_2023_first1000.csv")
+    path = beside("data/traces/azure_conv_2023_first1000.csv")
     asked = ("--trace", str(path), "--trace-window", "20s..80s", "--speed", "10", "--max-in-flight", "200")
     with running(*SIM, "--context-length", "16384") as sim:
         done = headless(sim.url, tmp_path, "OllamaChatUser", "--model", "sim", *asked, *processes(2), "--no-report")

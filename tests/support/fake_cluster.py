@@ -1,6 +1,9 @@
 """A cluster without processes: what a test has it see, and what was done to it."""
 
+from collections.abc import Callable
 from typing import Any
+
+import gevent
 
 from tokenswarm.run.cluster import Cluster, Handler, Worker
 
@@ -58,3 +61,10 @@ class FakeCluster(Cluster):
 
     def end(self) -> None:
         self.done.append(("end",))
+
+
+def wait_until(true: Callable[[], object]) -> None:
+    """Let the greenlets go on until it is so; gevent.Timeout after 10 s."""
+    with gevent.Timeout(10):
+        while not true():
+            gevent.sleep(0.001)

@@ -3,10 +3,13 @@
 import csv
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +54,21 @@ def headless(
     full = forked(command(url, run_dir, "--headless", "--only-summary", *options, locustfile=locustfile))
     env = environment(**env)
     return subprocess.run(full, cwd=ROOT, env=env, capture_output=True, text=True, timeout=180, check=False)
+
+
+@contextmanager
+def started(url: str, run_dir: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """A headless run that goes on, in a process group of its own; whatever happens, nothing of it stays."""
+    full, pipes = command(url, run_dir, "--headless", "--only-summary", *options), (subprocess.PIPE, subprocess.STDOUT)
+    process = subprocess.Popen(
+        full, cwd=ROOT, env=environment(), text=True, stdout=pipes[0], stderr=pipes[1], start_new_session=True
+    )
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 @dataclass

@@ -1,21 +1,17 @@
 """Recordings of a real Ollama, and the shape of an answer."""
 
 import json
-import os
 from typing import Any
 
-import pytest
-from simulator_process import ROOT, Answer
+from shared_data import DATA, beside
+from simulator_process import Answer
 
-CAPTURES = ROOT.parent / "shared" / "captures"
+CAPTURES = DATA / "captures"
 
 
 def capture(name: str) -> dict[str, Any]:
     """A recorded exchange; skips (in CI: fails) where the recordings are not at hand."""
-    if not CAPTURES.is_dir():
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"no recordings in {CAPTURES}")
-        pytest.skip("the recordings of real servers are not beside this checkout")
+    beside("captures")
     found: dict[str, Any] = json.loads((CAPTURES / f"{name}.json").read_text())
     return found
 

@@ -4,11 +4,10 @@ import csv
 import gzip
 import itertools
 import json
-import os
 from pathlib import Path
 
 import pytest
-from locust_process import ROOT
+from shared_data import beside
 
 from bench.traced import read as read_again
 from bench.traced import sharing
@@ -243,18 +242,10 @@ def test_windows() -> None:
             window(wrong)
 
 
-def real(name: str) -> Path:
-    path = ROOT.parent / "shared" / "data" / "traces" / name
-    if not path.exists():
-        assert os.environ.get("CI") != "true", f"no trace in {path}"
-        pytest.skip("the traces are not beside this checkout")
-    return path
-
-
 @pytest.mark.parametrize("scale", [1.0, 0.25])
 def test_mooncakes_prompts_share_what_its_ids_say(scale: float) -> None:
     """13.5 % of the blocks of the 400 rows were seen before; the texts in the simulator's own cache, without a run."""
-    path = real("mooncake_conversation_first400.jsonl")
+    path = beside("data/traces/mooncake_conversation_first400.jsonl")
     known = sharing(read_again(path))
     assert (known.blocks, known.tokens) == (pytest.approx(0.13464, abs=1e-5), pytest.approx(0.13687, abs=1e-5))
     making, cache, cached, total = Making(scale=Scale(12, 81 / 64)), Prefixes(20_000_000), 0, 0

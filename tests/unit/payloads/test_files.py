@@ -2,19 +2,17 @@
 
 import base64
 import json
-import os
 import re
 from pathlib import Path
 
 import orjson
 import pytest
+from shared_data import beside
 
 from tokenswarm.payloads.corpus import PayloadError, load, read_corpus
 from tokenswarm.payloads.formats.lengths import OUTPUT, TRACE_INPUT
 from tokenswarm.payloads.formats.own import FIELDS
 from tokenswarm.payloads.prompt import Prompt
-
-DATA = Path(__file__).parents[4] / "shared" / "data"
 
 
 def read(folder: Path, text: str, name: str) -> tuple[Prompt, ...]:
@@ -120,20 +118,17 @@ def test_the_examples_of_the_documentation_are_read(tmp_path: Path) -> None:
 
 
 def real(name: str) -> tuple[Prompt, ...]:
-    if not (DATA / name).exists():
-        assert os.environ.get("CI") != "true", f"{DATA} is not here"
-        pytest.skip(f"{DATA} is not here")
-    return load(str(DATA / name))
+    return load(str(beside(f"data/prompts/{name}")))
 
 
 def test_mt_bench_as_it_is() -> None:
-    prompts = real("prompts/mt_bench_question.jsonl")
+    prompts = real("mt_bench_question.jsonl")
     assert len(prompts) == 80
     assert all(len(prompt.then) == 1 for prompt in prompts)
 
 
 def test_bfcl_as_it_is() -> None:
-    prompts = real("prompts/BFCL_v4_simple_python.jsonl")
+    prompts = real("BFCL_v4_simple_python.jsonl")
     assert len(prompts) == 400
     names = [str(tool["function"]["name"]) for prompt in prompts for tool in prompt.tools]  # type: ignore[index]
     assert all(re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", name) for name in names)
@@ -142,4 +137,4 @@ def test_bfcl_as_it_is() -> None:
 
 
 def test_sonnet_as_it_is() -> None:
-    assert len(real("prompts/sonnet_llmperf.txt")) == 84
+    assert len(real("sonnet_llmperf.txt")) == 84

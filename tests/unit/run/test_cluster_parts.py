@@ -8,7 +8,7 @@ from typing import Any
 
 import gevent
 import pytest
-from fake_cluster import FakeCluster
+from fake_cluster import FakeCluster, wait_until
 from locust.event import Events
 
 from tokenswarm.folder.row import COLUMNS
@@ -20,13 +20,6 @@ from tokenswarm.run.handover import Spooling
 from tokenswarm.run.publisher import ROWS, Publisher
 from tokenswarm.run.rebalance import Rebalancer
 from tokenswarm.run.slo_gate import Gate
-
-
-def wait_until(true: Any) -> None:
-    with gevent.Timeout(10):
-        while not true():
-            gevent.sleep(0.001)
-
 
 # Workers that come and go
 

@@ -1,12 +1,11 @@
 """An open loop on several workers, by fake clusters: who sends which arrivals, and how a trace's run ends."""
 
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import gevent
 import pytest
-from fake_cluster import FakeCluster
+from fake_cluster import FakeCluster, wait_until
 from locust.event import Events
 from options import parsed
 
@@ -18,12 +17,6 @@ from tokenswarm.run.open_loop import PATIENCE, SHARE, OpenLoop
 from tokenswarm.users.ollama import OllamaChatUser
 
 CLASSES = ("OllamaChatUser",)
-
-
-def wait_until(true: Callable[[], object]) -> None:
-    with gevent.Timeout(10):
-        while not true():
-            gevent.sleep(0.001)
 
 
 def environment(*arguments: str) -> Any:

@@ -5,18 +5,16 @@ import logging
 import sys
 
 import pytest
+from planted import KEY, be_the_only_secret
 
 from tokenswarm.run import outlets
 from tokenswarm.settings import redaction
 from tokenswarm.settings.redaction import redact
 
-KEY = "sk-4fJq7ZrwLmNop91823"
-
 
 @pytest.fixture(autouse=True)
 def known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redaction, "_secrets", {})
-    redaction.learn(KEY)
+    be_the_only_secret(monkeypatch)
 
 
 def test_a_stream_of_text_loses_the_key_and_stays_a_stream() -> None:

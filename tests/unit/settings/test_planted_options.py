@@ -4,10 +4,10 @@ from argparse import ArgumentTypeError
 from types import SimpleNamespace
 
 import pytest
-from planted import KEY, PIECES
+from planted import KEY, PIECES, be_the_only_secret
 
 from tokenswarm.features import offline
-from tokenswarm.settings import form, options, redaction
+from tokenswarm.settings import form, options
 from tokenswarm.settings.errors import UsageError
 
 DEFAULTS = {option.dest: option.initial for option in options.OPTIONS}
@@ -15,8 +15,7 @@ DEFAULTS = {option.dest: option.initial for option in options.OPTIONS}
 
 @pytest.fixture
 def known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redaction, "_secrets", {})
-    redaction.learn(KEY)
+    be_the_only_secret(monkeypatch)
 
 
 def test_no_error_about_an_option_gives_the_key_away(known: None) -> None:
