@@ -224,7 +224,7 @@ def test_bytes_changed_anywhere_never_end_in_a_traceback(whole: bytes, tmp_path:
     (tmp_path / "requests.csv").write_bytes(changed)
     try:
         run = load(tmp_path)
-    except ReportError:  # its one line: see test_reports_load.py
+    except ReportError:  # its one line: see unit/reports/test_load.py
         return
     summary = summarise(run)
     json.dumps(summary, allow_nan=False)
