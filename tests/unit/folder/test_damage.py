@@ -260,7 +260,7 @@ ODD = [
     ("workers", [{"worker": 0, "clock_track": [[1, 2], "x"]}], 'run.json, workers 1, clock_track 2: "x" is no pair'),
     ("stages", [{"from_users": 1, "users": [1]}], "run.json, stages 1, users: [1] is no whole number"),
     ("slos", [{"state": "met"}], 'run.json, slos 1: {"state": "met"} is no entry with slo'),
-    ("started_unix_s", True, "run.json, started_unix_s: true is no number"),
+    ("started_unix_s", True, "run.json, started_unix_s: true is no moment"),
     ("validity", {"verdict": "VALID", "findings": [7]}, "run.json, validity, findings 1: 7 is no object"),
     ("capacity", {"trials": [{"load": 1, "seconds": "x"}]}, 'run.json, capacity, trials 1, seconds: "x" is no number'),
     ("attendance", [{"what": {}, "at_unix_s": 1, "worker": 0}], "run.json, attendance 1, what: {} is no text"),
