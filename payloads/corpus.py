@@ -6,6 +6,7 @@ from codecs import BOM_UTF8
 from dataclasses import replace
 from pathlib import Path
 
+from tokenswarm.payloads.columns import Columns
 from tokenswarm.payloads.formats.detect import ASKING, known_cells, read
 from tokenswarm.payloads.formats.own import MAX_WEIGHT, decode
 from tokenswarm.payloads.formats.records import TABLES, Item, records
@@ -29,17 +30,18 @@ class PayloadError(ValueError):
         self.place = place
 
 
-def read_corpus(path: str | Path) -> tuple[Prompt, ...]:
+def read_corpus(path: str | Path, columns: Columns | None = None) -> tuple[Prompt, ...]:
     """The prompts of a file in any of the formats of `payloads.formats.detect`, UTF-8.
 
     JSON lines (blank ones and those that start with # are skipped), a JSON array, CSV with a header, or .txt with a
-    prompt a line. A prompt without an id gets `STEM:LINE`. Raises PayloadError.
+    prompt a line. A prompt without an id gets `STEM:LINE`. `columns` name the file's own. Raises PayloadError.
     """
     try:
         file, name = plain(Path(path))
         with file:
             data = file.read().removeprefix(BOM_UTF8)
-        prompts = tuple(prompt for record in records(name, data, ASKING) if (prompt := _prompt(record, name)))
+        found = records(name, data, ASKING, columns.texts if columns else frozenset())
+        prompts = tuple(prompt for record in found if (prompt := _prompt(record, name, columns)))
     except OSError as error:
         raise PayloadError(f"{path}: cannot be read: {error.strerror}; name a file of prompts") from None
     except ValueError as error:
@@ -52,28 +54,30 @@ def read_corpus(path: str | Path) -> tuple[Prompt, ...]:
     return prompts
 
 
-def _prompt(record: Item, file: Path) -> Prompt | None:
+def _prompt(record: Item, file: Path, columns: Columns | None = None) -> Prompt | None:
     try:
         value = decode(record.value) if isinstance(record.value, bytes) else record.value
-        if file.suffix.lower() in TABLES and isinstance(value, dict):
+        if columns and isinstance(value, dict):
+            value = columns.named(value)
+        elif file.suffix.lower() in TABLES and isinstance(value, dict):
             value = known_cells(value)
         return read(value, f"{file.stem}:{record.number}", file.parent)
     except ValueError as error:
         raise ValueError(f"{record.place}: {error}") from None
 
 
-def load(names: str) -> tuple[Prompt, ...]:
+def load(names: str, columns: Columns | None = None) -> tuple[Prompt, ...]:
     """The prompts of a comma-separated list of built-in corpora and files, each with an optional `=weight`.
 
     A source's weight is its share of the requests, however many lines it has: within a source, the lines' weights are
     scaled to add up to it. `chat=3,my.jsonl` asks three of `chat` for each one of `my.jsonl`. Where a file has ids of
-    one before it, they begin with its own name. Raises PayloadError.
+    one before it, they begin with its own name. `columns` are those of the files. Raises PayloadError.
     """
     prompts: list[Prompt] = []
     known: set[str] = set()
     for item in filter(None, map(str.strip, names.split(","))):
         path, share = _source(item)
-        lines = read_corpus(path)
+        lines = read_corpus(path, None if Path(path).parent == FOLDER else columns)
         if not known.isdisjoint(prompt.id for prompt in lines):
             stem = f"{unpacked_name(Path(path)).stem}:"
             lines = tuple(replace(prompt, id=f"{path}:{prompt.id.removeprefix(stem)}") for prompt in lines)

@@ -18,7 +18,8 @@ class Making:
 
     Lengths repeat with the seed; words also depend on the `run`, since a server still holds the prompts of the one
     before. `prefix_tokens` of system prompt, one of `prefixes`, stand before each prompt; `output_tokens` limit the
-    output of prompts without a limit of their own. `scales` are those of several models, by name.
+    output of prompts without a limit of their own. `scales` are those of several models, by name. `system` stands
+    before each prompt's own system message, after the prefix.
     """
 
     run: str = ""
@@ -28,6 +29,7 @@ class Making:
     output_tokens: Distribution | None = None
     prefix_tokens: int = 0
     prefixes: int = 1
+    system: str = ""
 
 
 def with_text(prompt: Prompt, making: Making, seed: int, worker: int, sequence: int) -> Prompt:
@@ -40,6 +42,8 @@ def with_text(prompt: Prompt, making: Making, seed: int, worker: int, sequence: 
         prompt = replace(prompt, messages=(*prompt.messages[:-1], Message("user", text)), recipe=None)
     if making.output_tokens and prompt.max_tokens is None:
         prompt = replace(prompt, max_tokens=making.output_tokens.whole(fraction("output", *place)))
+    if making.system:
+        prompt = _with_prefix(prompt, making.system)
     if making.prefix_tokens:
         one = int(fraction("prefix", *place) * making.prefixes)
         words = scale.words(making.prefix_tokens, whole=False)

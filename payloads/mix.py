@@ -25,7 +25,13 @@ class Mix:
     """
 
     def __init__(
-        self, prompts: Sequence[Prompt], seed: int, making: Making | None = None, *, shuffled: bool = False
+        self,
+        prompts: Sequence[Prompt],
+        seed: int,
+        making: Making | None = None,
+        *,
+        shuffled: bool = False,
+        left_out: int = 0,
     ) -> None:
         if not prompts:
             raise ValueError("a mix needs at least one prompt")
@@ -34,6 +40,7 @@ class Mix:
                 raise ValueError(f"prompt {prompt.id} has the weight {prompt.weight}; give it a number above 0")
         self.prompts = tuple(prompts)
         self.seed = seed
+        self.left_out = left_out  # of the payloads, by their length
         self.making = making or Making()
         self._order: Sequence[int] = range(len(self.prompts))
         if shuffled:

@@ -72,6 +72,8 @@ def _misfits(user_class: Any, settings: Settings, ollama: bool) -> Iterator[str]
         return  # an API of a locustfile's own: what it takes is its business
     if settings.mix.making.prefix_tokens and user_class.api in apis.EMBEDDING:
         yield f"--shared-prefix-tokens: a prefix is a system message, which {path} has not; leave it out"
+    if settings.mix.making.system and user_class.api in apis.EMBEDDING:
+        yield f"--system-prompt: {path} has no system message; leave it out"
     for source, given in _sources(user_class, settings):
         yield from (f"{source}: {text}" for n, v in given.items() if (text := misfit(path, n, v, ollama=ollama)))
     for prompt in settings.mix.prompts:

@@ -22,14 +22,15 @@ class Item(NamedTuple):
     value: object
 
 
-def records(path: Path, data: bytes, asking: Set[str] = frozenset()) -> Iterator[Item]:
+def records(path: Path, data: bytes, asking: Set[str] = frozenset(), texts: Set[str] = frozenset()) -> Iterator[Item]:
     """The records of a file by its name's end (.csv, .tsv, .txt) or else its content (JSON). Raises ValueError.
 
     `asking` are the names of which one makes an object a record: one without may be what holds the file's array.
+    `texts` are columns whose cells stay texts.
     """
     if path.suffix.lower() in TABLES:
         said = _text(data)
-        return _rows(said, "\t" if path.suffix.lower() == ".tsv" else delimiter(said.partition("\n")[0]))
+        return _rows(said, "\t" if path.suffix.lower() == ".tsv" else delimiter(said.partition("\n")[0]), texts)
     if path.suffix.lower() == ".txt":
         lines = enumerate(_text(data).split("\n"), start=1)
         return (Item(at, f":{at}", {"prompt": line.strip()}) for at, line in lines if line.strip())
@@ -78,7 +79,7 @@ def _row_of(one: object) -> object:
     return one["row"] if isinstance(one, dict) and "row" in one and "row_idx" in one else one
 
 
-def _rows(text: str, parted_by: str) -> Iterator[Item]:
+def _rows(text: str, parted_by: str, texts: Set[str]) -> Iterator[Item]:
     csv.field_size_limit(2**31 - 1)
     mark = {"\t": "tab", ";": "semicolon"}.get(parted_by, "comma")
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=parted_by, strict=True)
@@ -90,7 +91,7 @@ def _rows(text: str, parted_by: str) -> Iterator[Item]:
                 raise ValueError(f":{rows.line_num}: {what}; put texts that hold a {mark} in double quotes")
             if any(cells):
                 row = {
-                    name: _cell(name, cell) if cell.strip() else None
+                    name: (cell if name in texts else _cell(name, cell)) if cell.strip() else None
                     for name, cell in zip_longest(header, cells, fillvalue="")
                 }
                 yield Item(number, f":{rows.line_num}", row)

@@ -28,7 +28,10 @@ def plain(path: Path) -> Plain:
 
     Raises OSError, or ValueError: what is wrong, and what to do.
     """
-    packed = path.open("rb")
+    packed: BinaryIO = path.open("rb")
+    if not packed.seekable():  # a pipe
+        with packed as pipe:
+            packed = _file_of(iter(lambda: pipe.read(PIECE), b""))
     head = packed.read(4)
     packed.seek(0)
     if head.startswith(GZIP):

@@ -93,6 +93,9 @@ def prepare(
         _warn(findings, "ignored options", what, "leave them out, or name other classes")
     for what in trace.remarks(options.trace, options.trace_time_unit) if options.trace else ():
         _warn(findings, "trace", what, "give --trace-time-unit, or a file of exact times, if that is wrong")
+    if gone := checked.mix.left_out:
+        what = f"{gone:,} of {gone + len(checked.mix.prompts):,} prompts were left out by their length"
+        _warn(findings, "payloads", what, "it was estimated by their characters; look at prompt_tokens")
     wanted = probe if options.probe else None
     done = _rehearse(preflight, server, ours, several, findings, probe=wanted, named=bool(named))
     for what in preflight.warnings:
@@ -101,7 +104,7 @@ def prepare(
     where = preflight.settings.target
     options.host, options.layout = where.url, where.layout()
     target = {"host": options.host, "model": several[0] if len(several) == 1 else options.model, **asdict(server)}
-    payloads = likeness.prompts_digest(checked.mix.prompts, options.trace)
+    payloads = likeness.prompts_digest(checked.mix.prompts, options.trace, checked.mix.making.system)
     kept = tuple(c for c in chosen if c not in done.left_out)
     return Prepared(kept, target, done.warm_ups, done.scales, tuple(findings), done.probe, payloads, checked.mix)
 

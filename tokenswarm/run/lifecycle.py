@@ -166,7 +166,9 @@ class RunLifecycle:
             self._kernel_stamps = stamps.prime(plain_socket)
             checked: Settings = settings(self.options)
             self.health = Health(checked.warmup_s)
-            self._like["payloads"] = likeness.prompts_digest(checked.mix.prompts, self.options.trace)
+            self._like["payloads"] = likeness.prompts_digest(
+                checked.mix.prompts, self.options.trace, checked.mix.making.system
+            )
             self.run_context = self.environment.tokenswarm = RunContext(checked, self.cluster.number, self.health)
             self.run_context.all_started = self.cluster.is_worker and shared(self.options)["all_started"]
             resume(self.environment)

@@ -23,9 +23,10 @@ def code() -> str:
     return _digest(path.read_bytes() for path in files)
 
 
-def prompts_digest(prompts: Sequence[Any], trace: str) -> str:
-    """Of the prompts that a process chooses from, and of the trace that it replays."""
+def prompts_digest(prompts: Sequence[Any], trace: str, system: str = "") -> str:
+    """Of the prompts that a process chooses from, of the trace that it replays, and of what stands before them."""
     files = [Path(trace).read_bytes()] if trace and Path(trace).is_file() else []
+    files += [system.encode("utf-8", "replace")] if system else []
     return _digest([*(repr(prompt).encode("utf-8", "replace") for prompt in prompts), *files])
 
 

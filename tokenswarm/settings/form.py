@@ -67,13 +67,21 @@ def check_files(options: Any, given: Mapping[str, Any]) -> None:
     What is elsewhere gets one answer, whether there is such a file or not.
     """
     known = {"payloads": {*BUILT_IN, *names(given["payloads"])}, "trace": {given["trace"]}}
-    for option, named in (("payloads", names(options.payloads)), ("trace", [options.trace])):
+    known["system-prompt"] = {_file_of(given["system_prompt"])}
+    asked = {"payloads": names(options.payloads), "trace": [options.trace]}
+    asked["system-prompt"] = [_file_of(options.system_prompt)]
+    for option, named in asked.items():
         for name in filter(None, named):
             if name not in known[option] and not _inside(name, options.files):
                 built_in = f"the built-in corpora ({', '.join(BUILT_IN)}), " if option == "payloads" else ""
                 files = f"a file in {options.files} (--files)" if options.files else "a file in the folder of --files"
                 what = f"--{option} ▸{name[:200]}◂: here it can be {built_in}what Locust was started with, or {files}"
                 raise UsageError(what)
+
+
+def _file_of(text: str) -> str:
+    """The file that `--system-prompt` names, if it does."""
+    return text[1:] if text.startswith("@") else ""
 
 
 def _inside(name: str, folder: str) -> bool:

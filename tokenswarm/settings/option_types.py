@@ -9,6 +9,7 @@ from locust.util.timespan import parse_timespan
 
 from tokenswarm.metrics.checks.expect import check as check_expected
 from tokenswarm.payloads.batch import MOST as MOST_TEXTS
+from tokenswarm.payloads.columns import columns
 from tokenswarm.payloads.distribution import parse
 from tokenswarm.payloads.expect import from_option
 from tokenswarm.payloads.formats.lengths import MOST as MOST_TOKENS
@@ -36,6 +37,7 @@ def number(convert: Callable[[str], float], least: float, what: str, most: float
 
 tokens = number(int, 1, "a whole number of tokens, 1 or more")
 prefix_tokens = number(int, 0, "a whole number of tokens, 0 or more", MOST_TOKENS)
+tokens_or_none = number(int, 0, "a whole number of tokens, 0 or more")
 seconds = number(float, 0.001, "seconds above 0")
 factor = number(lambda text: float(text.lower().removesuffix("x")), 1e-6, "a number above 0, such as 2x or 0.5")
 in_flight = number(int, 0, "a whole number of requests")
@@ -61,6 +63,15 @@ def expectation(text: str) -> str:
     """One `--expect`; kept as text, since workers get it so."""
     try:
         check_expected(*from_option(text))
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+    return text
+
+
+def column_names(text: str) -> str:
+    """Our names of a file's columns; kept as text, since workers get it so."""
+    try:
+        columns(text)
     except ValueError as error:
         raise ArgumentTypeError(str(error)) from None
     return text

@@ -11,7 +11,7 @@ from tokenswarm.settings import form, options, redaction
 from tokenswarm.settings.errors import UsageError
 
 SHOWN = {"model", "payloads", "trace", "options", "max_tokens", "speed"}
-GIVEN = {"payloads": "chat", "trace": ""}
+GIVEN = {"payloads": "chat", "trace": "", "system_prompt": ""}
 
 
 def test_numbers_are_given_back_as_locust_reads_them() -> None:
@@ -71,8 +71,15 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return inside
 
 
-def check(payloads: str = "chat", trace: str = "", given: dict[str, Any] = GIVEN, folder: str = "files") -> None:
-    form.check_files(SimpleNamespace(payloads=payloads, trace=trace, files=folder), given)
+def check(
+    payloads: str = "chat",
+    trace: str = "",
+    given: dict[str, Any] = GIVEN,
+    folder: str = "files",
+    system_prompt: str = "",
+) -> None:
+    asked = SimpleNamespace(payloads=payloads, trace=trace, files=folder, system_prompt=system_prompt)
+    form.check_files(asked, given)
 
 
 INSIDE = """chat chat=3,code files/a.jsonl files/a.jsonl=2,chat=1 files/deep/b=2.jsonl files/deep/b=2.jsonl=3
@@ -92,9 +99,9 @@ files/a.jsonl\0 \0"""
 
 @pytest.mark.parametrize("name", OUTSIDE.split())
 def test_nothing_else_may_be_named_and_the_answer_is_the_same(name: str, files: Path) -> None:
-    for option in ("payloads", "trace"):
+    for option, at in (("payloads", ""), ("trace", ""), ("system-prompt", "@")):
         with pytest.raises(UsageError) as raised:
-            check(**{option: name})
+            check(**{option.replace("-", "_"): f"{at}{name}"})
         said = str(raised.value)
         assert said.startswith(f"--{option} ▸")
         assert said.endswith("what Locust was started with, or a file in files (--files)")
@@ -116,8 +123,10 @@ def test_the_folder_may_be_named_in_full(files: Path) -> None:
 
 
 def test_what_the_command_line_named_may_be_named_again_and_nothing_else(files: Path) -> None:
-    given = {"payloads": "secret.jsonl=2,chat", "trace": "files-of-others/c.jsonl"}
+    given = {"payloads": "secret.jsonl=2,chat", "trace": "files-of-others/c.jsonl", "system_prompt": "@secret.jsonl"}
     check("secret.jsonl", "files-of-others/c.jsonl", given, folder="")
+    check(system_prompt="@secret.jsonl", given=given, folder="")
+    check(system_prompt="Be kind.", given=given, folder="")
     check("code=1,secret.jsonl=9", given=given, folder="")
     for wrong in ({"payloads": "files-of-others/c.jsonl"}, {"trace": "secret.jsonl"}, {"payloads": "files/a.jsonl"}):
         with pytest.raises(UsageError, match=r"or a file in the folder of --files$"):

@@ -40,6 +40,42 @@ SECTION = Section(
             "见 [payloads.zh-CN.md](payloads.zh-CN.md)），以逗号分隔，可带权重：`chat=3,my.jsonl=1`",
         ),
         Option(
+            name="--columns",
+            type=types.column_names,
+            wrong="question",
+            help="What the columns or keys of the payload files are called: `prompt=question,system=context`; a dot"
+            " leads into an object, `prompt=row.question` ([payloads.md](payloads.md#files-of-any-shape))",
+            zh="payload 文件的列或键各叫什么：`prompt=question,system=context`；点号深入对象，`prompt=row.question`"
+            "（[payloads.zh-CN.md](payloads.zh-CN.md#任意形状的文件)）",
+        ),
+        Option(
+            name="--system-prompt",
+            wrong="@nowhere.txt",
+            measured=("prompt_tokens", "cached_tokens"),
+            help="A system message for each prompt, before its own: the text, or `@FILE`",
+            zh="给每个 prompt 加上的系统消息，放在它自己的之前：文本，或 `@文件`",
+        ),
+        Option(
+            name="--min-prompt-tokens",
+            default=0,
+            type=types.tokens_or_none,
+            wrong="many",
+            measured=("prompt_tokens",),
+            help="Leave shorter prompts of the payloads out; their tokens are estimated by their characters, and how"
+            " many were left out is said",
+            zh="略去更短的 payload prompt；token 数按字符估计，并说明略去了多少个",
+        ),
+        Option(
+            name="--max-prompt-tokens",
+            default=0,
+            type=types.tokens_or_none,
+            shown=("no limit", "不限"),
+            wrong="many",
+            measured=("prompt_tokens",),
+            help="Leave longer prompts of the payloads out, by the same estimate",
+            zh="略去更长的 payload prompt，按同样的估计",
+        ),
+        Option(
             name="--prompt-tokens",
             type=types.tokens_amount,
             wrong="many",
