@@ -3,7 +3,7 @@
 import csv
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,14 @@ from tokenswarm.metrics.text import cell
 from tokenswarm.reports import sections
 from tokenswarm.reports.describe import told_by_group
 from tokenswarm.reports.errors import ReportError
-from tokenswarm.reports.load import load
+from tokenswarm.reports.load import Run, load
 from tokenswarm.reports.parts import PARTS
 from tokenswarm.reports.parts.steady import LATENCIES, shown
 from tokenswarm.reports.progress import progress
 from tokenswarm.reports.render import chinese
 from tokenswarm.reports.render import html as render_html
 from tokenswarm.reports.render import markdown as render_md
+from tokenswarm.reports.render.plots import Plot
 from tokenswarm.reports.summary import summarise
 
 FIGURES = (
@@ -38,14 +39,19 @@ def report(folder: Path, lang: str = "en") -> dict[str, Any]:
     summary = summarise(run)
     document = sections.document(summary, lang)
     progress("drawing the figures")
-    frame = told_by_group(run.measured, summary["groups"])
-    plots = tuple(plot for part in PARTS if (plot := part.plot(frame, summary)))
-    plots = chinese.plots(plots) if lang == "zh" else plots
+    plots = chinese.plots(figures(run, summary)) if lang == "zh" else tuple(figures(run, summary))
     write(folder / "summary.json", as_json(summary))
     write(folder / "summary.csv", as_csv(summary))
     write(folder / "report.md", render_md.render(document))
     write(folder / "report.html", render_html.render(document, plots, "zh-CN" if lang == "zh" else lang))
     return summary
+
+
+def figures(run: Run, summary: Mapping[str, Any]) -> Iterator[Plot]:
+    """All that there is to draw of a run, in the order of its parts."""
+    frame = told_by_group(run.measured, summary["groups"])
+    for part in PARTS:
+        yield from filter(None, (part.plot(frame, summary), part.gaps_plot(run.gaps, summary)))
 
 
 def as_csv(summary: Mapping[str, Any]) -> str:

@@ -1,6 +1,5 @@
 """The capacity search of a run: its answer, its trials and its load curve, from run.json."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,7 +8,7 @@ from tokenswarm.reports.load import Run
 from tokenswarm.reports.parts.part import Part, Summary
 from tokenswarm.reports.render.document import Line, Section, Table
 from tokenswarm.reports.render.numbers import give_or_take, integer, many, number
-from tokenswarm.reports.render.plots import BLUE, GREEN, GREY, ORANGE, RED, Plot, figure
+from tokenswarm.reports.render.plots import BLUE, GREEN, GREY, ORANGE, RED, Plot, figure, log_ticks
 
 RATES = ("ok_per_s", "goodput_per_s", "output_tokens_per_s")
 TIMES = ("ttft_ms_p50", "ttft_ms_p95", "tpot_ms_p50", "e2e_ms_p50", "e2e_ms_p95")
@@ -88,7 +87,6 @@ def _verdict(trial: Mapping[str, Any]) -> str:
     return f"{trial.get('verdict')}{sure}{why}"
 
 
-TICKS, FEWER_TICKS, EDGE = (1, 2, 3, 5, 7), (1, 2, 5), 1.3
 PANELS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     ("output tokens/s", (("output_tokens_per_s", "output tokens/s", BLUE),)),
     ("requests/s", (("ok_per_s", "ok/s", BLUE), ("goodput_per_s", "goodput/s", GREEN))),
@@ -131,7 +129,7 @@ def _panel(
     unit = "users" if found.get("unit") == "users" else "requests/s offered"
     made = figure(
         height=300,
-        xaxis={"title": {"text": unit}, "type": "log", "tickvals": _ticks([trial["load"] for trial in trials])},
+        xaxis={"title": {"text": unit}, "type": "log", "tickvals": log_ticks([trial["load"] for trial in trials])},
         yaxis={"title": {"text": title}, "rangemode": "tozero"},
         showlegend=len(lines) > 1,
     )
@@ -165,17 +163,6 @@ def _bars(trials: Sequence[Mapping[str, Any]], name: str, colour: str) -> dict[s
 
     bars = {"array": beyond(1), "arrayminus": beyond(0), "symmetric": False}
     return {"type": "data", **bars, "color": colour, "thickness": 1, "width": 3}
-
-
-def _ticks(loads: Sequence[float]) -> list[float]:
-    """Whole figures along a logarithmic axis: left to itself it says 2 where it means 20."""
-    least, most = min(loads), max(loads)
-    if least <= 0:
-        return []
-    powers = range(math.floor(math.log10(least)) - 1, math.ceil(math.log10(most)) + 1)
-    digits = TICKS if most < 30 * least else FEWER_TICKS
-    ticks = [float(f"{digit}e{power}") for power in powers for digit in digits]
-    return [tick for tick in ticks if least / EDGE <= tick <= most * EDGE]
 
 
 def _load(knee: Any) -> Any:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tokenswarm.reports.gaps import Gaps
 from tokenswarm.reports.load import Run
 from tokenswarm.reports.render.document import Section
 from tokenswarm.reports.render.plots import Plot
@@ -25,9 +26,10 @@ class Part:
 
     `data` gives the part's keys of summary.json, from the run and from what the parts before it gave; `section` what
     is read, from the summary alone: one without lines, items and tables is not shown; `plot` its figure, from the
-    measured rows: None where there is nothing to draw.
+    measured rows, `gaps_plot` one from the gaps between chunks: None where there is nothing to draw.
     """
 
     section: Callable[[Summary], Section] | None = None
     data: Callable[[Run, Summary], dict[str, Any]] = _nothing
     plot: Callable[[Any, Summary], Plot | None] = _no_plot
+    gaps_plot: Callable[[Gaps, Summary], Plot | None] = _no_plot

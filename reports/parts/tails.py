@@ -6,7 +6,7 @@ import numpy as np
 
 from tokenswarm.reports.parts.latencies import SHOWN
 from tokenswarm.reports.parts.part import Part, Summary
-from tokenswarm.reports.render.plots import PALETTE, Plot, figure, label
+from tokenswarm.reports.render.plots import PALETTE, Plot, figure, label, log_ticks
 
 POINTS, LEAST, RAREST_PERCENT = 300, 100, 0.1
 
@@ -27,6 +27,11 @@ def plot(frame: Any, summary: Summary) -> Plot | None:
     return Plot("latencies", "tails", "Tails", note, made, keys) if made else None
 
 
+def _ends(column: Any) -> list[float]:
+    known = column[column > 0]
+    return [float(known.min()), float(known.max())] if len(known) else []
+
+
 def _long(column: Any) -> int:
     return int((column > 0).sum())
 
@@ -43,6 +48,7 @@ def _one(groups: list[tuple[str, Any]], name: str, title: str) -> Any:
         },
         showlegend=False,
     )
+    made.update_xaxes(tickvals=log_ticks([v for _, rows in groups for v in _ends(rows[name])]) or None)
     for at, (group, rows) in enumerate(groups):
         values = rows[name].to_numpy("float64")
         values = values[values > 0]

@@ -1,6 +1,8 @@
 """What all figures look like: readable on light and dark, on a laptop and on a phone."""
 
 import html
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +15,7 @@ BLUE, ORANGE, GREEN, RED = "#2a7fbf", "#e69f00", "#009e73", "#d55e00"
 PURPLE, SKY, GREY = "#cc79a7", "#56b4e9", "#888888"
 FILL = "rgba(42,127,191,0.3)"
 PALETTE = (BLUE, ORANGE, GREEN, PURPLE, RED, SKY, GREY)
+TICKS, EDGE = {30: (1, 2, 3, 5, 7), 1000: (1, 2, 5), math.inf: (1,)}, 1.3  # of an axis that spans so much
 _GRID = "rgba(128,128,128,0.22)"
 
 
@@ -45,6 +48,17 @@ def figure(height: int = 340, **layout: Any) -> Any:
     made.update_xaxes(gridcolor=_GRID, zerolinecolor=_GRID, automargin=True, title_standoff=8)
     made.update_yaxes(gridcolor=_GRID, zerolinecolor=_GRID, automargin=True, title_standoff=8)
     return made
+
+
+def log_ticks(values: Sequence[float]) -> list[float]:
+    """Whole figures along a logarithmic axis of values over 0: left to itself it says 2 where it means 20."""
+    least, most = min(values, default=0), max(values, default=0)
+    if least <= 0:
+        return []
+    digits = next(digits for apart, digits in TICKS.items() if most <= apart * least)
+    powers = range(math.floor(math.log10(least)) - 1, math.ceil(math.log10(most)) + 1)
+    ticks = [float(f"{digit}e{power}") for power in powers for digit in digits]
+    return [tick for tick in ticks if least / EDGE <= tick <= most * EDGE]
 
 
 def label(text: object) -> str:

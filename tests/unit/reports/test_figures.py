@@ -13,13 +13,15 @@ from compared_runs import records as of_a_loop
 from golden.make import MS, failed, folder, ollama, openai
 from plotly.offline import get_plotlyjs_version
 
+from tokenswarm.metrics.histogram import bucket
 from tokenswarm.metrics.record import Record
 from tokenswarm.reports.load import load
-from tokenswarm.reports.parts import PARTS, slots, tails
 from tokenswarm.reports.parts import requests as requests_part
+from tokenswarm.reports.parts import slots, tails
 from tokenswarm.reports.parts.requests import COLOURS, SYMBOLS
 from tokenswarm.reports.render.html import PLOTLY
 from tokenswarm.reports.summary import OUTCOMES, summarise
+from tokenswarm.reports.write import figures
 
 # Machado, Oliveira and Fernandes (2009), severity 1.0, of linear RGB.
 EYES = {
@@ -55,7 +57,7 @@ def test_each_outcome_has_a_colour_and_a_symbol_of_its_own() -> None:
 def plots(path: Path) -> dict[str, Any]:
     run = load(path)
     summary = summarise(run)
-    return {plot.name: plot for part in PARTS if (plot := part.plot(run.measured, summary))}
+    return {plot.name: plot for plot in figures(run, summary)}
 
 
 def test_the_slowest_and_all_failed_requests_are_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,6 +88,24 @@ def test_a_tails_label_counts_the_requests_that_are_in_it(tmp_path: Path) -> Non
     records = [ollama(n, 100 * n, **(unseen if n % 3 == 0 else {})) for n in range(300)]
     ttft, *_, e2e = plots(folder(tmp_path, records))["tails"].figures
     assert (ttft.data[0].name, e2e.data[0].name) == ("/api/chat sim:latest (200)", "/api/chat sim:latest (300)")
+
+
+def test_the_gaps_between_chunks_by_their_length(tmp_path: Path) -> None:
+    """Of 1,000 gaps 10 are of chunks in one read, 890 of 10 ms, 100 of 300 ms; those of lumps are of no line."""
+    each = {0: 1, bucket(10 * MS): 89, bucket(300 * MS): 10}
+    records = [ollama(n, 100 * n, gaps=each) for n in range(10)]
+    records += [ollama(10 + n, 100 * n, gaps={bucket(MS): 500}, phase="warm-up") for n in range(3)]
+    records += [openai(20 + n, 100 * n, buffered=True, gaps={bucket(MS): 500}) for n in range(3)]
+    plot = plots(folder(tmp_path, records))["itl"]
+    assert "gaps of 0, of chunks that came in one read, 1.00 % of all" in plot.note
+    (shares,), (tail,) = (one.data for one in plot.figures)
+    assert shares.name == tail.name == "/api/chat sim:latest (1,000)"
+    steps = {(at, below): share for at, below, share in zip(shares.x, shares.x[1:], shares.y, strict=False) if share}
+    assert list(steps.values()) == [89, 10]
+    for (at, below), ms in zip(steps, (10, 300), strict=True):
+        assert at <= ms < below <= 1.11 * at
+    assert list(tail.y) == [10]  # longer than 10 ms; than 300 none
+    assert tail.x[0] == pytest.approx(10, rel=0.006)
 
 
 def test_slots_are_of_requests_whose_output_was_seen_to_begin(tmp_path: Path) -> None:
