@@ -15,6 +15,8 @@ from typing import Any
 from tokenswarm.folder.row import COLUMNS, row
 from tokenswarm.metrics.histogram import bucket
 from tokenswarm.metrics.record import Identity, Record
+from tokenswarm.reports.load import load
+from tokenswarm.reports.summary import summarise
 from tokenswarm.reports.write import report
 from tokenswarm.wire.values import Usage
 
@@ -144,6 +146,11 @@ def folder(path: Path, records: Iterable[Record], run: dict[str, Any] | None = R
         run = {**run, "rows": len({(r.identity.worker, r.identity.sequence) for r in records})}
         (path / "run.json").write_text(json.dumps(run, ensure_ascii=False), encoding="utf-8")
     return path
+
+
+def summary_of(path: Path, records: Iterable[Record], **changes: Any) -> dict[str, Any]:
+    """The summary of such a run folder, whose run.json has these changes."""
+    return summarise(load(folder(path, records, {**RUN, **changes})))
 
 
 if __name__ == "__main__":

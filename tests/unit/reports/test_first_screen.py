@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from golden.make import MS, RUN, ZERO_NS, failed, folder, golden_records, ollama, openai
+from golden.make import MS, ZERO_NS, failed, folder, golden_records, ollama, openai, summary_of
 
 from tokenswarm.metrics.checks.case import CheckResults
 from tokenswarm.reports.card import card
@@ -15,10 +15,6 @@ from tokenswarm.reports.parts.load_shape import load_line
 from tokenswarm.reports.parts.steady import rows
 from tokenswarm.reports.render import console
 from tokenswarm.reports.summary import summarise
-
-
-def summary_of(path: Path, records: list[Any], **changes: Any) -> dict[str, Any]:
-    return summarise(load(folder(path, records, {**RUN, **changes})))
 
 
 def phased(tmp_path: Path) -> dict[str, Any]:

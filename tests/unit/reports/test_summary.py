@@ -2,12 +2,10 @@
 
 import json
 import re
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from golden.make import HERE, MS, REPORT, RUN, ZERO_NS, failed, folder, golden_records, ollama, openai
+from golden.make import HERE, MS, REPORT, RUN, ZERO_NS, failed, folder, golden_records, ollama, openai, summary_of
 
 from tokenswarm.metrics.catalogue import METRICS
 from tokenswarm.metrics.record import Record
@@ -20,10 +18,6 @@ from tokenswarm.reports.render import console
 from tokenswarm.reports.summary import summarise
 from tokenswarm.reports.write import report
 from tokenswarm.wire.values import Usage
-
-
-def summary_of(path: Path, records: Iterable[Record]) -> dict[str, Any]:
-    return summarise(load(folder(path, records)))
 
 
 def test_the_golden_report(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from golden.make import MS, failed, folder, ollama
+from golden.make import MS, failed, folder, ollama, summary_of
 
 from tokenswarm.metrics.record import Record
 from tokenswarm.reports.load import load
@@ -44,10 +44,6 @@ RECORDS = [
     turn(41, 2, 0, 40),  # began in the warm-up
     ollama(50),  # no session
 ]
-
-
-def summary_of(path: Path, records: list[Record]) -> dict[str, Any]:
-    return summarise(load(folder(path, records)))
 
 
 def test_sessions_by_their_end_and_turns_by_the_users_own_count(tmp_path: Path) -> None:
