@@ -45,33 +45,41 @@ class Plain(Protocol):
 def stretches(pieces: Sequence[Piece], form: Form, plain: Plain) -> Iterator[Piece | tuple[int, Stretch]]:
     """The pieces of a body in order, with a Stretch, and its last arrival, in place of those that are plain frames."""
     head, end = _AROUND[form]
-    is_whole = True  # did what came before end with the end of a frame?
+    begins = True  # does a piece begin a frame, since the one before ended one?
     for start in range(0, len(pieces), AT_ONCE):
         batch = pieces[start : start + AT_ONCE]
-        frames = _decoded([data for _, data in batch], head, end) if is_whole else None
-        if frames is None:
-            yield from batch
-        else:
-            yield from _parted(batch, frames, plain)
-        is_whole = batch[-1][1].endswith(end)
+        bodies = [data for _, data in batch]
+        frames = (_decoded(bodies, head, end) if begins else None) or _singly(bodies, head, end, begins)
+        yield from _parted(batch, frames, plain)
+        begins = bodies[-1].endswith(end)
 
 
 def _decoded(bodies: Sequence[bytes], head: bytes, end: bytes) -> list[Any] | None:
     """What the pieces say; None unless each is one frame that is JSON."""
-    n = len(bodies)
     if not all(map(methodcaller("endswith", end), bodies)):
         return None
+    frames = bodies
     if head:
         if not all(map(methodcaller("startswith", head), bodies)):
             return None
-        bodies = [body[len(head) :] for body in bodies]
-    said = b"".join(bodies)
-    if len(said) > _MOST_BYTES or said.count(b"\n") != n * len(end) or b"\r" in said:
+        frames = [body[len(head) :] for body in bodies]
+    said = b"".join(frames)
+    if len(said) > _MOST_BYTES or said.count(b"\n") != len(bodies) * len(end) or b"\r" in said:
         return None
     try:
-        return list(map(orjson.loads, bodies))
+        return list(map(orjson.loads, frames))
     except orjson.JSONDecodeError:
         return None
+
+
+def _singly(bodies: Sequence[bytes], head: bytes, end: bytes, begins: bool) -> list[Any]:
+    """The same of pieces some of which are no such frames; None in the place of each of them."""
+    found: list[Any] = []
+    for body in bodies:
+        decoded = _decoded([body], head, end) if begins and len(body) <= _MOST_BYTES // AT_ONCE else None
+        found.append(decoded and decoded[0])
+        begins = body.endswith(end)
+    return found
 
 
 def _parted(batch: Sequence[Piece], frames: list[Any], plain: Plain) -> Iterator[Piece | tuple[int, Stretch]]:
