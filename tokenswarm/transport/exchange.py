@@ -1,5 +1,6 @@
 """One request under way: what is seen of it, and the callback that sees it."""
 
+import math
 import socket
 import ssl
 import sys
@@ -13,6 +14,7 @@ from gevent.monkey import get_original
 
 from tokenswarm.transport import kernel_stamps as stamps
 from tokenswarm.transport.http1 import ANSWER_BYTES, Response
+from tokenswarm.transport.kernel_stamps import ANCILLARY_BYTES
 from tokenswarm.transport.room import FREE_BYTES, Room, Share
 from tokenswarm.wire.values import Api, Failure, FailureKind, Transcript
 from tokenswarm.wire.watch import Watch
@@ -52,6 +54,7 @@ class Exchange:
         self.kernel_stamps = self.clock_stamps = self.resends = 0
         self.read_lag_ns: int | None = None
         self.late_stamps: set[int] = set()
+        self.noted_lag_ns = -math.inf  # a read with less of it tells nothing new
         self._sent_monotonic_ns = 0
         self._clock_step_ns = 0
 
@@ -85,6 +88,13 @@ class Exchange:
         if self.sent_ns is not None:
             wall_ns, monotonic_ns = time.time_ns(), time.monotonic_ns()
             self._clock_step_ns = (wall_ns - self.sent_ns) - (monotonic_ns - self._sent_monotonic_ns)
+
+    def note_lag(self, ns: int, lag_ns: int) -> None:
+        """Bytes that the kernel stamped `ns` lay there for so long: longer than any before, or too long."""
+        self.read_lag_ns = lag_ns if self.read_lag_ns is None else max(self.read_lag_ns, lag_ns)
+        if lag_ns > LATE_NS:
+            self.late_stamps.add(ns)
+        self.noted_lag_ns = min(self.read_lag_ns, LATE_NS)
 
     @property
     def reads(self) -> int:
@@ -129,6 +139,7 @@ class Receiving:
         "_loop",
         "_mark",
         "_reader",
+        "_recvmsg",
         "_sock",
         "_timer",
         "_tls",
@@ -145,6 +156,7 @@ class Receiving:
         leaves_open: bool = False,
     ) -> None:
         self._sock, self._exchange, self._tls, self._incoming = sock, exchange, tls, incoming
+        self._recvmsg = sock.recvmsg
         self._reader = reader  # gevent's watcher of the socket
         self._graces_ns = KNOWN_GRACES_NS if leaves_open else GRACES_NS
         # Looked for in each read only where the server is known to leave bodies open: its users lose no time then.
@@ -159,7 +171,7 @@ class Receiving:
         if exchange.ended_ns is not None:
             return
         try:
-            data, ancillary, _, _ = self._sock.recvmsg(READ_BYTES, stamps.ANCILLARY_BYTES)
+            data, ancillary, _, _ = self._recvmsg(READ_BYTES, ANCILLARY_BYTES)
         except BlockingIOError:
             return
         except OSError as error:
@@ -175,10 +187,8 @@ class Receiving:
         else:
             exchange.kernel_stamps += 1
             lag_ns = time.time_ns() - ns
-            if exchange.read_lag_ns is None or lag_ns > exchange.read_lag_ns:
-                exchange.read_lag_ns = lag_ns
-            if lag_ns > LATE_NS:
-                exchange.late_stamps.add(ns)
+            if lag_ns > exchange.noted_lag_ns:
+                exchange.note_lag(ns, lag_ns)
         response = exchange.response
         broken: ssl.SSLError | None = None
         if self._tls is not None:

@@ -97,6 +97,7 @@ class Response:
         self._now_ns, self._pieces = 0, False
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self._parser.set_dangerous_leniencies(**_LENIENT)
+        self._parse = self._parser.feed_data
 
     def feed(self, ns: int, data: bytes) -> None:
         """Take in what one read gave. Raises ValueError on what is not HTTP, or too much."""
@@ -105,8 +106,7 @@ class Response:
         if spare_bytes < 0 and self.body_bytes + len(data) > self._free_bytes:
             self._look_closely()
         try:
-            if self._parser is not None:
-                self._parser.feed_data(data)
+            self._parse(data)
         except httptools.HttpParserUpgrade as error:
             raise ValueError("the server switched protocols") from error
         except httptools.HttpParserError as error:
@@ -117,7 +117,7 @@ class Response:
 
     def release(self) -> None:
         """Let go of the parser, which refers back to this: without cyclic collection neither would ever be freed."""
-        self._parser = None
+        self._parser, self._parse = None, len
 
     @property
     def came_bytes(self) -> int:
