@@ -13,8 +13,8 @@ from tokenswarm.probe.result import LABELS, ProbeResult
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.settings import Settings
 from tokenswarm.transport.control import count_in, objects, text_in
-from tokenswarm.transport.exchange import plain_socket
 from tokenswarm.transport.kernel_stamps import prime
+from tokenswarm.transport.receiving import plain_socket
 from tokenswarm.wire import ollama_generate, openai_chat
 from tokenswarm.wire.values import Ask
 

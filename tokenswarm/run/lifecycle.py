@@ -34,8 +34,8 @@ from tokenswarm.settings.options import KEPT
 from tokenswarm.settings.redaction import header_shown, learn_options, redact
 from tokenswarm.settings.settings import Settings, settings
 from tokenswarm.transport import kernel_stamps as stamps
-from tokenswarm.transport.exchange import plain_socket
 from tokenswarm.transport.health import Health, spare_the_loop
+from tokenswarm.transport.receiving import plain_socket
 from tokenswarm.users.base import LLMUser
 from tokenswarm.users.context import RunContext
 

@@ -16,7 +16,8 @@ import gevent.socket
 from gevent import GreenletExit, Timeout, get_hub
 
 from tokenswarm.transport import kernel_stamps as stamps
-from tokenswarm.transport.exchange import LOOK_S, TOGETHER_S, Exchange, Receiving, plain_socket
+from tokenswarm.transport.exchange import Exchange
+from tokenswarm.transport.receiving import LOOK_S, TOGETHER_S, Receiving, plain_socket
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,9 @@ from captures import load, transcript
 from scripted import CHUNKED, Script, chunk, request, serving, whole
 
 from tokenswarm.transport import kernel_stamps as stamps
+from tokenswarm.transport import receiving
 from tokenswarm.transport.connection import Timeouts, Transport
-from tokenswarm.transport.exchange import Exchange, plain_socket
+from tokenswarm.transport.exchange import Exchange
 from tokenswarm.transport.http1 import request_bytes
 from tokenswarm.transport.target import Target
 from tokenswarm.wire.values import Call
@@ -33,8 +34,7 @@ QUICK = Timeouts(connect_s=2, first_byte_s=2, total_s=2)
 def exchange(
     port: int, timeouts: Timeouts = QUICK, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
 ) -> Exchange:
-    transport = Transport(host, port, timeouts, tls)
-    seen = Exchange()
+    seen, transport = Exchange(), Transport(host, port, timeouts, tls)
     transport.run(seen, REQUEST)
     transport.close()
     return seen
@@ -70,7 +70,8 @@ def test_pieces_come_with_their_times_and_without_http_framing() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="kernel stamps are Linux's")
 def test_a_busy_process_still_knows_when_bytes_came() -> None:
     """Python computes for 100 ms while a chunk arrives: it is dated when it came, not when it was read."""
-    assert stamps.prime(plain_socket)
+    assert stamps.prime(receiving.plain_socket)
+    left_ns: list[int] = []
 
     def script(sock: socket.socket) -> None:
         request(sock)
@@ -83,7 +84,6 @@ def test_a_busy_process_still_knows_when_bytes_came() -> None:
             pass
         gevent.sleep(0.05)  # a close at once would be merged into the last segment, and its stamp with it
 
-    left_ns: list[int] = []
     with serving(script) as port:
         seen = exchange(port).transcript()
     assert seen.clock_stamps == 0
