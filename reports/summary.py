@@ -84,9 +84,12 @@ def _validity(info: dict[str, Any]) -> dict[str, Any]:
     if found:
         verdict = "VALID" if found.get("verdict") == "VALID" else "INVALID"
         return {"verdict": verdict, "findings": [f for f in dicts(found.get("findings")) if f.get("what")]}
-    what = "the run did not come to its end, so it is not known how well its clients kept up"
-    missing = {"rule": "ended", "level": "invalid", "figure": None, "limit": None, "unit": "", "what": what}
-    return {"verdict": "INVALID", "findings": [{**missing, "do": "let a run end by itself, or with Ctrl-C"}]}
+    what, do = "the run did not come to its end", "let a run end by itself, or with Ctrl-C"
+    if info.get("state") == "complete":
+        what, do = "run.json has no verdict on the run, as those of earlier versions", "run it again to have one"
+    what += ", so it is not known how well its clients kept up"
+    missing = {"rule": "ended", "level": "invalid", "figure": None, "limit": None, "unit": ""}
+    return {"verdict": "INVALID", "findings": [{**missing, "what": what, "do": do}]}
 
 
 def _slice(frame: Any, run_window: Window | None, everything: Any, gaps: Gaps, *name: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from tokenswarm.reports.parts import capacity, open_loop, probe
 from tokenswarm.reports.parts.part import Part, Summary
 from tokenswarm.reports.parts.time_spent import LABELS, accounts, main_account
 from tokenswarm.reports.render.document import Section
-from tokenswarm.reports.render.numbers import integer, number
+from tokenswarm.reports.render.numbers import integer, many, number
 
 Rule = Callable[[Summary], str | None]
 WAITS = ("queue", "lateness")  # before anybody works on the request
@@ -132,8 +132,10 @@ def unknown(summary: Summary) -> str | None:
 
 
 def not_believed(summary: Summary) -> str | None:
-    """INVALID: first of all what makes it so."""
+    """INVALID: first of all what makes it so; too few requests ended ok where the others failed."""
     for found in summary["validity"]["findings"]:
+        if found.get("rule") == "samples" and (failed := failures(summary)):
+            return failed
         if found.get("level") == "invalid" and found.get("do"):
             return f"First of all, since the run is INVALID ({found.get('rule')}): {found['do']}."
     return None
@@ -169,13 +171,13 @@ def too_few(summary: Summary) -> str | None:
     if found["worth"] < LEAST_WORTH:
         times = LEAST_WORTH / max(found["worth"], 0.5)
         return (
-            f"Run it longer, {number(times * seconds)} s or more: the {integer(found['n'])} steady requests are worth "
-            f"{number(found['worth'])} independent ones, too few to say how sure a latency is."
+            f"Run it longer, {number(times * seconds)} s or more: {many(found['n'], 'steady request')}, worth "
+            f"{integer(round(found['worth']))} independent, cannot say how sure a latency is."
         )
     if found["n"] < needed:
         return (
             f"Run it longer, {number(seconds * 1.1 * needed / max(found['n'], 1))} s or more: p95 needs {needed} "
-            f"steady requests, there are {integer(found['n'])}, worth {number(found['worth'])} independent ones."
+            f"steady requests, there are {integer(found['n'])}, worth {integer(round(found['worth']))} independent."
         )
     return None
 

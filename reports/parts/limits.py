@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tokenswarm.reports.describe import Metrics
 from tokenswarm.reports.load import Run
 from tokenswarm.reports.parts.part import Part, Summary
 from tokenswarm.reports.parts.tokens import generating
@@ -27,13 +28,15 @@ def quality(frame: Any) -> dict[str, int | float]:
     }
 
 
-def limits(q: dict[str, int | float], tokens: dict[str, Any], clock_source: str) -> list[str]:
+def limits(q: dict[str, int | float], tokens: dict[str, Any], metrics: Metrics, clock_source: str) -> list[str]:
     """What this run cannot tell, a sentence each."""
     said = []
     if n := q["requests_cancelled"]:
+        cut = f"{many(int(n), 'request')} cut at the end of the run (cancelled). Their full times are not known"
         said.append(
-            f"{many(int(n), 'request')} cut at the end of the run (cancelled). Their full times are not known, "
-            "and long ones are cut more often: the upper percentiles are on the low side."
+            f"{cut}, and long ones are cut more often: the upper percentiles are on the low side."
+            if metrics
+            else f"{cut}."
         )
     if n := tokens["requests_estimated"]:
         said.append(
@@ -64,10 +67,11 @@ def limits(q: dict[str, int | float], tokens: dict[str, Any], clock_source: str)
         said.append(
             f"During {many(int(n), 'request')} the wall clock was set by more than {CLOCK_STEP_MS:g} ms: times are off."
         )
-    said.append(
-        "A gap (ITL) is one between chunks, not between tokens, and the gaps of one request resemble each other: "
-        "n gaps support a percentile less well than n independent ones would."
-    )
+    if "itl_ms" in metrics:
+        said.append(
+            "A gap (ITL) is one between chunks, not between tokens, and the gaps of one request resemble each other: "
+            "n gaps support a percentile less well than n independent ones would."
+        )
     return said
 
 
@@ -80,7 +84,8 @@ def data(run: Run, summary: Summary) -> dict[str, Any]:
     """`quality`: counts of what blurs the figures; `limits`: sentences."""
     measured = quality(run.measured)
     source = str(run.info.get("clock_source") or "")
-    return {"quality": measured, "limits": limits(measured, summary["overall"]["tokens"], source)}
+    overall = summary["overall"]
+    return {"quality": measured, "limits": limits(measured, overall["tokens"], overall["metrics"], source)}
 
 
 PART = Part(section, data)

@@ -18,7 +18,7 @@ from tokenswarm.reports.parts.time_spent import NEEDED as OF_LEDGER
 from tokenswarm.reports.parts.time_spent import ledger
 from tokenswarm.reports.percentiles import describe
 from tokenswarm.reports.render.document import Cell, Line, Section, Table
-from tokenswarm.reports.render.numbers import ABSENT, integer, number
+from tokenswarm.reports.render.numbers import ABSENT, integer, many, number
 from tokenswarm.reports.slices import asking
 
 LATENCIES = {"ttft_ms": "TTFT", "tpot_ms": "TPOT", "e2e_ms": "E2E", "response_ms": "response"}
@@ -201,7 +201,7 @@ def section(summary: Summary) -> Section:
         span_s = (found["to_unix_ns"] - found["from_unix_ns"]) / 1e9
         lines = (
             (
-                f"Steady: {number(span_s)} s with the whole load, {integer(found['requests'])} requests ok. Interval: "
+                f"Steady: {number(span_s)} s with the whole load, {many(found['requests'], 'request')} ok. Interval: "
                 "where the figure may lie, at 95 %. Worth: how many independent requests the n are, since neighbours "
                 f"share a queue. p95 is shown of {minimum_n(95)} requests or more, p99 of {minimum_n(99)}: as many as "
                 "it needs where they are independent; where they are worth less, go by its interval.",

@@ -47,7 +47,7 @@ def verdict(
         p95 = f"{number(ttft['p95'])} ms" if ttft["p95"] is not None else _too_few(95, ttft["n"])
         parts.append(f"TTFT p50 {number(ttft['p50'])} ms, p95 {p95}")
     else:
-        parts.append("no TTFT, since nothing was streamed")
+        parts.append(f"no TTFT, since nothing was streamed, {_e2e(metrics)}")
     if "itl_ms" in metrics:
         itl = metrics["itl_ms"]
         p99 = f"{number(itl['p99'])} ms" if itl["p99"] is not None else _too_few(99, itl["n"], "gaps")
@@ -56,7 +56,7 @@ def verdict(
 
 
 def _e2e(metrics: Mapping[str, Any]) -> str:
-    """What there is to say where nothing was generated."""
+    """What there is to say where nobody saw chunks."""
     e2e = metrics.get("e2e_ms")
     if e2e is None:
         return "no latencies"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from capacity_rows import SLO, trial
+from golden import odd
 from golden.make import RUN, folder, golden_records, identity, ollama
 
 from tokenswarm.capacity.answer import result
@@ -99,6 +100,12 @@ def test_no_closing_mark_begins_a_line() -> None:
         assert not any(
             line.strip()[:1] in "，。；：、）" for line in console.wrap("一" * size + "，" + "二。" * 40)[1:]
         )
+
+
+@pytest.mark.parametrize("name", odd.RUNS)
+def test_no_sentence_of_an_odd_runs_report_is_left_in_english(name: str) -> None:
+    text = (odd.HERE / name / "report.zh.md").read_text(encoding="utf-8")
+    assert re.findall(r"(?:[A-Za-z']+ ){3,}[A-Za-z']+", re.sub("`[^`]*`", "", text)) == []
 
 
 def test_the_table_has_the_metrics_and_each_place_on_both_sides() -> None:

@@ -153,7 +153,11 @@ DEPENDENT = {"e2e_ms_p95": {"steady": {"value": 9, "n": 500, "worth": 5}}}
             "What next",
             "Run it longer, 132 s or more: p95 needs 90 steady requests, there are 45, worth 40",
         ),
-        ({"steady": {**FREE, "figures": DEPENDENT}}, "What next", "500 steady requests are worth 5.00"),
+        (
+            {"steady": {**FREE, "figures": DEPENDENT}},
+            "What next",
+            "500 steady requests, worth 5 independent, cannot say",
+        ),
         ({"loading": {"states": [{"state": "cold", "n": 9}]}}, "What next", "9 of 200 requests waited for their model"),
         ({"capacity": {"sentence": "8 users.", "answer": 8}}, "What next", "Hold the load"),
         ({"capacity": {"answer": None, "sentence": "Not even 1 user."}}, "What next", "No load kept to the SLOs"),
@@ -169,6 +173,14 @@ def test_each_sentence_comes_from_a_rule(changes: dict[str, Any], about: str, sa
 def test_where_many_failed_that_is_what_to_see_first(tmp_path: Path) -> None:
     records = [ollama(0), *(failed(1 + n, "http_error", "busy") for n in range(3))]
     said = summary_of(tmp_path, records, validity={"verdict": "VALID", "findings": []})["conclusions"]
+    assert said["What next"] == "See first why 3 of 4 requests ended as http_error."
+    few = {
+        "level": "invalid",
+        "rule": "samples",
+        "what": "too few ended ok",
+        "do": "run longer",
+    }  # which would not help
+    said = summary_of(tmp_path, records, validity={"verdict": "INVALID", "findings": [few]})["conclusions"]
     assert said["What next"] == "See first why 3 of 4 requests ended as http_error."
 
 

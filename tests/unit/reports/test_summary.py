@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from golden import odd
 from golden.make import HERE, MS, REPORT, RUN, ZERO_NS, failed, folder, golden_records, ollama, openai, summary_of
 
 from tokenswarm.metrics.catalogue import METRICS
@@ -24,6 +25,13 @@ def test_the_golden_report(tmp_path: Path) -> None:
     # To make it anew: PYTHONPATH=.:tests/support python -m golden.make
     report(folder(tmp_path, golden_records()))
     assert (tmp_path / "report.md").read_bytes() == REPORT.read_bytes(), f"see {HERE.name}/make.py"
+
+
+@pytest.mark.parametrize("name", odd.RUNS)
+def test_the_reports_of_odd_runs(tmp_path: Path, name: str) -> None:
+    # To make them anew: PYTHONPATH=.:tests/support python -m golden.odd
+    for file, text in odd.write(name, tmp_path).items():
+        assert text == (HERE / name / file).read_text(encoding="utf-8"), f"see {HERE.name}/odd.py"
 
 
 def test_totals_are_exact(tmp_path: Path) -> None:
