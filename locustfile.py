@@ -11,7 +11,7 @@ from locust import events
 from locust.event import EventHook
 
 from tokenswarm.features import FEATURES
-from tokenswarm.run import outlets
+from tokenswarm.run import library, outlets
 from tokenswarm.run import worker_token as trust
 from tokenswarm.run.cluster import Cluster
 from tokenswarm.run.lifecycle import RunLifecycle
@@ -48,6 +48,7 @@ events.init_command_line_parser.add_listener(trust.listen)
 @events.init.add_listener
 def on_init(environment: Any, web_ui: Any = None, **_: Any) -> None:
     """Before anything runs: connect, and check all there is; a user's mistake is one line and exit code 2."""
+    library.fill(environment)
     cluster = Cluster(environment)
     lifecycle = RunLifecycle(environment, cluster, FEATURES)
     lifecycle.listen()

@@ -35,7 +35,8 @@ class LLMUser(User):
     """Asks `api` in a closed loop: the next request goes out when the last answer has been read.
 
     A locustfile of one's own can subclass it, set `wait_time` and `options` (request fields for all its requests), and
-    call `generate` or `converse` with prompts of its own. The wait time is also that between the turns of a
+    call `generate` or `converse` with prompts of its own; with `@task`s of its own it has only those, which may call
+    `ask` for a prompt of the corpus. The wait time is also that between the turns of a
     conversation. In an open loop each conversation, and each request that belongs to none, waits for an arrival.
     """
 
@@ -49,6 +50,13 @@ class LLMUser(User):
     _call: Call
     _arrival: int | None = None  # of an open loop, whose first request comes next
     _arrived = False  # is what is asked now one arrival's?
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """A class with tasks of its own has only those: the corpus's would be mixed into them unasked."""
+        super().__init_subclass__(**kwargs)
+        inherited = {id(one) for base in cls.__bases__ for one in getattr(base, "tasks", ())}
+        if any(id(one) not in inherited for one in cls.tasks):
+            cls.tasks = [one for one in cls.tasks if one is not LLMUser.ask]
 
     def on_start(self) -> None:
         """Connect this user with the run's settings; the connection itself opens with the first request."""

@@ -40,7 +40,7 @@ LIBRARIES = {
     "metrics": {"jsonschema_rs", "orjson"},
     "folder": set(),
     "transport": {"gevent", "httptools", "locust", "psutil"},
-    "settings": {"locust", "orjson"},
+    "settings": {"locust", "orjson", "configargparse"},  # Locust's own parser
     "load": {"gevent"},
     "users": {"locust", "gevent", "requests"},
     "preflight": {"gevent"},

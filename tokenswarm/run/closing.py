@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +26,7 @@ FINISH = "tokenswarm_finish"
 ROOT = Path(__file__).parents[2]  # where the package lies
 WAIT_FOR_WORKERS_S, WAIT_FOR_LOST_S = 30.0, 5.0
 BY_HAND, AT_ONCE_S = "ended by hand", 1.0
+STDERR = 2  # its file descriptor
 UNANSWERED = 1  # as Locust's own exit code where requests failed
 
 
@@ -80,7 +83,7 @@ class Closing:
             publisher.write_own()
         made = {"requests": recorder.folder.rows, "made": publisher.outbox.made}
         seen = {**self._lifecycle.snapshot(), **made, "ended": True}
-        self._lifecycle.findings += attendance.findings([seen])
+        self._lifecycle.findings += attendance.findings([seen]) + _others([seen])
         self._stop_health()
         self._end_folder(recorder, [seen])
 
@@ -126,6 +129,7 @@ class Closing:
         if heard and not (run_time_s and after_s > float(run_time_s) - AT_ONCE_S):
             self._say_ended_by_hand(after_s)
         self._lifecycle.findings += attendance.findings(workers) + strangers() + self._lifecycle.unlike()
+        self._lifecycle.findings += _others(workers)
         self._end_folder(recorder, workers)
 
     def _say_ended_by_hand(self, after_s: float) -> None:
@@ -187,13 +191,26 @@ class Closing:
                     lifecycle.options.lang,
                 ]
                 # In a session of its own: a signal to this one's whole group, or from its terminal, does not cut it.
-                subprocess.run(reporting, env=environment, check=False, start_new_session=True)
+                out = STDERR if getattr(lifecycle.options, "json", False) else None  # --json is JSON alone
+                subprocess.run(reporting, env=environment, check=False, start_new_session=True, stdout=out)
         except OSError as error:
             what = f"{recorder.folder.path} could not be closed: {error}; {recorder.folder.rows} rows are in it"
             print(f"tokenswarm: error: {what}", file=sys.stderr)
             lifecycle.environment.process_exit_code = 2
         finally:
             lifecycle.ending = False
+
+
+def _others(workers: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """A finding: requests of the locustfile that are not ours."""
+    sent: Counter[str] = Counter()
+    for each in workers:
+        sent.update(each.get("others") or {})
+    if not sent:
+        return []
+    named = ", ".join(f"{name} ({n:,})" for name, n in sent.most_common(5)) + (", …" if len(sent) > 5 else "")
+    what = f"the run also sent {sent.total():,} requests of other users, which are in no figure here: {named}"
+    return [finding("other requests", "remark", what, "see Locust's own statistics for them", sent.total())]
 
 
 def _seconds_of(recorder: Recorder) -> float:

@@ -90,7 +90,7 @@ class Cluster:
     @property
     def number(self) -> int:
         """A worker's own number; 0 for any other process."""
-        return max(0, self._runner.worker_index)
+        return max(0, self._runner.worker_index) if self._runner else 0
 
     @property
     def master_silent_s(self) -> float:
@@ -111,7 +111,7 @@ class Cluster:
     @property
     def running(self) -> bool:
         """Does a run go on?"""
-        return self._runner.state in LOADED
+        return self._runner is None or self._runner.state in LOADED  # run_single_user has none
 
     @property
     def settled(self) -> bool:
@@ -126,12 +126,12 @@ class Cluster:
     @property
     def users(self) -> int:
         """How many run now."""
-        return int(self._runner.user_count)
+        return int(self._runner.user_count) if self._runner else 1
 
     @property
     def target_users(self) -> int:
         """How many are to run."""
-        return int(self._runner.target_user_count)
+        return int(self._runner.target_user_count) if self._runner else 1
 
     def start(self, users: int | None = None, per_s: float | None = None) -> None:
         """Have so many users run, so many more (or fewer) a second; without numbers share the same out again."""

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -22,7 +23,7 @@ from tokenswarm.run.folder_watch import watch
 from tokenswarm.run.handover import Spooling
 from tokenswarm.run.interrupt import hear_hangups, hear_interrupts
 from tokenswarm.run.preparation import Preparation
-from tokenswarm.run.publisher import ACKNOWLEDGE, ROWS, Publisher
+from tokenswarm.run.publisher import ACKNOWLEDGE, OURS, ROWS, Publisher
 from tokenswarm.run.recorder import Recorder
 from tokenswarm.run.shared import begin, shared
 from tokenswarm.run.slo_gate import Gate
@@ -39,6 +40,7 @@ from tokenswarm.transport.receiving import plain_socket
 from tokenswarm.users.base import LLMUser
 from tokenswarm.users.context import RunContext
 
+MOST_OTHERS = 50  # names
 LOCUSTS = ("num_users", "spawn_rate", "run_time", "stop_timeout", "processes")  # its options that a run is known by
 
 
@@ -68,6 +70,7 @@ class RunLifecycle:
         self.gate: Gate | None = None
         self.watch: Callable[[list[Row]], None] | None = None  # of a capacity search: rows as they come
         self._kernel_stamps = False
+        self.others: Counter[str] = Counter()  # requests that are not ours, by method and name
         self._like = {"code": likeness.code()}  # as it is now: it may be edited while this process runs
         self._end = Closing(self)
 
@@ -84,6 +87,7 @@ class RunLifecycle:
         events.quitting.add_listener(self._end.on_quitting)
         self.clocks.listen(events)
         if not self.cluster.is_master:
+            events.request.add_listener(self._on_request)
             spare_the_loop()
         if self.cluster.is_worker:
             events.report_to_master.add_listener(self.publisher.on_report_to_master)
@@ -161,6 +165,7 @@ class RunLifecycle:
             self.preparation.restore()
             self._begin_folder()
         run_id = self.options.run_id
+        self.others.clear()
         self.publisher.reset(run_id, self.spooling.begin(run_id) if self.cluster.is_worker else None)
         if not self.cluster.is_master:
             self._kernel_stamps = stamps.prime(plain_socket)
@@ -232,6 +237,12 @@ class RunLifecycle:
                     onto_master(row, clocks)
                 self.watch(named)
 
+    def _on_request(self, request_type: str, name: str, context: Any = None, **_: Any) -> None:
+        """A request has ended in this process: other users' are counted by their names."""
+        what = f"{request_type} {name}"
+        if context != OURS:
+            self.others[what if what in self.others or len(self.others) < MOST_OTHERS else "others"] += 1
+
     def snapshot(self) -> dict[str, Any]:
         """What is known of this process: its number as a worker, its clock, its health."""
         seen = self.clocks.as_run_json() | (self.health.snapshot() if self.health else {})
@@ -239,4 +250,5 @@ class RunLifecycle:
             {"left_models": self.run_context.left_models} if self.run_context and self.run_context.left_models else {}
         )
         source = "kernel" if self._kernel_stamps else "clock"
-        return {"worker": self.cluster.number, "clock_source": source, **self._like, **seen, **left}
+        others = {"others": dict(self.others)} if self.others else {}
+        return {"worker": self.cluster.number, "clock_source": source, **self._like, **seen, **left, **others}

@@ -147,6 +147,10 @@ def check_classes(options: Any, classes: Sequence[Any]) -> None:
     if own and (options.arrivals or options.trace):
         option = "--arrivals" if options.arrivals else "--trace"
         raise UsageError(f"{option}: {own} has its own pace; name other classes, or give it a fixed_count")
+    fixed = ", ".join(c.__name__ for c in classes if issubclass(c, LLMUser) and c.fixed_count)
+    if fixed and (options.arrivals or options.trace):
+        why = "whose requests come when they are due, not from so many users; leave fixed_count out, or give a weight"
+        raise UsageError(f"{fixed} has a fixed_count in an open loop, {why}")
 
 
 def places(worker: str, there: Sequence[tuple[str, tuple[str, ...]]]) -> dict[str, tuple[int, int]]:

@@ -14,8 +14,9 @@ from tokenswarm.run.stages import shape
 from tokenswarm.run.worker_token import check_key
 from tokenswarm.settings import form, open_files
 from tokenswarm.settings import secrets as secret
+from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.options import OURS
-from tokenswarm.settings.redaction import learn, learn_options
+from tokenswarm.settings.redaction import learn, learn_options, redact
 from tokenswarm.settings.weights import weigh
 
 CHOSEN = ("host", "layout", "model", "api_key", "header", "scale")
@@ -29,6 +30,9 @@ class Preparation:
         self._options = options = environment.parsed_options
         self._classes, self._own_shape = tuple(environment.user_classes), environment.shape_class
         learn_options(options)
+        self._hosts = {c.__name__: c.host for c in self._classes if getattr(c, "host", None)}
+        if not options.host and len({*self._hosts.values()}) == 1:
+            options.host = next(iter(self._hosts.values()))
         self._own = Own(options.host, secret.api_key(options), options.header)
         self._home = ""  # as the page shows it after a run
         learn(self._own.api_key)
@@ -43,6 +47,7 @@ class Preparation:
         """Check the options, ask the server, choose the classes. Raises UsageError; no load was sent then."""
         options = self._options
         check_tags(options, self._classes)
+        self._check_hosts(classes_named or options.user_classes or [])
         withheld = keep_at_home(options, self._own)
         check_key(self._cluster, options)
         named = classes_named or options.user_classes or []
@@ -61,6 +66,15 @@ class Preparation:
         if options.stages:
             self._chosen["num_users"] = None
         self.findings = [*prepared.findings, *withheld]
+
+    def _check_hosts(self, named: Collection[str]) -> None:
+        """A run has one server: that of --host, else that of its classes."""
+        hosts = {name: host for name, host in self._hosts.items() if not named or name in named}
+        if not self._options.host and len({*hosts.values()}) == 1:
+            self._options.host = next(iter(hosts.values()))
+        elif not self._options.host and hosts:
+            which = ", ".join(f"{name}: {redact(str(host))}" for name, host in sorted(hosts.items()))
+            raise UsageError(f"the classes have several hosts ({which}); name those of one, or give --host for all")
 
     def prepare_from_form(self, sent: Any, shown: Collection[str]) -> dict[str, str]:
         """The same for a run that begins in the web form; what Locust is to change in it. Raises UsageError.

@@ -18,6 +18,7 @@ KEY = "tokenswarm"
 ROWS = "tokenswarm_rows"
 ACKNOWLEDGE = "tokenswarm_acknowledge"
 _FAULTS = tuple(check.name for check in CHECKS if check.shown)
+OURS = {"tokenswarm": True}  # the context of our requests in Locust's event
 AGAIN_S = 1.0  # after a write that failed
 _IN_UI = tuple(metric for metric in METRICS if metric.ui)
 
@@ -56,7 +57,7 @@ def to_locust(environment: Any, record: Record, response_bytes: int, errors: Err
             response_time=None if record.outcome == "dropped" else elapsed_ns / 1e6,
             response_length=response_bytes,
             exception=failed,
-            context={},
+            context=OURS,
         )
     for metric in _IN_UI:
         value = metric.of(record)

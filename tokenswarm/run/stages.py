@@ -14,7 +14,7 @@ from tokenswarm.run.shared import StageNow, shared
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.users.context import RunContext
 
-STAGE = "tokenswarm_stage"
+STAGE, RAMP = "tokenswarm_stage", "tokenswarm_ramp"
 USAGE = "write stages as 1x60s, 2x60s, or 1..16x5m for a ramp"
 _STAGE = re.compile(r"(\d+)(?:\s*\.\.\s*(\d+))?\s*[x×*]\s*(\d+(?:\.\d+)?)(s|m|h)")
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
@@ -153,7 +153,37 @@ def resume(environment: Any) -> None:
 def shape(environment: Any, cluster: Cluster, own: LoadTestShape | None) -> LoadTestShape | None:
     """The shape that Locust is to follow: that of `--stages`, else the locustfile's own. Raises UsageError."""
     stages = environment.parsed_options.stages
+    if not stages and own:
+        _watch(own, environment, cluster)
     return Stages(environment, cluster, parse(stages)) if stages else own
+
+
+def _watch(own: Any, environment: Any, cluster: Cluster) -> None:
+    """Have a shape of the locustfile tell all processes of its ramps: until the users are there it is not steady."""
+    if getattr(own, "tokenswarm_watched", False):
+        return
+    tick, before = own.tick, [0]
+
+    def watched() -> Any:
+        said = tick()
+        users = said[0] if said else before[0]
+        if users != before[0]:
+            before[0] = users
+            if users != cluster.users:
+                if cluster.is_master:
+                    cluster.send(RAMP)
+                ramp(environment)
+        return said
+
+    own.tick, own.tokenswarm_watched = watched, True
+
+
+def ramp(environment: Any) -> None:
+    """Users begin to come or go in this process."""
+    shared(environment.parsed_options)["all_started"] = False
+    run_context: RunContext | None = getattr(environment, "tokenswarm", None)
+    if run_context:
+        run_context.all_started = False
 
 
 def follow(environment: Any, cluster: Cluster) -> None:
@@ -162,6 +192,7 @@ def follow(environment: Any, cluster: Cluster) -> None:
     environment.events.test_stop.add_listener(lambda **_: _forget(environment))
     if cluster.is_worker:
         cluster.on(STAGE, lambda message, _: enter(environment, **message))
+        cluster.on(RAMP, lambda *_: ramp(environment))
 
 
 def as_run_json(options: Any) -> dict[str, Any]:

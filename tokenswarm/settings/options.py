@@ -2,9 +2,12 @@
 
 from argparse import _AppendAction
 from collections.abc import Callable
+from io import StringIO
 from typing import Any
 
-from tokenswarm.settings.option import Option
+from configargparse import ConfigFileParserException
+
+from tokenswarm.settings.option import Option, dest
 from tokenswarm.settings.sections import access, asked, connection, goals, load, management, outcome, sessions
 
 # What is asked for first at the top: the form and the docs have them in this order.
@@ -53,6 +56,32 @@ def add(parser: Any, **_: Any) -> None:
     """Add the options to Locust's parser (listener of init_command_line_parser)."""
     for option in OPTIONS:
         parser.add_argument(option.name, **_details(option))
+    if config_files := getattr(parser, "_config_file_parser", None):
+        config_files.parse = _lines_parser(config_files.parse)
+
+
+def _lines_parser(parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A parser of config files by which no line is lost: by itself the last one of a name would count, in silence."""
+    several = {option.dest for option in OPTIONS if option.joined or option.default == ()}
+
+    def parsed(stream: Any) -> Any:
+        found = parse(stream)
+        if stream.name.endswith(".toml"):
+            return found  # which allows a name only once
+        stream.seek(0)
+        values: dict[str, list[Any]] = {}
+        for text in stream:
+            line = StringIO(text)
+            line.name = stream.name
+            for name, value in parse(line).items():
+                values.setdefault(name, []).append(value)
+        for name, given in values.items():
+            if len(given) > 1 and dest(f"--{name}") not in several:
+                raise ConfigFileParserException(f"{name} stands {len(given)} times; keep one line of it")
+            found[name] = given if len(given) > 1 else given[0]
+        return found
+
+    return parsed
 
 
 def _details(option: Option) -> dict[str, Any]:
