@@ -147,7 +147,8 @@ def test_what_a_misbehaving_server_does_is_data(model: str, faulty_runs: dict[st
         assert all(float(row["tokens_per_chunk"]) > 2 for row in rows)
     if model == "fault-no-usage":
         assert all(row["output_tokens"] == row["tpot_ms"] == "" for row in rows)
-        assert all(row["ttft_ms"] for row in rows)
+        assert all(row["ttft_ms"] or row["buffered"] == "1" for row in rows)  # a busy machine may hold a stream back
+        assert any(row["ttft_ms"] for row in rows)
     if model == "fault-think-tags":
         assert all(int(row["thinking_chars"]) > 0 for row in rows)
         assert any(float(row["ttfa_ms"]) > float(row["ttft_ms"]) for row in rows if row["ttfa_ms"])
