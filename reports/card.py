@@ -12,10 +12,12 @@ from tokenswarm.reports.load import Run, load
 from tokenswarm.reports.parts.load_shape import load_line
 from tokenswarm.reports.parts.steady import shown
 from tokenswarm.reports.parts.time_spent import LABELS, accounts, main_account
+from tokenswarm.reports.rejudging import mapping
 from tokenswarm.reports.render.chinese import LANGUAGES, zh
 from tokenswarm.reports.render.numbers import give_or_take, integer, number
 from tokenswarm.reports.summary import summarise
 
+SHOWN_OF_DIGEST = 12
 ABOUT = frozenset({"load", "requests", "again", "VALID", "INVALID", "Where it saturates"})
 LATENCIES = {"ttft_ms": "TTFT", "tpot_ms": "TPOT", "e2e_ms": "E2E"}
 
@@ -23,7 +25,8 @@ LATENCIES = {"ttft_ms": "TTFT", "tpot_ms": "TPOT", "e2e_ms": "E2E"}
 def card(run: Run, summary: Mapping[str, Any]) -> str:
     """The lines; what a run does not have is left out."""
     software = summary["circumstances"]["software"]
-    versions = ", ".join(f"{name} {software[name]}" for name in ("tokenswarm", "locust", "python") if name in software)
+    known = (f"{name} {software[name]}" for name in ("tokenswarm", "locust", "python") if name in software)
+    versions = ", ".join((*known, *_models(run)))
     lines = [
         f"{summary['validity']['verdict']}: {summary['run']['run']}" + (f" ({versions})" if versions else ""),
         f"load: {load_line(summary)}",
@@ -38,6 +41,12 @@ def card(run: Run, summary: Mapping[str, Any]) -> str:
         *([f"again: {again}"] if (again := command(run.info)) else []),
     ]
     return "".join(f"{plain(line)}\n" for line in lines)
+
+
+def _models(run: Run) -> list[str]:
+    """Which they were, by as much of their digest as `ollama list` shows: a name may become another's."""
+    digests = mapping(mapping(run.info.get("target")).get("digests"))
+    return [f"{name} {str(digest)[:SHOWN_OF_DIGEST]}" for name, digest in digests.items()]
 
 
 def _requests(summary: Mapping[str, Any]) -> str:

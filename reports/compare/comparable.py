@@ -96,6 +96,7 @@ def _circumstances(a: Side, b: Side) -> Iterator[Difference]:
         (say("seed"), NOTED, lambda run: run.info.get("seed", option(run, "seed"))),
         (say("host"), COMPARED, lambda run: _mapping(run.info, "target").get("host")),
         (say("model"), COMPARED, _models),
+        (say("model digest"), COMPARED, _digests),
         (say("user classes"), COMPARED, lambda run: _list(sorted(map(str, run.info.get("user_classes") or ())))),
         (say("clients"), NOTED, lambda run: _list(f"{w.get('host')} ({w.get('cpus')})" for w in _workers(run))),
         (say("code"), NOTED, lambda run: _list(sorted({str(w.get("code")) for w in _workers(run)}))),
@@ -125,6 +126,11 @@ def _both(a: Side, b: Side, read: Callable[..., Any]) -> tuple[str, str] | None:
 
 def _models(run: Run) -> str:
     return _list(sorted({str(model) for model in run.frame["model"]} - {""}))
+
+
+def _digests(run: Run) -> str:
+    found = _mapping(run.info, "target").get("digests")
+    return _list(sorted(str(one)[:12] for one in found.values())) if isinstance(found, dict) else ""
 
 
 def _workers(run: Run) -> list[dict[str, Any]]:

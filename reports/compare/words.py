@@ -121,6 +121,7 @@ EN: Mapping[str, str] = {
     "seed": "seed",
     "host": "host",
     "model": "model",
+    "model digest": "model digest",
     "server": "server",
     "user classes": "user classes",
     "clients": "clients (host, CPUs)",

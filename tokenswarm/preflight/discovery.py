@@ -1,11 +1,11 @@
 """What answers at an address: an Ollama, a server of OpenAI's API, or neither; a few small questions tell."""
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tokenswarm.preflight.model_list import has_ollamas_marks, ollama_names, read_list
+from tokenswarm.preflight.model_list import has_ollamas_marks, ollama_digests, ollama_names, read_list
 from tokenswarm.preflight.replies import BUSY, KEY, PROXY, NotReady, login_error, not_ready_error, redirect_error
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.redaction import clean_line
@@ -25,7 +25,8 @@ _NOISE = re.compile(r"^no connection: |\[Errno -?\d+\] |\(_ssl\.c:\d+\)")
 class Server:
     """What was found: `kind` is `ollama` (speaks both APIs) or `openai`; `loaded` are models in memory, Ollama only.
 
-    `listed`: the server gave a list of its models; `more`: there are others beside those that it named.
+    `listed`: the server gave a list of its models; `more`: there are others beside those that it named. `digests` are
+    by name, Ollama only.
     """
 
     kind: str
@@ -34,6 +35,11 @@ class Server:
     loaded: tuple[str, ...] = ()
     listed: bool = True
     more: bool = False
+    digests: Mapping[str, str] = field(default_factory=dict)
+
+    def digest(self, model: str) -> str | None:
+        """Of a model as it is asked for."""
+        return self.digests.get(model) or self.digests.get(f"{model}:latest")
 
 
 class Look:
@@ -96,7 +102,9 @@ class Look:
             return None
         version = text_in(said, "version") if has_version else None
         loaded = ollama_names(self._json(LOADED)) or ()
-        return Server("ollama", version and clean_line(version), names or (), loaded, listed=names is not None)
+        digests = {name: clean_line(digest) for name, digest in ollama_digests(tags).items()}
+        version = version and clean_line(version)
+        return Server("ollama", version, names or (), loaded, listed=names is not None, digests=digests)
 
     def _says_so(self) -> bool:
         self._get(ROOT)

@@ -11,6 +11,7 @@ _NAMES = ("id", "name", "model", "model_name", "model_id", "model_uid", "key", "
 _MORE = ("has_more", "nextPageToken", "next_page_token", "next_page", "next")
 # What Ollama says of each model; others that serve its list for its clients' sake leave most of it empty.
 _OLLAMAS = ("digest", "modified_at")
+MOST_OF_DIGEST = 80  # characters; SHA-256 has 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,13 @@ def ollama_names(said: object) -> tuple[str, ...] | None:
         return None  # llama.cpp has its own list beside Ollama's
     found = said["models"]
     return _names(found or []) if found is None or isinstance(found, list) else None
+
+
+def ollama_digests(said: Any) -> dict[str, str]:
+    """By name, what tells apart two models that had the same one at different times."""
+    entries = said["models"] or () if ollama_names(said) is not None else ()
+    pairs = ((text_in(one, "name"), text_in(one, "digest")) for one in entries if isinstance(one, dict))
+    return {name: digest[:MOST_OF_DIGEST] for name, digest in pairs if name and digest}
 
 
 def has_ollamas_marks(said: Any) -> bool:

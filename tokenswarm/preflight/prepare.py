@@ -104,6 +104,7 @@ def prepare(
     where = preflight.settings.target
     options.host, options.layout = where.url, where.layout()
     target = {"host": options.host, "model": several[0] if len(several) == 1 else options.model, **asdict(server)}
+    target["digests"] = {model: digest for model in several if (digest := server.digest(model))}
     payloads = likeness.prompts_digest(checked.mix.prompts, options.trace, checked.mix.making.system)
     kept = tuple(c for c in chosen if c not in done.left_out)
     return Prepared(kept, target, done.warm_ups, done.scales, tuple(findings), done.probe, payloads, checked.mix)

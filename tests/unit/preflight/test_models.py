@@ -6,7 +6,21 @@ import socket
 
 import gevent
 import pytest
-from doors import CHAT, COMPLETIONS, GOOD, GOOD_NATIVE, GOOD_TEXT, NOT_FOUND, Door, Said, attempt, page, prepared, said
+from doors import (
+    CHAT,
+    COMPLETIONS,
+    GOOD,
+    GOOD_NATIVE,
+    GOOD_TEXT,
+    NATIVE,
+    NOT_FOUND,
+    Door,
+    Said,
+    attempt,
+    page,
+    prepared,
+    said,
+)
 from scripted import request, serving, whole
 
 from tokenswarm.preflight import discovery
@@ -102,6 +116,19 @@ def test_a_list_that_comes_compressed_though_nobody_asked_for_it() -> None:
     assert (done.line, done.options.model) == ("", "m")
 
 
+def test_an_ollamas_models_in_use_are_known_by_their_digests() -> None:
+    """Not those of the others, which may be many; an OpenAI-compatible server has none to tell."""
+    known = {"m:latest": "5a", "n:1b": "7f", "o:1b": "9c"}
+    tags = [{"name": name, "digest": digest * 8} for name, digest in known.items()]
+    door = Door({"/api/version": said({"version": "0.32.1"}), "/api/tags": said({"models": tags}), NATIVE: GOOD_NATIVE})
+    done = attempt(door, "--model", "m,n:1b", named=("OllamaChatUser",))
+    assert done.prepared
+    assert done.prepared.target["digests"] == {"m": "5a" * 8, "n:1b": "7f" * 8}
+    other = attempt(Door({"/v1/models": said(LISTS["bare"]), CHAT: GOOD, COMPLETIONS: GOOD_TEXT}), *M)
+    assert other.prepared
+    assert other.prepared.target["digests"] == {}
+
+
 DEEP: object = []
 for _ in range(200):
     DEEP = [DEEP]
@@ -121,8 +148,14 @@ def test_whatever_a_server_says_to_a_question_is_a_run_a_warning_or_one_line(pat
         "/api/chat": GOOD_NATIVE,
     }
     for value in ANYTHING:
-        named = {"name": value, "id": value, "version": value}
-        for body in (value, {"models": value, "data": value, **named}, {"models": [value]}, {"data": [named, value]}):
+        named = {"name": value, "id": value, "version": value, "digest": value}
+        for body in (
+            value,
+            {"models": value, "data": value, **named},
+            {"models": [value]},
+            {"data": [named, value]},
+            {"models": [{"name": "m", "digest": value}]},
+        ):
             for arguments in ((), ("--model", "m")):
                 done = attempt(Door({**good, path: said(body)}), *arguments)
                 assert done.prepared or done.line, body

@@ -109,7 +109,8 @@ def test_what_had_another_load_or_cannot_be_trusted_is_not_compared(what: str, a
 
 
 def test_what_is_compared_is_listed_and_compared(a: Path, tmp_path: Path) -> None:
-    target = {**VALID["target"], "host": "http://other:11434", "version": "0.40.2", "gpu": "other"}
+    digests = {"sim:latest": "9f" * 32}
+    target = {**VALID["target"], "host": "http://other:11434", "version": "0.40.2", "gpu": "other", "digests": digests}
     changes = {"target": target, "options": {**VALID["options"], "options": '{"num_ctx": 8192}'}, "seed": 4}
     code, found = compared(a, run(tmp_path / "b", 2, changes))
     listed = {each["what"]: (each["a"], each["b"], each["effect"]) for each in found["differences"]}
@@ -117,6 +118,7 @@ def test_what_is_compared_is_listed_and_compared(a: Path, tmp_path: Path) -> Non
     assert listed["host"] == ("http://box:11434", "http://other:11434", "compared")
     assert listed["server version"] == ("0.32.15", "0.40.2", "compared")
     assert listed["seed"] == ("3", "4", "noted")
+    assert listed["model digest"] == ("", "9f9f9f9f9f9f", "compared")
     assert verdicts(found)["tpot_ms mean"] == "no difference"
 
 

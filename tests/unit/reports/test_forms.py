@@ -85,11 +85,18 @@ def test_show_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 def test_a_card_has_what_others_ask_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     slos = [{"slo": "e2e_ms p50 < 300", "state": "met", "figure": 225.0, "n": 50}]
     records = [ollama(n, at_ms=100 * n) for n in range(50)]
-    path = folder(tmp_path, records, {**RUN, "slos": slos, "options": {"num_users": 8}})
+    target = {**RUN["target"], "digests": {"sim:latest": "500a1f067a9f782620b40bee6f7b0c89e17ae61f686b92c2"}}
+    path = folder(tmp_path, records, {**RUN, "slos": slos, "options": {"num_users": 8}, "target": target})
     assert main(["card", str(path)]) == 0
     said = capsys.readouterr().out
-    assert said.startswith("INVALID: 20261123T111733Z-demo (locust 2.47.0, python 3.11.9)\n")
-    for part in ("8 users", "50 of 50 ok", "TTFT 120 / –", "pp20 333 t/s, tg11 100 t/s", "SLO e2e_ms p50 < 300: met"):
+    assert said.startswith("INVALID: 20261123T111733Z-demo (locust 2.47.0, python 3.11.9, sim:latest 500a1f067a9f)\n")
+    for part in (
+        "8 users",
+        "50 of 50 ok",
+        "TTFT 120 / –",
+        "pp20 333 t/s, tg11 100 t/s",
+        "SLO e2e_ms p50 < 300: met",
+    ):
         assert part in said
     assert len(said.splitlines()) <= 10
 
