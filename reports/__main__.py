@@ -54,7 +54,7 @@ def _main(arguments: Sequence[str]) -> int:
         parser.error("--as and --slo need a RUN_FOLDER")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may not know Chinese
-    code = 0
+    code, link = 0, ""
     try:
         if options.slo:
             said, code = _gate(options.folder, options.slo, options.invalid_ok)
@@ -65,15 +65,23 @@ def _main(arguments: Sequence[str]) -> int:
         elif options.dialect:
             said = dialect_report.report(options.folder, options.dialect)
         else:
-            where = f"The report: {options.folder / 'report.html'}"
-            where = zh(where) if options.lang == "zh" else where
-            said = f"{console.render(report(options.folder, options.lang), options.lang)}\n{where}\n"
+            said = f"{console.render(report(options.folder, options.lang), options.lang)}\n"
+            path = options.folder / "report.html"
+            where = f"The report: {path}"
+            where = plain(zh(where) if options.lang == "zh" else where)
+            link = f"{where.replace(plain(str(path)), _link(path))}\n"
     except (ReportError, SloError) as error:
         print(f"tokenswarm: error: {error}", file=sys.stderr)
         return 2
     if not options.quiet or options.glossary:
-        print(plain(said, lines=True), end="")
+        print(plain(said, lines=True) + link, end="")
     return code
+
+
+def _link(path: Path) -> str:
+    """A path that a terminal can click."""
+    shown = plain(str(path))
+    return f"\x1b]8;;{path.resolve().as_uri()}\x1b\\{shown}\x1b]8;;\x1b\\" if sys.stdout.isatty() else shown
 
 
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {

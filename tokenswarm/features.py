@@ -16,6 +16,7 @@ from tokenswarm.run.live import Live
 from tokenswarm.run.memory_sampler import Sampler
 from tokenswarm.run.open_loop import OpenLoop
 from tokenswarm.run.rebalance import Rebalancer
+from tokenswarm.run.terminal import Terminal
 from tokenswarm.run.user_changes import UserChanges
 from tokenswarm.settings import weights
 from tokenswarm.settings.settings import Settings
@@ -53,6 +54,7 @@ FEATURES = (
     Feature("memory", join=lambda run: Sampler(run.environment, run).listen()),
     Feature("live", join=lambda run: Live(run).listen()),
     Feature("user changes", join=lambda run: UserChanges(run).listen(run.environment.events)),
+    Feature("terminal", join=lambda run: Terminal(run).listen()),
     Feature("rebalance", join=lambda run: Rebalancer(run).listen(run.environment.events)),
 )
 

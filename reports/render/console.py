@@ -1,12 +1,14 @@
-"""The summary in the terminal: at most 100 columns, Chinese counted as two."""
+"""The summary in the terminal: at most 100 columns, and no more than it has; Chinese counted as two."""
 
+import shutil
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from itertools import accumulate, pairwise
 from typing import Any
 from unicodedata import east_asian_width
 
 from tokenswarm.metrics.slo.language import as_said
-from tokenswarm.reports.parts import concurrency, stages, steady, time_spent
+from tokenswarm.reports.parts import cold_loads, concurrency, stages, steady, time_spent, turns
 from tokenswarm.reports.parts.checks import check_lines
 from tokenswarm.reports.parts.embeddings import vectors_per_s
 from tokenswarm.reports.parts.findings import finding_line
@@ -18,7 +20,7 @@ from tokenswarm.reports.render.chinese import zh
 from tokenswarm.reports.render.document import Bar, Table
 from tokenswarm.reports.render.numbers import integer, number, plain
 
-COLUMNS = 100
+COLUMNS = min(100, max(60, shutil.get_terminal_size().columns)) if sys.stdout.isatty() else 100
 _NAME = 25
 _HEADS = {
     ("ttft_ms", "p50"): "TTFT p50",
@@ -55,7 +57,7 @@ def _first_screen(summary: Mapping[str, Any], say: Callable[[str], str]) -> list
     target = f"{run['model'] or ''} at {run['host'] or 'an unknown target'}"
     lines = [_fit(f"{say(summary['validity']['verdict'])}: {run['run']}  {target}", COLUMNS)]
     lines += [*wrap(say(load_line(summary))), *wrap(say(summary["verdict"])), ""]
-    shown = [part.section(summary) for part in (stages, steady)]
+    shown = [part.section(summary) for part in (stages, cold_loads, turns, steady)]
     if say is zh:
         shown = [chinese.section(part) for part in (concurrency.section(summary), *shown)]
     tables = [table for part in shown for table in part.tables]
@@ -150,7 +152,10 @@ def _table(summary: Mapping[str, Any]) -> list[str]:
         rate, shown = "vec/s", tuple(each for each in _SHOWN if each[0] == "e2e_ms")
     heads = ("ok", "of", rate, *(_HEADS[each] for each in shown))
     sizes = (8, 9, 8, *(max(7, len(_HEADS[each]) + 1) for each in shown))
-    lines = [" " * _NAME + "".join(f"{head:>{size}}" for head, size in zip(heads, sizes, strict=True))]
+    # On a narrow terminal the last ones are left out.
+    too_many = sum(at > COLUMNS - _NAME for at in accumulate(sizes))
+    shown, sizes = shown[: len(shown) - too_many], sizes[: len(sizes) - too_many]
+    lines = [" " * _NAME + "".join(f"{head:>{size}}" for head, size in zip(heads, sizes, strict=False))]
     for group in groups:
         metrics, counts = group["metrics"], group["requests"]
         cells = [integer(counts["by_outcome"].get("ok", 0)), integer(counts["total"])]

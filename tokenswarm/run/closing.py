@@ -190,6 +190,7 @@ class Closing:
                     "--lang",
                     lifecycle.options.lang,
                 ]
+                print("tokenswarm: writing the report …", file=sys.stderr)
                 # In a session of its own: a signal to this one's whole group, or from its terminal, does not cut it.
                 out = STDERR if getattr(lifecycle.options, "json", False) else None  # --json is JSON alone
                 subprocess.run(reporting, env=environment, check=False, start_new_session=True, stdout=out)

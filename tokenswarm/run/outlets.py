@@ -7,7 +7,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from locust.rpc import Message, zmqrpc
@@ -19,6 +19,7 @@ from tokenswarm.settings.redaction import clean, learn, learn_header, learn_host
 
 _SECRET = re.compile(r"--(?!tls-|.*-file)[\w-]*(?:key|token(?!s)|secret|passw)", re.IGNORECASE)
 _FORMATTER = logging.Formatter()
+before_text: list[Callable[[], object]] = []  # take away what is drawn where the text is to come
 
 
 class _Redacting:
@@ -28,6 +29,8 @@ class _Redacting:
         self._stream = stream
 
     def write(self, text: str) -> int:
+        for take_away in before_text:
+            take_away()
         self._stream.write(redact(text))
         return len(text)
 

@@ -30,6 +30,23 @@ SECTION = Section(
             zh="报告以及终端所示内容的语言：`en`（英文）或 `zh`（中文）",
         ),
         Option(
+            name="--plain",
+            default=False,
+            kept=False,
+            form=False,
+            help="On a terminal, too: a line every 10 s in the place of the live block"
+            " ([watching.md](watching.md#in-the-terminal))",
+            zh="在终端上也每 10 s 输出一行，不显示实时面板（[watching.zh-CN.md](watching.zh-CN.md#在终端里)）",
+        ),
+        Option(
+            name="--locust-tables",
+            default=False,
+            kept=False,
+            form=False,
+            help="Print Locust's own tables, too: every 2 s, and at the end",
+            zh="同时输出 Locust 自己的表格：每 2 s 一次，结束时一次",
+        ),
+        Option(
             name="--no-report",
             default=False,
             help="Write no report at the end (`python -m reports FOLDER` does it later)",
