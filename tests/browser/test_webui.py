@@ -11,6 +11,8 @@ from locust_process import folder, processes
 from simulator_process import running
 from web_run import web
 
+from tokenswarm.settings.options import SECTIONS
+
 KEY = "sk-very-secret-5678"
 
 
@@ -38,6 +40,20 @@ def test_a_run_from_the_form(tmp_path: Path) -> None:
         window.click("button[type=submit]")
         window.wait_for("has no model 'smi' (did you mean 'sim'?)")
         assert not list(runs.glob("*"))
+        # What was typed is still there, the options are in groups, their texts below their fields.
+        assert window.script("return document.querySelector('input[name=runTime]').value") == "8s"
+        assert window.script("return document.querySelector('input[name=userCount]').value") == "4"
+        headings = window.script(
+            "return [...document.querySelectorAll('h3.tokenswarm-section')].map(each => each.innerText)"
+        )
+        assert headings == [section.english for section in SECTIONS if any(option.form for option in section.options)]
+        assert window.script(
+            "return document.querySelector('input[name=scale]').offsetParent === null"
+        )  # set by the master
+        below = "return document.querySelector('input[name=maxTokens]').closest('.MuiFormControl-root').innerText"
+        assert "Output limit of every request" in window.script(below)
+        if picture := os.environ.get("SCREENSHOT"):
+            window.screenshot(Path(picture).with_suffix(".form.png"))
         _fill(window, model="sim", maxTokens="30")
         window.click("button[type=submit]")
         window.wait_for("Aggregated")
@@ -55,10 +71,20 @@ def test_a_run_from_the_form(tmp_path: Path) -> None:
         window.script(
             "[...document.querySelectorAll('button')].find(b => b.innerText.trim().toUpperCase() == 'RUNS').click()"
         )
-        text = window.wait_for(run)
-        assert "VALID" in text
+        window.wait_for("summary.json")
+        (row,) = window.script(
+            "return [...document.querySelectorAll('#tokenswarm-runs tr')].slice(1).map(r => r.innerText)"
+        )
+        assert run in row
+        assert "VALID" in row
+        links = window.script("return [...document.querySelectorAll('#tokenswarm-runs a')].map(link => link.href)")
+        assert f"{url}/runs/{run}/requests.csv" in links
+        for link in links:
+            assert requests.get(link, timeout=10).ok
+        assert requests.get(f"{url}/runs/latest/requests.csv", timeout=10).url == f"{url}/runs/{run}/requests.csv"
         if picture := os.environ.get("SCREENSHOT"):
             window.screenshot(Path(picture).with_suffix(".runs.png"))
+        assert f"{url}/runs/latest/report.html" in _downloads(window)
         assert requests.get(f"{url}/runs/{run}/report.html", timeout=10).text == report.read_text()
         for outside in (f"{run}/../../locust.log", f"{run}/locust_stats.csv", "..%2F..%2Fx/run.json"):
             assert requests.get(f"{url}/runs/{outside}", timeout=10).status_code == 404
@@ -69,6 +95,15 @@ def test_a_run_from_the_form(tmp_path: Path) -> None:
     assert len(finished.rows) == len(finished.identities())
     assert KEY not in json.dumps(finished.run)
     assert KEY not in (tmp_path / "locust.log").read_text()
+
+
+def _downloads(window: Browser) -> list[str]:
+    """What "Download data" offers."""
+    found = "[...document.querySelectorAll('button')].find(b => b.innerText.trim().toUpperCase() == 'DOWNLOAD DATA')"
+    window.script(f"{found}.click()")
+    window.wait_for("The newest run's report.html")
+    links: list[str] = window.script("return [...document.querySelectorAll('a')].map(link => link.href)")
+    return links
 
 
 def _wait_for_report(runs: Path) -> Path:

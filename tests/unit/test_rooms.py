@@ -67,7 +67,7 @@ RUNNERS = {
     "run/cluster.py",  # so that nobody else has to
     "run/curve.py",  # seals the sockets as they are made
     "run/outlets.py",  # keeps secrets out of what is sent and logged, from before there is a runner
-    "web/ui.py",  # shows their state
+    "web/runs.py",  # shows their state
 }
 # What must not even be loaded, by whatever way, when a room's modules are.
 UNLOADED = {

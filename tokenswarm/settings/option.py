@@ -11,6 +11,7 @@ from tokenswarm.settings.option_types import one_of
 _ASIDE = re.compile(
     r" \(\[[^\]]*\]\([^)]*\)\)|; \[[^\]]*\]\([^)]*\)(?=\))"
 )  # a link alone in brackets, or last in them
+_ASIDE_ZH = re.compile(r"（\[[^\]]*\]\([^)]*\)）|[；，]\[[^\]]*\]\([^)]*\)(?=）)")
 _LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 
 
@@ -101,6 +102,11 @@ class Option:
     def plain_help(self) -> str:
         """The English text without its Markdown."""
         return _LINK.sub(r"docs/\1", _ASIDE.sub("", self.help)).replace("`", "")
+
+    @property
+    def plain_zh(self) -> str:
+        """The Chinese text without its Markdown."""
+        return _LINK.sub(r"docs/\1", _ASIDE_ZH.sub("", self.zh)).replace("`", "")
 
 
 @dataclass(frozen=True, slots=True)

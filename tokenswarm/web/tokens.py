@@ -4,10 +4,9 @@ The tab is Locust's own (`extended_tabs`); its charts are drawn by tokens.js, be
 figures only while somebody looks at it.
 """
 
-from pathlib import Path
 from typing import Any
 
-from flask import Response, jsonify, request
+from flask import jsonify, request
 
 from tokenswarm.metrics.live_view import LiveView, Whose, figures, percentiles, server
 from tokenswarm.metrics.percentile import is_supported
@@ -15,25 +14,12 @@ from tokenswarm.run.lifecycle import RunLifecycle
 from tokenswarm.run.progress import progress
 
 TAB = "tokenswarm-tokens"
-_SCRIPT = Path(__file__).with_suffix(".js")
-_BESIDE = '<script type="module" src="./tokenswarm/tokens.js"></script></body>'
 
 
 def attach(web_ui: Any, base: str, lifecycle: RunLifecycle) -> None:
-    """Add the tab, its script and the route of its figures."""
+    """Add the tab and the route of its figures; `web.page` adds the script."""
     app, shown = web_ui.app, web_ui.template_args
-    shown["extended_tabs"] = [{"title": "Tokens", "key": TAB}, *(shown.get("extended_tabs") or [])]
-    script = _SCRIPT.read_text(encoding="utf-8")
-
-    @app.after_request
-    def with_script(answer: Any) -> Any:
-        if request.endpoint == "locust.index" and answer.mimetype == "text/html":
-            answer.set_data(answer.get_data(as_text=True).replace("</body>", _BESIDE))
-        return answer
-
-    @app.route(f"{base}/tokenswarm/tokens.js", endpoint="tokenswarm_tokens_js")
-    def tokens_js() -> Any:
-        return Response(script, content_type="text/javascript; charset=utf-8")
+    shown["extended_tabs"] = [*(shown.get("extended_tabs") or []), {"title": "Tokens", "key": TAB}]
 
     @app.route(f"{base}/tokenswarm/live.json", endpoint="tokenswarm_live")
     def live_json() -> Any:

@@ -2,24 +2,18 @@
 
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
-from flask import Response, abort, jsonify, request, send_from_directory
-from locust.runners import STATE_RUNNING
+from flask import Response, jsonify, request
 
 from tokenswarm.run.lifecycle import RunLifecycle
 from tokenswarm.settings import form
 from tokenswarm.settings.errors import UsageError
-from tokenswarm.settings.options import HIDDEN
 from tokenswarm.settings.redaction import learn, redact
 from tokenswarm.settings.secrets import PASSWORD, web_password
 from tokenswarm.settings.target import target
-from tokenswarm.web import doors, login, tokens
+from tokenswarm.web import doors, login, page, runs, tokens
 from tokenswarm.web.exporter import CONTENT_TYPE, Exporter
-
-TAB = "tokenswarm-runs"
-SERVED = ("report.html", "report.md", "summary.json", "run.json", "requests.csv")
 
 
 def attach(web_ui: Any, lifecycle: RunLifecycle, exporter: Exporter) -> None:
@@ -38,16 +32,7 @@ def attach(web_ui: Any, lifecycle: RunLifecycle, exporter: Exporter) -> None:
         login.attach(web_ui, _base(web_ui), options.web_user, password)
     elif web_ui.web_login:
         raise UsageError(f"--web-login needs a password: give --web-password-file, or set {PASSWORD}")
-    original = web_ui.update_template_args
-
-    def without_secrets() -> None:
-        original()
-        for name, shown in web_ui.template_args["extra_options"].items():
-            shown["help_text"] = shown["help_text"].replace("%%", "%")
-            if name in HIDDEN:
-                shown["default_value"] = ""
-
-    web_ui.update_template_args = without_secrets
+    page.attach(web_ui, _base(web_ui), options.lang)
     # The form in the order of tokenswarm/settings/options.py, what is asked for first at its top, not by the alphabet.
     web_ui.app.json.sort_keys = False
     web_ui.app.jinja_env.policies["json.dumps_kwargs"] = {"sort_keys": False}
@@ -83,18 +68,8 @@ def attach(web_ui: Any, lifecycle: RunLifecycle, exporter: Exporter) -> None:
     web_ui.app.view_functions["locust.update_user"] = checked_class
     _choose_ourselves(web_ui)
 
-    _add_tab(web_ui, lifecycle)
     tokens.attach(web_ui, _base(web_ui), lifecycle)
-
-    @web_ui.app.route(f"{_base(web_ui)}/runs/<run>/<file>")
-    def run_file(run: str, file: str) -> Any:
-        root = Path(options.run_dir).resolve()
-        if file not in SERVED or "/" in run or "\0" in run or (root / run / file).resolve().parent.parent != root:
-            abort(404)
-        answer = send_from_directory(root / run, file)
-        # Whatever a server's texts might do there, it is not done as the UI itself.
-        answer.headers["Content-Security-Policy"] = "sandbox allow-scripts allow-downloads"
-        return answer
+    runs.attach(web_ui, _base(web_ui), lifecycle)
 
     @web_ui.app.route(f"{_base(web_ui)}/metrics", endpoint=login.METRICS)
     def metrics() -> Any:
@@ -146,29 +121,6 @@ def _keep_the_door(web_ui: Any, options: Any) -> None:
         answer.headers["X-Frame-Options"] = "SAMEORIGIN"
         answer.headers["X-Content-Type-Options"] = "nosniff"
         return answer
-
-
-def _add_tab(web_ui: Any, lifecycle: RunLifecycle) -> None:
-    """A tab with the runs that this process has made, the newest first, each with its verdict."""
-    columns = {"run": "Run", "verdict": "Valid?", "report": "Report (below this address)"}
-    structure = [{"key": key, "title": title} for key, title in columns.items()]
-    shown = web_ui.template_args
-    shown["extended_tabs"] = [*(shown.get("extended_tabs") or []), {"title": "Runs", "key": TAB}]
-    shown["extended_tables"] = [*(shown.get("extended_tables") or []), {"key": TAB, "structure": structure}]
-
-    @web_ui.app.after_request
-    def with_runs(response: Any) -> Any:
-        if request.endpoint == "locust.request_stats" and response.is_json:
-            runs = [
-                {"run": run, "verdict": verdict, "report": f"{_base(web_ui)}/runs/{run}/report.html"}
-                for run, verdict in reversed(lifecycle.verdicts.items())
-            ]
-            tables = [*(response.json.get("extended_stats") or []), {"key": TAB, "data": runs}]
-            # The page asks on only while a run goes on; and it does so until its verdict is there.
-            state = {"state": STATE_RUNNING} if lifecycle.ending else {}
-            # A new answer: Locust keeps its own for two seconds, for whoever asks next.
-            return jsonify({**response.json, "extended_stats": tables, **state})
-        return response
 
 
 def _base(web_ui: Any) -> str:

@@ -1,0 +1,60 @@
+"""What Locust's page gets of ours beside its tabs: the scripts that draw in them, and the form's sections."""
+
+from pathlib import Path
+from typing import Any
+
+from flask import Response, request
+
+from tokenswarm.settings.option import Section
+from tokenswarm.settings.options import HIDDEN, INTERNAL, SECTIONS
+
+SCRIPTS = ("tokens", "runs", "form")
+_BESIDE = "".join(f'<script type="module" src="./tokenswarm/{name}.js"></script>' for name in SCRIPTS)
+
+
+def attach(web_ui: Any, base: str, lang: str) -> None:
+    """Put the scripts into the page, and the texts of our options below their fields."""
+    app = web_ui.app
+    texts = {name: (Path(__file__).parent / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS}
+
+    for name, text in texts.items():
+        app.add_url_rule(f"{base}/tokenswarm/{name}.js", f"tokenswarm_{name}_js", _serving(text))
+
+    @app.after_request
+    def with_scripts(answer: Any) -> Any:
+        if request.endpoint == "locust.index" and answer.mimetype == "text/html":
+            answer.set_data(answer.get_data(as_text=True).replace("</body>", f"{_BESIDE}</body>"))
+        return answer
+
+    original = web_ui.update_template_args
+
+    def with_sections() -> None:
+        original()
+        args = web_ui.template_args
+        shown = args["extra_options"]
+        args["tokenswarm_form"] = [_section(section, shown, lang) for section in SECTIONS]
+        args["tokenswarm_internal"] = [each.dest for each in INTERNAL]
+        for name, option in shown.items():
+            option["help_text"] = option["help_text"].replace("%%", "%")
+            if name in HIDDEN:
+                option["default_value"] = ""
+        for section in SECTIONS:  # a short label; the script puts the text below the field
+            for each in section.options:
+                if each.dest in shown:
+                    shown[each.dest]["help_text"] = ""
+
+    web_ui.update_template_args = with_sections
+
+
+def _serving(text: str) -> Any:
+    return lambda: Response(text, content_type="text/javascript; charset=utf-8")
+
+
+def _section(section: Section, shown: Any, lang: str) -> dict[str, Any]:
+    """A section's title, and its fields with their texts."""
+    fields = [
+        {"name": each.dest, "text": each.plain_zh if lang == "zh" else each.plain_help}
+        for each in section.options
+        if each.dest in shown
+    ]
+    return {"title": section.chinese if lang == "zh" else section.english, "fields": fields}
