@@ -1,6 +1,7 @@
 """`card`: a run in ten lines to paste into an issue, a chat, a table of results."""
 
 import argparse
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -120,6 +121,9 @@ def _zh(line: str) -> str:
     if line.startswith("SLO "):
         return f"SLO {'；'.join(map(zh, line[4:].rstrip().split('; ')))}\n"
     about, colon, rest = line.rstrip("\n").partition(": ")
+    if about.startswith("a mean request"):
+        parts = (part.rsplit(" ", 2) for part in re.split("(?<=%), ", rest))  # a name, a share, %
+        return f"{zh(about)}：{'，'.join(' '.join((zh(name), *share)) for name, *share in parts)}\n"
     if not colon or about not in ABOUT:
         return zh(line.rstrip("\n")) + "\n"
     return f"{zh(f'{about}: ')}{zh(rest)}\n"

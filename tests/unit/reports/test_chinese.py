@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from capacity_rows import SLO, trial
 from golden import odd
-from golden.make import RUN, folder, golden_records, identity, ollama
+from golden.make import RUN, folder, golden_records, identity, ollama, openai
 
 from tokenswarm.capacity.answer import result
 from tokenswarm.capacity.search import Field, SearchResult
@@ -83,6 +83,16 @@ def test_the_terminal_and_the_card(tmp_path: Path, capsys: pytest.CaptureFixture
         assert "无效" in said
         assert "首 Token 延迟 (TTFT)" in said
         assert command == "card" or all(console.width(line) <= console.COLUMNS for line in said.splitlines())
+
+
+@pytest.mark.parametrize("others", [0, 20])  # requests of a server that does not tell its durations
+def test_the_parts_of_a_mean_request_on_a_card(tmp_path: Path, capsys: pytest.CaptureFixture[str], others: int) -> None:
+    records = [*(ollama(n, 100 * n) for n in range(50)), *(openai(50 + n, 100 * n) for n in range(others))]
+    assert main(["card", str(folder(tmp_path, records)), "--lang", "zh"]) == 0
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("平均请求"))
+    of = "（70 个请求中的 50 个）" if others else ""
+    assert line.startswith(f"平均请求 225 ms{of}：生成 (decode) 44.4 %，预填充 (prefill) 26.7 %，服务器排队 22.2 %，")
+    assert line.endswith("，其余：网络与客户端 3.11 %")
 
 
 def test_the_slos_of_a_card(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
