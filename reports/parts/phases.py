@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tokenswarm.reports.describe import told
 from tokenswarm.reports.load import Run
 from tokenswarm.reports.output import window
 from tokenswarm.reports.parts.part import Part, Summary
@@ -55,9 +56,9 @@ def section(summary: Summary) -> Section:
     return Section("phases", "Phases of the run", lines=(line,), tables=(Table(columns, tuple(rows)),))
 
 
-def data(run: Run, _summary: Summary) -> dict[str, Any]:
+def data(run: Run, summary: Summary) -> dict[str, Any]:
     """`phases`: an entry each."""
-    return {"phases": phases(run.frame)}
+    return {"phases": phases(told(run.frame, summary["overall"]["metrics"]))}
 
 
 PART = Part(section, data)

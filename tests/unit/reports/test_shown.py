@@ -83,6 +83,7 @@ def test_where_most_came_in_lumps_nothing_tells_of_single_chunks(
             len(stages) or 1
         )
         assert {stage["ttft_ms"]["p50"] for stage in summary["stages"]} <= {None}
+        assert {phase["ttft_ms_p50"] for phase in summary["phases"]} == {None}
         page = (path / "report.html").read_text(encoding="utf-8")
         assert '"TTFT, ms"' not in page
         assert listed["e2e_ms_p50"] is not None
