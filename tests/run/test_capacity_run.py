@@ -104,16 +104,20 @@ def test_a_server_that_dies_is_no_load_that_was_too_much(tmp_path: Path) -> None
             forked([*full, "--host", simulator.url]), cwd=ROOT, env=environment(), text=True, stderr=subprocess.PIPE
         )
         assert process.stderr is not None
-        while not process.stderr.readline().startswith("tokenswarm: trial 2:"):
-            assert process.poll() is None
-        (path,) = tmp_path.iterdir()
-        so_far = json.loads((path / "run.json").read_text())["capacity"]  # what is left if this process is killed
-        met = [trial["load"] for trial in so_far["trials"] if trial["verdict"] == "met"]
-        assert (len(so_far["trials"]), so_far["answer"]) == (2, max(met))
+        tried, met = 0, list[float]()
+        while tried < 2 or not met:  # a client on a busy machine may have to try the first ones again
+            while not process.stderr.readline().startswith("tokenswarm: trial "):
+                assert process.poll() is None
+            tried += 1
+            (path,) = tmp_path.iterdir()
+            so_far = json.loads((path / "run.json").read_text())["capacity"]  # what is left if this process is killed
+            assert len(so_far["trials"]) == tried
+            met = [trial["load"] for trial in so_far["trials"] if trial["verdict"] == "met"]
+        assert so_far["answer"] == max(met)
         assert (so_far["state"], so_far["why"]) == ("searching", "the search had not ended")
     process.communicate()
     found = folder(tmp_path).run["capacity"]
-    assert found["answer"] >= 2
+    assert found["answer"] >= max(met)
     assert found["qualifier"] == "at least"
     assert "the server answered no request any more (no connection" in found["why"]
     assert process.returncode == 0

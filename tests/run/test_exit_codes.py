@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from gevent.pool import Pool
 from locust_process import ROOT, command, environment, folder, free_port, headless, processes
 from simulator_process import Simulator, running
 
@@ -17,7 +18,7 @@ LOAD = ("OllamaChatUser", "--users", "4", "--spawn-rate", "4", "--max-tokens", "
 
 @pytest.fixture(scope="module")
 def simulator() -> Iterator[Simulator]:
-    with running("--parallel", "4", "--output-tokens", "6", "--load-ms", "0") as started:
+    with running("--parallel", "4", "--output-tokens", "6", "--load-ms", "0", "--stall-s", "5") as started:
         yield started
 
 
@@ -46,10 +47,11 @@ def test_slos_of_figures_that_may_not_be_believed(tmp_path: Path) -> None:
     met, crossed = ("--slo", "outcome ok > 1%"), ("--slo", "tpot_ms mean < 0.001")
     cases = (met, crossed, (*met, "--invalid-ok"), (*crossed, "--invalid-ok"), ())
     with running("--decode-tps", "30", "--output-tokens", "40", "--load-ms", "0") as slow:
-        done = [
-            headless(slow.url, tmp_path / str(number), *asked, "--stop-timeout", "9", *more)
-            for number, more in enumerate(cases)
-        ]
+
+        def one(number: int) -> subprocess.CompletedProcess[str]:
+            return headless(slow.url, tmp_path / str(number), *asked, "--stop-timeout", "9", *cases[number])
+
+        done = Pool(3).map(one, range(len(cases)))
     assert {folder(tmp_path / str(number)).run["validity"]["verdict"] for number in range(5)} == {"INVALID"}
     assert [each.returncode for each in done] == [3, 3, 0, 99, 0]
     assert "exit code 3 (see --invalid-ok)" in done[0].stderr
@@ -100,7 +102,8 @@ def test_a_signal_to_all_of_a_runs_processes(
             _wait_for_rows(tmp_path / "runs", 20)
             for number in signals:
                 os.killpg(process.pid, number)
-                time.sleep(0.3)
+                while process.poll() is None and " requests in /" not in (tmp_path / "said").read_text():
+                    time.sleep(0.05)  # until it says where the rows are: the report is next
             code = process.wait(180)
         finally:
             if process.poll() is None:
