@@ -26,6 +26,7 @@ TIMEOUTS = ("--request-timeout", "10", "--connect-timeout", "3")
 # Longest wait for: a run to begin; the master, which waits for workers that it has lost; what a cut link holds up.
 BEGIN_S, MASTER_END_S, SLACK_S = 30.0, 90.0, 45.0
 MOST_ORDERS = 24
+LATE_NS = 20 * 10**9  # with a slow start and a link that is cut
 
 
 @dataclass
@@ -86,24 +87,26 @@ def _to_the_end(cast: Cast, fate: Fate, run_s: float) -> list[str]:
     wrong, master = [], cast.master
     if not fate.go(lambda: master is None or master.poll() is not None, run_s + MASTER_END_S):
         wrong.append("the master did not end by itself")
+    gone_ns = fate.story.master_killed_ns or time.time_ns()
     ended = fate.go(
-        lambda: all(w.process.poll() is not None or _too_late(w, fate.story) for w in cast.workers),
+        lambda: all(w.process.poll() is not None or _too_late(w, gone_ns) for w in cast.workers),
         run_s + MASTER_END_S + cast.master_timeout_s + SLACK_S,
     )
+    late = [worker for worker in cast.workers if _too_late(worker, gone_ns)]
     if not ended:
-        wrong.append(f"{sum(w.process.poll() is None for w in cast.workers)} workers did not end by themselves")
-    cast.end([worker for worker in cast.workers if _too_late(worker, fate.story)])
-    if cast.target and (left := set(cast.network.processes()) - {cast.target.pid}):
-        wrong.append(f"{len(left)} processes were left behind")
+        left = [worker for worker in cast.workers if worker.process.poll() is None and worker not in late]
+        wrong.append(f"{len(left)} workers did not end by themselves")
+    cast.end(late)
+    if cast.target and (others := set(cast.network.processes()) - {cast.target.pid}):
+        wrong.append(f"{len(others)} processes were left behind")
     cast.stop_target()
     return wrong
 
 
-def _too_late(worker: Worker, story: Story) -> bool:
-    """Did it start when the master was about to be killed, and never meet it? Locust tries for five minutes then."""
-    soon_ns = worker.began_ns + 6 * 10**9
+def _too_late(worker: Worker, gone_ns: int) -> bool:
+    """Did it start so late that it never met the master, gone or cut off by then? Locust tries for five minutes."""
     met = worker.witness.exists() and worker.witness.stat().st_size > 0
-    return story.master_killed_ns is not None and story.master_killed_ns < soon_ns and not met
+    return gone_ns < worker.began_ns + LATE_NS and not met
 
 
 def _judged(cast: Cast, run: str, story: Story, wrong: list[str], began_s: float) -> Played:

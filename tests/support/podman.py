@@ -61,7 +61,7 @@ def copy_of_the_project(into: Path) -> Path:
     )
     for name in filter(None, listed.stdout.split("\0")):
         (into / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(ROOT / name, into / name)
+        shutil.copyfile(ROOT / name, into / name, follow_symlinks=False)
     compose = into / "docker-compose.yml"
     text = compose.read_text()
     assert text.count(THEIRS) == 1
