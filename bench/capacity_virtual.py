@@ -13,7 +13,7 @@ from bench.capacity_draw import Case
 from bench.capacity_trial import START_PER_S, TRIAL_S, error, is_hit, known_truth, summary
 from bench.virtual import World
 from tokenswarm.capacity.controller import FIRST_S, LEAST_SETTLING_S, LOOK_S, SETTLING_SHARE, TIMES_E2E
-from tokenswarm.capacity.search import Field, SearchResult, Tried, Try, next_step
+from tokenswarm.capacity.search import SearchRange, SearchResult, Tried, Try, next_step
 from tokenswarm.capacity.stopping import Ended, drained, judge_trial, trial_end
 from tokenswarm.capacity.trial import Trial
 from tokenswarm.metrics.slo.language import parse
@@ -34,7 +34,7 @@ class Search:
     def answer(self) -> SearchResult:
         """The end of the search."""
         start = START_PER_S if self._case.open else 1.0
-        field = Field(self._case.open, start, 0.01 if self._case.open else 1.0, 1000.0, self._case.open)
+        field = SearchRange(self._case.open, start, 0.01 if self._case.open else 1.0, 1000.0, self._case.open)
         while isinstance(step := next_step(self.tried, field), Try):
             self._try(step)
         return step

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 FIRST_S, EVERY_S = 2.0, 5.0
 
 
-class Progress:
+class ReadingProgress:
     """Says where things stand, 2 s after it began and every 5 s from then on."""
 
     def __init__(self) -> None:
@@ -22,13 +22,13 @@ class Progress:
             print(f"tokenswarm: {what}", file=sys.stderr, flush=True)
 
 
-_HEARD: ContextVar[Progress | None] = ContextVar("progress", default=None)
+_HEARD: ContextVar[ReadingProgress | None] = ContextVar("progress", default=None)
 
 
 @contextmanager
 def shown() -> Iterator[None]:
     """Within it `progress` is heard; a program that only uses our functions stays silent."""
-    token = _HEARD.set(Progress())
+    token = _HEARD.set(ReadingProgress())
     try:
         yield
     finally:

@@ -16,7 +16,7 @@ LAST_UNIX_S = 253_402_300_800  # the year 10000 begins
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ValueType:
     """A type of value, and its name."""
 
     name: str
@@ -27,17 +27,17 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
-TEXT = Kind("text", lambda value: isinstance(value, str))
-NUMBER = Kind("number", _is_number)
-DATE = Kind("moment", lambda value: _is_number(value) and 0 <= value < LAST_UNIX_S)
-WHOLE = Kind("whole number", lambda value: isinstance(value, int) and not isinstance(value, bool))
-FLAG = Kind("true or false", lambda value: isinstance(value, bool))
-ANSWER = Kind("number, nor true or false", lambda value: isinstance(value, bool) or _is_number(value))
-OBJECT = Kind("object", lambda value: isinstance(value, dict))
-MOMENT = Kind(
+TEXT = ValueType("text", lambda value: isinstance(value, str))
+NUMBER = ValueType("number", _is_number)
+DATE = ValueType("moment", lambda value: _is_number(value) and 0 <= value < LAST_UNIX_S)
+WHOLE = ValueType("whole number", lambda value: isinstance(value, int) and not isinstance(value, bool))
+FLAG = ValueType("true or false", lambda value: isinstance(value, bool))
+ANSWER = ValueType("number, nor true or false", lambda value: isinstance(value, bool) or _is_number(value))
+OBJECT = ValueType("object", lambda value: isinstance(value, dict))
+MOMENT = ValueType(
     "pair of moment and ns", lambda value: isinstance(value, list) and len(value) == 2 and all(map(WHOLE.fits, value))
 )
-ANY = Kind("anything", lambda value: True)
+ANY = ValueType("anything", lambda value: True)
 # An object's keys with their kinds ("*": all others'); an object without a key that ends with "!" is left out itself.
 # A list of one kind loses what is odd, a tuple of one kind is left out whole: its places have a meaning.
 SHAPE: Mapping[str, Any] = {
@@ -107,7 +107,7 @@ def _shaped(value: Any, shape: Any, at: str, odd: list[str]) -> Any:
     """The value without what does not fit; None where it does not fit itself. None is absent, and fits."""
     if value is None:
         return None
-    if isinstance(shape, Kind):
+    if isinstance(shape, ValueType):
         return value if shape.fits(value) else _odd(value, shape.name, at, odd)
     if isinstance(shape, Mapping):
         return _object(value, shape, at, odd) if isinstance(value, dict) else _odd(value, "object", at, odd)

@@ -21,7 +21,7 @@ from tokenswarm.transport.connection import Transport
 from tokenswarm.transport.exchange import Exchange
 from tokenswarm.transport.http1 import request_bytes
 from tokenswarm.transport.room import ROOM
-from tokenswarm.transport.time_slices import Turn
+from tokenswarm.transport.time_slices import ReadingTurn
 from tokenswarm.users import request_fields as asking
 from tokenswarm.users.answer_checks import AnswerChecker, AnswerFacts, Sent
 from tokenswarm.users.context import RunContext, UnderWay
@@ -179,7 +179,7 @@ class LLMUser(User):
         if transcript.failure and transcript.failure.kind == "cancelled":
             self.run_context.cut()
         try:
-            with Turn(self.run_context.slices) as turn:
+            with ReadingTurn(self.run_context.slices) as turn:
                 record = self._read(identity, transcript, prompt, phase, turn.yield_to_loop)
         except BaseException:
             # Cut again, or while it waited for its turn: its row must be there when they are collected.

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from tokenswarm.reports.compare.comparable import COMPARED, NOTED, SILENCES, STOPS, Difference
-from tokenswarm.reports.compare.figures import Rows, Sides
+from tokenswarm.reports.compare.figures import ComparedRows, Sides
 from tokenswarm.reports.compare.lengths import distance
 from tokenswarm.reports.compare.matching import Matching
 from tokenswarm.reports.compare.words import say
@@ -57,7 +57,7 @@ def _shares(sides: Sides) -> Iterator[Difference]:
             yield Difference(say(key), f"{number(100 * a)} %", f"{number(100 * b)} %", effect)
 
 
-def _mean(side: Sequence[Rows], column: str) -> float | None:
+def _mean(side: Sequence[ComparedRows], column: str) -> float | None:
     total, n = 0.0, 0
     for rows in side:
         known = rows.ok[column].dropna()
@@ -65,13 +65,13 @@ def _mean(side: Sequence[Rows], column: str) -> float | None:
     return total / n if n else None
 
 
-def _cached(side: Sequence[Rows]) -> float | None:
+def _cached(side: Sequence[ComparedRows]) -> float | None:
     known = [rows.ok[rows.ok["cached_tokens"].notna() & rows.ok["prompt_tokens"].notna()] for rows in side]
     prompt = sum(float(rows["prompt_tokens"].sum()) for rows in known)
     return sum(float(rows["cached_tokens"].sum()) for rows in known) / prompt if prompt else None
 
 
-def _cold(side: Sequence[Rows]) -> float | None:
+def _cold(side: Sequence[ComparedRows]) -> float | None:
     n = sum(len(rows.ok) for rows in side)
     return sum(int((rows.ok["load_state"] == "cold").sum()) for rows in side) / n if n else None
 

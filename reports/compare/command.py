@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from tokenswarm.metrics.text import plain
 from tokenswarm.reports.compare import console, data, gates, page, plots
-from tokenswarm.reports.compare.comparison import Comparison, Settings, compare
+from tokenswarm.reports.compare.comparison import Comparison, Tolerances, compare
 from tokenswarm.reports.compare.verdicts import EDGE, MARGIN
 from tokenswarm.reports.compare.words import say
 from tokenswarm.reports.errors import ReportError
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
     if options.margin <= options.edge:
         raise ReportError("--margin: what counts as no difference must be more than --edge")
     asked = tuple((limit.metric, limit.aggregate) for limit in limits)
-    made = compare(_loaded(a), _loaded(b), Settings(options.edge, options.margin, asked))
+    made = compare(_loaded(a), _loaded(b), Tolerances(options.edge, options.margin, asked))
     answers = [] if made.stops else gates.answers(limits, made.judged)
     code = _exit_code(made, answers)
     path = _write(made, answers, code, options.out or b[-1])
@@ -98,13 +98,13 @@ def _loaded(paths: Sequence[Path]) -> list[Run]:
     return [load(path) for path in paths]
 
 
-def _exit_code(made: Comparison, answers: Sequence[gates.Gate]) -> int:
+def _exit_code(made: Comparison, answers: Sequence[gates.JudgedLimit]) -> int:
     if made.stops or any(gate.crossed is None for gate in answers):
         return NOT_COMPARABLE
     return CROSSED if any(gate.crossed for gate in answers) else 0
 
 
-def _write(made: Comparison, answers: Sequence[gates.Gate], code: int, folder: Path) -> Path:
+def _write(made: Comparison, answers: Sequence[gates.JudgedLimit], code: int, folder: Path) -> Path:
     """compare-with-A in B's folder, three files; gives the page's path. Raises ReportError."""
     if not folder.is_dir():
         raise ReportError(f"{folder}: no such folder; make it, or leave --out away")

@@ -8,7 +8,7 @@ import pandas as pd
 
 from tokenswarm.reports.compare import answered, comparable, contrast
 from tokenswarm.reports.compare.comparable import NOTED, SILENCES, STOPS, Difference
-from tokenswarm.reports.compare.figures import Figure, Rows, Sides, figures, matching
+from tokenswarm.reports.compare.figures import ComparedRows, Figure, Sides, figures, matching
 from tokenswarm.reports.compare.rates import rate, unit
 from tokenswarm.reports.compare.shift import Shift, shifts
 from tokenswarm.reports.compare.verdicts import EDGE, MARGIN, Judged, judge
@@ -20,7 +20,7 @@ Account = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class Tolerances:
     """`edge` is what counts as a difference, `margin` what counts as none (shares); `asked` are figures of gates."""
 
     edge: float = EDGE
@@ -38,7 +38,7 @@ class Comparison:
 
     a: tuple[Run, ...]
     b: tuple[Run, ...]
-    settings: Settings
+    settings: Tolerances
     differences: tuple[Difference, ...]
     matched_by: str
     judged: tuple[Judged, ...]
@@ -59,9 +59,9 @@ class Comparison:
         return tuple(each.why for each in self.differences if each.effect == STOPS)
 
 
-def compare(a: Sequence[Run], b: Sequence[Run], settings: Settings | None = None) -> Comparison:
+def compare(a: Sequence[Run], b: Sequence[Run], settings: Tolerances | None = None) -> Comparison:
     """Compare one run a side, or several a side."""
-    settings = settings or Settings()
+    settings = settings or Tolerances()
     sides = _rows(a), _rows(b)
     found = comparable.differences(a, b)
     stops = any(each.effect == STOPS for each in found)
@@ -97,8 +97,8 @@ def compare(a: Sequence[Run], b: Sequence[Run], settings: Settings | None = None
 _ORDER = (STOPS, SILENCES, comparable.COMPARED, NOTED)
 
 
-def _rows(side: Sequence[Run], stage: int | None = None) -> list[Rows]:
-    return [Rows.of(run.frame, _began(run), stage) for run in side]
+def _rows(side: Sequence[Run], stage: int | None = None) -> list[ComparedRows]:
+    return [ComparedRows.of(run.frame, _began(run), stage) for run in side]
 
 
 def _began(run: Run) -> float:
@@ -128,11 +128,11 @@ def _too_few(sides: Sides) -> bool:
     return any(not len(rows.ok) for side in sides for rows in side)
 
 
-def _ledger(side: Sequence[Rows]) -> tuple[Account, ...]:
+def _ledger(side: Sequence[ComparedRows]) -> tuple[Account, ...]:
     return tuple(ledger(pd.concat([rows.ok for rows in side], ignore_index=True)))
 
 
-def _rates(side: Sequence[Rows], counted: str) -> tuple[Any, ...]:
+def _rates(side: Sequence[ComparedRows], counted: str) -> tuple[Any, ...]:
     found = []
     for rows in side:
         values = rate(rows.whole, rows.steady, counted)

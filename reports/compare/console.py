@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from tokenswarm.reports.compare import page, shown
 from tokenswarm.reports.compare.comparable import SILENCES, STOPS
 from tokenswarm.reports.compare.comparison import Comparison
-from tokenswarm.reports.compare.gates import Gate
+from tokenswarm.reports.compare.gates import JudgedLimit
 from tokenswarm.reports.compare.sentence import sentence
 from tokenswarm.reports.compare.words import say
 from tokenswarm.reports.render.console import width, wrap
@@ -13,7 +13,7 @@ from tokenswarm.reports.render.console import width, wrap
 _NAME, _SIDE, _CHANGE, _INTERVAL = 18, 10, 13, 22
 
 
-def render(made: Comparison, gates: Sequence[Gate]) -> str:
+def render(made: Comparison, gates: Sequence[JudgedLimit]) -> str:
     """Sentence, a line a figure, what differs, remarks, gates; ends with a newline."""
     lines = [*wrap(page.title(made)), "", *wrap(sentence(made)), ""]
     if made.judged:

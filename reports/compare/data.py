@@ -6,7 +6,7 @@ from typing import Any
 
 from tokenswarm.reports.compare import shown
 from tokenswarm.reports.compare.comparison import Comparison
-from tokenswarm.reports.compare.gates import Gate
+from tokenswarm.reports.compare.gates import JudgedLimit
 from tokenswarm.reports.compare.sentence import sentence
 from tokenswarm.reports.compare.verdicts import Judged
 from tokenswarm.reports.load import Run
@@ -14,7 +14,7 @@ from tokenswarm.reports.load import Run
 FORMAT = 1
 
 
-def as_json(made: Comparison, gates: Sequence[Gate], exit_code: int) -> dict[str, Any]:
+def as_json(made: Comparison, gates: Sequence[JudgedLimit], exit_code: int) -> dict[str, Any]:
     """`figures` hold changes in per cent of A (`failed`: in percentage points); None is a bound that is not known."""
     return {
         "format": FORMAT,

@@ -22,7 +22,7 @@ RATES = {"output_tokens": "output_tokens_per_s", "vectors": "vectors_per_s", "re
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class ComparedRows:
     """What is compared of one run: all its rows, the steady ones, of these those that ended ok, and when it began."""
 
     whole: Any
@@ -31,7 +31,7 @@ class Rows:
     began_s: float
 
     @classmethod
-    def of(cls, frame: Any, began_s: float, stage: int | None = None) -> "Rows":
+    def of(cls, frame: Any, began_s: float, stage: int | None = None) -> "ComparedRows":
         """Of a run's frame; of one of its stages."""
         rows = steady(frame if stage is None else frame[frame["stage"] == stage])
         return cls(frame, rows, rows[rows["outcome"] == "ok"].reset_index(drop=True), began_s)
@@ -52,7 +52,7 @@ class Figure:
         return self.metric in (*TIMES, FAILED)
 
 
-Sides = tuple[Sequence[Rows], Sequence[Rows]]
+Sides = tuple[Sequence[ComparedRows], Sequence[ComparedRows]]
 
 
 def matching(sides: Sides, same_seed: bool, same_arrivals: bool) -> Matching:
@@ -80,7 +80,7 @@ def _contrasts(sides: Sides, matched: Matching) -> Iterator[tuple[str, str, Cont
         yield FAILED, "", made
 
 
-def _all(sides: Sides) -> list[Rows]:
+def _all(sides: Sides) -> list[ComparedRows]:
     return [*sides[0], *sides[1]]
 
 

@@ -27,7 +27,7 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class JudgedLimit:
     """A limit and its answer: True if it was crossed, None where there is no verdict."""
 
     limit: Limit
@@ -65,7 +65,7 @@ def check(limits: Sequence[Limit], edge: float) -> None:
             raise ReportError(f"--fail-on {limit.text}: {too_little}")
 
 
-def answers(limits: Iterable[Limit], judged: Sequence[Judged]) -> list[Gate]:
+def answers(limits: Iterable[Limit], judged: Sequence[Judged]) -> list[JudgedLimit]:
     """Each limit held against its figure, in every stage. Raises ReportError for a figure that the runs do not have."""
     found = []
     for limit in limits:
@@ -76,14 +76,14 @@ def answers(limits: Iterable[Limit], judged: Sequence[Judged]) -> list[Gate]:
     return found
 
 
-def _answer(limit: Limit, each: Judged) -> Gate:
+def _answer(limit: Limit, each: Judged) -> JudgedLimit:
     percent = shown.percent(each.figure, each.figure.contrast.change)
     crossed = each.verdict == WORSE and percent is not None and abs(percent) >= 100 * limit.change - 1e-9
     where = f"{limit.text} ({say('stage', stage=each.figure.stage)})" if each.figure.stage else limit.text
     if each.verdict == NONE:
-        return Gate(limit, None, say("unanswered", text=where, verdict=say("no verdict")))
+        return JudgedLimit(limit, None, say("unanswered", text=where, verdict=say("no verdict")))
     key = "crossed" if crossed else "kept"
-    return Gate(limit, crossed, say(key, text=where, change=shown.change(each), verdict=each.verdict))
+    return JudgedLimit(limit, crossed, say(key, text=where, change=shown.change(each), verdict=each.verdict))
 
 
 def _wrong(text: str, part: str, what: str) -> ReportError:

@@ -8,7 +8,7 @@ from tokenswarm.reports.compare.comparable import COMPARED, NOTED, SILENCES, STO
 from tokenswarm.reports.compare.comparison import Account, Comparison
 from tokenswarm.reports.compare.contrast import LEAST_WORTH
 from tokenswarm.reports.compare.figures import RATES
-from tokenswarm.reports.compare.gates import Gate
+from tokenswarm.reports.compare.gates import JudgedLimit
 from tokenswarm.reports.compare.sentence import sentence
 from tokenswarm.reports.compare.verdicts import FIRST, Judged
 from tokenswarm.reports.compare.words import say
@@ -20,7 +20,7 @@ from tokenswarm.reports.render.numbers import ABSENT, integer, number
 _SO = {STOPS: "so not comparable", SILENCES: "so no verdict", COMPARED: "so compared", NOTED: "so noted"}
 
 
-def document(made: Comparison, gates: Sequence[Gate] = ()) -> Document:
+def document(made: Comparison, gates: Sequence[JudgedLimit] = ()) -> Document:
     """The whole report."""
     method = Section("method", say("method"), lines=((say("method text"),),), folded=True)
     sections = (
@@ -66,7 +66,7 @@ def _tiles(made: Comparison) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _gates(gates: Sequence[Gate]) -> Section:
+def _gates(gates: Sequence[JudgedLimit]) -> Section:
     return Section("gates", say("gates"), items=tuple((gate.said,) for gate in gates))
 
 

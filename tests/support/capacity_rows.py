@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from tokenswarm.capacity.search import Field
+from tokenswarm.capacity.search import SearchRange
 from tokenswarm.metrics.slo.language import parse
 
 SLO = parse("ttft_ms p95 < 500")
-USERS = Field(False, 1.0, 1.0, 1000.0)
+USERS = SearchRange(False, 1.0, 1.0, 1000.0)
 
 
 def row(ttft_ms: float, at_ms: float = 0.0, **changes: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tokenswarm.capacity.load_curve import gave_way, knee
-from tokenswarm.capacity.search import ERROR, Field, SearchResult
+from tokenswarm.capacity.search import ERROR, SearchRange, SearchResult
 from tokenswarm.metrics.slo.language import Slo
 
 LIMITED = "the client was the limit, not the server"
@@ -23,7 +23,9 @@ def requests(n: int) -> str:
     return f"{n:,} request{'' if n == 1 else 's'}"
 
 
-def result(answer: SearchResult, field: Field, slos: Sequence[Slo], trials: Trials, broken: str) -> dict[str, Any]:
+def result(
+    answer: SearchResult, field: SearchRange, slos: Sequence[Slo], trials: Trials, broken: str
+) -> dict[str, Any]:
     """All of it; `broken` says why the search was broken off. `qualifier` is empty where the answer is exact."""
     why = (
         broken
@@ -64,7 +66,7 @@ def result(answer: SearchResult, field: Field, slos: Sequence[Slo], trials: Tria
     }
 
 
-def trial_line(trial: Mapping[str, Any], field: Field) -> str:
+def trial_line(trial: Mapping[str, Any], field: SearchRange) -> str:
     """A line about one trial."""
     why = "; ".join(trial["client"]) if trial["verdict"] == "limited" else trial["why"]
     sure = "" if trial["sure"] else ", not sure"
@@ -72,7 +74,9 @@ def trial_line(trial: Mapping[str, Any], field: Field) -> str:
     return f"{head} ({requests(trial['steady'])}, {trial['seconds']:.1f} s){f': {why}' if why else ''}"
 
 
-def _sentence(answer: SearchResult, field: Field, slos: Sequence[Slo], best: Mapping[str, Any] | None, why: str) -> str:
+def _sentence(
+    answer: SearchResult, field: SearchRange, slos: Sequence[Slo], best: Mapping[str, Any] | None, why: str
+) -> str:
     kept = " and ".join(slo.text for slo in slos)
     if answer.load is None:
         if answer.above == "crossed":
@@ -95,7 +99,7 @@ def _sentence(answer: SearchResult, field: Field, slos: Sequence[Slo], best: Map
     return f"{text}."
 
 
-def _knee(trials: Trials, field: Field) -> dict[str, Any]:
+def _knee(trials: Trials, field: SearchRange) -> dict[str, Any]:
     # At random arrivals a short trial may see more of them than its rate says: that is no throughput.
     able = [t for t in trials if t["ok_per_s"] is not None]
     at = knee([{**t, "ok_per_s": min(t["ok_per_s"], t["load"])} for t in able] if field.open else able)

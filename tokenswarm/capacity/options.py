@@ -4,7 +4,7 @@ from typing import Any
 
 from locust.util.timespan import parse_timespan
 
-from tokenswarm.capacity.search import Field, round_load
+from tokenswarm.capacity.search import SearchRange, round_load
 from tokenswarm.load.arrivals import Arrivals, ArrivalsError, parse
 from tokenswarm.metrics.slo.judge import allowed_share
 from tokenswarm.run.slo_gate import slos
@@ -17,7 +17,7 @@ SCHEDULED = ("response_ms", "lateness_ms")  # what only a request that was due h
 KINDS = 'give a steady rate to begin with: "poisson 1/s", "constant 1/s" or "gamma 1/s cv=2"'
 
 
-def check(options: Any) -> Field | None:
+def check(options: Any) -> SearchRange | None:
     """Where `--find-capacity` searches, None without it; Locust is then to begin with one user. Raises UsageError."""
     if not options.find_capacity:
         return None
@@ -41,9 +41,9 @@ def check(options: Any) -> Field | None:
     if options.arrivals:
         start = round_load(_steady(options.arrivals).rates_per_s[0])
         pooled = all(allowed_share(slo) for slo in slos(options.slo))
-        return Field(True, start, min(start, round_load(LEAST_REQUESTS / trial_s(options))), MOST_RATE, pooled)
+        return SearchRange(True, start, min(start, round_load(LEAST_REQUESTS / trial_s(options))), MOST_RATE, pooled)
     most_users, options.num_users = int(options.num_users or MOST_USERS), 1
-    return Field(False, 1.0, 1.0, float(most_users))
+    return SearchRange(False, 1.0, 1.0, float(most_users))
 
 
 def trial_s(options: Any) -> float:

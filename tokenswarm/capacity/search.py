@@ -19,7 +19,7 @@ LIMITED_TWICE = 2  # once may have been something passing
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class SearchRange:
     """Where to search: users (whole numbers) or, `open`, requests a second; from `start`, from least to most.
 
     `pooled`: an open loop whose trials all say what share of the requests was beyond a limit.
@@ -85,7 +85,7 @@ class SearchResult:
     error: float | None = None
 
 
-def next_step(tried: Sequence[Tried], field: Field) -> Try | SearchResult:
+def next_step(tried: Sequence[Tried], field: SearchRange) -> Try | SearchResult:
     """Grow until it is not met, then narrow down; both neighbours of the answer must have been tried firmly."""
     if not tried:
         return Try(field.start, False)

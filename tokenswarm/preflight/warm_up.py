@@ -41,7 +41,7 @@ class WarmUp:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Attempt:
     """A request that was sent: where to, what came, how it went."""
 
     where: Target
@@ -69,7 +69,7 @@ class Rehearsal:
         request itself wrong (4xx), or sends us elsewhere: no load could go well. Any other failure is the server's, and
         what a load test may be about: it is told.
         """
-        turned_down: list[tuple[str, Asked]] = []
+        turned_down: list[tuple[str, Attempt]] = []
         for prompt in prompts(self._preflight.settings.mix):
             asked = self._short_or_whole(prompt, api, ask)
             if asked.transcript.status not in REFUSED:
@@ -86,18 +86,18 @@ class Rehearsal:
         """One request, and how it went."""
         return self._sent(self._preflight.settings.target, prompt, api, ask).how
 
-    def _short_or_whole(self, prompt: Prompt, api: Api, ask: Ask) -> Asked:
+    def _short_or_whole(self, prompt: Prompt, api: Api, ask: Ask) -> Attempt:
         """With a few tokens of output; if the server refuses that, with the run's own limit (it may ask for more)."""
         if ask.max_tokens is None:
             return self._ready(prompt, api, ask)
         short = self._ready(replace(prompt, max_tokens=None), api, replace(ask, max_tokens=WARM_UP_TOKENS))
         return self._ready(prompt, api, ask) if short.transcript.status in REFUSED else short
 
-    def _ready(self, prompt: Prompt, api: Api, ask: Ask) -> Asked:
+    def _ready(self, prompt: Prompt, api: Api, ask: Ask) -> Attempt:
         """At the address that answers; of a server that is not ready when the user waits no longer, what it says."""
-        last: Asked | None = None
+        last: Attempt | None = None
 
-        def asked() -> Asked:
+        def asked() -> Attempt:
             nonlocal last
             last = self._somewhere(prompt, api, ask)
             if last.transcript.status in BUSY:
@@ -110,7 +110,7 @@ class Rehearsal:
             assert last is not None
             return last
 
-    def _somewhere(self, prompt: Prompt, api: Api, ask: Ask) -> Asked:
+    def _somewhere(self, prompt: Prompt, api: Api, ask: Ask) -> Attempt:
         """At the first address where the API is; if it is nowhere, what says the most."""
         tried = []
         for where in self._preflight.addresses:
@@ -121,7 +121,7 @@ class Rehearsal:
             tried.append(asked)
         return min(tried, key=lambda one: one.transcript.status in NOT_HERE)
 
-    def _sent(self, where: Target, prompt: Prompt, api: Api, ask: Ask) -> Asked:
+    def _sent(self, where: Target, prompt: Prompt, api: Api, ask: Ask) -> Attempt:
         s = self._preflight.settings
         exchange = Exchange(None, min(s.max_answer_bytes, CONTROL_BYTES), api)
         transport = Transport(where.host, where.port, s.timeouts, s.tls)
@@ -138,9 +138,9 @@ class Rehearsal:
             }
             body = b"".join(data for _, data in transcript.pieces)
             how = replace(how, error=clean_line(words(transcript.status or 0, headers, body, transcript.retry_after_s)))
-        return Asked(where, transcript, how)
+        return Attempt(where, transcript, how)
 
-    def _check(self, api: Api, ask: Ask, asked: Asked) -> None:
+    def _check(self, api: Api, ask: Ask, asked: Attempt) -> None:
         """Raises UsageError if no load can go well."""
         status, where, words = asked.transcript.status or 0, asked.where, asked.how.error
         if status in (*KEY, PROXY):
@@ -153,7 +153,7 @@ class Rehearsal:
         if self._preflight.problem and asked.how.outcome not in ("ok", "timeout"):
             raise UsageError(f"{self._preflight.problem} (POST {where.path(api.PATH)}: {words})")
 
-    def _wrong(self, api: Api, ask: Ask, asked: Asked) -> UsageError:
+    def _wrong(self, api: Api, ask: Ask, asked: Attempt) -> UsageError:
         words, prompt = asked.how.error, next(prompts(self._preflight.settings.mix))
         _check_kind(ask.model, api, words)
         what = (

@@ -16,7 +16,7 @@ MOST = 1000
 WEIGHT = f"a whole number from 1 to {MOST}"
 
 
-class Item(NamedTuple):
+class ListedModel(NamedTuple):
     """One of the list: where its name stands, the name, its weight with the sign before it ("" if it has none)."""
 
     start: int
@@ -63,8 +63,8 @@ def spell(name: str) -> str:
 
 def _settle_one(
     text: str,
-    one: Item,
-    items: Sequence[Item],
+    one: ListedModel,
+    items: Sequence[ListedModel],
     there: Callable[[str], bool],
     check: Callable[[str], object],
     listed: bool,
@@ -86,10 +86,10 @@ def _settle_one(
         check(name)
     except UsageError as error:
         raise wrong("--model", text, start, name, str(error)) from None
-    return name, _weight(text, Item(start, name, weight))
+    return name, _weight(text, ListedModel(start, name, weight))
 
 
-def _items(text: str, listed: Sequence[str] = ()) -> Iterator[Item]:
+def _items(text: str, listed: Sequence[str] = ()) -> Iterator[ListedModel]:
     """The items of the list, in order. Raises UsageError for one without a name."""
     whole = sorted((name for name in listed if "," in name or "=" in name), key=len, reverse=True)
     at = 0
@@ -99,7 +99,7 @@ def _items(text: str, listed: Sequence[str] = ()) -> Iterator[Item]:
         yield one
 
 
-def _read_quoted(text: str, start: int) -> tuple[Item, int] | None:
+def _read_quoted(text: str, start: int) -> tuple[ListedModel, int] | None:
     if text[start : start + 1] != '"':
         return None
     try:
@@ -108,17 +108,17 @@ def _read_quoted(text: str, start: int) -> tuple[Item, int] | None:
         return None
     if not name.strip():
         raise _wrong(text, start, text[start:end], "names no model; write it like a=3,b=1")
-    return _read_end(text, Item(start, name, "", quoted=True), end)
+    return _read_end(text, ListedModel(start, name, "", quoted=True), end)
 
 
-def _whole(text: str, start: int, names: Iterable[str]) -> tuple[Item, int] | None:
+def _whole(text: str, start: int, names: Iterable[str]) -> tuple[ListedModel, int] | None:
     """An item that begins with one of these names."""
     fitting = (name for name in names if text.startswith(name, start))
-    ended = (_read_end(text, Item(start, name, ""), start + len(name)) for name in fitting)
+    ended = (_read_end(text, ListedModel(start, name, ""), start + len(name)) for name in fitting)
     return next(filter(None, ended), None)
 
 
-def _read_end(text: str, one: Item, end: int) -> tuple[Item, int] | None:
+def _read_end(text: str, one: ListedModel, end: int) -> tuple[ListedModel, int] | None:
     """The item with the weight that follows its name, and where the next begins; None if the name goes on."""
     rest = text[end:].partition(",")[0]
     weight = rest.strip()
@@ -127,7 +127,7 @@ def _read_end(text: str, one: Item, end: int) -> tuple[Item, int] | None:
     return one._replace(weight=weight), end + len(rest) + 1
 
 
-def _plain(text: str, at: int) -> tuple[Item, int]:
+def _plain(text: str, at: int) -> tuple[ListedModel, int]:
     item = text[at:].partition(",")[0]
     name, equals, weight = item.rpartition("=")
     # A name alone may hold anything: it may be a server's only one, that nobody gave.
@@ -135,10 +135,10 @@ def _plain(text: str, at: int) -> tuple[Item, int]:
     name, weight = (name, equals + weight) if weighs else (item, "")
     if not name.strip():
         raise _wrong(text, at, item, "names no model; write it like a=3,b=1")
-    return Item(at + len(name) - len(name.lstrip()), name.strip(), weight.strip()), at + len(item) + 1
+    return ListedModel(at + len(name) - len(name.lstrip()), name.strip(), weight.strip()), at + len(item) + 1
 
 
-def _weight(text: str, one: Item) -> int:
+def _weight(text: str, one: ListedModel) -> int:
     """The weight that is written as `=3` or `:3`, somewhere after the name."""
     given = one.weight[1:].strip()
     if not one.weight:

@@ -110,7 +110,7 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class OptionsSection:
     """A part of the docs' page of options."""
 
     english: str

@@ -4,7 +4,7 @@ import math
 import time
 
 from tokenswarm.transport.http1 import ANSWER_BYTES, Response
-from tokenswarm.transport.room import Room, Share
+from tokenswarm.transport.room import Holding, Room
 from tokenswarm.wire.values import Api, Failure, FailureKind, Transcript
 from tokenswarm.wire.watch import Watch
 
@@ -25,7 +25,7 @@ class Exchange:
         self.response, self._most_bytes, self._api = Response(most_bytes), most_bytes, api
         self.watch = Watch(api) if api else None
         self.room = room
-        self.share: Share | None = None
+        self.share: Holding | None = None
         self.scheduled_ns = scheduled_ns
         self.connect_ns: int | None = None
         self.sent_ns: int | None = None

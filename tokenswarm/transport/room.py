@@ -11,7 +11,7 @@ FREE_BYTES = 2 * 1024 * 1024
 SHARED_BYTES = 48 * 1024 * 1024
 
 
-class Share:
+class Holding:
     """What one long answer holds of the room; `stop` and `go_on` are of its reading."""
 
     __slots__ = ("_room", "bytes", "go_on", "stop")
@@ -43,17 +43,17 @@ class Room:
 
     def __init__(self, shared_bytes: int = SHARED_BYTES) -> None:
         self._shared_bytes, self._taken_bytes = shared_bytes, 0
-        self._going: set[Share] = set()  # those that will give back what they hold without waiting for another
-        self._waiting: list[Share] = []
+        self._going: set[Holding] = set()  # those that will give back what they hold without waiting for another
+        self._waiting: list[Holding] = []
         self.held_back = 0
 
-    def enter(self, stop: Callable[[], None], go_on: Callable[[], None]) -> Share:
+    def enter(self, stop: Callable[[], None], go_on: Callable[[], None]) -> Holding:
         """A share for an answer that grows beyond its free part."""
-        share = Share(self, stop, go_on)
+        share = Holding(self, stop, go_on)
         self._going.add(share)
         return share
 
-    def grow(self, share: Share, more_bytes: int) -> None:
+    def grow(self, share: Holding, more_bytes: int) -> None:
         """See `Share.grow`."""
         share.bytes += more_bytes
         self._taken_bytes += more_bytes
@@ -63,18 +63,18 @@ class Room:
             self.held_back += 1
             share.stop()
 
-    def waits(self, share: Share) -> bool:
+    def waits(self, share: Holding) -> bool:
         """See `Share.waits`."""
         return share in self._waiting
 
-    def ended(self, share: Share) -> None:
+    def ended(self, share: Holding) -> None:
         """See `Share.ended`."""
         if share in self._waiting:
             self._waiting.remove(share)
             self._going.add(share)
         share.stop = share.go_on = _nothing
 
-    def leave(self, share: Share) -> None:
+    def leave(self, share: Holding) -> None:
         """See `Share.give_back`."""
         self.ended(share)
         self._going.discard(share)

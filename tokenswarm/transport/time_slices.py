@@ -25,7 +25,7 @@ class TimeSlices:
         self.slice_ends_ns = 0
 
 
-class Turn:
+class ReadingTurn:
     """One reader's; a context manager; inside, `yield_to_loop` now and then."""
 
     def __init__(self, slices: TimeSlices) -> None:
@@ -33,7 +33,7 @@ class Turn:
         self._held: BoundedSemaphore | None = None
         self._slices = 0
 
-    def __enter__(self) -> "Turn":
+    def __enter__(self) -> "ReadingTurn":
         slices = self._shared
         slices.lock.acquire()
         self._held = slices.lock

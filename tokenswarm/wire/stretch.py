@@ -33,7 +33,7 @@ class Stretch(NamedTuple):
         return map(Chunk, self.stamps, self.texts, self.thinkings)
 
 
-class Plain(Protocol):
+class PlainReader(Protocol):
     """What an API offers that can be read so: text and thinking of the first of some frames, as far as they are plain.
 
     That is: no frame among them would give a Chunk with anything else, or without both.
@@ -42,7 +42,7 @@ class Plain(Protocol):
     def __call__(self, frames: Sequence[Any]) -> tuple[list[str], list[str]]: ...
 
 
-def stretches(pieces: Sequence[Piece], form: Form, plain: Plain) -> Iterator[Piece | tuple[int, Stretch]]:
+def stretches(pieces: Sequence[Piece], form: Form, plain: PlainReader) -> Iterator[Piece | tuple[int, Stretch]]:
     """The pieces of a body in order, with a Stretch, and its last arrival, in place of those that are plain frames."""
     head, end = _AROUND[form]
     begins = True  # does a piece begin a frame, since the one before ended one?
@@ -82,7 +82,7 @@ def _singly(bodies: Sequence[bytes], head: bytes, end: bytes, begins: bool) -> l
     return found
 
 
-def _parted(batch: Sequence[Piece], frames: list[Any], plain: Plain) -> Iterator[Piece | tuple[int, Stretch]]:
+def _parted(batch: Sequence[Piece], frames: list[Any], plain: PlainReader) -> Iterator[Piece | tuple[int, Stretch]]:
     """The plain ones as Stretches, each other one as the piece that it is."""
     at = 0
     while at < len(batch):

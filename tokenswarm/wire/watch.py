@@ -31,7 +31,7 @@ class Weight(IntEnum):
     SAYS = 2
 
 
-class End(NamedTuple):
+class SeenEnd(NamedTuple):
     """When an answer ended by its own word; `firm` by its protocol's own mark, not only by a finish reason."""
 
     ns: int
@@ -51,7 +51,7 @@ class Watch:
         self._last = -1  # of them, the last that says anything
         self.mark = end_of(api).mark  # without it there is mostly no firm end
 
-    def end(self, stamps: Sequence[int], bodies: Sequence[bytes]) -> End | None:
+    def end(self, stamps: Sequence[int], bodies: Sequence[bytes]) -> SeenEnd | None:
         """The answer's own end, if nothing but what keeps a connection alive has come since."""
         if bodies and _goes_on(bodies[-1]):
             self._looked, self._last = len(bodies), len(bodies) - 1
@@ -64,7 +64,7 @@ class Watch:
         if self._last < 0:
             return None
         firm = self._ended(bodies)
-        return None if firm is None else End(stamps[self._last], firm)
+        return None if firm is None else SeenEnd(stamps[self._last], firm)
 
     def only_kept_alive(self, bodies: Sequence[bytes]) -> bool:
         """Has nothing come but comments, blank lines and messages without anything in them?"""

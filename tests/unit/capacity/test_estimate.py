@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from tokenswarm.capacity.answer import result
 from tokenswarm.capacity.estimate import TrialPoint, estimate
-from tokenswarm.capacity.search import MOST_FIRM, Field, SearchResult, Tried, Try, next_step, points
+from tokenswarm.capacity.search import MOST_FIRM, SearchRange, SearchResult, Tried, Try, next_step, points
 
-RATES = Field(True, 1.0, 0.1, 1e6, pooled=True)
+RATES = SearchRange(True, 1.0, 0.1, 1e6, pooled=True)
 ALLOWED = 0.05
 
 

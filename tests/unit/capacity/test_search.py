@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from tokenswarm.capacity.answer import result, trial_line
 from tokenswarm.capacity.load_curve import figures, gave_way, knee
-from tokenswarm.capacity.search import Field, SearchResult, Tried, Try, best, next_step
+from tokenswarm.capacity.search import SearchRange, SearchResult, Tried, Try, best, next_step
 
-RATES = Field(True, 1.0, 0.1, 1e6)
+RATES = SearchRange(True, 1.0, 0.1, 1e6)
 
 
-def search(field: Field, verdict: Any, most: int = 60) -> tuple[SearchResult, list[Tried]]:
+def search(field: SearchRange, verdict: Any, most: int = 60) -> tuple[SearchResult, list[Tried]]:
     """Search with a synthetic server: `verdict(load, firm)`."""
     tried: list[Tried] = []
     for _ in range(most):
@@ -52,8 +52,8 @@ def test_a_server_that_answers_nothing_is_asked_again_with_what_it_bore() -> Non
     assert loads == [1, 2, 4, 8, 4]
 
 
-@given(st.sampled_from([USERS, RATES, Field(True, 1.0, 0.1, 1e6, pooled=True)]), st.integers(0, 12))
-def test_a_client_that_limits_firm_trials_only_ends_the_search(field: Field, limited_from: int) -> None:
+@given(st.sampled_from([USERS, RATES, SearchRange(True, 1.0, 0.1, 1e6, pooled=True)]), st.integers(0, 12))
+def test_a_client_that_limits_firm_trials_only_ends_the_search(field: SearchRange, limited_from: int) -> None:
     """A quick trial is too short to show it, so it looks met."""
 
     def verdict(load: float, firm: bool) -> str:
@@ -110,7 +110,7 @@ def test_no_unqualified_answer_where_the_client_was_the_limit(capacity: int, cli
 
 
 def test_the_ceiling_is_no_capacity() -> None:
-    answer, tried = search(Field(False, 1.0, 1.0, 12.0), up_to(1e9))
+    answer, tried = search(SearchRange(False, 1.0, 1.0, 12.0), up_to(1e9))
     assert answer == SearchResult(12.0, "end")
     assert [one.load for one in tried] == [1, 2, 4, 8, 12, 12]
 

@@ -9,7 +9,7 @@ from capacity_rows import SLO, trial
 from golden.make import RUN, folder, identity, ollama
 
 from tokenswarm.capacity.answer import result
-from tokenswarm.capacity.search import Field, SearchResult
+from tokenswarm.capacity.search import SearchRange, SearchResult
 from tokenswarm.reports.load import load
 from tokenswarm.reports.parts.capacity import plot as draw
 from tokenswarm.reports.summary import summarise
@@ -20,7 +20,9 @@ SENTENCE = "2 users at most keep to ttft_ms p95 < 500; 3 users do not."
 
 def searched(path: Path, **changes: Any) -> Path:
     trials = [trial(1, 1.0, "met", 5), trial(2, 2.0, "met", 9), trial(3, 3.0, "crossed", 700)]
-    told = result(SearchResult(2.0, "crossed", 3.0), Field(False, 1, 1, 100), [SLO], trials, "") | {"state": "complete"}
+    told = result(SearchResult(2.0, "crossed", 3.0), SearchRange(False, 1, 1, 100), [SLO], trials, "") | {
+        "state": "complete"
+    }
     rows = [ollama(n, at_ms=100 * n, identity=replace(identity(n), stage=1 + n // 10)) for n in range(30)]
     return folder(path, rows, {**RUN, "capacity": {**told, **changes}})
 
@@ -63,7 +65,7 @@ def test_what_gave_way_is_seen_beside_the_answer_not_in_a_trial_that_chance_put_
         (4.0, "crossed", 900.0),
     ]
     trials = [trial(number, load, verdict, ms) for number, (load, verdict, ms) in enumerate(waits, 1)]
-    told = result(SearchResult(2.0, "crossed", None, 0.01), Field(True, 1, 1, 100, True), [SLO], trials, "")
+    told = result(SearchResult(2.0, "crossed", None, 0.01), SearchRange(True, 1, 1, 100, True), [SLO], trials, "")
     assert (
         "requests waited 1 ms at the lowest load, 30 ms at the best, 90 ms at the first" in told["gave_way"]["sentence"]
     )

@@ -10,7 +10,7 @@ from golden import odd
 from golden.make import RUN, folder, golden_records, identity, ollama, openai
 
 from tokenswarm.capacity.answer import result
-from tokenswarm.capacity.search import Field, SearchResult
+from tokenswarm.capacity.search import SearchRange, SearchResult
 from tokenswarm.metrics.catalogue import METRICS
 from tokenswarm.metrics.validity.rules import RULES
 from tokenswarm.reports.__main__ import main
@@ -148,7 +148,7 @@ def test_what_a_sentence_says_is_in_its_translation() -> None:
 )
 def test_a_capacity_has_its_unit(found: SearchResult, sure: bool, broken: str, open_loop: bool) -> None:
     trials = [trial(2, 2.0, "met", 9) | {"sure": sure}, trial(3, 3.0, "crossed", 700)]
-    for said in sentences(result(found, Field(open_loop, 1, 1, 100), [SLO], trials, broken)):
+    for said in sentences(result(found, SearchRange(open_loop, 1, 1, 100), [SLO], trials, broken)):
         if "keeps" in said or "keep" in said or "knee" in said:
             assert ("请求/s" if open_loop else "并发") in zh(said)
             assert ("并发" in zh(said)) is not open_loop

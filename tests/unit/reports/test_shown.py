@@ -12,7 +12,7 @@ from compared_runs import VALID
 from golden.make import folder, identity, ollama
 
 from tokenswarm.capacity.answer import result
-from tokenswarm.capacity.search import Field, SearchResult
+from tokenswarm.capacity.search import SearchRange, SearchResult
 from tokenswarm.metrics.record import Record
 from tokenswarm.reports.__main__ import main
 from tokenswarm.reports.listing import entry
@@ -51,7 +51,7 @@ def test_of_a_capacity_search_the_load_that_was_found_is_shown(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], answer: float | None
 ) -> None:
     trials = [trial(1, 1.0, "met", 5), trial(2, 2.0, "met", 9), trial(3, 3.0, "crossed", 700)]
-    found = result(SearchResult(answer, "crossed", 3.0), Field(False, 1, 1, 100), [SLO], trials, "")
+    found = result(SearchResult(answer, "crossed", 3.0), SearchRange(False, 1, 1, 100), [SLO], trials, "")
     report(folder(tmp_path, [staged(n) for n in range(40)], {**VALID, "capacity": {**found, "state": "complete"}}))
     card, listed, row = forms(tmp_path, capsys)
     if answer:

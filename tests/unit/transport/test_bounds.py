@@ -16,7 +16,7 @@ from tokenswarm.transport.connection import Timeouts, Transport
 from tokenswarm.transport.exchange import Exchange
 from tokenswarm.transport.http1 import Response, request_bytes
 from tokenswarm.transport.target import Target
-from tokenswarm.transport.time_slices import TimeSlices, Turn
+from tokenswarm.transport.time_slices import ReadingTurn, TimeSlices
 from tokenswarm.wire import ollama_chat
 from tokenswarm.wire.values import Call, Transcript
 
@@ -103,7 +103,7 @@ def test_an_answer_that_takes_long_to_interpret_lets_others_have_their_turn() ->
     slices, order = TimeSlices(), []
 
     def read(name: str, seconds: float) -> None:
-        with Turn(slices) as turn:
+        with ReadingTurn(slices) as turn:
             until_s = time.monotonic() + seconds
             while time.monotonic() < until_s:
                 turn.yield_to_loop()
@@ -119,7 +119,7 @@ def test_a_reader_that_is_killed_wherever_it_waits_leaves_the_lane_to_others() -
     slices = TimeSlices()
 
     def read() -> None:
-        with Turn(slices) as turn:
+        with ReadingTurn(slices) as turn:
             while True:
                 turn.yield_to_loop()
 
@@ -127,6 +127,6 @@ def test_a_reader_that_is_killed_wherever_it_waits_leaves_the_lane_to_others() -
     for reader in readers:
         gevent.sleep(0.15)
         reader.kill()
-    with Turn(slices):
+    with ReadingTurn(slices):
         pass
     assert not slices.slow_lock.locked()

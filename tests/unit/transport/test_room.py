@@ -2,7 +2,7 @@
 
 import random
 
-from tokenswarm.transport.room import Room, Share
+from tokenswarm.transport.room import Holding, Room
 
 
 class Answers:
@@ -12,7 +12,7 @@ class Answers:
         self.room = Room(shared_bytes)
         self.read: dict[str, bool] = {}
 
-    def begin(self, name: str, first_bytes: int = 0) -> Share:
+    def begin(self, name: str, first_bytes: int = 0) -> Holding:
         self.read[name] = True
 
         def turn(on: bool) -> None:

@@ -8,7 +8,7 @@ from captures import APIS, load, read, transcript
 from literals import CHAT, DONE, FINISH, GENERATE, SENTINEL, USAGE, V1_CHAT, V1_COMPLETIONS, delta, event, line
 
 from tokenswarm.wire.values import Api
-from tokenswarm.wire.watch import End, Watch
+from tokenswarm.wire.watch import SeenEnd, Watch
 
 HI = event(delta(content="hi"))
 ROLE = event(delta(role="assistant", content=""))
@@ -16,7 +16,7 @@ PING = b": ping\n\n"
 SAID = line(message={"content": "hi"}, done=False)
 
 
-def ends(api: Api, *pieces: bytes) -> list[End | None]:
+def ends(api: Api, *pieces: bytes) -> list[SeenEnd | None]:
     """What is seen after each piece, the nth of which came at n ns."""
     watch = Watch(api)
     return [watch.end(range(1, number + 1), pieces[:number]) for number in range(1, len(pieces) + 1)]
@@ -31,26 +31,26 @@ def compact(piece: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("api", "pieces", "end"),
     [
-        (V1_CHAT, (HI, FINISH, USAGE, SENTINEL), End(4, True)),
-        (V1_CHAT, (HI, FINISH + USAGE + SENTINEL), End(2, True)),
-        (V1_CHAT, (HI, SENTINEL.replace(b"\n", b"\r\n")), End(2, True)),
-        (V1_CHAT, (HI, FINISH, b"data: [DO", b"NE]\n\n"), End(4, True)),
-        (V1_CHAT, (HI, FINISH, SENTINEL, PING, PING), End(3, True)),
-        (V1_CHAT, (HI, FINISH, PING, PING), End(2, False)),
-        (V1_CHAT, (HI, FINISH, b"data: ping\n\n", b"data: : PROCESSING\n\n"), End(2, False)),
-        (V1_CHAT, (HI, FINISH, USAGE, PING, b"\n"), End(3, False)),
-        (V1_CHAT, (HI, FINISH, event({"type": "ping"}), b"event: heartbeat\ndata: {}\n\n"), End(2, False)),
-        (V1_CHAT, (HI, FINISH, event(delta(content="")), event({"choices": []})), End(2, False)),
-        (V1_CHAT, (HI, event({"error": {"message": "boom"}}), PING), End(2, False)),
-        (V1_COMPLETIONS, (event({"choices": [{"text": "a", "finish_reason": "length"}]}), PING), End(1, False)),
-        (CHAT, (SAID, DONE), End(2, True)),
-        (CHAT, (SAID, DONE[:50], DONE[50:]), End(3, True)),
-        (CHAT, (SAID, DONE.replace(b": ", b":")), End(2, True)),
-        (CHAT, (SAID, DONE, b"\n"), End(2, True)),
-        (GENERATE, (line(response="a", done=True, context=list(range(100_000))),), End(1, True)),
+        (V1_CHAT, (HI, FINISH, USAGE, SENTINEL), SeenEnd(4, True)),
+        (V1_CHAT, (HI, FINISH + USAGE + SENTINEL), SeenEnd(2, True)),
+        (V1_CHAT, (HI, SENTINEL.replace(b"\n", b"\r\n")), SeenEnd(2, True)),
+        (V1_CHAT, (HI, FINISH, b"data: [DO", b"NE]\n\n"), SeenEnd(4, True)),
+        (V1_CHAT, (HI, FINISH, SENTINEL, PING, PING), SeenEnd(3, True)),
+        (V1_CHAT, (HI, FINISH, PING, PING), SeenEnd(2, False)),
+        (V1_CHAT, (HI, FINISH, b"data: ping\n\n", b"data: : PROCESSING\n\n"), SeenEnd(2, False)),
+        (V1_CHAT, (HI, FINISH, USAGE, PING, b"\n"), SeenEnd(3, False)),
+        (V1_CHAT, (HI, FINISH, event({"type": "ping"}), b"event: heartbeat\ndata: {}\n\n"), SeenEnd(2, False)),
+        (V1_CHAT, (HI, FINISH, event(delta(content="")), event({"choices": []})), SeenEnd(2, False)),
+        (V1_CHAT, (HI, event({"error": {"message": "boom"}}), PING), SeenEnd(2, False)),
+        (V1_COMPLETIONS, (event({"choices": [{"text": "a", "finish_reason": "length"}]}), PING), SeenEnd(1, False)),
+        (CHAT, (SAID, DONE), SeenEnd(2, True)),
+        (CHAT, (SAID, DONE[:50], DONE[50:]), SeenEnd(3, True)),
+        (CHAT, (SAID, DONE.replace(b": ", b":")), SeenEnd(2, True)),
+        (CHAT, (SAID, DONE, b"\n"), SeenEnd(2, True)),
+        (GENERATE, (line(response="a", done=True, context=list(range(100_000))),), SeenEnd(1, True)),
     ],
 )
-def test_an_answers_own_end_is_seen(api: Api, pieces: tuple[bytes, ...], end: End, form: type[bytes]) -> None:
+def test_an_answers_own_end_is_seen(api: Api, pieces: tuple[bytes, ...], end: SeenEnd, form: type[bytes]) -> None:
     assert ends(api, *map(form, pieces))[-1] == end
 
 

@@ -3,9 +3,9 @@
 from tokenswarm.settings import option_types as types
 from tokenswarm.settings import secrets as secret
 from tokenswarm.settings.addresses import allowed_hosts
-from tokenswarm.settings.option import Option, Section
+from tokenswarm.settings.option import Option, OptionsSection
 
-SECTION = Section(
+SECTION = OptionsSection(
     "Who may look",
     "谁能看到",
     (

@@ -3,12 +3,12 @@
 from tokenswarm.payloads.corpus import BUILT_IN
 from tokenswarm.payloads.recipe import LANGUAGES
 from tokenswarm.settings import option_types as types
-from tokenswarm.settings.option import GENERATING, Option, Section, beside, user_class
+from tokenswarm.settings.option import GENERATING, Option, OptionsSection, beside, user_class
 
 THINK = ("true", "false", "low", "medium", "high", "max")
 _BUILT_IN = [f"`{name}`" for name in BUILT_IN]
 
-SECTION = Section(
+SECTION = OptionsSection(
     "What is asked",
     "问什么",
     (

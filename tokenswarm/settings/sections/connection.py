@@ -2,9 +2,9 @@
 
 from tokenswarm.settings import option_types as types
 from tokenswarm.settings import secrets as secret
-from tokenswarm.settings.option import Option, Section
+from tokenswarm.settings.option import Option, OptionsSection
 
-SECTION = Section(
+SECTION = OptionsSection(
     "The connection",
     "连接",
     (

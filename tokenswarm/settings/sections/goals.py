@@ -1,9 +1,9 @@
 """Is it good enough?"""
 
 from tokenswarm.settings import option_types as types
-from tokenswarm.settings.option import Option, Section, beside
+from tokenswarm.settings.option import Option, OptionsSection, beside
 
-SECTION = Section(
+SECTION = OptionsSection(
     "Is it good enough?",
     "够好吗",
     (

@@ -1,11 +1,11 @@
 """How the load comes."""
 
 from tokenswarm.settings import option_types as types
-from tokenswarm.settings.option import CLOSED_LOOP, Option, Section, beside
+from tokenswarm.settings.option import CLOSED_LOOP, Option, OptionsSection, beside
 
 _OPEN = ("lateness_ms", "response_ms")
 
-SECTION = Section(
+SECTION = OptionsSection(
     "How the load comes",
     "负载如何到来",
     (

@@ -1,11 +1,11 @@
 """Loading and managing models."""
 
 from tokenswarm.settings import option_types as types
-from tokenswarm.settings.option import Option, Section, user_class
+from tokenswarm.settings.option import Option, OptionsSection, user_class
 
 _COLD, _LIFE = user_class("OllamaColdStartUser"), user_class("OllamaLifecycleUser")
 
-SECTION = Section(
+SECTION = OptionsSection(
     "Loading and managing models",
     "模型的加载与管理",
     (

@@ -1,9 +1,9 @@
 """What comes out."""
 
 from tokenswarm.settings import option_types as types
-from tokenswarm.settings.option import Option, Section
+from tokenswarm.settings.option import Option, OptionsSection
 
-SECTION = Section(
+SECTION = OptionsSection(
     "What comes out",
     "产出",
     (

@@ -1,9 +1,9 @@
 """Sessions and tools."""
 
 from tokenswarm.settings import option_types as types
-from tokenswarm.settings.option import GENERATING, Option, Section, user_class
+from tokenswarm.settings.option import GENERATING, Option, OptionsSection, user_class
 
-SECTION = Section(
+SECTION = OptionsSection(
     "Sessions and tools",
     "会话与工具",
     (
