@@ -70,12 +70,20 @@ class Exchange:
             wall_ns, monotonic_ns = time.time_ns(), time.monotonic_ns()
             self._clock_step_ns = (wall_ns - self.sent_ns) - (monotonic_ns - self._sent_monotonic_ns)
 
-    def note_lag(self, ns: int, lag_ns: int) -> None:
-        """Bytes that the kernel stamped `ns` lay there for so long: longer than any before, or too long."""
+    def note_lag(self, ns: int, lag_ns: int) -> int:
+        """Of bytes that the kernel stamped `ns` and that were read so much later: when they came.
+
+        A segment that overtook a lost one lies in the kernel, with its own stamp, until that one was sent again: it has
+        come when what goes before it had, unless the clock was set back.
+        """
+        before_ns = self.response.now_ns
+        if ns < before_ns <= ns + lag_ns:
+            ns, lag_ns = before_ns, ns + lag_ns - before_ns
         self.read_lag_ns = lag_ns if self.read_lag_ns is None else max(self.read_lag_ns, lag_ns)
         if lag_ns > LATE_NS:
             self.late_stamps.add(ns)
         self.noted_lag_ns = min(self.read_lag_ns, LATE_NS)
+        return ns
 
     @property
     def reads(self) -> int:

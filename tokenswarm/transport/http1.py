@@ -67,11 +67,11 @@ class Response:
     """Collects one response from the bytes that arrive; llhttp does the parsing and calls back.
 
     `bodies` are pieces of the body, one or more a read, `stamps` when each of them came; two lists and not one of
-    pairs, since a pair a token is one more object for the garbage collector to walk through. `complete` when the
-    message has ended as its framing promised. Nothing grows without end: neither the head (64 kB, also of several that
-    are only informational), nor a line of a stream (16 MB), nor its lines (a million), nor the body (`most_bytes`, and
-    as much for its framing). Of an answer of ordinary length nothing is counted but the bytes that came: `closely` is
-    whether each piece is.
+    pairs, since a pair a token is one more object for the garbage collector to walk through. `now_ns` is when the last
+    read came, `complete` when the message has ended as its framing promised. Nothing grows without end: neither the
+    head (64 kB, also of several that are only informational), nor a line of a stream (16 MB), nor its lines (a
+    million), nor the body (`most_bytes`, and as much for its framing). Of an answer of ordinary length nothing is
+    counted but the bytes that came: `closely` is whether each piece is.
     """
 
     def __init__(self, most_bytes: int = ANSWER_BYTES) -> None:
@@ -94,14 +94,14 @@ class Response:
         self._head_bytes = 0
         self._lines = 0
         self._line_bytes: int | None = None  # since the last line end
-        self._now_ns, self._pieces = 0, False
+        self.now_ns, self._pieces = 0, False
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self._parser.set_dangerous_leniencies(**_LENIENT)
         self._parse = self._parser.feed_data
 
     def feed(self, ns: int, data: bytes) -> None:
         """Take in what one read gave. Raises ValueError on what is not HTTP, or too much."""
-        self._now_ns, self._pieces = ns, False
+        self.now_ns, self._pieces = ns, False
         spare_bytes = self._spare_bytes = self._spare_bytes - len(data)
         if spare_bytes < 0 and self.body_bytes + len(data) > self._free_bytes:
             self._look_closely()
@@ -187,7 +187,7 @@ class Response:
             self.bodies[-1] += body  # chunks of a few bytes each, that came together, would cost many times their size
             return
         self._pieces = True
-        self.stamps.append(self._now_ns)
+        self.stamps.append(self.now_ns)
         self.bodies.append(body)
 
     def _look(self, body: bytes) -> bytes:

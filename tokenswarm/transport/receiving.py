@@ -81,6 +81,7 @@ class Receiving:
         if not data:
             self._on_end_of_stream()
             return
+        response = exchange.response
         ns = stamps.stamp_ns(ancillary)
         if ns is None:
             ns = time.time_ns()
@@ -88,9 +89,8 @@ class Receiving:
         else:
             exchange.kernel_stamps += 1
             lag_ns = time.time_ns() - ns
-            if lag_ns > exchange.noted_lag_ns:
-                exchange.note_lag(ns, lag_ns)
-        response = exchange.response
+            if lag_ns > exchange.noted_lag_ns or ns < response.now_ns:
+                ns = exchange.note_lag(ns, lag_ns)
         broken: ssl.SSLError | None = None
         if self._tls is not None:
             data, broken = self._decrypt(self._tls, data)

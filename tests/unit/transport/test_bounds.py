@@ -1,6 +1,7 @@
 """Whatever a server sends in an answer, and however fast: it costs no more than its bound, and no more time."""
 
 import gzip
+import itertools
 import random
 import socket
 import time
@@ -16,7 +17,7 @@ from tokenswarm.transport.connection import Timeouts, Transport
 from tokenswarm.transport.exchange import Exchange
 from tokenswarm.transport.http1 import Response, request_bytes
 from tokenswarm.transport.target import Target
-from tokenswarm.transport.time_slices import ReadingTurn, TimeSlices
+from tokenswarm.transport.time_slices import MOST_SLICES, SLICE_NS, ReadingTurn, TimeSlices
 from tokenswarm.wire import ollama_chat
 from tokenswarm.wire.values import Call, Transcript
 
@@ -99,17 +100,20 @@ def test_who_has_no_time_left_leaves_the_rest_of_an_answer_unread() -> None:
     assert (verdict.outcome, builder.answer().text) == ("truncated", "a" * 100)
 
 
-def test_an_answer_that_takes_long_to_interpret_lets_others_have_their_turn() -> None:
-    slices, order = TimeSlices(), []
+def test_an_answer_that_takes_long_to_interpret_lets_others_have_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    slices, order, now_ns = TimeSlices(), [], itertools.count(0, 2 * SLICE_NS)
+    monkeypatch.setattr(time, "monotonic_ns", lambda: next(now_ns))  # each look at the clock is a slice later
 
-    def read(name: str, seconds: float) -> None:
+    def read(name: str, looks: int) -> None:
         with ReadingTurn(slices) as turn:
-            until_s = time.monotonic() + seconds
-            while time.monotonic() < until_s:
+            for _ in range(looks):
                 turn.yield_to_loop()
             order.append(name)
 
-    gevent.joinall([gevent.spawn(read, "long", 1.5), gevent.spawn(read, "other", 1.0), gevent.spawn(read, "short", 0)])
+    long = 2 * MOST_SLICES
+    gevent.joinall(
+        [gevent.spawn(read, "long", long), gevent.spawn(read, "other", long), gevent.spawn(read, "short", 0)]
+    )
     assert order[0] == "short"
     assert not slices.lock.locked()
     assert not slices.slow_lock.locked()

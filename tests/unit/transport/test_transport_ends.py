@@ -12,6 +12,7 @@ from wire_http import cases, replayed
 
 from tokenswarm.metrics.interpret import interpret
 from tokenswarm.metrics.record import Identity, Record
+from tokenswarm.transport import kernel_stamps as stamps
 from tokenswarm.transport.connection import Timeouts, Transport
 from tokenswarm.transport.exchange import Exchange
 from tokenswarm.wire import ollama_chat
@@ -150,4 +151,21 @@ def test_what_says_something_stops_the_first_time_out() -> None:
         transport = Transport("127.0.0.1", port, Timeouts(2, 0.3, 9))
         record, _ = asked(transport)
         transport.close()
+    assert record.outcome == "ok"
+
+
+def test_chunks_that_overtook_a_lost_one_came_when_that_one_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TCP keeps them, each with its own stamp, until the lost one was sent again: none of them came before it."""
+    parts = [line(message={"content": word}, done=False) for word in ("a", " b", " c")]
+    early_ns, of_the_kernel = iter([0, 150 * MS, 150 * MS, 150 * MS, 0, 0]), stamps.stamp_ns
+    monkeypatch.setattr(stamps, "stamp_ns", lambda found: (of_the_kernel(found) or time.time_ns()) - next(early_ns, 0))
+    said = saying(CHUNKED + chunk(parts[0]), 0.03, chunk(parts[1]), 0.03, chunk(parts[2] + DONE), 0.03, chunk(b""))
+    with serving(said) as port:
+        transport = Transport("127.0.0.1", port, Timeouts(total_s=2))
+        record, _ = asked(transport, ollama_chat)
+        transport.close()
+    assert record.first_output_ns is not None
+    assert record.last_output_ns is not None
+    assert record.ended_ns is not None
+    assert record.first_output_ns <= record.last_output_ns <= record.ended_ns
     assert record.outcome == "ok"
