@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Response, request
 
-from tokenswarm.settings.option import Section
+from tokenswarm.settings.option import OptionsSection
 from tokenswarm.settings.options import HIDDEN, INTERNAL, SECTIONS
 
 SCRIPTS = ("tokens", "runs", "form")
@@ -50,7 +50,7 @@ def _serving(text: str) -> Any:
     return lambda: Response(text, content_type="text/javascript; charset=utf-8")
 
 
-def _section(section: Section, shown: Any, lang: str) -> dict[str, Any]:
+def _section(section: OptionsSection, shown: Any, lang: str) -> dict[str, Any]:
     """A section's title, and its fields with their texts."""
     fields = [
         {"name": each.dest, "text": each.plain_zh if lang == "zh" else each.plain_help}
