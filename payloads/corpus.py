@@ -3,14 +3,18 @@
 import os
 import re
 from codecs import BOM_UTF8
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 from tokenswarm.payloads.columns import Columns
 from tokenswarm.payloads.formats.detect import ASKING, known_cells, read
 from tokenswarm.payloads.formats.own import MAX_WEIGHT, decode
 from tokenswarm.payloads.formats.records import TABLES, Item, records
+from tokenswarm.payloads.formats.spans import spans
 from tokenswarm.payloads.formats.unpack import plain, unpacked_name
+from tokenswarm.payloads.large import LARGE_BYTES, Corpus, LargeFile, Places, digest_of
 from tokenswarm.payloads.prompt import Prompt
 from tokenswarm.payloads.wording import nearest
 
@@ -30,18 +34,19 @@ class PayloadError(ValueError):
         self.place = place
 
 
-def read_corpus(path: str | Path, columns: Columns | None = None) -> tuple[Prompt, ...]:
+def read_corpus(
+    path: str | Path, columns: Columns | None = None, known: Mapping[str, str] | None = None
+) -> Sequence[Prompt]:
     """The prompts of a file in any of the formats of `payloads.formats.detect`, UTF-8.
 
     JSON lines (blank ones and those that start with # are skipped), a JSON array, CSV with a header, or .txt with a
-    prompt a line. A prompt without an id gets `STEM:LINE`. `columns` name the file's own. Raises PayloadError.
+    prompt a line. A prompt without an id gets `STEM:LINE`. `columns` name the file's own. `known` is what another
+    process has learnt of a large file (`learnt`). Raises PayloadError.
     """
     try:
         file, name = plain(Path(path))
         with file:
-            data = file.read().removeprefix(BOM_UTF8)
-        found = records(name, data, ASKING, columns.texts if columns else frozenset())
-        prompts = tuple(prompt for record in found if (prompt := _prompt(record, name, columns)))
+            prompts = _large(file, name, columns, known) or _small(file, name, columns)
     except OSError as error:
         raise PayloadError(f"{path}: cannot be read: {error.strerror}; name a file of prompts") from None
     except ValueError as error:
@@ -52,6 +57,40 @@ def read_corpus(path: str | Path, columns: Columns | None = None) -> tuple[Promp
     if not prompts:
         raise PayloadError(f'{path}: no prompts; write one JSON object a line, such as {{"prompt": "…"}}')
     return prompts
+
+
+def _small(file: BinaryIO, name: Path, columns: Columns | None) -> tuple[Prompt, ...]:
+    file.seek(0)
+    data = file.read().removeprefix(BOM_UTF8)
+    found = records(name, data, ASKING, columns.texts if columns else frozenset())
+    return tuple(prompt for record in found if (prompt := _prompt(record, name, columns)))
+
+
+def _large(file: BinaryIO, name: Path, columns: Columns | None, known: Mapping[str, str] | None) -> LargeFile | None:
+    """A file too large to be kept in memory, where it is JSON."""
+    if os.fstat(file.fileno()).st_size < LARGE_BYTES or name.suffix.lower() in (*TABLES, ".txt"):
+        return None
+    found = spans(file, ASKING)
+    if found is None:
+        return None
+    place, rows = found
+
+    def read_one(record: bytes, number: int) -> Prompt | None:
+        return _prompt(Item(number, f"{place}{number}", record), name, columns)
+
+    if known and known["digest"] == digest_of(file):
+        return LargeFile(file.fileno(), read_one, Places.unpacked(known["places"]), known["digest"])
+    return LargeFile.scan(file, read_one, rows)
+
+
+def learnt(prompts: Sequence[Prompt]) -> dict[str, dict[str, str]]:
+    """What was learnt of the large files among them, by the names they were given by, for other processes."""
+    parts = prompts.parts if isinstance(prompts, Corpus) else ()
+    return {
+        part.name: {"digest": part.digest, "places": part.places.packed()}
+        for part in parts
+        if isinstance(part, LargeFile)
+    }
 
 
 def _prompt(record: Item, file: Path, columns: Columns | None = None) -> Prompt | None:
@@ -66,27 +105,48 @@ def _prompt(record: Item, file: Path, columns: Columns | None = None) -> Prompt 
         raise ValueError(f"{record.place}: {error}") from None
 
 
-def load(names: str, columns: Columns | None = None) -> tuple[Prompt, ...]:
+def load(
+    names: str, columns: Columns | None = None, known: Mapping[str, Mapping[str, str]] | None = None
+) -> Sequence[Prompt]:
     """The prompts of a comma-separated list of built-in corpora and files, each with an optional `=weight`.
 
     A source's weight is its share of the requests, however many lines it has: within a source, the lines' weights are
     scaled to add up to it. `chat=3,my.jsonl` asks three of `chat` for each one of `my.jsonl`. Where a file has ids of
-    one before it, they begin with its own name. `columns` are those of the files. Raises PayloadError.
+    one before it, they begin with its own name. `columns` are those of the files, `known` is what was `learnt` of large
+    ones. Raises PayloadError.
     """
-    prompts: list[Prompt] = []
-    known: set[str] = set()
+    parts: list[Sequence[Prompt]] = []
     for item in filter(None, map(str.strip, names.split(","))):
         path, share = _source(item)
-        lines = read_corpus(path, None if Path(path).parent == FOLDER else columns)
-        if not known.isdisjoint(prompt.id for prompt in lines):
-            stem = f"{unpacked_name(Path(path)).stem}:"
-            lines = tuple(replace(prompt, id=f"{path}:{prompt.id.removeprefix(stem)}") for prompt in lines)
-        known.update(prompt.id for prompt in lines)
+        built_in = Path(path).parent == FOLDER
+        lines = read_corpus(path, None if built_in else columns, (known or {}).get(str(path)))
+        stem = f"{unpacked_name(Path(path)).stem}:"
+        clash = bool(parts) and _share_an_id(parts, lines, stem)
+
+        def label(name: str, path: str | Path = path, stem: str = stem, clash: bool = clash) -> str:
+            return f"{path}:{name.removeprefix(stem)}" if clash else name
+
+        if isinstance(lines, LargeFile):
+            lines.name, lines.label, lines.share = str(path), label, share
+            parts.append(lines)
+            continue
         total = sum(prompt.weight for prompt in lines)
-        prompts += (replace(prompt, weight=prompt.weight / total * share) for prompt in lines)
-    if not prompts:
+        parts.append([replace(prompt, id=label(prompt.id), weight=prompt.weight / total * share) for prompt in lines])
+    if not parts:
         raise PayloadError(f"no corpus named; name a JSONL file or one of {', '.join(BUILT_IN)}")
-    return tuple(prompts)
+    if any(isinstance(part, LargeFile) for part in parts):
+        return Corpus(parts)
+    return tuple(prompt for part in parts for prompt in part)
+
+
+def _share_an_id(parts: Sequence[Sequence[Prompt]], lines: Sequence[Prompt], stem: str) -> bool:
+    """Have these an id of those? Of a large file only the beginning of its own ids is looked at."""
+    large = [part.name for part in (*parts, lines) if isinstance(part, LargeFile)]
+    if large:
+        stems = [f"{unpacked_name(Path(part.name)).stem}:" for part in parts if isinstance(part, LargeFile)]
+        return True if isinstance(lines, LargeFile) else stem in stems
+    known = {prompt.id for part in parts for prompt in part}
+    return not known.isdisjoint(prompt.id for prompt in lines)
 
 
 def names(text: str) -> list[str]:

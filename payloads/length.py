@@ -1,7 +1,5 @@
 """How long a prompt is, roughly, where nobody has counted yet: by its characters."""
 
-from collections.abc import Sequence
-
 from tokenswarm.payloads.prompt import Prompt
 
 # Of the usual vocabularies: English within a tenth, Chinese within a third (their counts of it differ by 83 %).
@@ -16,8 +14,3 @@ def about_tokens(prompt: Prompt) -> float:
     # In UTF-8 a wide character has two bytes more than a letter.
     wide = 0 if text.isascii() else (len(text.encode("utf-8", "replace")) - len(text)) / 2
     return (len(text) - wide) / LATIN_CHARACTERS + wide * WIDE_TOKENS
-
-
-def within(prompts: Sequence[Prompt], least: float, most: float) -> tuple[Prompt, ...]:
-    """Those of about so many tokens; `most` 0: however long."""
-    return tuple(prompt for prompt in prompts if least <= about_tokens(prompt) <= (most or float("inf")))

@@ -1,10 +1,12 @@
 """The seeded choice: which prompt is asked at which place of a run, the same on every machine."""
 
+from array import array
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import accumulate
 
+from tokenswarm.payloads.large import Corpus, kinds
 from tokenswarm.payloads.made_up import Making, with_text
 from tokenswarm.payloads.prompt import Prompt
 from tokenswarm.payloads.seeded import digest, fraction
@@ -35,17 +37,19 @@ class Mix:
     ) -> None:
         if not prompts:
             raise ValueError("a mix needs at least one prompt")
-        for prompt in prompts:
+        for prompt in () if isinstance(prompts, Corpus) else prompts:
             if not 0 < prompt.weight < float("inf"):
                 raise ValueError(f"prompt {prompt.id} has the weight {prompt.weight}; give it a number above 0")
-        self.prompts = tuple(prompts)
+        self.prompts: Sequence[Prompt] = prompts if isinstance(prompts, Corpus) else tuple(prompts)
+        self.kinds = kinds(self.prompts)
         self.seed = seed
         self.left_out = left_out  # of the payloads, by their length
         self.making = making or Making()
         self._order: Sequence[int] = range(len(self.prompts))
         if shuffled:
             self._order = sorted(self._order, key=lambda at: fraction("order", seed, at))
-        self._edges = tuple(accumulate(prompt.weight for prompt in prompts))
+        weights = prompts.weights if isinstance(prompts, Corpus) else (prompt.weight for prompt in prompts)
+        self._edges = array("d", accumulate(weights))
 
     def pick(self, worker: int, sequence: int, model: str = "") -> Prompt:
         """The prompt of a worker's request number `sequence`; the same seed, worker and sequence give the same one.
@@ -69,4 +73,4 @@ class Mix:
     @property
     def makes_text(self) -> bool:
         """Is any text made up, so that its length is to be set by the server's own count?"""
-        return self.making.prefix_tokens > 0 or any(prompt.recipe for prompt in self.prompts)
+        return self.making.prefix_tokens > 0 or any(prompt.recipe for prompt in self.kinds)

@@ -76,7 +76,7 @@ def _misfits(user_class: Any, settings: Settings, ollama: bool) -> Iterator[str]
         yield f"--system-prompt: {path} has no system message; leave it out"
     for source, given in _sources(user_class, settings):
         yield from (f"{source}: {text}" for n, v in given.items() if (text := misfit(path, n, v, ollama=ollama)))
-    for prompt in settings.mix.prompts:
+    for prompt in settings.mix.kinds:
         if text := prompt_misfit(path, prompt, ollama=ollama):
             yield f"{OF_A_PROMPT}{prompt.id}: {text}"
 
@@ -86,7 +86,7 @@ def _ignored_lines(classes: Sequence[Any], settings: Settings) -> Iterator[str]:
         path = user_class.api.PATH
         names = dict.fromkeys(name for _, some in _sources(user_class, settings) for name in ignored_names(path, some))
         names |= dict.fromkeys(
-            name for prompt in settings.mix.prompts for name in ignored_names(path, _prompt_fields(prompt))
+            name for prompt in settings.mix.kinds for name in ignored_names(path, _prompt_fields(prompt))
         )
         if settings.ask.think is not None and fields(path) and "think" not in fields(path):
             names["think"] = None

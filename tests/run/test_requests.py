@@ -12,6 +12,8 @@ import pytest
 from locust_process import ROOT, command, environment, folder, free_port, headless, processes
 from simulator_process import Simulator, running
 
+from tokenswarm.payloads.large import LARGE_BYTES
+
 FAST = ("--load-ms", "0", "--decode-tps", "2000", "--prefill-tps", "100000", "--parallel", "8", "--slowdown", "0")
 
 
@@ -127,3 +129,19 @@ def test_bad_input(tmp_path: Path) -> None:
             done = headless(sim.url, tmp_path, "OllamaChatUser", "--model", "sim", *options)
             assert (done.returncode, said in done.stderr) == (2, True), done.stderr
         assert sim.stats()["complete"] == 0
+
+
+def test_a_file_too_large_for_memory_is_asked_by_two_workers(tmp_path: Path) -> None:
+    path = tmp_path / "talks.json"
+    talks = [
+        {"id": f"c{n}", "conversations": [{"from": "human", "value": f"{n}? " + "word " * 400}]} for n in range(3000)
+    ]
+    path.write_text(json.dumps(talks))
+    assert path.stat().st_size > LARGE_BYTES
+    load = ("--payloads", str(path), "--each-prompt-once", "--requests", "150", "--max-tokens", "4", *processes(2))
+    with running(*FAST) as sim:
+        done = headless(sim.url, tmp_path / "runs", "OllamaChatUser", "--model", "sim", *load, "-u", "6", "--no-report")
+    assert done.returncode == 0, done.stderr
+    found = folder(tmp_path / "runs")
+    assert sorted(row["prompt_id"] for row in found.rows) == sorted(f"c{n}" for n in range(150))
+    assert "other payloads" not in found.rules()

@@ -10,6 +10,8 @@ from typing import Any
 
 from tokenswarm.load import trace
 from tokenswarm.metrics.validity.rules import finding
+from tokenswarm.payloads.corpus import learnt
+from tokenswarm.payloads.large import Corpus
 from tokenswarm.payloads.mix import Mix
 from tokenswarm.payloads.recipe import Scale
 from tokenswarm.payloads.request_fields import V1_CHAT
@@ -101,6 +103,7 @@ def prepare(
     for what in preflight.warnings:
         _warn(findings, "preflight", what, "see whether that is what was meant")
     options.scale = json.dumps({model: astuple(scale) for model, scale in done.scales.items() if scale})
+    options.payload_places = json.dumps(learnt(checked.mix.prompts)) if isinstance(checked.mix.prompts, Corpus) else ""
     where = preflight.settings.target
     options.host, options.layout = where.url, where.layout()
     target = {"host": options.host, "model": several[0] if len(several) == 1 else options.model, **asdict(server)}

@@ -53,7 +53,7 @@ def _counted(rehearsal: Rehearsal, settings: Settings, words: int, api: Api, ask
 
 def _check_short(settings: Settings, found: Scale) -> None:
     least = found.template_tokens + found.word_tokens
-    for prompt in settings.mix.prompts:
+    for prompt in settings.mix.kinds:
         # Files tell what was; only what the user chose can be chosen otherwise.
         if prompt.id == "made-up" and prompt.recipe and prompt.recipe.tokens.mean < least:
             raise UsageError(

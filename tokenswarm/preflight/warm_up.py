@@ -170,7 +170,7 @@ def prompts(mix: Mix) -> Iterator[Prompt]:
         if (prompt.id, prompt.text) not in seen and len(seen) < MOST_PROMPTS:
             seen.add((prompt.id, prompt.text))
             yield unique(prompt, nonce(mix.seed, 0, number, "warm-up"))
-    shortest = min(mix.prompts, key=lambda prompt: len(prompt.text) + len(prompt.system or ""))
+    shortest = min(mix.kinds, key=lambda prompt: len(prompt.text) + len(prompt.system or ""))
     if not shortest.recipe and (shortest.id, shortest.text) not in seen:
         yield unique(shortest, nonce(mix.seed, 0, MOST_PICKS, "warm-up"))
 

@@ -19,7 +19,7 @@ from tokenswarm.settings.options import OURS
 from tokenswarm.settings.redaction import learn, learn_options, redact
 from tokenswarm.settings.weights import weigh
 
-CHOSEN = ("host", "layout", "model", "api_key", "header", "scale")
+CHOSEN = ("host", "layout", "model", "api_key", "header", "scale", "payload_places")
 
 
 class Preparation:

@@ -9,6 +9,7 @@ from typing import Any
 from tokenswarm.folder.row import COLUMNS
 from tokenswarm.metrics.validity.rules import finding
 from tokenswarm.metrics.validity.workers import worker_name
+from tokenswarm.payloads.large import Corpus
 
 PACKAGE = Path(__file__).parents[1]
 ROOMS = ("payloads", "wire", "metrics", "folder", "transport", "settings", "load", "users", "run", "capacity")
@@ -27,7 +28,8 @@ def prompts_digest(prompts: Sequence[Any], trace: str, system: str = "") -> str:
     """Of the prompts that a process chooses from, of the trace that it replays, and of what stands before them."""
     files = [Path(trace).read_bytes()] if trace and Path(trace).is_file() else []
     files += [system.encode("utf-8", "replace")] if system else []
-    return _digest([*(repr(prompt).encode("utf-8", "replace") for prompt in prompts), *files])
+    told = prompts.digests if isinstance(prompts, Corpus) else map(repr, prompts)
+    return _digest([*(one.encode("utf-8", "replace") for one in told), *files])
 
 
 def columns() -> str:

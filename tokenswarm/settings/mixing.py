@@ -1,6 +1,7 @@
 """The mix of a run's prompts, out of the options: which there are, and what of them is made up."""
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from tokenswarm.payloads.columns import columns
 from tokenswarm.payloads.corpus import DEFAULT, PayloadError, load
 from tokenswarm.payloads.distribution import Distribution, parse
 from tokenswarm.payloads.formats.lengths import prompt_tokens
-from tokenswarm.payloads.length import about_tokens, within
+from tokenswarm.payloads.large import Corpus
+from tokenswarm.payloads.length import about_tokens
 from tokenswarm.payloads.made_up import NOT_MADE, Making
 from tokenswarm.payloads.mix import Mix
 from tokenswarm.payloads.prompt import Message, Prompt
@@ -56,7 +58,10 @@ def _within(options: Any, prompts: Sequence[Prompt]) -> Sequence[Prompt]:
     for name, given in (("--trace", options.trace), ("--prompt-tokens", options.prompt_tokens.strip())):
         if given:
             raise UsageError(f"{name} says how long prompts are; leave --min-prompt-tokens and --max-prompt-tokens out")
-    kept = within(prompts, least, most)
+    if isinstance(prompts, Corpus):
+        kept: Sequence[Prompt] = prompts.within(least, most or math.inf)
+    else:
+        kept = [prompt for prompt in prompts if least <= about_tokens(prompt) <= (most or math.inf)]
     if not kept:
         lengths = sorted(map(about_tokens, prompts))
         there = f"they have about {lengths[0]:.0f} to {lengths[-1]:.0f}"
@@ -69,7 +74,7 @@ def scales(text: str) -> dict[str, Scale]:
     return {model: Scale(*two) for model, two in json.loads(text or "{}").items()}
 
 
-def _prompts(options: Any) -> tuple[Prompt, ...]:
+def _prompts(options: Any) -> Sequence[Prompt]:
     if options.trace:
         _check_trace(options)
         return (Prompt("made-up", (Message("user", NOT_MADE),), recipe=Recipe(prompt_tokens("256"))),)
@@ -79,7 +84,7 @@ def _prompts(options: Any) -> tuple[Prompt, ...]:
         recipe = Recipe(prompt_tokens(options.prompt_tokens))
         return (Prompt("made-up", (Message("user", NOT_MADE),), recipe=recipe),)
     try:
-        return load(options.payloads, columns(options.columns))
+        return load(options.payloads, columns(options.columns), json.loads(options.payload_places or "{}"))
     except PayloadError as error:
         raise UsageError(f"--payloads: {error}", error.place and f"--payloads: {error.place}") from error
 

@@ -34,6 +34,12 @@ INTERNAL = (
         internal=True,
         help="Set by the master, so that all workers know how the server counts made-up text",
     ),
+    Option(
+        name="--payload-places",
+        internal=True,
+        kept=False,
+        help="Set by the master, so that all workers know where the prompts of large files lie",
+    ),
 )
 OPTIONS = (*(option for section in SECTIONS for option in section.options), *INTERNAL)
 

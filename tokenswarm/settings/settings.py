@@ -68,7 +68,7 @@ def settings(options: Any) -> Settings:
         mix=chosen,
         conduct=conduct(options),
         think_time=parse(options.think_time, "s") if options.think_time.strip() else None,
-        expect=_expect(options.expect, chosen.prompts),
+        expect=_expect(options.expect, chosen.kinds),
         timeouts=Timeouts(options.connect_timeout, first_byte_s, options.request_timeout),
         max_answer_bytes=options.max_answer_bytes,
         headers=headers(options),
