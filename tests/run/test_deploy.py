@@ -15,6 +15,7 @@ from locust_process import ROOT
 
 from tokenswarm.metrics.catalogue import METRICS
 from tokenswarm.web.doors import Door
+from tokenswarm.web.exporter import _LIVE
 from tokenswarm.web.exposition import LABELS, Sum, _samples
 
 KUBERNETES = "1.34"
@@ -187,13 +188,21 @@ def test_the_dashboard_shows_what_there_is() -> None:
     board = json.loads((ROOT / "deploy/grafana/dashboards/tokenswarm.json").read_text())
     expressions = " ".join(target["expr"] for panel in board["panels"] for target in panel["targets"])
     shown = set(re.findall(r"tokenswarm_(\w+)", expressions))
-    there = {"requests_total", "users", "run_info", "output_tokens_made_per_s"}
+    there = {"requests_total", "users", "run_info", "output_tokens_made_per_second", "stage", "findings"}
+    there |= {"run_valid", "run_left_seconds", *(name for name, *_ in _LIVE)}
+    there |= {f"{name}_p{percent}_seconds" for name in ("ttft", "tpot", "itl", "e2e") for percent in (50, 95)}
     for metric in METRICS:
         name, samples = _samples(metric, [(("e", "m", "ok")[: len(LABELS)], Sum(count=1))])
         there |= {name + suffix for suffix, _, _ in samples}
     health = (ROOT / "tokenswarm/transport/health.py").read_text()
-    there |= {f"worker_{name}" for name in re.findall(r'^            "(\w+)":', health, re.MULTILINE)}
+    lags = {"worker_loop_lag_p99_seconds"}
+    there |= {f"worker_{name}" for name in re.findall(r'^            "(\w+)":', health, re.MULTILINE)} | lags
     assert len(shown) > 12
     assert shown <= there, shown - there
-    source = yaml.safe_load((ROOT / "deploy/grafana/provisioning/datasources/prometheus.yml").read_text())
-    assert {panel["datasource"]["uid"] for panel in board["panels"]} == {source["datasources"][0]["uid"]}
+    # It imports into any Grafana: the data source is chosen there, as is the run.
+    variables = {one["name"]: one for one in board["templating"]["list"]}
+    assert (variables["datasource"]["type"], variables["run"]["type"]) == ("datasource", "query")
+    notes = board["annotations"]["list"]
+    assert [note["name"] for note in notes] == ["begin", "stage", "end"]
+    assert {part["datasource"]["uid"] for part in (*board["panels"], *notes, variables["run"])} == {"${datasource}"}
+    assert all('run=~"$run"' in target["expr"] for panel in board["panels"] for target in panel["targets"])

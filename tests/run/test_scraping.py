@@ -91,6 +91,10 @@ def test_the_ui_is_closed_without_its_login_and_scraped_with_it(tmp_path: Path) 
                 text = _until_it_ended(session, url)
                 run = folder(runs)
                 _same(run.path, text)
+                _no_complaints(text)
+                assert _asked("asked_total", text) == len(run.rows)
+                assert _asked("answered_total", text) == run.outcomes["ok"]
+                assert _asked("run_valid", text) == (run.run["validity"]["verdict"] == "VALID")
                 # Prometheus itself, where it is installed: it takes the text, and finds the run's own sum.
                 if ask is not None:
                     total = len(run.rows)
@@ -148,12 +152,21 @@ def _until_it_ended(session: requests.Session, url: str) -> str:
         if seen_users and not _asked("run_info", text):
             assert (seen_users, _asked("users", text)) == (6, 0)
             assert seen_in_flight > 0
-            assert re.search(r"^tokenswarm_output_tokens_made_per_s\{endpoint=.*,model=.*\} ", text, re.MULTILINE)
+            assert re.search(r"^tokenswarm_output_tokens_made_per_second\{endpoint=.*,model=.*\} ", text, re.MULTILINE)
             assert _asked("output_tokens_made_behind_seconds", text) > 0
-            assert len(re.findall(r"^tokenswarm_worker_loop_lag_ms_p99\{worker=.\d.\} ", text, re.MULTILINE)) == 2
+            assert (
+                len(re.findall(r"^tokenswarm_worker_loop_lag_p99_seconds\{.*worker=.\d.\} ", text, re.MULTILINE)) == 2
+            )
             return text
         time.sleep(0.1)
     raise AssertionError("the run did not end")
+
+
+def _no_complaints(text: str) -> None:
+    """Prometheus' own tool has nothing to say against the names, where it is installed."""
+    if shutil.which("promtool"):
+        done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
 def _same(path: Path, text: str) -> None:

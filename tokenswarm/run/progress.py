@@ -25,6 +25,7 @@ class Progress(NamedTuple):
     done: list[str]
     findings: list[tuple[str, str]]
     verdict: str
+    stage: int = 0  # of --stages, from 1
 
 
 def progress(lifecycle: "RunLifecycle") -> Progress:
@@ -48,7 +49,8 @@ def progress(lifecycle: "RunLifecycle") -> Progress:
     doing, left_s = _stage(recorder.circumstances, options, elapsed_s) or (lifecycle.trial, None)
     if left_s is None and options.run_time and not lifecycle.ending:
         left_s = max(0.0, float(options.run_time) - elapsed_s)
-    return Progress(run, state, elapsed_s, left_s, doing, done, findings, verdict)
+    stage = int(shared(options)["stage"][0] or 0)
+    return Progress(run, state, elapsed_s, left_s, doing, done, findings, verdict, stage)
 
 
 def _stage(circumstances: Any, options: Any, elapsed_s: float) -> tuple[str, float] | None:

@@ -3,8 +3,8 @@
 import csv
 import sys
 from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -17,18 +17,23 @@ from prometheus_client.samples import Sample as Line
 from tokenswarm.folder.row import Row
 from tokenswarm.metrics.catalogue import METRICS, Metric
 from tokenswarm.metrics.clock import Tracks, onto_master
-from tokenswarm.metrics.histogram import decode, middle_ms
+from tokenswarm.metrics.histogram import bucket, decode, middle_ms, percentile_ms
+from tokenswarm.metrics.percentile import is_supported
 from tokenswarm.metrics.recent import Recent
 
 LABELS = ("endpoint", "model", "outcome")
-BOUNDS_NS = tuple(digit * 10**power for power in range(6, 12) for digit in (1, 2, 5))  # of the buckets: 1 ms to 500 s
+COARSE_NS = tuple(digit * 10**power for power in range(6, 12) for digit in (1, 2, 5))  # of the buckets: 1 ms to 500 s
+# 0.5 ms to 300 s, each 23 % above the one before: a quantile between two of them is right to 12 %.
+FINE_NS = tuple(int(float(f"{500_000 * 600_000 ** (step / 64):.3g}")) for step in range(65))
+FINE = ("first_byte_ms", "ttft_ms", "ttfa_ms", "itl_ms_hist", "tpot_ms", "e2e_ms", "response_ms", "queue_ms")
+SHOWN_EXACTLY = ("ttft_ms", "tpot_ms", "itl_ms_hist", "e2e_ms")  # p50 and p95 as they are, to 1 %
 _BREATHE_EVERY = 20  # rows, about a millisecond
 _LINES = 50
 MADE = (
     "Output tokens made a second, of all outcomes, in 10 s that ended a little ago: a request's tokens lie between its "
     "first output and its end; those of one that was cut are estimated by its chunks"
 )
-BEHIND = "How long ago the window of output_tokens_made_per_s ended: as long as the longest output of late"
+BEHIND = "How long ago the window of output_tokens_made_per_second ended: as long as the longest output of late"
 _TYPES = {"duration": "histogram", "histogram": "histogram", "rate": "summary", "count": "counter", "check": "counter"}
 
 Labels = Mapping[str, str]
@@ -37,17 +42,27 @@ Sample = tuple[str, Labels, float]
 
 @dataclass(slots=True)
 class Sum:
-    """What a metric's values come to: in millionths (of a duration: ns), as integers, so that sums are exact."""
+    """What a metric's values come to: in millionths (of a duration: ns), as integers, so that sums are exact.
+
+    `buckets` are those between `bounds_ns`; `exactly` is a histogram of `metrics.histogram`, where one is kept.
+    """
 
     count: int = 0
     millionths: int = 0
-    buckets: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS_NS) + 1))
+    bounds_ns: tuple[int, ...] = COARSE_NS
+    exactly: Counter[int] | None = None
+    buckets: list[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.buckets = [0] * (len(self.bounds_ns) + 1)
 
     def add(self, millionths: int, count: int = 1) -> None:
         """Take in a value that occurred so many times."""
         self.count += count
         self.millionths += millionths * count
-        self.buckets[bisect_left(BOUNDS_NS, millionths)] += count
+        self.buckets[bisect_left(self.bounds_ns, millionths)] += count
+        if self.exactly is not None:
+            self.exactly[bucket(millionths)] += count
 
 
 class Totals:
@@ -58,7 +73,7 @@ class Totals:
         self._position = 0
         self._columns: list[str] = []
         self._requests: defaultdict[tuple[str, ...], int] = defaultdict(int)
-        self._sums: dict[str, defaultdict[tuple[str, ...], Sum]] = {m.name: defaultdict(Sum) for m in METRICS}
+        self._sums: dict[str, defaultdict[tuple[str, ...], Sum]] = {m.name: defaultdict(_sum_of(m)) for m in METRICS}
         self._recent = Recent()
 
     def read_on(self, breathe: Callable[[], None], clocks: Tracks = MappingProxyType({})) -> None:
@@ -98,15 +113,39 @@ class Totals:
         for metric in METRICS:
             name, samples = _samples(metric, sorted(self._sums[metric.name].items()))
             yield from family(name, _TYPES[metric.kind], metric.definition, samples)
+        for name in SHOWN_EXACTLY:
+            yield from _quantiles(name, sorted(self._sums[name].items()))
         if now_ns is not None:
             rates, behind_s = self._recent.per_s(now_ns)
             made: list[Sample] = [
                 ("", {"endpoint": endpoint, "model": model}, rate) for (endpoint, model), rate in rates.items()
             ]
-            yield from family("output_tokens_made_per_s", "gauge", MADE, made)
+            yield from family("output_tokens_made_per_second", "gauge", MADE, made)
             yield from family(
                 "output_tokens_made_behind_seconds", "gauge", BEHIND, [("", {}, behind_s)] if made else []
             )
+
+
+def _sum_of(metric: Metric) -> Callable[[], Sum]:
+    bounds_ns = FINE_NS if metric.name in FINE else COARSE_NS
+    return lambda: Sum(bounds_ns=bounds_ns, exactly=Counter() if metric.name in SHOWN_EXACTLY else None)
+
+
+def _quantiles(name: str, sums: Sequence[tuple[tuple[str, ...], Sum]]) -> Iterator[Family]:
+    """p50 and p95 of the run's requests that ended ok, by endpoint and model, each where there are enough for it."""
+    stem = _stem(name)
+    for percent in (50, 95):
+        samples: list[Sample] = [
+            ("", {"endpoint": endpoint, "model": model}, (percentile_ms(total.exactly, percent) or 0.0) / 1e3)
+            for (endpoint, model, outcome), total in sums
+            if outcome == "ok" and total.exactly and is_supported(total.exactly.total(), percent)
+        ]
+        words = f"p{percent} of {stem} of the run's requests that ended ok so far, right to 1 %"
+        yield from family(f"{stem}_p{percent}_seconds", "gauge", words, samples)
+
+
+def _stem(name: str) -> str:
+    return name.removesuffix("_hist").removesuffix("_ms")
 
 
 def _with_names(labels: Iterable[str]) -> Labels:
@@ -122,8 +161,10 @@ def _samples(metric: Metric, sums: Iterable[tuple[tuple[str, ...], Sum]]) -> tup
     if metric.kind == "check":
         return f"check_{name}_total", [sample for labels, s in named for sample in _results(labels, s)]
     if metric.kind == "rate":
-        return name, [sample for labels, s in named for sample in _ends(labels, s, 1e6)]
-    return f"{name.removesuffix('_ms')}_seconds", [sample for labels, s in named for sample in _histogram(labels, s)]
+        return name.replace("_per_s", "_per_second"), [
+            sample for labels, s in named for sample in _ends(labels, s, 1e6)
+        ]
+    return f"{_stem(name)}_seconds", [sample for labels, s in named for sample in _histogram(labels, s)]
 
 
 def _results(labels: Labels, total: Sum) -> Iterator[Sample]:
@@ -139,10 +180,17 @@ def _ends(labels: Labels, total: Sum, unit: float) -> Iterator[Sample]:
 
 def _histogram(labels: Labels, total: Sum) -> Iterator[Sample]:
     seen = 0
-    for bound, count in zip((*(f"{ns / 1e9:g}" for ns in BOUNDS_NS), "+Inf"), total.buckets, strict=True):
+    for bound, count in zip((*(f"{ns / 1e9:g}" for ns in total.bounds_ns), "+Inf"), total.buckets, strict=True):
         seen += count
         yield "_bucket", {**labels, "le": bound}, seen
     yield from _ends(labels, total, 1e9)
+
+
+def of_run(families: Iterable[Family], run: str, name: str) -> Iterator[Family]:
+    """All of them with the run they are of: its folder's name, and its own."""
+    for made in families:
+        made.samples = [Line(line.name, {**line.labels, "run": run, "name": name}, line.value) for line in made.samples]
+        yield made
 
 
 def family(name: str, kind: str, words: str, samples: Iterable[Sample]) -> Iterator[Family]:
