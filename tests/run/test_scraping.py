@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import requests
 from browser import browser
-from locust_process import ROOT, command, environment, folder, free_port, processes
+from locust_process import ROOT, Run, command, environment, folder, free_port, processes
 from prometheus_client.parser import text_string_to_metric_families
 from simulator_process import Simulator, running
 from web_run import web
@@ -92,9 +92,7 @@ def test_the_ui_is_closed_without_its_login_and_scraped_with_it(tmp_path: Path) 
                 run = folder(runs)
                 _same(run.path, text)
                 _no_complaints(text)
-                assert _asked("asked_total", text) == len(run.rows)
-                assert _asked("answered_total", text) == run.outcomes["ok"]
-                assert _asked("run_valid", text) == (run.run["validity"]["verdict"] == "VALID")
+                _seen_live(session, url, run)
                 # Prometheus itself, where it is installed: it takes the text, and finds the run's own sum.
                 if ask is not None:
                     total = len(run.rows)
@@ -160,6 +158,20 @@ def _until_it_ended(session: requests.Session, url: str) -> str:
             return text
         time.sleep(0.1)
     raise AssertionError("the run did not end")
+
+
+def _seen_live(session: requests.Session, url: str, run: Run) -> None:
+    """What the workers told second by second is what is in the folder; the verdict follows when that is closed."""
+
+    def asked(name: str) -> float | None:
+        text = session.get(f"{url}/metrics", timeout=10).text
+        return _asked(name, text) if f"tokenswarm_{name}" in text else None
+
+    assert _wait_for(lambda: asked("run_valid") is not None)
+    assert _wait_for(lambda: asked("asked_total") == len(run.rows)), asked("asked_total")
+    assert asked("answered_total") == run.outcomes["ok"]
+    verdict = json.loads((run.path / "run.json").read_text())["validity"]["verdict"]
+    assert asked("run_valid") == (verdict == "VALID")
 
 
 def _no_complaints(text: str) -> None:
