@@ -15,11 +15,13 @@ from scripted import request, serving, whole
 from tokenswarm.features import prepare
 from tokenswarm.preflight.prepare import Prepared
 from tokenswarm.settings.errors import UsageError
+from tokenswarm.users.anthropic import AnthropicMessagesUser
 from tokenswarm.users.ollama import OllamaChatUser, OllamaEmbedUser, OllamaGenerateUser
-from tokenswarm.users.openai import OpenAIChatUser, OpenAICompletionsUser, OpenAIEmbeddingsUser
+from tokenswarm.users.openai import OpenAIChatUser, OpenAICompletionsUser, OpenAIEmbeddingsUser, OpenAIResponsesUser
 
 GENERATING = (OllamaChatUser, OllamaGenerateUser, OpenAIChatUser, OpenAICompletionsUser)
-CLASSES = (*GENERATING, OllamaEmbedUser, OpenAIEmbeddingsUser)
+AGENTS = (OpenAIResponsesUser, AnthropicMessagesUser)
+CLASSES = (*GENERATING, *AGENTS, OllamaEmbedUser, OpenAIEmbeddingsUser)
 CHAT, COMPLETIONS, NATIVE = "/v1/chat/completions", "/v1/completions", "/api/chat"
 JSON = "Content-Type: application/json\r\n"
 Said = bytes | Callable[[bytes], bytes]
@@ -104,7 +106,7 @@ def prepared(*arguments: str, named: tuple[str, ...] = ()) -> Done:
     options = parsed(*arguments)
     with contextlib.redirect_stderr(io.StringIO()) as err:
         try:
-            found, line = prepare(options, CLASSES if named else GENERATING, list(named)), ""
+            found, line = prepare(options, CLASSES if named else (*GENERATING, *AGENTS), list(named)), ""
         except UsageError as error:
             found, line = None, str(error)
     assert "\n" not in line

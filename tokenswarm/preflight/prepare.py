@@ -14,7 +14,7 @@ from tokenswarm.payloads.corpus import learnt
 from tokenswarm.payloads.large import Corpus
 from tokenswarm.payloads.mix import Mix
 from tokenswarm.payloads.recipe import Scale
-from tokenswarm.payloads.request_fields import V1_CHAT
+from tokenswarm.payloads.request_fields import AGENTS, V1_CHAT
 from tokenswarm.preflight.discovery import Server
 from tokenswarm.preflight.prompt_length import calibrate
 from tokenswarm.preflight.server import Preflight, apis_spoken
@@ -136,14 +136,16 @@ def _rehearse(
     probe: Probe | None,
     named: bool,
 ) -> Rehearsed:
-    """Ask every model once, and every API: of an Ollama only one, as it is known to have them all. Raises UsageError.
+    """Ask every model once, and every API: of an Ollama, which has them all, only one and those that older ones lack.
 
-    A class that nobody named, whose API the server has not, is left out.
+    A class that nobody named, whose API the server has not, is left out. Raises UsageError.
     """
     done, rehearsal, native, first = Rehearsed(), Rehearsal(preflight), server.kind == "ollama", None
     for c in ours:
+        if native and done.warm_ups and c.api.PATH not in AGENTS:
+            continue
         asks = [replace(asking.ask_of(c, preflight.settings), model=model) for model in several]
-        if probe and native:  # before the warm-up, so that it sees a model that is not loaded yet
+        if probe and native and not done.warm_ups:  # before the warm-up, so that it sees a model that is not loaded yet
             done.probe = _probe(probe, preflight, server, asks[0], findings)
         try:
             for ask in asks[:1] if done.warm_ups else asks:
@@ -158,8 +160,6 @@ def _rehearse(
             first = first or error
             done.left_out.append(c)
             _warn(findings, "preflight", f"{c.__name__} is left out: {error}", "name the classes that fit the server")
-        if native:
-            break
     if first and len(done.left_out) == len(ours):
         raise first
     if probe and ours and not native:
