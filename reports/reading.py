@@ -22,7 +22,18 @@ from tokenswarm.reports.progress import progress
 
 MOST_TEXT, THREADS = 80, 2  # characters
 GROUPED = ("endpoint", "model", "phase", "outcome", "max_tokens", "batch_size")
-LATER = ("session", "turn", "turn_kind", "turns_left", "stage", "arrival", "phase", "load_state", "retry_after_s")
+LATER = (
+    "session",
+    "turn",
+    "turn_kind",
+    "turns_left",
+    "stage",
+    "arrival",
+    "round",
+    "phase",
+    "load_state",
+    "retry_after_s",
+)
 # Without these a file is not a requests.csv. Others may be missing: older runs did not have them yet.
 NEEDED = (
     *(name for name in IDENTITY if name not in LATER),

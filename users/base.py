@@ -26,6 +26,7 @@ from tokenswarm.users import request_fields as asking
 from tokenswarm.users.answer_checks import AnswerChecker, AnswerFacts, Sent
 from tokenswarm.users.context import RunContext, UnderWay
 from tokenswarm.users.conversation import hold
+from tokenswarm.users.same_prompts import ask_in_turns
 from tokenswarm.users.waiting import rest, stops_at_once, take_turn
 from tokenswarm.wire import apis, embeddings
 from tokenswarm.wire.values import Answer, Api, Ask, Call, Transcript
@@ -50,6 +51,8 @@ class LLMUser(User):
     _call: Call
     _arrival: int | None = None  # of an open loop, whose first request comes next
     _arrived = False  # is what is asked now one arrival's?
+    _asks_as = ""  # the class whose API it is, where a user asks through several
+    _prompt_round: int | None = None  # of --same-prompts
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """A class with tasks of its own has only those: the corpus's would be mixed into them unasked."""
@@ -89,13 +92,17 @@ class LLMUser(User):
             finally:
                 self._arrived = False
             return
-        record = self.converse()
+        record = ask_in_turns(self) if self.run_context.settings.same_prompts else self.converse()
         if record.outcome != "ok" and self.run_context.settings.pause_after_error_s:
             gevent.sleep(self.run_context.settings.pause_after_error_s)
 
     def converse(self, prompt: Prompt | None = None, scheduled_ns: int | None = None) -> Record:
         """Hold a whole conversation, all a prompt's turns (`users.conversation`); give the last request's Record."""
         return hold(self, prompt or self.run_context.pick(self.own_model, self), scheduled_ns)
+
+    def speak(self, user_class: str, api: Api, ask: Ask, number: int) -> None:
+        """Ask through another class's API from now on, with its options; `number` is the prompt's."""
+        self._asks_as, self.api, self._ask, self._prompt_round = user_class, api, ask, number
 
     def wait_time(self) -> float:
         """The user's next pause by `--think-time`, s, the same in every run with the seed; without it none."""
@@ -143,7 +150,7 @@ class LLMUser(User):
         identity = Identity(
             worker=run_context.worker,
             sequence=sequence,
-            user_class=type(self).__name__,
+            user_class=self._asks_as or type(self).__name__,
             endpoint=self.api.PATH,
             model=self._ask.model,
             prompt_id=prompt.id,
@@ -156,6 +163,7 @@ class LLMUser(User):
             memory=self._memory,
             stage=run_context.stage,
             arrival=self._arrival,
+            round=self._prompt_round,
         )
         self._arrival = None
         exchange, phase = Exchange(scheduled_ns, s.max_answer_bytes, self.api, ROOM), run_context.phase(self)

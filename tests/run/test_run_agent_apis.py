@@ -1,7 +1,7 @@
 """/v1/responses and /v1/messages under load: each request's counts are what the simulator says that it sent."""
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import pytest
@@ -103,3 +103,34 @@ def test_failures_are_told_apart(model: str, outcome: str, words: str, tmp_path:
         rows = [row for row in run.rows if row["endpoint"] == path]
         assert {row["outcome"] for row in rows} == {outcome}, path
         assert all(words in row["error"] for row in rows), rows[0]["error"]
+
+
+def test_the_same_prompts_go_through_every_api_in_turns(tmp_path: Path) -> None:
+    four = ("OllamaChatUser", "OpenAIChatUser", *USERS)
+    load = (*four, "--same-prompts", "--users", "3", "--spawn-rate", "8", "--run-time", "6s", "--stop-timeout", "20")
+    with running("--models", "sim", "--parallel", "4", "--decode-tps", "200", "--load-ms", "1") as simulator:
+        done = headless(simulator.url, tmp_path / "runs", *load, "--model", "sim", "--max-tokens", "9", "--keep-text")
+    assert done.returncode == 0, done.stderr
+    run = folder(tmp_path / "runs")
+    assert run.outcomes == {"ok": len(run.rows)}
+    rounds = defaultdict(list)
+    for row in run.rows:
+        rounds[int(row["round"])].append(row)
+    whole = [rows for rows in rounds.values() if len(rows) == 4]
+    assert len(whole) > 12
+    assert len(rounds) - len(whole) <= 3  # those that the end of the run cut
+    for rows in whole:
+        assert {row["user_class"] for row in rows} == {*four}
+        assert len({row["endpoint"] for row in rows}) == 4
+        texts = [row["prompt_text"].partition("] ") for row in rows]
+        assert len({said for _, _, said in texts}) == 1
+        assert len({mark for mark, _, _ in texts}) == 4  # so that no cache serves the later ones
+    firsts = Counter(rows[0]["endpoint"] for rows in whole)
+    assert len(firsts) == 4  # none is always the first
+    found = run.summary()["same_prompts"]
+    assert found["base"] == "/api/chat"
+    for path in ("/v1/chat/completions", *PATHS):
+        against = found["apis"][path]["against"]
+        assert against["prompt_tokens"]["n"] >= len(whole)  # a busy machine may merge a stream, which has no TTFT then
+        assert against["ttft_ms"]["mean"] is not None
+    assert "## The same prompts" in (run.path / "report.md").read_text()

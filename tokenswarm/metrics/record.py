@@ -23,7 +23,7 @@ class Identity:
     `session` is the sequence of the conversation's first request, and `turn` counts its requests from 1. `turn_kind`
     says what a request brought: something the user said, or tools' results. `turns_left` counts the user's turns that
     were still to come. `arrival` is its number among those of an open loop, from 0; a conversation's first request
-    bears it.
+    bears it. `round` is the prompt's number among the worker's, from 0, where each is asked through several APIs.
     """
 
     worker: int
@@ -42,6 +42,7 @@ class Identity:
     method: str = "POST"
     stage: int | None = None
     arrival: int | None = None
+    round: int | None = None
 
 
 # Characters: about 250,000 tokens. A row of 60 MB would hold up its worker for 8 s, until its master gives it up.

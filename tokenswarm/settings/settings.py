@@ -44,6 +44,7 @@ class Settings:
     max_answer_bytes: int
     headers: tuple[tuple[str, str], ...]
     unique_prompts: bool
+    same_prompts: bool
     keep_text: bool
     new_connection: bool
     pause_after_error_s: float
@@ -72,7 +73,8 @@ def settings(options: Any) -> Settings:
         timeouts=Timeouts(options.connect_timeout, first_byte_s, options.request_timeout),
         max_answer_bytes=options.max_answer_bytes,
         headers=headers(options),
-        unique_prompts=options.unique_prompts,
+        unique_prompts=options.unique_prompts or options.same_prompts,
+        same_prompts=options.same_prompts,
         keep_text=options.keep_text,
         new_connection=options.new_connection,
         pause_after_error_s=options.pause_after_error,

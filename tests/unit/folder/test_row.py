@@ -61,6 +61,7 @@ RECORDS = st.builds(
         turn=SOME,
         stage=SOME,
         arrival=SOME,
+        round=SOME,
         batch_size=SOME,
     ),
     st.sampled_from(["ok", "cancelled", "http_error"]),

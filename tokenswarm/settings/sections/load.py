@@ -88,6 +88,16 @@ SECTION = OptionsSection(
             zh="prompt 和回答的长度乘以这个数：`0.25`",
         ),
         Option(
+            name="--same-prompts",
+            default=False,
+            read_by=CLOSED_LOOP,
+            measured=("ttft_ms", "tpot_ms", "prompt_tokens"),
+            help="Ask each prompt through every named class's API, in turns, each time with a mark of its own (as"
+            " `--unique-prompts`); the report has the APIs side by side ([agents.md](agents.md#the-same-prompts))",
+            zh="每个 prompt 依次通过所写的每个类的 API 各问一次，每次带独有的标记（同 `--unique-prompts`）；报告中"
+            "各 API 并列（[agents.zh-CN.md](agents.zh-CN.md#相同的-prompt)）",
+        ),
+        Option(
             name="--requests",
             default=0,
             type=types.requests,
