@@ -186,7 +186,9 @@ def test_only_workers_reach_the_masters_port() -> None:
 
 def test_the_dashboard_shows_what_there_is() -> None:
     board = json.loads((ROOT / "deploy/grafana/dashboards/tokenswarm.json").read_text())
-    expressions = " ".join(target["expr"] for panel in board["panels"] for target in panel["targets"])
+    alerts = yaml.safe_load((ROOT / "deploy/prometheus/alerts.yml").read_text())["groups"][0]["rules"]
+    queries = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
+    expressions = " ".join([*queries, *(rule["expr"] for rule in alerts)])
     shown = set(re.findall(r"tokenswarm_(\w+)", expressions))
     there = {"requests_total", "users", "run_info", "output_tokens_made_per_second", "stage", "findings"}
     there |= {"run_valid", "run_left_seconds", *(name for name, *_ in _LIVE)}
@@ -206,3 +208,10 @@ def test_the_dashboard_shows_what_there_is() -> None:
     assert [note["name"] for note in notes] == ["begin", "stage", "end"]
     assert {part["datasource"]["uid"] for part in (*board["panels"], *notes, variables["run"])} == {"${datasource}"}
     assert all('run=~"$run"' in target["expr"] for panel in board["panels"] for target in panel["targets"])
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="apt-get install prometheus")
+def test_prometheus_takes_the_alert_rules() -> None:
+    full = ["promtool", "check", "rules", str(ROOT / "deploy/prometheus/alerts.yml")]
+    done = subprocess.run(full, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

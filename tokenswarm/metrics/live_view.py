@@ -5,7 +5,7 @@ chunks times the run's tokens a chunk. The warm-up counts like everything else.
 """
 
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from tokenswarm.metrics.histogram import decode, encode, percentile_ms
 MOST_CELLS = 600  # points of a chart: then two neighbours become one
 RECENT_S = 10
 SETTLED_S = 3  # by then the slowest worker's report of a second is there
+PAUSE_EVERY = 10  # points, about a millisecond
 SKETCHES = ("ttft", "itl", "tpot")
 Whose = tuple[str, str]  # endpoint, model
 
@@ -185,13 +186,20 @@ class LiveView:
         """Endpoints and models of which something was seen."""
         return sorted(self.whole)
 
-    def series(self, whose: Whose | None = None) -> list[dict[str, Any]]:
-        """A chart's points, `step_s` apart: of all, or of one endpoint and model; at most MOST_CELLS."""
-        points = self._points.setdefault(whose, [])
-        settled = max(0, len(self._cells) - 1 - -(-SETTLED_S // self.step_s))
-        for at in range(len(points), settled):
-            points.append(self._point(at, whose))
-        return points + [self._point(at, whose) for at in range(len(points), len(self._cells))]
+    def series(self, whose: Whose | None = None, pause: Callable[[], None] = lambda: None) -> list[dict[str, Any]]:
+        """A chart's points, `step_s` apart: of all, or of one endpoint and model; at most MOST_CELLS.
+
+        With a `pause` after every few of them, in which seconds may come.
+        """
+        while True:
+            points = self._points.setdefault(whose, [])
+            settled = max(0, len(self._cells) - 1 - -(-SETTLED_S // self.step_s))
+            while len(points) < settled and self._points.get(whose) is points:
+                points.append(self._point(len(points), whose))
+                if len(points) % PAUSE_EVERY == 0:
+                    pause()
+            if self._points.get(whose) is points:
+                return points + [self._point(at, whose) for at in range(len(points), len(self._cells))]
 
     def _point(self, at: int, whose: Whose | None) -> dict[str, Any]:
         cell = self._cells[at]

@@ -90,3 +90,18 @@ def test_a_count_is_the_same_after_its_way_as_a_message() -> None:
     count = second(in_flight=2, oldest_wait_s=1.5, output_tokens=3.5, ttft="700:3 720", outcomes={"ok": 2})
     assert count_of(count.as_message()) == count
     assert set(count.as_message()) == {"in_flight", "oldest_wait_s", "output_tokens", "ttft", "outcomes"}
+
+
+def test_seconds_that_come_while_a_chart_is_made_harm_nothing() -> None:
+    seen, number = view(), iter(range(MOST_CELLS - 20, 10 * MOST_CELLS))
+    for before in range(MOST_CELLS - 20):
+        seen.take("a", before, {CHAT: second(output_tokens=7.0)}, 101.0 + before)
+
+    def more() -> None:
+        at = next(number)
+        seen.take("a", at, {CHAT: second(output_tokens=7.0)}, 101.0 + at)
+
+    points = seen.series(None, more)
+    assert {point["output_tokens_per_s"] for point in points} == {7.0}
+    assert seen.step_s == 2  # there were two neighbours made one in the middle of it
+    assert points == seen.series()
