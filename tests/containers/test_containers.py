@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,7 @@ def stack(tmp_path_factory: Any) -> Iterator[Stack]:
         up = compose("up", "--detach", "--scale", "worker=3")
         assert up.returncode == 0, up.stderr[-3000:]
         stack = Stack(compose, folder, f"http://127.0.0.1:{port}")
-        _until(lambda: _workers(stack.url) == 3, "three workers")
+        _until(lambda: _workers(stack.url) == 3, lambda: f"three workers\n{compose('logs', '--tail', '20').stdout}")
         took("started")
         yield stack
         took("tried")
@@ -102,10 +102,10 @@ def _secret(path: Path, text: str) -> Path:
     return path
 
 
-def _until(true: Any, what: str, at_most_s: float = 60) -> None:
+def _until(true: Any, what: Callable[[], str], at_most_s: float = 60) -> None:
     deadline = time.monotonic() + at_most_s
     while not true():
-        assert time.monotonic() < deadline, what
+        assert time.monotonic() < deadline, what()
         time.sleep(0.3)
 
 
@@ -129,7 +129,7 @@ def test_a_run_from_the_ui_over_three_workers(stack: Stack) -> None:
         form = {"user_count": "12", "spawn_rate": "12", "run_time": "6s"}
         started = session.post(f"{stack.url}/swarm", data=form, timeout=30).json()
         assert started["success"], started
-        _until(lambda: list(stack.runs.glob("*/report.html")), "the report")
+        _until(lambda: list(stack.runs.glob("*/report.html")), lambda: "the report")
         path, run = _run(stack, set())
         assert session.get(f"{stack.url}/runs/{path.name}/report.html", timeout=10).ok
         scraped = session.get(f"{stack.url}/metrics", timeout=10).text
@@ -207,7 +207,10 @@ def test_a_worker_that_is_killed_leaves_its_rows_for_a_merge(stack: Stack) -> No
     assert requests.post(f"{stack.url}/swarm", data=form, auth=WEB, timeout=30).json()["success"]
     time.sleep(4)
     podman("kill", "--signal", "KILL", stack.of("worker")[0])
-    _until(lambda: set(stack.runs.glob("*/report.html")) - {stack.runs / name / "report.html" for name in before}, "it")
+    _until(
+        lambda: set(stack.runs.glob("*/report.html")) - {stack.runs / name / "report.html" for name in before},
+        lambda: "it",
+    )
     path, run = _run(stack, before)
     assert run["validity"]["verdict"] == "INVALID"
     assert "workers" in {found["rule"] for found in run["validity"]["findings"]}

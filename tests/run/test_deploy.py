@@ -12,6 +12,7 @@ import kubernetes_validate
 import pytest
 import yaml
 from locust_process import ROOT
+from options import parsed
 
 from tokenswarm.metrics.catalogue import METRICS
 from tokenswarm.web.doors import Door
@@ -86,6 +87,21 @@ def test_podman_compose_reads_it_as_a_whole(name: str, tmp_path: Path) -> None:
     done = subprocess.run(full, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "127.0.0.1:8089:8089" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"TOKENSWARM_ALLOWED_HOSTS": "gpu-box.example.com", "TOKENSWARM_MODEL": "qwen3:8b"}]
+)
+@pytest.mark.parametrize("name", ["master", "worker", "headless"])
+def test_what_compose_gives_to_a_service_is_what_its_options_take(
+    name: str, given: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (secret := tmp_path / "secret").write_text("of-many-characters-1234567890abcdef\n")
+    for variable, value in compose()["services"][name]["environment"].items():
+        filled = re.sub(r"\$\{(\w+):-([^}]*)\}", lambda found: given.get(found[1], found[2]), str(value))
+        monkeypatch.setenv(variable, str(secret) if variable.endswith("_FILE") else filled)
+    told = parsed()
+    assert name != "master" or told.allowed_hosts.split(",")[0] == "master"
 
 
 def test_the_dockerfile_is_clean() -> None:

@@ -28,7 +28,7 @@ def allowed_hosts(text: str) -> str:
 
 
 def split_names(text: str) -> list[str]:
-    return re.split(r"[\s,;]+", text.strip()) if text.strip() else []
+    return re.findall(r"[^\s,;]+", text)
 
 
 def choose_web_host(options: Any) -> None:

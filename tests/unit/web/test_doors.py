@@ -101,7 +101,7 @@ def test_any_name_where_that_is_asked_for() -> None:
     assert Door("", "*").why_not("GET", {"Host": "evil.example"}) == ""
 
 
-@pytest.mark.parametrize("text", ["", "a, b", "*", "*.example.com", "10.0.0.1", "[::1]", "a b;c"])
+@pytest.mark.parametrize("text", ["", "a, b", "*", "*.example.com", "10.0.0.1", "[::1]", "a b;c", "master,", ",a,,b,"])
 def test_what_allowed_hosts_may_be(text: str) -> None:
     assert allowed_hosts(text) == text
 
