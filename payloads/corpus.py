@@ -1,9 +1,11 @@
 """Corpora: the built-in ones, the user's files, and several of them together."""
 
+import csv
+import io
 import os
 import re
 from codecs import BOM_UTF8
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -11,8 +13,8 @@ from typing import BinaryIO
 from tokenswarm.payloads.columns import Columns
 from tokenswarm.payloads.formats.detect import ASKING, known_cells, read
 from tokenswarm.payloads.formats.own import MAX_WEIGHT, decode
-from tokenswarm.payloads.formats.records import TABLES, Item, records
-from tokenswarm.payloads.formats.spans import spans
+from tokenswarm.payloads.formats.records import TABLES, Item, parting, records, row_of, unviewed
+from tokenswarm.payloads.formats.spans import Span, spans, table, text_lines, text_of
 from tokenswarm.payloads.formats.unpack import plain, unpacked_name
 from tokenswarm.payloads.large import LARGE_BYTES, Corpus, LargeFile, Places, digest_of
 from tokenswarm.payloads.prompt import Prompt
@@ -52,7 +54,7 @@ def read_corpus(
     except ValueError as error:
         if "\0" in str(path):
             raise PayloadError(f"{str(path)!r}: cannot be read: {error}; name a file of prompts") from None
-        at = re.match(r":\d+|: item \d+", str(error))
+        at = re.match(r":\d+|: (?:item|row) \d+", str(error))
         raise PayloadError(f"{path}{error}", f"{path}{at[0] if at else ''}") from None
     if not prompts:
         raise PayloadError(f'{path}: no prompts; write one JSON object a line, such as {{"prompt": "…"}}')
@@ -67,20 +69,43 @@ def _small(file: BinaryIO, name: Path, columns: Columns | None) -> tuple[Prompt,
 
 
 def _large(file: BinaryIO, name: Path, columns: Columns | None, known: Mapping[str, str] | None) -> LargeFile | None:
-    """A file too large to be kept in memory, where it is JSON."""
-    if os.fstat(file.fileno()).st_size < LARGE_BYTES or name.suffix.lower() in (*TABLES, ".txt"):
+    """A file too large to be kept in memory; None where it is small, or of a shape that is read whole."""
+    if os.fstat(file.fileno()).st_size < LARGE_BYTES:
         return None
-    found = spans(file, ASKING)
+    found = _spans(file, name, columns.texts if columns else frozenset())
     if found is None:
         return None
-    place, rows = found
+    place, value, rows = found
 
     def read_one(record: bytes, number: int) -> Prompt | None:
-        return _prompt(Item(number, f"{place}{number}", record), name, columns)
+        at = f"{place}{number}"
+        return _prompt(Item(number, at, value(record, at)), name, columns)
 
     if known and known["digest"] == digest_of(file):
         return LargeFile(file.fileno(), read_one, Places.unpacked(known["places"]), known["digest"])
     return LargeFile.scan(file, read_one, rows)
+
+
+def _spans(
+    file: BinaryIO, name: Path, texts: Set[str]
+) -> tuple[str, Callable[[bytes, str], object], Iterator[Span]] | None:
+    """How an error says where a record is, how its value is read, and the records."""
+    kind = name.suffix.lower()
+    if kind == ".txt":
+        return ":", lambda record, at: {"prompt": text_of(record, at).strip()}, text_lines(file)
+    if kind not in TABLES:
+        found = spans(file, ASKING)
+        return found and (found[0], lambda record, _: record, found[1])
+    read_as = table(file, lambda header: parting(name, header))
+    if read_as is None:
+        return None
+    header, parted_by, rows = read_as
+
+    def row(record: bytes, place: str) -> object:
+        (cells,) = csv.reader(io.StringIO(text_of(record, place), newline=""), delimiter=parted_by, strict=True)
+        return row_of(header, cells, place, parted_by, texts)
+
+    return ": row ", row, rows
 
 
 def learnt(prompts: Sequence[Prompt]) -> dict[str, dict[str, str]]:
@@ -95,7 +120,7 @@ def learnt(prompts: Sequence[Prompt]) -> dict[str, dict[str, str]]:
 
 def _prompt(record: Item, file: Path, columns: Columns | None = None) -> Prompt | None:
     try:
-        value = decode(record.value) if isinstance(record.value, bytes) else record.value
+        value = unviewed(decode(record.value)) if isinstance(record.value, bytes) else record.value
         if columns and isinstance(value, dict):
             value = columns.named(value)
         elif file.suffix.lower() in TABLES and isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Large files of JSON: what is kept is where each record lies; a prompt is read anew each time it is asked."""
+"""Large files: what is kept is where each record lies; a prompt is read anew each time it is asked."""
 
 import os
 from array import array
@@ -13,7 +13,7 @@ from zlib import compress, decompress
 from tokenswarm.payloads.length import about_tokens
 from tokenswarm.payloads.prompt import Prompt
 
-LARGE_BYTES = 4_000_000
+LARGE_BYTES = 1_000_000
 PIECE = 1 << 20
 Read = Callable[[bytes, int], Prompt | None]
 

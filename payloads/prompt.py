@@ -1,12 +1,13 @@
 """One prompt: what a request asks, before any API's way of saying it; and the turns that may follow it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import NamedTuple
 
 from tokenswarm.payloads.recipe import Recipe
 
+_MAPPINGS = ("options", "fields", "tool_results", "expect")
 ROLES = ("system", "user", "assistant", "tool")
 
 
@@ -77,11 +78,12 @@ class Prompt:
 
     def __post_init__(self) -> None:
         # Copies behind proxies: one Prompt is shared by every user of a run, and a change by one would reach them all.
-        for one in fields(self):
-            value = getattr(self, one.name)
-            if isinstance(value, dict) and one.name != "format":
-                object.__setattr__(self, one.name, MappingProxyType(dict(value)))
-        object.__setattr__(self, "messages", tuple(Message(*message) for message in self.messages))
+        for name in _MAPPINGS:
+            value = getattr(self, name)
+            if isinstance(value, dict):
+                object.__setattr__(self, name, MappingProxyType(dict(value)))
+        messages = (one if isinstance(one, Message) else Message(*one) for one in self.messages)
+        object.__setattr__(self, "messages", tuple(messages))
 
     @property
     def system(self) -> str | None:

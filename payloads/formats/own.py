@@ -49,6 +49,10 @@ NOT_OPTIONS = {
 def decode(line: bytes) -> object:
     """What one line of JSON holds. Raises ValueError: what is wrong, and what to do."""
     try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        pass  # once more, for what is to be said of it
+    try:
         said = line.decode()
     except UnicodeDecodeError as error:
         raise ValueError(f"not UTF-8 at byte {error.start + 1} of the line; save the file as UTF-8") from None

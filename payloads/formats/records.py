@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
@@ -30,12 +30,17 @@ def records(path: Path, data: bytes, asking: Set[str] = frozenset(), texts: Set[
     """
     if path.suffix.lower() in TABLES:
         said = _text(data)
-        return _rows(said, "\t" if path.suffix.lower() == ".tsv" else delimiter(said.partition("\n")[0]), texts)
+        return _rows(said, parting(path, said.partition("\n")[0]), texts)
     if path.suffix.lower() == ".txt":
         lines = enumerate(_text(data).split("\n"), start=1)
         return (Item(at, f":{at}", {"prompt": line.strip()}) for at, line in lines if line.strip())
     array = _array(data, asking)
     return _lines(data) if array is None else (Item(at, f": item {at}", one) for at, one in enumerate(array, start=1))
+
+
+def parting(path: Path, header: str) -> str:
+    """What parts the cells of a table, by its name and its first line."""
+    return "\t" if path.suffix.lower() == ".tsv" else delimiter(header)
 
 
 def delimiter(header: str) -> str:
@@ -70,33 +75,44 @@ def _array(data: bytes, asking: Set[str]) -> list[object] | None:
     if isinstance(whole, dict) and not asking & whole.keys():
         lists = [one for one in whole.values() if isinstance(one, list) and one and isinstance(one[0], dict | list)]
         if len(lists) == 1:
-            return [_row_of(one) for one in lists[0]]
+            return [unviewed(one) for one in lists[0]]
     return [whole] if b"\n" in data.strip() else None
 
 
-def _row_of(one: object) -> object:
+def unviewed(one: object) -> object:
     """A record out of what the Hugging Face viewer puts around it."""
     return one["row"] if isinstance(one, dict) and "row" in one and "row_idx" in one else one
 
 
 def _rows(text: str, parted_by: str, texts: Set[str]) -> Iterator[Item]:
     csv.field_size_limit(2**31 - 1)
-    mark = {"\t": "tab", ";": "semicolon"}.get(parted_by, "comma")
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=parted_by, strict=True)
     try:
-        header = [name.strip() for name in next(rows, [])]
+        header = names_of(next(rows, []))
         for number, cells in enumerate(rows, start=1):
-            if len(cells) > len(header):
-                what = f"{len(cells)} cells under {len(header)} names"
-                raise ValueError(f":{rows.line_num}: {what}; put texts that hold a {mark} in double quotes")
             if any(cells):
-                row = {
-                    name: (cell if name in texts else _cell(name, cell)) if cell.strip() else None
-                    for name, cell in zip_longest(header, cells, fillvalue="")
-                }
-                yield Item(number, f":{rows.line_num}", row)
+                yield Item(number, f":{rows.line_num}", row_of(header, cells, f":{rows.line_num}", parted_by, texts))
     except csv.Error as error:
         raise ValueError(f":{rows.line_num}: not CSV: {error}; write a header and a row a prompt") from None
+
+
+def names_of(header: Sequence[str]) -> list[str]:
+    """The names of a table's columns."""
+    return [name.strip() for name in header]
+
+
+def row_of(
+    header: Sequence[str], cells: Sequence[str], place: str, parted_by: str, texts: Set[str]
+) -> dict[str, object]:
+    """A row by its columns' names; None is an empty cell. Raises ValueError."""
+    if len(cells) > len(header):
+        mark = {"\t": "tab", ";": "semicolon"}.get(parted_by, "comma")
+        what = f"{len(cells)} cells under {len(header)} names"
+        raise ValueError(f"{place}: {what}; put texts that hold a {mark} in double quotes")
+    return {
+        name: (cell if name in texts else _cell(name, cell)) if cell.strip() else None
+        for name, cell in zip_longest(header, cells, fillvalue="")
+    }
 
 
 def _cell(name: str, cell: str) -> object:

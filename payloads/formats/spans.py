@@ -1,12 +1,15 @@
-"""Where the records of a large file lie, without the file in memory: lines of JSON, or the items of an array."""
+"""Where the records of a large file lie, without the file in memory: lines, items of an array, rows of a table."""
 
+import csv
 import json
 import re
 from codecs import BOM_UTF8
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterator, Set
 from typing import BinaryIO
 
 import orjson
+
+from tokenswarm.payloads.formats.records import names_of
 
 WINDOW, HEAD, MARK, TRIES = 1 << 20, 4096, 6, 8
 Span = tuple[int, int, bytes]  # the record's number from 1, its first byte, its text
@@ -19,8 +22,7 @@ def spans(file: BinaryIO, asking: Set[str]) -> tuple[str, Iterator[Span]] | None
 
     `asking` are the names that make an object a record: an array under another name holds the file's records.
     """
-    file.seek(0)
-    skipped = len(BOM_UTF8) if file.read(len(BOM_UTF8)) == BOM_UTF8 else 0
+    skipped = _skipped(file)
     file.seek(skipped)
     line = file.readline(WINDOW)
     first = line.lstrip()
@@ -36,6 +38,75 @@ def spans(file: BinaryIO, asking: Set[str]) -> tuple[str, Iterator[Span]] | None
     return None
 
 
+def text_lines(file: BinaryIO) -> Iterator[Span]:
+    """The lines of a text that hold something."""
+    file.seek(_skipped(file))
+    return ((number, at, line) for number, at, line in _numbered(file) if line.strip())
+
+
+def text_of(record: bytes, place: str) -> str:
+    """A record's text. Raises ValueError."""
+    try:
+        return record.decode()
+    except UnicodeDecodeError:
+        raise ValueError(f"{place}: not UTF-8; save the file as UTF-8") from None
+
+
+def table(file: BinaryIO, parting: Callable[[str], str]) -> tuple[list[str], str, Iterator[Span]] | None:
+    """The names of a table's columns, what parts its cells, its rows; None where lines do not end as usual."""
+    file.seek(_skipped(file))
+    start = file.tell()
+    first = file.readline(WINDOW)
+    if not first.endswith(b"\n") or b"\r" in first[:-2]:
+        return None
+    file.seek(start)
+    csv.field_size_limit(2**31 - 1)
+    lines, parted_by = _Lines(file), parting(first.decode("utf-8", "replace"))
+    reader = csv.reader(lines, delimiter=parted_by, strict=True)
+    return names_of(next(reader, [])), parted_by, _rows(reader, lines)
+
+
+def _rows(reader: Iterator[list[str]], lines: "_Lines") -> Iterator[Span]:
+    lines.taken()
+    number = 0
+    try:
+        for number, cells in enumerate(reader, start=1):
+            start, text = lines.taken()
+            if any(cells):
+                yield number, start, text
+    except (csv.Error, UnicodeDecodeError) as error:
+        what = "not UTF-8; save the file as UTF-8" if isinstance(error, UnicodeDecodeError) else f"not CSV: {error}"
+        raise ValueError(f": row {number + 1}: {what}") from None
+
+
+class _Lines:
+    """A file's lines for a reader of tables, which takes as many as a row has; their bytes are kept until then."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._start, self._lines = file, file.tell(), list[bytes]()
+
+    def __iter__(self) -> "_Lines":
+        return self
+
+    def __next__(self) -> str:
+        if not (line := self._file.readline()):
+            raise StopIteration
+        self._lines.append(line)
+        return line.decode()
+
+    def taken(self) -> tuple[int, bytes]:
+        """Where what was taken since the last time began, and its bytes."""
+        start, text = self._start, b"".join(self._lines)
+        self._lines.clear()
+        self._start += len(text)
+        return start, text
+
+
+def _skipped(file: BinaryIO) -> int:
+    file.seek(0)
+    return len(BOM_UTF8) if file.read(len(BOM_UTF8)) == BOM_UTF8 else 0
+
+
 def _is_json(text: bytes) -> bool:
     try:
         orjson.loads(text)
@@ -46,9 +117,13 @@ def _is_json(text: bytes) -> bool:
 
 def _lines(file: BinaryIO, at: int) -> Iterator[Span]:
     file.seek(at)
+    return (span for span in _numbered(file) if span[2].strip()[:1] not in (b"", b"#"))
+
+
+def _numbered(file: BinaryIO) -> Iterator[Span]:
+    at = file.tell()
     for number, line in enumerate(file, start=1):
-        if line.strip()[:1] not in (b"", b"#"):
-            yield number, at, line
+        yield number, at, line
         at += len(line)
 
 

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,52 @@ def test_lengths_and_choices_hold_of_large_files_too(tmp_path: Path) -> None:
     assert made.left_out == 300 - 41
     assert made.nth(3).id == "t:43"
     assert len({whole.pick(0, n).id for n in range(3000)}) > 290
+
+
+TABLE = """id,prompt,useless,max_tokens,options
+a,"Who, ""you""?
+And why?",x,5,"{""temperature"": 0}"
+
+b,Höw?,"1
+2",,
+c,,y,7,
+"""
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", [",", ";"])
+@pytest.mark.parametrize("start", ["", "\ufeff"])
+def test_a_large_table_is_read_as_a_small_one_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: str, mark: str, end: str
+) -> None:
+    path = tmp_path / "t.csv"
+    text = TABLE.partition("\nc,")[0] + "\n"
+    text = text.replace(",", mark).replace(f"Who{mark} ", "Who, ")
+    path.write_bytes((start + text.replace("\n", end)).encode())
+    found = load(str(path))
+    assert isinstance(found, Corpus)
+    assert [*found] == [replace(one, weight=1 / 2) for one in small(path, monkeypatch)]
+    assert [(one.id, one.max_tokens) for one in found] == [("a", 5), ("b", None)]
+    (told,) = learnt(found).values()
+    assert [*load(str(path), None, {str(path): told})] == [*found]
+    path.write_text(TABLE)
+    with pytest.raises(PayloadError, match=r"t\.csv: row 4: neither prompt nor messages"):
+        load(str(path))
+    path.write_text('prompt\nx\n"a\n')
+    with pytest.raises(PayloadError, match=r"t\.csv: row 2: not CSV: "):
+        load(str(path))
+
+
+def test_a_large_text_is_a_prompt_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "t.txt"
+    path.write_text("One?\n\n# no comment\n Twö?\r\n")
+    found = load(str(path))
+    assert [(one.id, one.text) for one in found] == [("t:1", "One?"), ("t:3", "# no comment"), ("t:4", "Twö?")]
+    assert [one.text for one in small(path, monkeypatch)] == [one.text for one in found]
+    for name, said in (("t.txt", ":1: not UTF-8"), ("t.csv", ": row 1: not UTF-8")):
+        (tmp_path / name).write_bytes(b"prompt\n\xe9\n" if name == "t.csv" else b"\xe9\n")
+        with pytest.raises(PayloadError, match=said):
+            load(str(tmp_path / name))
 
 
 def test_what_is_no_array_or_lines_is_read_whole(tmp_path: Path) -> None:
