@@ -1,5 +1,6 @@
 """An open loop on several workers, by fake clusters: who sends which arrivals, and how a trace's run ends."""
 
+import itertools
 from types import SimpleNamespace
 from typing import Any
 
@@ -7,12 +8,16 @@ import gevent
 import pytest
 from fake_cluster import FakeCluster, wait_until
 from locust.event import Events
+from one_process import begin, end, process
 from options import parsed
 
+from tokenswarm.load import dispatcher
 from tokenswarm.load.dispatcher import NOTICE_NS, Dispatcher
 from tokenswarm.load.pacer import ClosedLoop
+from tokenswarm.metrics.record import Record
 from tokenswarm.run import open_loop
 from tokenswarm.run.cluster import Worker
+from tokenswarm.run.feature import Feature
 from tokenswarm.run.open_loop import PATIENCE, SHARE, OpenLoop
 from tokenswarm.users.ollama import OllamaChatUser
 
@@ -133,3 +138,25 @@ def test_a_share_takes_effect_after_all_have_heard_of_it() -> None:
     wait_until(lambda: last(cluster))
     assert last(cluster)["a"]["from_ns"] >= before_ns + NOTICE_NS
     run.events.test_stopping.fire()
+
+
+def test_an_arrival_that_finds_no_client_is_a_row_with_its_time_and_never_a_request(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatcher, "TOO_LATE_NS", 0)
+    feature = Feature("open loop", join=lambda run: OpenLoop(run.environment, run.cluster, run.clocks).listen())
+    given = ("--arrivals", "constant 1000/s", "--max-tokens", "7")
+    with process(FakeCluster(), tmp_path, monkeypatch, *given, features=[feature]) as lifecycle:
+        records: list[Record] = []
+        lifecycle.environment.events.generation.add_listener(lambda record, **_: records.append(record))
+        lifecycle.environment.user_classes = [OllamaChatUser]
+        begin(lifecycle)
+        wait_until(lambda: len(records) >= 3)
+        end(lifecycle)
+    numbers = [record.identity.arrival for record in records]
+    assert numbers == list(range(len(records)))
+    assert {(record.outcome, record.sent_ns, record.identity.max_tokens) for record in records} == {
+        ("dropped", None, 7)
+    }
+    due_ns = [record.scheduled_ns or 0 for record in records[:3]]
+    assert [after - before for before, after in itertools.pairwise(due_ns)] == [1_000_000] * 2

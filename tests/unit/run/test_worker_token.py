@@ -8,11 +8,14 @@ import locust
 import msgpack
 import pytest
 import zmq.green as zmq
+from fake_cluster import FakeCluster
+from locust.argument_parser import get_parser
 from locust.env import Environment
 from locust.event import Events
 
 from tokenswarm.run import curve as sealed
 from tokenswarm.run import worker_token as trust
+from tokenswarm.settings import options
 from tokenswarm.settings.errors import UsageError
 
 TOKEN = "0123456789abcdef"
@@ -81,3 +84,53 @@ def test_a_master_goes_on_listening_whatever_it_hears() -> None:
             assert sock.poll(5000), heard
             heard.append(msgpack.loads(sock.recv())[0])
     master.quit()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "10.9.0.1", "*"])
+def test_an_open_port_is_a_warning_and_no_way_for_a_key(
+    host: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sealed.Seal, "keys", None)
+    given = SimpleNamespace(master_bind_host=host, master_bind_port=5557, api_key="", header=[])
+    trust.check(FakeCluster("master"), given)
+    (said,) = caplog.records
+    assert (said.levelname, f"Whoever reaches {host}:5557" in said.message) == ("WARNING", True)
+    trust.check_key(FakeCluster("master"), given)
+    for secret in ({"api_key": "sk-1"}, {"header": ["X-Key: 1"]}):
+        with pytest.raises(UsageError, match="would go in the clear to whoever connects"):
+            trust.check_key(FakeCluster("master"), SimpleNamespace(**{**vars(given), **secret}))
+        for cluster in (FakeCluster(), FakeCluster("worker")):
+            trust.check_key(cluster, SimpleNamespace(**{**vars(given), **secret}))
+
+
+def test_on_its_own_machine_or_sealed_a_key_may_go(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sealed.Seal, "keys", None)
+    home = SimpleNamespace(master_bind_host="127.0.0.1", master_bind_port=5557, api_key="sk-1", header=[])
+    trust.check(FakeCluster("master"), home)
+    trust.check_key(FakeCluster("master"), home)
+    assert not caplog.records
+    monkeypatch.setattr(sealed.Seal, "keys", sealed.keys(TOKEN))
+    away = SimpleNamespace(**{**vars(home), "master_bind_host": "*"})
+    trust.check_key(FakeCluster("master"), away)
+    closed = FakeCluster("master")
+    closed.is_sealed = True
+    trust.check(closed, away)
+    assert not caplog.records
+    with pytest.raises(UsageError, match="Locust's port was not sealed"):
+        trust.check(FakeCluster("master"), away)
+
+
+def test_a_token_that_is_none_is_said_as_the_options_are_parsed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sealed.Seal, "keys", None)
+    monkeypatch.setenv(trust.TOKEN, "short")
+    parser = get_parser()
+    options.add(parser)
+    trust.listen(parser)
+    with pytest.raises(SystemExit) as left:
+        parser.parse_args(["--headless"])
+    assert left.value.code == 2
+    assert "5 characters are too few" in capsys.readouterr().err
