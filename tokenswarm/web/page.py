@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from flask import Response, request
+from flask import Response, jsonify, request
 
+from tokenswarm.metrics.catalogue import METRICS
 from tokenswarm.settings.option import OptionsSection
 from tokenswarm.settings.options import HIDDEN, INTERNAL, SECTIONS
 
+_METRICS = {metric.name for metric in METRICS}
 SCRIPTS = ("tokens", "runs", "form")
 _BESIDE = "".join(f'<script type="module" src="./tokenswarm/{name}.js"></script>' for name in SCRIPTS)
 
@@ -25,6 +27,17 @@ def attach(web_ui: Any, base: str, lang: str) -> None:
         if request.endpoint == "locust.index" and answer.mimetype == "text/html":
             answer.set_data(answer.get_data(as_text=True).replace("</body>", f"{_BESIDE}</body>"))
         return answer
+
+    @app.after_request
+    def without_rates(answer: Any) -> Any:
+        """Rows of metrics are no requests, and have no rate of their own."""
+        if request.endpoint != "locust.request_stats" or not answer.is_json:
+            return answer
+        said = answer.json
+        for entry in said["stats"]:
+            if entry["method"] in _METRICS:
+                entry["current_rps"] = entry["current_fail_per_sec"] = 0
+        return jsonify(said)  # a new answer: Locust keeps its own for two seconds, for whoever asks next
 
     original = web_ui.update_template_args
 

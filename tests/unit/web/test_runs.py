@@ -1,6 +1,7 @@
 """The runs that the page lists: the newest first, each with its verdict and the files that are there."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -58,3 +59,18 @@ def test_the_form_has_a_short_label_and_the_texts_by_sections(app: Any) -> None:
     assert set(fields) <= set(shown)
     assert all(not shown[name]["help_text"] and text for name, text in fields.items())
     assert set(app.template_args["tokenswarm_internal"]) == {each.dest for each in INTERNAL}
+
+
+def test_rows_of_metrics_have_no_rate_of_requests(app: Any) -> None:
+    stats = app.environment.stats
+    now_s = int(time.time())
+    for at_s in range(now_s - 12, now_s):
+        for kind in ("POST", "output_tokens"):
+            entry = stats.get("/api/chat m", kind)
+            entry.log(7, 0)
+            entry.num_reqs_per_sec[at_s] = 5
+    stats.total.start_time, stats.total.last_request_timestamp = now_s - 30, now_s
+    rows = {row["method"]: row for row in app.app.test_client().get("/stats/requests").json["stats"]}
+    assert rows["POST"]["current_rps"] > 0
+    assert rows["output_tokens"]["current_rps"] == 0
+    assert rows["output_tokens"]["num_requests"] == 12
