@@ -21,7 +21,10 @@ READ = {
     **dict.fromkeys(JUDGED, "category"),
 }
 # What is absent of these is said to be so, for every row has to be of a group.
-FILLED = {**dict.fromkeys(("endpoint", "model", "outcome", "error", "token_source"), ""), "phase": "steady"}
+FILLED = {
+    **dict.fromkeys(("endpoint", "model", "outcome", "error", "token_source", "ledger_source"), ""),
+    "phase": "steady",
+}
 _WHOLE, _ABSENT = (np.int8, np.int32, np.int64), -1
 
 

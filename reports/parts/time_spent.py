@@ -13,14 +13,17 @@ LATE = ("lateness", "connect")
 NEEDED = (
     *(f"{name}_ms" for name in ("lateness", "connect", "queue", "load", "prompt_eval", "eval", "total", "ttft", "e2e")),
     "vectors",
+    "ledger_source",
 )
 KINDS = {
     "server, with its total": (*LATE, "queue", "load", "prompt_eval", "eval", "rest"),
     "server, of an embedding": (*LATE, "load", "embed", "rest"),
-    "server, without a total": (*LATE, "prompt_eval", "eval", "rest"),
+    "server, with its queue": (*LATE, "queue", "load", "prompt_eval", "eval", "rest"),
+    "server, without a total": (*LATE, "load", "prompt_eval", "eval", "rest"),
     "client": (*LATE, "first output", "streaming"),
     "client, not streamed": (*LATE, "whole answer"),
 }
+CLOSED_MS, CLOSED_SHARE, CLOSED_PERCENT = 5.0, 0.02, 99.0  # a rest as small closes a request's ledger, so many a run's
 PARTS = tuple(dict.fromkeys(part for parts in KINDS.values() for part in parts))
 LABELS = {
     "lateness": "lateness",
@@ -47,24 +50,35 @@ def ledger(ok: Any) -> list[dict[str, Any]]:
     """
     timed = ok[ok["e2e_ms"].notna()]
     total = timed["total_ms"].notna()
-    parts = timed["prompt_eval_ms"].notna() & timed["eval_ms"].notna() & ~total
+    queued = ~total & timed["queue_ms"].notna() & timed["prompt_eval_ms"].notna()
+    parts = timed["prompt_eval_ms"].notna() & timed["eval_ms"].notna() & ~total & ~queued
     embedding = total & timed["vectors"].notna()
-    client = timed["ttft_ms"].notna() & ~total & ~parts
-    masks = (total & ~embedding, embedding, parts, client, ~total & ~parts & ~client)
+    client = timed["ttft_ms"].notna() & ~total & ~queued & ~parts
+    masks = (total & ~embedding, embedding, queued, parts, client, ~total & ~queued & ~parts & ~client)
     accounts = []
     for (kind, names), mask in zip(KINDS.items(), masks, strict=True):
         rows = timed[mask]
         if len(rows):
-            means = {name: float(_part(rows, name).mean()) for name in names if name not in LATE or _has(rows, name)}
+            seldom = LATE if "total" in kind and "without" not in kind else (*LATE, "load")
+            means = {name: float(_part(rows, name).mean()) for name in names if name not in seldom or _has(rows, name)}
             accounts.append(
                 {
                     "kind": kind,
                     "n": len(rows),
                     "parts_mean_ms": {name: round(mean, 6) for name, mean in means.items()},
                     "sum_mean_ms": round(sum(means.values()), 6),
+                    **(_closing(rows) if "rest" in names else {}),
                 }
             )
     return accounts
+
+
+def _closing(rows: Any) -> dict[str, Any]:
+    """Who said the durations, by how many requests, and of how many the ledger closes."""
+    rest, sources = _part(rows, "rest").abs(), rows["ledger_source"].value_counts(sort=False)
+    closed = rest <= (CLOSED_SHARE * rows["e2e_ms"]).clip(lower=CLOSED_MS)
+    told_by = {str(name): int(n) for name, n in sorted(sources.items()) if n and name}
+    return {"closed": int(closed.sum()), "told_by": told_by, "rest_p50_ms": round(float(rest.median()), 6)}
 
 
 def _has(rows: Any, name: str) -> bool:
@@ -76,7 +90,7 @@ def _part(rows: Any, name: str) -> Any:
         connecting = rows["connect_ms"].fillna(0).where(rows["lateness_ms"].notna(), 0)
         return rows["lateness_ms"].fillna(0) - connecting
     if name == "rest":
-        parts = rows["prompt_eval_ms"].fillna(0) + rows["eval_ms"].fillna(0)
+        parts = sum(rows[f"{part}_ms"].fillna(0) for part in ("queue", "load", "prompt_eval", "eval"))
         return rows["e2e_ms"] - rows["total_ms"].where(rows["total_ms"].notna(), parts)
     if name == "embed":
         return rows["total_ms"] - rows["load_ms"].fillna(0)
@@ -176,7 +190,27 @@ def section(summary: Summary) -> Section:
         "Mean milliseconds of requests with outcome ok. The parts add up to the whole: from scheduled (open loop) or "
         "from connecting to the last byte. What the server does not tell apart is left whole.",
     )
-    return Section("ledger", "Where the time went", lines=(lines,) if tables else (), tables=tables)
+    said = tuple(map(_closed, accounts(summary))) if tables else ()
+    return Section("ledger", "Where the time went", lines=(lines, *filter(None, said)) if tables else (), tables=tables)
+
+
+def _closed(account: Mapping[str, Any]) -> Line:
+    """Who told the durations of an account, and does the ledger close? If not, what is not told."""
+    told_by = " and ".join(account.get("told_by") or ())
+    if not told_by:
+        return ()
+    n, closed = account["n"], account["closed"]
+    percent = 100 * closed / n
+    said = (
+        f"{told_by}'s own durations account for {integer(closed)} of {many(n, 'request')} ({number(percent)} %) "
+        f"to within {CLOSED_MS:g} ms or {100 * CLOSED_SHARE:g} %"
+    )
+    if percent >= CLOSED_PERCENT:
+        return (f"{said}: the ledger closes.",)
+    named = "queue" in account["parts_mean_ms"] or "embed" in account["parts_mean_ms"]
+    rest = f"the rest, {number(account['rest_p50_ms'])} ms at the median, is "
+    lies = "the network and this client" if named else "its queue, which it does not name, the network and this client"
+    return (f"{said}: the ledger does not close; {rest}{lies}.",)
 
 
 def accounts(summary: Summary) -> list[dict[str, Any]]:

@@ -51,6 +51,8 @@ def tpot_ms(r: Record) -> float | None:
 
 def queue_ms(r: Record) -> float | None:
     u = r.usage
+    if u.queue_ns is not None:
+        return u.queue_ns / 1e6
     if u.total_ns is None or r.identity.batch_size is not None:
         return None
     return (u.total_ns - (u.load_ns or 0) - (u.prompt_eval_ns or 0) - (u.eval_ns or 0)) / 1e6
@@ -63,9 +65,9 @@ def rest_ms(r: Record) -> float | None:
     u = r.usage
     if u.total_ns is not None:
         return e2e - u.total_ns / 1e6
-    if u.prompt_eval_ns is not None and u.eval_ns is not None:
-        return e2e - (u.prompt_eval_ns + u.eval_ns) / 1e6
-    return None
+    if u.prompt_eval_ns is None or (u.eval_ns is u.queue_ns is None):
+        return None
+    return e2e - ((u.queue_ns or 0) + (u.load_ns or 0) + u.prompt_eval_ns + (u.eval_ns or 0)) / 1e6
 
 
 def decode_tokens_per_s(r: Record) -> float | None:
@@ -135,10 +137,10 @@ METRICS: tuple[Metric, ...] = (
     Metric("prompt_tokens_per_s", "rate", "(prompt_tokens − cached_tokens) / prompt_eval_duration × 1e9; absent where all were cached; with an Ollama before 0.33.3, which does not say what was, a prefill speed only when nothing was cached", prompt_tokens_per_s, ui=True),
     Metric("output_tokens_per_s", "rate", "the client's: output tokens / (last byte − first output chunk)", output_tokens_per_s),
     Metric("total_ms", "duration", "Ollama's total_duration: handler start to done, waits included", lambda r: _as_ms(r.usage.total_ns)),
-    Metric("queue_ms", "duration", "total_duration − load_duration − prompt_eval_duration − eval_duration: the wait in the server's queue, for which Ollama has no field (4–28 ms idle); absent of embedding requests, whose work is not told apart from the wait", queue_ms, ui=True),
-    Metric("load_ms", "duration", "Ollama's load_duration: until a loaded model was at hand, the wait behind other loads included", lambda r: _as_ms(r.usage.load_ns), ui=True),
-    Metric("prompt_eval_ms", "duration", "Ollama's prompt_eval_duration or llama.cpp's prompt_ms: the prefill that was really done", lambda r: _as_ms(r.usage.prompt_eval_ns), ui=True),
-    Metric("eval_ms", "duration", "Ollama's eval_duration or llama.cpp's predicted_ms: first to last token", lambda r: _as_ms(r.usage.eval_ns), ui=True),
+    Metric("queue_ms", "duration", "total_duration − load_duration − prompt_eval_duration − eval_duration: the wait in the server's queue, for which Ollama has no field (4–28 ms idle), or vLLM's queue_time_ms; absent of embedding requests, whose work is not told apart from the wait, and of other servers", queue_ms, ui=True),
+    Metric("load_ms", "duration", "Ollama's load_duration: until a loaded model was at hand, the wait behind other loads included; LM Studio's model_load_time_seconds", lambda r: _as_ms(r.usage.load_ns), ui=True),
+    Metric("prompt_eval_ms", "duration", "Ollama's prompt_eval_duration, llama.cpp's prompt_ms, vLLM's time_to_first_token_ms (which counts from scheduling), LM Studio's time_to_first_token: the prefill that was really done", lambda r: _as_ms(r.usage.prompt_eval_ns), ui=True),
+    Metric("eval_ms", "duration", "Ollama's eval_duration, llama.cpp's predicted_ms, vLLM's generation_time_ms, LM Studio's generation_time: first to last token", lambda r: _as_ms(r.usage.eval_ns), ui=True),
     Metric("rest_ms", "duration", "e2e − the server's own durations: network, client, and what the server does not account for", rest_ms),
     Metric("batch_size", "count", "texts in one embedding request", lambda r: r.identity.batch_size),
     Metric("vectors", "count", "vectors in the answer to an embedding request", lambda r: r.embeddings.vectors if r.embeddings else None, ui=True),

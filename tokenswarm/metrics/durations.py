@@ -18,10 +18,10 @@ def without_doubtful(usage: Usage, seen: Transcript, span_ns: int | None) -> tup
     that was not streamed. Where the time of the work itself cannot be, the others are not believed either; where only
     the total cannot be, the others are.
     """
-    if usage.total_ns is usage.load_ns is usage.prompt_eval_ns is usage.eval_ns is None:
+    if not usage.has_durations:
         return usage, None
     if why := _work(usage, seen, span_ns):
-        return usage._replace(total_ns=None, load_ns=None, prompt_eval_ns=None, eval_ns=None), why
+        return usage.without_durations(), why
     if why := _total(usage, seen):
         return usage._replace(total_ns=None), why
     return usage, ""
@@ -32,7 +32,8 @@ def _work(usage: Usage, seen: Transcript, span_ns: int | None) -> str:
     intervals = max(0, (usage.output_tokens or 0) - 1)
     evaluated = (usage.prompt_tokens or 0) - (usage.cached_tokens or 0)
     if e2e_ns is not None and parts_ns > _at_most(e2e_ns, seen):
-        return f"load, prompt eval and eval {_ms(parts_ns)}, e2e {_ms(e2e_ns)}"
+        named = "load, prompt eval and eval" if usage.queue_ns is None else "queue, load, prompt eval and eval"
+        return f"{named} {_ms(parts_ns)}, e2e {_ms(e2e_ns)}"
     if eval_ns is not None and span_ns is not None and intervals:
         seen_ns = span_ns - abs(seen.clock_step_ns)
         if seen_ns > eval_ns * (1 + STALL_SHARE) + STALL_NS:
@@ -62,7 +63,7 @@ def _at_most(ns: int, seen: Transcript) -> float:
 
 
 def _parts_ns(usage: Usage) -> int:
-    return (usage.load_ns or 0) + (usage.prompt_eval_ns or 0) + (usage.eval_ns or 0)
+    return (usage.queue_ns or 0) + (usage.load_ns or 0) + (usage.prompt_eval_ns or 0) + (usage.eval_ns or 0)
 
 
 def _e2e_ns(seen: Transcript) -> int | None:

@@ -62,4 +62,6 @@ def usage(frame: dict[str, Any]) -> Usage | None:
         eval_ns=duration_ns(said("eval_duration")),
         source=None if output_tokens is None else "eval_count",
     )
-    return None if numbers == Usage() else numbers
+    if numbers == Usage():
+        return None
+    return numbers._replace(engine="Ollama") if numbers.has_durations else numbers

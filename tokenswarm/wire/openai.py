@@ -1,4 +1,4 @@
-"""What the two OpenAI-compatible endpoints share: request fields, `usage`, llama.cpp's `timings`, errors."""
+"""What the OpenAI-compatible endpoints share: request fields, `usage`, the engines' own numbers, errors."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,8 @@ from typing import Any
 from tokenswarm.payloads.prompt import Prompt
 from tokenswarm.wire import errors, lenient
 from tokenswarm.wire.body import encode_body
-from tokenswarm.wire.numbers import count, duration_ns
+from tokenswarm.wire.engines.table import ENGINES, own_numbers
+from tokenswarm.wire.numbers import count
 from tokenswarm.wire.values import Ask, Call, Chunk, Usage
 
 # Some refuse to answer with what is not accepted, and an error or an answer in one piece is no stream of events.
@@ -18,7 +19,7 @@ _OUTPUT = ("completion_tokens", "output_tokens", "completionTokens", "outputToke
 _REASONING, _TOTAL = ("reasoning_tokens", "thoughtsTokenCount"), ("total_tokens", "totalTokens", "totalTokenCount")
 _USAGES = ("usage", "usageMetadata", "usage_metadata", "token_usage")
 _CACHED = ("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens", "cachedContentTokenCount")
-_MS = 1e6  # in ns
+_SAID = ("usage", *ENGINES)
 
 
 def call(path: str, prompt: Prompt, ask: Ask, asked: dict[str, Any]) -> Call:
@@ -80,8 +81,14 @@ def is_plain(frame: dict[str, Any], choice: dict[str, Any]) -> bool:
     """Does a frame with this choice alone say nothing of its end, of counts, of errors or of other choices?"""
     if type(choice) is not dict or choice.get("finish_reason") is not None or choice.get("index", 0) != 0:
         return False
-    odd = frame.get("usage") or frame.get("timings") or frame.get("error") or choice.get("error")
-    return not odd and "habit" not in choice
+    said = frame.get
+    odd = said("usage") or said("timings") or said("error") or choice.get("error")
+    return not (odd or said("metrics") or said("stats") or said("meta_info") or "habit" in choice)
+
+
+def counts(frame: dict[str, Any]) -> bool:
+    """Does a frame that ends nothing bear numbers?"""
+    return any(map(frame.get, _SAID))
 
 
 def error(ns: int, frame: dict[str, Any], choice: dict[str, Any] | None = None) -> Chunk | None:
@@ -93,46 +100,38 @@ def error(ns: int, frame: dict[str, Any], choice: dict[str, Any] | None = None) 
 
 
 def usage(frame: dict[str, Any], choice: Mapping[str, Any] | None = None) -> Usage | None:
-    """`usage` and llama.cpp's `timings` together; None if the frame, in which an answer ends, has neither.
+    """`usage` and an engine's own numbers together; None if the frame, in which an answer ends, has neither.
 
     Moonshot says `usage` in the choice, Groq in `x_groq`, others in an object of their own.
     """
-    said, timings = frame.get("usage"), frame.get("timings")
-    if said or timings:
-        return _usage(lenient.mapping(said), lenient.mapping(timings))
-    choice = choice or {}
+    said, choice = frame.get("usage"), choice or {}
+    own = own_numbers(frame, choice)
+    if said or own:
+        return _usage(lenient.mapping(said), own or Usage())
     places = (frame, choice, *(value for value in (*choice.values(), *frame.values()) if isinstance(value, dict)))
     named = (lenient.mapping(place.get(name)) for place in places for name in _USAGES)
     elsewhere = next(filter(None, named), None)
-    return _usage(elsewhere, {}) if elsewhere else None
+    return _usage(elsewhere, Usage()) if elsewhere else None
 
 
-def _usage(said: dict[str, Any], timings: dict[str, Any]) -> Usage | None:
+def _usage(said: dict[str, Any], own: Usage) -> Usage | None:
     """None also of the zeros that Ollama's /v1/completions puts on every chunk before the last."""
     prompt_tokens, output_tokens = (_first(said, names) for names in (_PROMPT, _OUTPUT))
     total = _first(said, _TOTAL)
-    if not total and not prompt_tokens and not output_tokens and not timings:
+    if not total and not prompt_tokens and not output_tokens and own == Usage():
         return None
     cached = _first(lenient.mapping(_details(said, _PROMPT)), ("cached_tokens",))
     cached = _first(said, _CACHED) if cached is None else cached
-    cached = count(timings.get("cache_n")) if cached is None else cached
     reasoning = _first(lenient.mapping(_details(said, _OUTPUT)), ("reasoning_tokens",))
     reasoning = _first(said, _REASONING) if reasoning is None else reasoning
-    source = "usage" if output_tokens is not None else None
     if output_tokens is not None and reasoning and _outside(prompt_tokens, output_tokens, reasoning, total):
         output_tokens += reasoning
-    if prompt_tokens is None and (evaluated := count(timings.get("prompt_n"))) is not None:
-        prompt_tokens = evaluated + (count(timings.get("cache_n")) or 0)
-    if output_tokens is None and (output_tokens := count(timings.get("predicted_n"))) is not None:
-        source = "timings"
-    numbers = Usage(
-        prompt_tokens=prompt_tokens,
-        output_tokens=output_tokens,
-        cached_tokens=cached,
-        prompt_eval_ns=duration_ns(timings.get("prompt_ms"), _MS),
-        eval_ns=duration_ns(timings.get("predicted_ms"), _MS),
-        source=source,
-        reasoning_tokens=reasoning,
+    numbers = own._replace(
+        prompt_tokens=own.prompt_tokens if prompt_tokens is None else prompt_tokens,
+        output_tokens=own.output_tokens if output_tokens is None else output_tokens,
+        cached_tokens=own.cached_tokens if cached is None else cached,
+        source=own.source if output_tokens is None else "usage",
+        reasoning_tokens=own.reasoning_tokens if reasoning is None else reasoning,
     )
     return None if numbers == Usage() else numbers
 

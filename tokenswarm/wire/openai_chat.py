@@ -96,7 +96,7 @@ def read(ns: int, frame: dict[str, Any]) -> Chunk:
         thinking,
         calls,
         reason if reason is None else openai.finish_reason(reason),
-        openai.usage(frame, choice) if ends or frame.get("usage") or frame.get("timings") else None,
+        openai.usage(frame, choice) if ends or openai.counts(frame) else None,
         whole=whole,
         unread=unread,
         choice=openai.number(choice),

@@ -48,7 +48,7 @@ def read(ns: int, frame: dict[str, Any]) -> Chunk:
         thinking,
         (),
         reason if reason is None else openai.finish_reason(reason),
-        openai.usage(frame, choice) if ends or frame.get("usage") or frame.get("timings") else None,
+        openai.usage(frame, choice) if ends or openai.counts(frame) else None,
         unread=not text and not thinking and lenient.unread(choice),
         choice=openai.number(choice),
         habit=choice.get("habit", ""),

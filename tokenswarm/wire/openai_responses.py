@@ -8,6 +8,7 @@ import orjson
 from tokenswarm.payloads.prompt import Message, Prompt
 from tokenswarm.wire import errors, images, lenient, openai
 from tokenswarm.wire.body import encode_body
+from tokenswarm.wire.engines.table import ENGINES
 from tokenswarm.wire.numbers import count
 from tokenswarm.wire.tool_ids import with_ids
 from tokenswarm.wire.values import Ask, Call, Chunk, ToolCall
@@ -135,7 +136,7 @@ def _whole(ns: int, frame: dict[str, Any]) -> Chunk:
         "".join(thinking),
         tuple(calls),
         reason,
-        openai.usage({"usage": response.get("usage"), "timings": frame.get("timings") or response.get("timings")}),
+        openai.usage({name: response.get(name) or frame.get(name) for name in ("usage", *ENGINES)}),
         done=reason is not None,
         whole=True,
         unread=not reason and lenient.unread(response),

@@ -104,7 +104,8 @@ class Usage(NamedTuple):
     """The server's own counts (tokens) and durations (ns); what it did not say is None.
 
     `prompt_tokens` includes the `cached_tokens`, and `output_tokens` the `reasoning_tokens`; `eval_ns` spans the first
-    to the last token: output_tokens - 1 intervals. `source` names the field that the output count came from.
+    to the last token: output_tokens - 1 intervals. `source` names the field that the output count came from, `engine`
+    whose way of saying it the durations came in. `queue_ns` is a wait that the server itself names: Ollama does not.
     """
 
     prompt_tokens: int | None = None
@@ -116,6 +117,17 @@ class Usage(NamedTuple):
     eval_ns: int | None = None
     source: str | None = None
     reasoning_tokens: int | None = None
+    queue_ns: int | None = None
+    engine: str | None = None
+
+    @property
+    def has_durations(self) -> bool:
+        """Does it say how long anything took?"""
+        return not (self.total_ns is self.load_ns is self.prompt_eval_ns is self.eval_ns is self.queue_ns is None)
+
+    def without_durations(self) -> "Usage":
+        """The counts alone."""
+        return self._replace(total_ns=None, load_ns=None, prompt_eval_ns=None, eval_ns=None, queue_ns=None, engine=None)
 
 
 class ToolCall(NamedTuple):

@@ -58,6 +58,7 @@ def ollama(sequence: int, at_ms: int = 0, tokens: int = 11, **changes: Any) -> R
             prompt_eval_ns=60 * MS,
             eval_ns=decoding_ns,
             source="eval_count",
+            engine="Ollama",
         ),
     )
     return replace(made, **changes)

@@ -14,8 +14,10 @@ from tokenswarm.reports.__main__ import main
 from tokenswarm.reports.glossary import glossary
 from tokenswarm.reports.load import load
 from tokenswarm.reports.output import amount_before
+from tokenswarm.reports.parts import time_spent
 from tokenswarm.reports.parts.throughput import bins
 from tokenswarm.reports.render import console
+from tokenswarm.reports.render.chinese import zh
 from tokenswarm.reports.summary import summarise
 from tokenswarm.reports.write import report
 from tokenswarm.wire.values import Usage
@@ -120,6 +122,36 @@ def test_ledgers_of_servers_that_tell_less(tmp_path: Path, record: Record, parts
     (account,) = summary_of(tmp_path, [record])["overall"]["ledger"]
     assert account["parts_mean_ms"] == pytest.approx(parts)
     assert account["sum_mean_ms"] == pytest.approx(165)
+
+
+VLLM = Usage(5, 5, queue_ns=20 * MS, prompt_eval_ns=90 * MS, eval_ns=50 * MS, engine="vLLM")
+LLAMA = Usage(5, 5, prompt_eval_ns=60 * MS, eval_ns=40 * MS, engine="llama.cpp")
+
+
+def test_the_ledger_of_an_engine_that_names_its_queue_closes(tmp_path: Path) -> None:
+    loaded = VLLM._replace(load_ns=2 * MS)
+    (account,) = summary_of(tmp_path, [openai(n, usage=VLLM) for n in range(99)] + [openai(99, usage=loaded)])[
+        "overall"
+    ]["ledger"]
+    right = {"queue": 20, "load": 0.02, "prompt_eval": 90, "eval": 50, "rest": 4.98}
+    assert account["parts_mean_ms"] == pytest.approx(right)
+    assert account["sum_mean_ms"] == pytest.approx(165)
+    assert (account["closed"], account["told_by"]) == (100, {"vLLM": 100})
+
+
+@pytest.mark.parametrize(
+    ("usage", "said"),
+    [
+        (VLLM, "vLLM's own durations account for 10 of 10 requests (100 %) to within 5 ms or 2 %: the ledger closes."),
+        (VLLM._replace(queue_ns=0), "does not close; the rest, 25.0 ms at the median, is the network and this client."),
+        (LLAMA, "the rest, 65.0 ms at the median, is its queue, which it does not name, the network and this client."),
+    ],
+)
+def test_the_report_says_whose_ledger_it_is_and_why_it_does_not_close(tmp_path: Path, usage: Usage, said: str) -> None:
+    summary = summary_of(tmp_path, [openai(n, usage=usage) for n in range(10)])
+    (line,) = time_spent.section(summary).lines[1:]
+    assert str(line[0]).endswith(said)
+    assert "账目" in zh(str(line[0]))
 
 
 SAD = {

@@ -118,7 +118,28 @@ ENDS: dict[str, dict[str, Any]] = {
     "B8-no-done-sentinel": {**COUNTED, "text": W, "habits": ("no_sentinel",), "e2e_ms": 330.0},
 }
 
-RIGHT = {**TYPES, **FRAMES, **ENDS}
+# What engines say of their own work; sent and seen as their documentation has it, not tried on the real ones.
+ENGINES: dict[str, dict[str, Any]] = {
+    "E1-vllm-metrics": {
+        **COUNTED,
+        "engine": "vLLM",
+        "cached_tokens": 32,
+        "queue_ns": 10 * MS,
+        "prompt_eval_ns": 20 * MS,
+        "eval_ns": 220 * MS,
+        "ttft_ms": 50.0,
+    },
+    "E1-lm-studio-stats": {**COUNTED, "engine": "LM Studio", "prompt_eval_ns": 20 * MS, "eval_ns": 220 * MS},
+    "E1-sglang-cached": {
+        **COUNTED,
+        "engine": "SGLang",
+        "cached_tokens": 32,
+        "reasoning_tokens": 8,
+        "queue_ns": 10 * MS,
+    },
+}
+
+RIGHT = {**TYPES, **FRAMES, **ENDS, **ENGINES}
 
 # Cases about the preflight, the transport or a whole run, which have their tests elsewhere.
 ELSEWHERE: dict[str, str] = {  # name: the test file

@@ -33,13 +33,13 @@ FIELDS: dict[Any, dict[tuple[Any, ...], str]] = {
     },
     GENERATE: {(): "response done error context thinking done_reason eval_count message"},
     V1_CHAT: {
-        (): "choices usage timings error object detail x_groq",
-        ("choices", 0): "delta message index finish_reason error habit usage text",
+        (): "choices usage timings metrics stats meta_info error object detail x_groq",
+        ("choices", 0): "delta message index finish_reason error habit usage text meta_info",
         ("choices", 0, "delta"): "content reasoning reasoning_content tool_calls function_call refusal error thinking",
     },
     V1_COMPLETIONS: {
-        (): "choices usage timings error object detail",
-        ("choices", 0): "text index finish_reason error habit usage message",
+        (): "choices usage timings metrics stats meta_info error object detail",
+        ("choices", 0): "text index finish_reason error habit usage message meta_info",
     },
 }
 ODD = [
@@ -67,6 +67,8 @@ ODD = [
     [{"id": "1", "function": {"name": "f", "arguments": {"a": 1}}}],
     {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5},
     {"prompt_n": 3, "predicted_n": 2, "predicted_ms": 4.5},
+    {"queue_time_ms": 0, "time_to_first_token_ms": 3.5, "generation_time_ms": 4.5},
+    {"generation_time": 0.01, "completion_tokens": 2},
     [{"index": 1, "delta": {"content": "b"}, "text": "b", "finish_reason": None}],
 ]
 LINES = ["", " ", "[DONE]", "null", "[]", "not JSON", ": ping", "event: error", '{"a":1', '{"a":1},{"a":2}', '"text"']

@@ -1,0 +1,1 @@
+"""What engines say of their own work beside OpenAI's `usage`: one file an engine, all mapped to the same Usage."""
