@@ -33,6 +33,7 @@ LATER = (
     "phase",
     "load_state",
     "retry_after_s",
+    "ledger_source",
 )
 # Without these a file is not a requests.csv. Others may be missing: older runs did not have them yet.
 NEEDED = (

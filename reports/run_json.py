@@ -44,7 +44,7 @@ SHAPE: Mapping[str, Any] = {
     **dict.fromkeys(("run", "name", "state", "clock_source"), TEXT),
     **dict.fromkeys(("started_unix_s", "ended_unix_s"), DATE),
     "rows": WHOLE,
-    "target": {**dict.fromkeys(("host", "kind", "version", "model"), TEXT), "*": ANY},
+    "target": {**dict.fromkeys(("host", "kind", "engine", "version", "model"), TEXT), "*": ANY},
     **dict.fromkeys(("options", "software", "warmup"), OBJECT),
     "workers": [{"worker!": WHOLE, "clock_track": [MOMENT], "*": ANY}],
     "attendance": [{"what!": TEXT, "at_unix_s!": NUMBER, "worker!": WHOLE, "*": ANY}],

@@ -122,6 +122,7 @@ def _run(run: Run) -> dict[str, Any]:
         "state": info.get("state") or NO_STATE,
         "host": target.get("host"),
         "kind": target.get("kind"),
+        "engine": target.get("engine"),
         "version": target.get("version"),
         "model": ", ".join(models) or target.get("model"),
         "started_unix_s": started,

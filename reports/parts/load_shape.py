@@ -44,7 +44,11 @@ def load_line(summary: Summary) -> str:
     if isinstance(run["started_unix_s"], (int, float)):
         began = datetime.fromtimestamp(run["started_unix_s"], UTC)
         said.append(f"{began.day} {began:%B %Y %H:%M} UTC")
-    server = " ".join(str(part) for part in (KINDS.get(run["kind"], run["kind"]), run["version"]) if part)
+    name = KINDS.get(run["kind"], run["kind"])
+    if run["kind"] == "openai" and run.get("engine") not in (None, "other"):
+        server = plain(run["engine"])  # what it says beside that is often its framework's version
+    else:
+        server = " ".join(str(part) for part in (name, run["version"]) if part)
     model = plain(run["model"] or "")
     said.append(f"{model} on {server}" if model and server else model or server)
     return ", ".join(filter(None, said))

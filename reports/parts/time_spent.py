@@ -202,7 +202,7 @@ def _closed(account: Mapping[str, Any]) -> Line:
     n, closed = account["n"], account["closed"]
     percent = 100 * closed / n
     said = (
-        f"{told_by}'s own durations account for {integer(closed)} of {many(n, 'request')} ({number(percent)} %) "
+        f"{told_by}'s own durations account for {integer(closed)} of {integer(n)} requests ({number(percent)} %) "
         f"to within {CLOSED_MS:g} ms or {100 * CLOSED_SHARE:g} %"
     )
     if percent >= CLOSED_PERCENT:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tokenswarm.preflight.engine import OLLAMA, OTHER, engine_of
 from tokenswarm.preflight.model_list import has_ollamas_marks, ollama_digests, ollama_names, read_list
 from tokenswarm.preflight.replies import BUSY, KEY, PROXY, NotReady, login_error, not_ready_error, redirect_error
 from tokenswarm.settings.errors import UsageError
@@ -26,7 +27,7 @@ class Server:
     """What was found: `kind` is `ollama` (speaks both APIs) or `openai`; `loaded` are models in memory, Ollama only.
 
     `listed`: the server gave a list of its models; `more`: there are others beside those that it named. `digests` are
-    by name, Ollama only.
+    by name, Ollama only. `engine` is its name as far as it can be told (see `preflight.engine`).
     """
 
     kind: str
@@ -36,6 +37,7 @@ class Server:
     listed: bool = True
     more: bool = False
     digests: Mapping[str, str] = field(default_factory=dict)
+    engine: str = OTHER
 
     def digest(self, model: str) -> str | None:
         """Of a model as it is asked for."""
@@ -103,8 +105,8 @@ class Look:
         version = text_in(said, "version") if has_version else None
         loaded = ollama_names(self._json(LOADED)) or ()
         digests = {name: clean_line(digest) for name, digest in ollama_digests(tags).items()}
-        version = version and clean_line(version)
-        return Server("ollama", version, names or (), loaded, listed=names is not None, digests=digests)
+        version, listed = version and clean_line(version), names is not None
+        return Server("ollama", version, names or (), loaded, listed=listed, digests=digests, engine=OLLAMA)
 
     def _says_so(self) -> bool:
         self._get(ROOT)
@@ -112,13 +114,15 @@ class Look:
         return found is not None and found.body.strip().startswith(RUNS_OLLAMA)
 
     def _openai(self) -> Server | None:
-        found = read_list(self._json(MODELS))
+        said = self._json(MODELS)
+        found = read_list(said)
         if not self.replies and self.failures[MODELS].reason == "timeout":
             raise self._gone(self.failures[MODELS])
         if found is None:
             return None
-        software = self.replies[MODELS].headers.get("server")
-        return Server("openai", software and clean_line(software), found.names, more=found.more)
+        headers = self.replies[MODELS].headers
+        software, engine = headers.get("server"), engine_of(said, headers)
+        return Server("openai", software and clean_line(software), found.names, more=found.more, engine=engine)
 
     def _json(self, path: str) -> Any:
         """What a path says in a 2xx, None if that is no JSON."""

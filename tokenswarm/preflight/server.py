@@ -11,6 +11,7 @@ import gevent
 
 from tokenswarm.payloads.request_fields import V1_CHAT
 from tokenswarm.preflight.discovery import PATIENCE_S, Look, Server, summary_of
+from tokenswarm.preflight.engine import OLLAMA, OTHER
 from tokenswarm.preflight.model_list import is_pattern
 from tokenswarm.preflight.replies import NotReady
 from tokenswarm.settings.errors import UsageError
@@ -113,7 +114,7 @@ class Preflight:
         self.problem = UsageError(self._waited(problem)) if problem else self._nothing(looks)
         why = str(problem) if problem else f"{looks[0].where.url} gives no list of its models ({summary_of(looks)})"
         self.warnings.append(f"{why}; taking --model for it")
-        return Server("ollama" if native else "openai", None, (), listed=False)
+        return Server("ollama" if native else "openai", None, (), listed=False, engine=OLLAMA if native else OTHER)
 
     def _nothing(self, looks: Sequence[Look]) -> UsageError:
         return UsageError(

@@ -78,7 +78,8 @@ def _figures(asker: ProbeClient, server: Server, limits: Limits) -> dict[str, Pr
     context = _context(asker, server)
     prefill, cache = rates.prefill(asker, singles, context)
     decode = rates.rate([estimates.decode_per_s(seen) for seen in singles], "one stream alone")
-    parallel, refused = slots.slots(asker, singles, limits.max_parallel)
+    told = None if server.kind == "ollama" else slots.told(asker)
+    parallel, refused = (told, None) if told else slots.slots(asker, singles, limits.max_parallel)
     found = {
         "slots": parallel,
         "waiting_limit": refused or ProbeResult(None, "requests", "nothing was refused; ask with --intrusive"),

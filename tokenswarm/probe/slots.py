@@ -7,9 +7,16 @@ from tokenswarm.probe import estimates
 from tokenswarm.probe.client import ProbeClient
 from tokenswarm.probe.estimates import Level, ProbeAnswer
 from tokenswarm.probe.result import ProbeResult
+from tokenswarm.transport.control import count_in
 
 TRIES = 3
 SECOND_NS = 1e9
+
+
+def told(asker: ProbeClient) -> ProbeResult | None:
+    """The slots by llama.cpp's own word, which costs nothing; None of any other server."""
+    number = count_in(asker.ask_plain("GET", "/props"), "total_slots")
+    return ProbeResult(number, "requests", "total_slots, says llama.cpp's /props", 1) if number else None
 
 
 def slots(asker: ProbeClient, singles: list[ProbeAnswer], max_parallel: int) -> tuple[ProbeResult, ProbeResult | None]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from tokenswarm.simulator.api import blobs, embeddings, generation, lookup, management
+from tokenswarm.simulator.api import blobs, embeddings, engines, generation, lookup, management
 from tokenswarm.simulator.api.answer import Answer, Request
 from tokenswarm.simulator.server import Server
 
@@ -26,6 +26,8 @@ ENDPOINTS: dict[str, tuple[tuple[str, ...], Endpoint]] = {
     "/v1/embeddings": (("POST",), embeddings.v1_embeddings),
     "/v1/models": (("GET",), lookup.v1_models),
     "/v1/models/": (("GET",), lookup.v1_model),
+    engines.PROPS: (("GET",), engines.props),
+    engines.SLOTS: (("GET",), engines.slots),
     "/sim/stats": (("GET",), lookup.stats),
 }
 

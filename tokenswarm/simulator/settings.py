@@ -11,6 +11,7 @@ from tokenswarm.simulator.model.names import full_name
 
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
+ENGINES = ("vllm", "llama.cpp", "lm-studio", "sglang")
 LARGEST_CONTEXT_TOKENS = 32_768  # that a model can take, unless more is given
 
 _MINUTE_NS = 60 * NS_PER_S
@@ -65,6 +66,7 @@ class Settings:
     stall_s: float = 30.0
     api_key: str | None = None
     openai_only: bool = False
+    engine: str = ""
     truth: Path | None = None
     tls_cert: Path | None = None
     tls_key: Path | None = None
@@ -194,6 +196,8 @@ def parser() -> argparse.ArgumentParser:
     add("--stall-s", type=_number(0), default=d.stall_s, help="how long fault-stall and fault-slow-headers wait, s")
     add("--api-key", default=None, help="demand Authorization: Bearer KEY")
     add("--openai-only", action="store_true", help="no /api; headers and a role chunk before prefill, as vLLM does")
+    engine = "--openai-only as this engine: whose models they are, and what it says of its own work in its answers"
+    add("--engine", choices=ENGINES, default="", help=engine)
     add("--truth", type=Path, default=None, help="write what was really sent, and when, to this JSONL file")
     add("--tls-cert", type=Path, default=None, help="certificate chain, PEM")
     add("--tls-key", type=Path, default=None, help="its private key, PEM")
@@ -204,6 +208,7 @@ def from_args(argv: Sequence[str] | None = None) -> Settings:
     """Read the command line; a bad value prints one line to stderr and exits with 2."""
     at = parser()
     given = at.parse_args(argv)
+    given.openai_only = given.openai_only or bool(given.engine)
     if given.context_tokens is None:  # Ollama gives a model little of what it can take, others all of it
         given.context_tokens = LARGEST_CONTEXT_TOKENS if given.openai_only else Settings.context_tokens
     settings = Settings(**vars(given))

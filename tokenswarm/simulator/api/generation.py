@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Mapping
+from functools import partial
 from hashlib import blake2b
 from random import Random
 from typing import Any
 
-from tokenswarm.simulator.api import messages, ollama, openai, responses
+from tokenswarm.simulator.api import engines, messages, ollama, openai, responses
 from tokenswarm.simulator.api.readers import read
 from tokenswarm.simulator.api.reply import Dialect, Exchange, Reply
 from tokenswarm.simulator.api.request import Api, Ask, Refused
@@ -25,6 +26,7 @@ PATHS: dict[str, Api] = {
     "/v1/completions": "v1_completions",
     "/v1/messages": "v1_messages",
     "/v1/responses": "v1_responses",
+    engines.LM_STUDIO_CHAT: "v1_chat",
 }
 _STYLES = ollama.STYLES | openai.STYLES
 _WAVERING = 0.1  # the share of requests in which fault-nondeterministic says something else
@@ -151,7 +153,8 @@ def _dialect(server: Server, ask: Ask, decided: plan.Plan, record: Record) -> Di
         return responses.Responses(ask, decided, record.id, created_s)
     only_v1 = server.settings.openai_only
     tells_cached = server.settings.cached_tokens_in_usage if only_v1 else server.settings.tells_cached
-    return openai.OpenAI(ask, decided, record.id, created_s, role_first=only_v1, tells_cached=tells_cached)
+    own = partial(engines.own_numbers, server.settings.engine, record.path) if server.settings.engine else None
+    return openai.OpenAI(ask, decided, record.id, created_s, role_first=only_v1, tells_cached=tells_cached, own=own)
 
 
 def _refuse(exchange: Exchange, api: Api, refused: Refused) -> None:

@@ -121,11 +121,11 @@ def _vocabulary() -> tuple[list[str], list[float]]:
     return [f"tok{number:06d}" for number in range(_VOCABULARY)], [0.0] * (_VOCABULARY)
 
 
-def openai_model(model_id: str) -> dict[str, Any]:
+def openai_model(model_id: str, owner: str = "library") -> dict[str, Any]:
     """The body of GET /v1/models/NAME, which is also an entry of the list."""
-    return {"id": model_id, "object": "model", "created": MODIFIED_S, "owned_by": "library"}
+    return {"id": model_id, "object": "model", "created": MODIFIED_S, "owned_by": owner}
 
 
-def openai_list(models: Iterable[Model]) -> dict[str, Any]:
+def openai_list(models: Iterable[Model], owner: str = "library") -> dict[str, Any]:
     """The body of GET /v1/models."""
-    return {"object": "list", "data": [openai_model(model.name) for model in models]}
+    return {"object": "list", "data": [openai_model(model.name, owner) for model in models]}

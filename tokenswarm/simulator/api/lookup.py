@@ -4,6 +4,7 @@ import time
 
 from tokenswarm.simulator.api import listing, openai
 from tokenswarm.simulator.api.answer import Answer, Request, failed, said
+from tokenswarm.simulator.api.engines import OWNERS
 from tokenswarm.simulator.api.gojson import encode
 from tokenswarm.simulator.engine.pacer import wall_minus_clock_ns
 from tokenswarm.simulator.model.names import full_name
@@ -48,7 +49,8 @@ def show(server: Server, request: Request) -> Answer:
 
 def v1_models(server: Server, _request: Request) -> Answer:
     """GET /v1/models."""
-    return Answer(200, encode(listing.openai_list(server.models.values())) + b"\n", openai.WHOLE_TYPE)
+    owner = OWNERS.get(server.settings.engine, "library")
+    return Answer(200, encode(listing.openai_list(server.models.values(), owner)) + b"\n", openai.WHOLE_TYPE)
 
 
 def v1_model(server: Server, request: Request) -> Answer:

@@ -1,5 +1,7 @@
 """What Ollama's OpenAI-compatible API says: bodies of /v1/chat/completions and /v1/completions, key for key."""
 
+from collections.abc import Callable
+
 from tokenswarm.simulator.api import gojson
 from tokenswarm.simulator.api.request import Ask
 from tokenswarm.simulator.engine.schedule import Timing
@@ -35,18 +37,30 @@ def _calls(calls: tuple[Call, ...]) -> str:
     ).decode()
 
 
+Own = Callable[[int, int, Timing], str]
+
+
 class OpenAI:
     """The answers to one request on /v1. `role_first`: begin with a role-only chunk, as vLLM and llama.cpp do.
 
     `tells_cached`: the usage tells how much of the prompt was cached, as Ollama's does since 0.33.3, and vLLM's if
-    it is asked to.
+    it is asked to. `own` words what an engine says of its own work beside the usage.
     """
 
     stream_type, whole_type = STREAM_TYPE, WHOLE_TYPE
 
     def __init__(
-        self, ask: Ask, plan: Plan, number: int, created_s: int, *, role_first: bool, tells_cached: bool
+        self,
+        ask: Ask,
+        plan: Plan,
+        number: int,
+        created_s: int,
+        *,
+        role_first: bool,
+        tells_cached: bool,
+        own: Own | None = None,
     ) -> None:
+        self._own = own
         self._tells_cached = tells_cached
         self._ask, self._plan = ask, plan
         self._chat = ask.api == "v1_chat"
@@ -99,7 +113,8 @@ class OpenAI:
         counts = f'"prompt_tokens":{prompt},"completion_tokens":{answer},"total_tokens":{prompt + answer}'
         if self._tells_cached:
             counts += f',"prompt_tokens_details":{{"cached_tokens":{timing.cached_tokens}}}'
-        return f'"usage":{{{counts}}}'
+        own = self._own(prompt, answer, timing) if self._own else ""
+        return f'"usage":{{{counts}}}{own}'
 
     def _finish(self) -> str:
         """The finish reason, quoted; `length` also when a call was sent before the limit came."""
