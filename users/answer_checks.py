@@ -54,6 +54,7 @@ class AnswerChecker:
             context_tokens=len(context) if isinstance(context, list | tuple) else 0,
             before=self._before(sent),
             request=sent.call.body if _repeatable(prompt, ask) else b"",
+            system=prompt.system or "",
         )
 
     def _before(self, sent: Sent) -> int:

@@ -184,11 +184,11 @@ def too_few(summary: Summary) -> str | None:
 
 def waits_for_models(summary: Summary) -> str | None:
     """Requests waited until their model was loaded."""
-    cold = sum(state["n"] for state in (summary["loading"] or {}).get("states", ()) if state["state"] == "cold")
-    ok = summary["overall"]["requests"]["by_outcome"].get("ok", 0)
-    if not ok or cold <= COLD * ok:
+    states = (summary["loading"] or {}).get("states", ())  # of those that tell
+    cold, told = (sum(one["n"] for one in states if one["state"] in names) for names in (("cold",), ("cold", "warm")))
+    if not told or cold <= COLD * told:
         return None
-    said = f"{integer(cold)} of {integer(ok)} requests waited for their model: keep it loaded (OLLAMA_KEEP_ALIVE), "
+    said = f"{integer(cold)} of {integer(told)} requests waited for their model: keep it loaded (OLLAMA_KEEP_ALIVE), "
     return f"{said}or warm it up (--warmup)."
 
 

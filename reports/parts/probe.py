@@ -39,7 +39,9 @@ def sentences(summary: Mapping[str, Any]) -> list[str]:
     measured = (summary["overall"]["metrics"].get("decode_tokens_per_s") or {}).get("p50")
     if alone := figures.get("decode_tokens_per_s", {}).get("value"):
         beside = f"; p50 in this run {number(measured)}, {number(100 * measured / alone)} % of it" if measured else ""
-        said.append(f"One stream alone: {number(alone)} tokens/s (probed){beside}.")
+        said.append(
+            f"One stream alone: {number(alone)} tokens/s (probed{_exact(figures['decode_tokens_per_s'])}){beside}."
+        )
     context = figures.get("context_tokens", {})
     if context.get("value"):
         said.append(f"Context: {_value(context)} ({context.get('how')}).")
@@ -73,9 +75,12 @@ def _value(figure: Mapping[str, Any]) -> str:
 
 
 def _how(figure: Mapping[str, Any]) -> str:
+    return f"{figure.get('how')} (n={figure['n']}{_exact(figure)})" if figure.get("n") else str(figure.get("how") or "")
+
+
+def _exact(figure: Mapping[str, Any]) -> str:
     spread = figure.get("spread_percent")
-    exact = f", ± {number(spread)} %" if spread is not None else ""
-    return f"{figure.get('how')} (n={figure['n']}{exact})" if figure.get("n") else str(figure.get("how") or "")
+    return f", ± {number(spread)} %" if spread is not None else ""
 
 
 def data(run: Run, _summary: Summary) -> dict[str, Any]:

@@ -259,6 +259,7 @@ def test_who_is_let_in(sim: Simulator) -> None:
     local = {"Origin": "http://localhost:3000"}
     preflight = sim.ask("OPTIONS", "/api/chat", None, {**local, "Access-Control-Request-Method": "POST"})
     assert (preflight.status, preflight.headers["access-control-allow-origin"]) == (204, local["Origin"])
+    assert preflight.headers["access-control-max-age"] == "43200"
 
 
 def test_a_model_too_big_for_the_memory_is_refused_in_ollamas_words() -> None:

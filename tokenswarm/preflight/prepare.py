@@ -16,6 +16,7 @@ from tokenswarm.payloads.mix import Mix
 from tokenswarm.payloads.recipe import Scale
 from tokenswarm.payloads.request_fields import AGENTS, V1_CHAT
 from tokenswarm.preflight.discovery import Server
+from tokenswarm.preflight.load_fields import reloads
 from tokenswarm.preflight.prompt_length import calibrate
 from tokenswarm.preflight.server import Preflight, apis_spoken
 from tokenswarm.preflight.unused import unused_options
@@ -93,6 +94,8 @@ def prepare(
     ignored = asking.check(ours, checked, ollama=server.kind == "ollama", named=bool(named))
     for what in ignored + unused_options(options, chosen):
         _warn(findings, "ignored options", what, "leave them out, or name other classes")
+    if server.kind == "ollama" and (why := reloads(ours, preflight.settings)):
+        _warn(findings, "load fields", why, "send the same of them from all classes and prompts, or ask several models")
     for what in trace.remarks(options.trace, options.trace_time_unit) if options.trace else ():
         _warn(findings, "trace", what, "give --trace-time-unit, or a file of exact times, if that is wrong")
     if gone := checked.mix.left_out:

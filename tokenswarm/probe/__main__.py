@@ -146,8 +146,9 @@ def table(found: dict[str, Any]) -> str:
     head = f"{found['model']} at {found['target']} ({server})"
     lines = [f"{figure['label']:<35}{value_text(figure):>22}   {_how(figure)}" for figure in found["figures"].values()]
     tokens = f"{found['prompt_tokens']:,} prompt and {found['output_tokens']:,} output tokens"
+    lost = f" The server lost {found['lost']:,} of the requests." if found["lost"] else ""
     return "\n".join(
-        [head, "", *lines, "", f"It took {found['seconds']:.1f} s, {found['requests']:,} requests, {tokens}."]
+        [head, "", *lines, "", f"It took {found['seconds']:.1f} s, {found['requests']:,} requests, {tokens}.{lost}"]
     )
 
 

@@ -3,6 +3,7 @@
 import itertools
 import random
 import secrets
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,10 +26,16 @@ from tokenswarm.wire.values import Api, Ask, Call, Transcript, Usage
 WORDS = "the and you are not but his out was one day get has him how man new now old see two way who boy did its let"
 MOST_BYTES = 1024 * 1024  # of one of the probe's answers, which are short, but many at once
 LOOK_S, QUIET_S, PATIENCE_S = 0.02, 0.3, 20.0
+LEAST_S, TIMES, SECOND_NS = 10.0, 10, 1e9  # a lost request is waited for so long at least, in s and in longest answers
+LOST = "lost"  # an outcome of the probe's own
 
 
 class ProbeClient:
-    """Asks one model at one server by one API. Counts what it costs: `requests`, `prompt_tokens`, `output_tokens`."""
+    """Asks one model at one server by one API. Counts what it costs: `requests`, `prompt_tokens`, `output_tokens`.
+
+    A request that takes far longer than those before it is `lost` (a server can lose one of those that were hung up):
+    it is given up long before the run's own time-outs.
+    """
 
     def __init__(self, settings: Settings, api: Api, ask: Ask) -> None:
         self.api, self.model = api, ask.model
@@ -37,7 +44,8 @@ class ProbeClient:
         self._transports: list[Transport] = []
         self._client = ControlClient(settings, settings.timeouts.total_s)
         self._run, self._numbers = secrets.token_hex(4), itertools.count()
-        self.requests = self.prompt_tokens = self.output_tokens = 0
+        self.requests = self.prompt_tokens = self.output_tokens = self.lost = 0
+        self._longest_s: float | None = None  # that an answer took
 
     def close(self) -> None:
         """Drop all connections."""
@@ -53,8 +61,9 @@ class ProbeClient:
         return unique(prompt, nonce(0, 0, number, self._run))
 
     def one(self, prompt: Prompt, max_tokens: int) -> ProbeAnswer:
-        """One generation."""
-        return self.generate([prompt], max_tokens)[0]
+        """One generation; one that was lost is asked for again, once."""
+        seen = self.generate([prompt], max_tokens)[0]
+        return self.generate([prompt], max_tokens)[0] if seen.outcome == LOST else seen
 
     def generate(self, prompts: Sequence[Prompt], max_tokens: int, *, hang_up: bool = False) -> list[ProbeAnswer]:
         """Generations that are sent together."""
@@ -75,6 +84,10 @@ class ProbeClient:
             places = range(first, min(number, first + 64))
             gevent.joinall([gevent.spawn(self._send, at, Exchange(), question("GET", path)) for at in places])
 
+    def may_load(self) -> None:
+        """The next answer may have to wait for a load: nothing is known of how long that takes."""
+        self._longest_s = None
+
     def burst(self, calls: Sequence[Call], *, hang_up: bool = False, prompted: bool = True) -> list[ProbeAnswer]:
         """Send all at once, each over a connection of its own, and wait for all their ends.
 
@@ -86,14 +99,28 @@ class ProbeClient:
             if hang_up:
                 _settle(exchanges)
             else:
-                gevent.joinall(jobs)
+                gevent.joinall(jobs, timeout=self._patience_s)
+            open_still = [] if hang_up else [at for at, job in enumerate(jobs) if not job.ready()]
         finally:
             gevent.killall(jobs)
         seen = [read(self.api, exchange.transcript(), prompted) for exchange in exchanges]
+        for at in open_still:
+            seen[at] = replace(seen[at], outcome=LOST, error="the server never answered it")
+        if open_still:
+            self.lost += len(open_still)
+            print(f"tokenswarm: the server lost {len(open_still)} of {len(seen)} requests; going on", file=sys.stderr)
+        took_s = [(one.ended_ns - one.sent_ns) / SECOND_NS for one in seen if one.outcome == "ok"]
+        self._longest_s = max([*took_s, self._longest_s or 0.0]) if took_s else self._longest_s
         self.requests += len(seen)
         self.prompt_tokens += sum(one.usage.prompt_tokens or 0 for one in seen)
         self.output_tokens += sum(one.usage.output_tokens or one.chunks for one in seen)
         return seen
+
+    @property
+    def _patience_s(self) -> float:
+        """How long a burst may take: it is twice as large as the one before, and its answers three times as long."""
+        most_s = self._settings.timeouts.total_s
+        return most_s if self._longest_s is None else min(most_s, max(LEAST_S, TIMES * self._longest_s))
 
     def _send(self, at: int, exchange: Exchange, call: Call) -> None:
         s = self._settings

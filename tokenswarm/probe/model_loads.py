@@ -38,6 +38,7 @@ def cold(asker: ProbeClient, max_burst: int) -> tuple[ProbeResult, ProbeResult]:
     if not _unload(asker):
         why = "the model could not be unloaded"
         return ProbeResult(None, "ms", why), ProbeResult(None, "requests", why)
+    asker.may_load()
     load_ns = asker.one(asker.prompt(), 1).usage.load_ns
     told = ProbeResult(None, "ms", "no load_duration was told")
     if load_ns is not None:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tokenswarm.preflight.discovery import Server
+from tokenswarm.preflight.load_fields import load_fields
 from tokenswarm.probe import estimates, rates, slots
 from tokenswarm.probe import model_loads as loads
 from tokenswarm.probe.client import ProbeClient
@@ -21,7 +22,6 @@ from tokenswarm.wire.values import Ask
 MAX_PARALLEL, MAX_BURST = 64, 1100
 DECODE_S = 0.6  # what the decode rate is read from: long beside the jitter of a millisecond or two
 LEAST, MOST, UNSTEADY_PERCENT = 3, 7, 2.0  # answers of one stream: more where their rates differ
-LOADING = ("num_ctx", "num_batch", "num_gpu", "main_gpu", "use_mmap", "num_thread")  # another value loads it again
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,8 @@ def probe(settings: Settings, server: Server, asked: Ask, limits: Limits = PLAIN
     prime(plain_socket)
     began_s = time.monotonic()
     ollama = server.kind == "ollama"
-    model, given = asked.model, asked.options
-    options = {name: given[name] for name in LOADING if name in given and ollama}
+    model = asked.model
+    options = load_fields(asked.options) if ollama else {}
     left_out = {name: value for name, value in asked.fields.items() if value is None}
     ask = Ask(model, think=settings.ask.think, options=options, fields=left_out, limit_as=asked.limit_as)
     asker = ProbeClient(settings, ollama_generate if ollama else openai_chat, ask)
@@ -64,6 +64,7 @@ def probe(settings: Settings, server: Server, asked: Ask, limits: Limits = PLAIN
         "requests": asker.requests,
         "prompt_tokens": asker.prompt_tokens,
         "output_tokens": asker.output_tokens,
+        "lost": asker.lost,
         "figures": {name: {"label": LABELS[name], **asdict(figures[name])} for name in LABELS},
     }
 

@@ -4,7 +4,7 @@ import math
 from statistics import median
 
 from tokenswarm.probe import estimates
-from tokenswarm.probe.client import ProbeClient
+from tokenswarm.probe.client import LOST, ProbeClient
 from tokenswarm.probe.estimates import Level, ProbeAnswer
 from tokenswarm.probe.result import ProbeResult
 from tokenswarm.transport.control import count_in
@@ -27,6 +27,9 @@ def slots(asker: ProbeClient, singles: list[ProbeAnswer], max_parallel: int) -> 
     size, best, sure, tries = min(2, max_parallel), 0, False, 0
     while not sure and tries < TRIES:
         burst = asker.generate([asker.prompt() for _ in range(size)], tokens)
+        if any(seen.outcome == LOST for seen in burst) and tries + 1 < TRIES:
+            tries += 1
+            continue
         if failed := [seen for seen in burst if seen.first_ns is None and not seen.refused and seen.outcome != "ok"]:
             return ProbeResult(None, "requests", f"of {size} sent together one failed: {failed[0].error}"), None
         found = estimates.level(burst)

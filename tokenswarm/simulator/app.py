@@ -141,4 +141,6 @@ def _cors(origin: str) -> tuple[tuple[bytes, bytes], ...]:
         (b"access-control-allow-origin", origin.encode("latin-1")),
         (b"access-control-allow-methods", b"GET,POST,PUT,PATCH,DELETE,HEAD,OPTIONS"),
         (b"access-control-allow-headers", b"Authorization,Content-Type,User-Agent,Accept,X-Requested-With"),
+        (b"access-control-max-age", b"43200"),
+        *((b"vary", name) for name in (b"Origin", b"Access-Control-Request-Method", b"Access-Control-Request-Headers")),
     )

@@ -20,6 +20,7 @@ _REASONING, _TOTAL = ("reasoning_tokens", "thoughtsTokenCount"), ("total_tokens"
 _USAGES = ("usage", "usageMetadata", "usage_metadata", "token_usage")
 _CACHED = ("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens", "cachedContentTokenCount")
 _SAID = ("usage", *ENGINES)
+_ODD = frozenset((*_SAID, "error"))
 
 
 def call(path: str, prompt: Prompt, ask: Ask, asked: dict[str, Any]) -> Call:
@@ -81,9 +82,8 @@ def is_plain(frame: dict[str, Any], choice: dict[str, Any]) -> bool:
     """Does a frame with this choice alone say nothing of its end, of counts, of errors or of other choices?"""
     if type(choice) is not dict or choice.get("finish_reason") is not None or choice.get("index", 0) != 0:
         return False
-    said = frame.get
-    odd = said("usage") or said("timings") or said("error") or choice.get("error")
-    return not (odd or said("metrics") or said("stats") or said("meta_info") or "habit" in choice)
+    odd = not _ODD.isdisjoint(frame) and any(map(frame.get, _ODD))  # some say "usage": null in each
+    return not odd and not choice.get("error") and "habit" not in choice
 
 
 def counts(frame: dict[str, Any]) -> bool:

@@ -145,7 +145,9 @@ def test_without_a_format_json_is_nobodys_business() -> None:
         (Answer("", "Let me see"), "stop", (), "thinking never closed"),
         (Answer(), "stop", (WEATHER,), "a tool call was dropped"),
         (Answer(), "length", (), "nothing said before the limit"),
-        (Answer(" \n"), "stop", (), "nothing said"),
+        (Answer(" \n"), "stop", (), "30 tokens counted, only white space"),
+        (Answer(" \n"), "stop", (WEATHER,), "30 tokens counted, only white space"),
+        (Answer(" \n"), "length", (WEATHER,), "only white space before the limit"),
     ],
 )
 def test_no_visible_answer(answer: Answer, finish: str, tools: Any, note: str) -> None:
@@ -206,6 +208,14 @@ def test_a_prompt_that_was_cut(text: str, tokens: int, more: dict[str, int], not
     judged = judge(case(asked=Asked(128, text, **more), usage=Usage(tokens, 30)))  # type: ignore[arg-type]
     assert judged.notes == (note and f"prompt_truncated: {note}")
     assert judged.failed["prompt_truncated"] == bool(note)
+
+
+def test_a_system_message_that_the_template_drops_is_named() -> None:
+    system, question = "word " * 200, "What is the capital of France, and why?"
+    asked = Asked(128, f"{system}\n\n{question}", system=system)
+    assert "(a bare {{ .Prompt }} drops it)" in judge(case(asked=asked, usage=Usage(12, 30))).notes
+    assert "template" not in judge(case(asked=asked, usage=Usage(3, 30))).notes  # the question was cut, too
+    assert judge(case(asked=asked, usage=Usage(220, 30))).failed["prompt_truncated"] == 0
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from captures import FOLDER
-from golden.make import MS, failed, folder, identity, ollama
+from golden.make import MS, failed, folder, identity, ollama, openai
 
 from tokenswarm.folder.verdict import gather
 from tokenswarm.metrics.load_state import load_state
@@ -71,7 +71,9 @@ def test_a_starved_model_is_seen(tmp_path: Path) -> None:
     assert (b["requests"], b["ok"], b["cold"], b["longest_wait_ms"]) == (2, 1, 1, 8000)
     assert b["overtaken"] == 31  # sent from 250 ms on, ended by 8,100
     evidence = gather(tmp_path / "requests.csv")
-    assert (evidence.cold, evidence.starved) == (1, 0)
+    assert (evidence.cold, evidence.starving) == (1, {"b": 8.0})  # of the run's 9.98 s
+    (found,) = [one for one in judge(Facts(evidence, ()))["findings"] if one["rule"] == "starved models"]
+    assert "b: 8 s without an answer" in found["what"]
     report(tmp_path)
     assert "by 31" in (tmp_path / "report.md").read_text()
     assert "figure-loading-1" in (tmp_path / "report.html").read_text()
@@ -83,6 +85,13 @@ def test_a_model_without_any_answer_is_remarked(tmp_path: Path) -> None:
     rules = {one["rule"] for one in judge(Facts(gather(tmp_path / "requests.csv"), ()))["findings"]}
     assert "starved models" in rules
     assert "cold loads" not in rules
+
+
+def test_what_tells_nothing_of_loads_is_no_warm_request(tmp_path: Path) -> None:
+    silent = [openai(n, at_ms=250 * n) for n in range(90)]
+    folder(tmp_path, [asked(90, "a", 100, 900), *(asked(91 + n, "a", 250 * n, 2) for n in range(9)), *silent])
+    findings = judge(Facts(gather(tmp_path / "requests.csv"), ()))["findings"]
+    assert [one["figure"] for one in findings if one["rule"] == "cold loads"] == [10]
 
 
 def test_models_that_got_on_have_no_table_of_waits(tmp_path: Path) -> None:

@@ -27,7 +27,9 @@ class Virtual:
         self.step_ns, self.token_ns, self.cache = S / decode, S / prefill, cache
         self.now_ns, self.loaded, self.cached = 0.0, False, set[tuple[int, int]]()
         self.model, self.load = "m", {"model": "m"}
-        self.requests = self.prompt_tokens = self.output_tokens = 0
+        self.requests = self.prompt_tokens = self.output_tokens = self.lost = 0
+
+    def may_load(self) -> None: ...
 
     def close(self) -> None: ...
 

@@ -64,7 +64,7 @@ def test_rates_and_context(tmp_path: Path) -> None:
     found = summary(tmp_path, 8, decode_tokens_per_s=alone, context_tokens=context, slots=figure(None))
     # Ten tokens in 100 ms, in the golden run.
     assert probed.sentences(found) == [
-        "One stream alone: 125 tokens/s (probed); p50 in this run 100, 80.0 % of it.",
+        "One stream alone: 125 tokens/s (probed, ± 1.50 %); p50 in this run 100, 80.0 % of it.",
         "Context: 4,096 tokens (in force, says /api/ps).",
     ]
     (table,) = probed.section(found).tables

@@ -17,9 +17,9 @@ from tokenswarm.wire.values import Answer, ToolCall, Usage
 class Asked:
     """What a request asked for, as far as its answer is judged by it.
 
-    `text` is all text of the prompt, `context_tokens` what /api/generate was handed back, `before` the prompt tokens of
-    the same conversation's last request, 0 where this one need not hold all of it. `request` is the body of a request
-    that should give the same text each time, else empty.
+    `text` is all text of the prompt, `system` that of its system messages, `context_tokens` what /api/generate was
+    handed back, `before` the prompt tokens of the same conversation's last request, 0 where this one need not hold all
+    of it. `request` is the body of a request that should give the same text each time, else empty.
     """
 
     max_tokens: int
@@ -31,6 +31,7 @@ class Asked:
     context_tokens: int = 0
     before: int = 0
     request: bytes = b""
+    system: str = ""
 
 
 # The words of OpenAI's chat and of Ollama, of /v1/responses, of /v1/messages.

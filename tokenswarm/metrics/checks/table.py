@@ -114,6 +114,8 @@ def no_visible_answer(case: Case) -> str | None:
     counted = f"{case.usage.output_tokens:,} tokens counted"
     if answer.thinking:
         return f"{counted}, thinking {'cut by the limit' if case.cut else 'never closed'}"
+    if answer.text:
+        return f"{counted}, only white space{' before the limit' if case.cut else ''}"
     if case.asked.tools:
         return f"{counted}, a tool call was dropped{' or cut' if case.cut else ''}"
     return f"{counted}, nothing said{' before the limit' if case.cut else ''}"
@@ -170,7 +172,9 @@ def prompt_truncated(case: Case) -> str | None:
         return f"{tokens:,} tokens, {asked.before:,} the turn before"
     least = max(least_tokens(asked.text, tokens), int(0.9 * asked.context_tokens))
     if tokens < least:
-        return f"{tokens:,} tokens of {least:,} or more"
+        lost = asked.system and tokens >= least_tokens(asked.text.replace(asked.system, "", 1), tokens)
+        why = "; as if without its system message: see the model's template (a bare {{ .Prompt }} drops it)" if lost else ""
+        return f"{tokens:,} tokens of {least:,} or more{why}"
     num_ctx = max(asked.num_ctx or 0, LEAST_NUM_CTX)
     if asked.num_ctx and (fewest := least_tokens(asked.text, num_ctx)) > num_ctx:
         return f"{fewest:,} tokens or more, num_ctx {num_ctx:,}"
@@ -223,7 +227,7 @@ CHECKS: tuple[Check, ...] = (
     Check("whitespace_runaway", f"JSON was asked for, and somewhere there are {WHITESPACE_RUN} or more white-space characters in a row", whitespace_runaway),
     Check("repetition", "the text, or the thinking, ends in one piece said over and over, letter by letter: 160 characters or more of 6 times or more (480 of 4, 1,500 of 3)", repetition),
     Check("repeat_guard", "the answer ended without a final line after more than 30 equal tokens: Ollama's guard against repetition", repeat_guard),
-    Check("no_visible_answer", "ok, and tokens were counted, but there is neither text nor a tool call: thinking cut or never closed, a tool call dropped", no_visible_answer),
+    Check("no_visible_answer", "ok, and tokens were counted, but there is neither text nor a tool call: thinking cut or never closed, a tool call dropped, only white space", no_visible_answer),
     Check("think_unclosed", "the answer ended within its thinking", think_unclosed),
     Check("think_leaked", "thinking tags came in the text, instead of the thinking in a field of its own (we tell them apart all the same), or a template's marks such as <|im_end|>", think_leaked),
     Check("cut_by_limit", "the answer ended because it had reached a limit (done_reason length, stop_reason max_tokens): meant so, perhaps", cut_by_limit, shown=False),

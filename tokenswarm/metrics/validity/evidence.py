@@ -14,6 +14,7 @@ from tokenswarm.metrics.validity.unsent import Offered
 from tokenswarm.wire.endings import meaning
 
 STEP_MS = 1.0
+STARVED_SHARE, STARVED_TIMES = 0.5, 10
 MOST_REASONS = 100  # different ones that are told apart
 
 
@@ -55,6 +56,8 @@ class Evidence:
     prompt_tokens: int = 0
     doubted: int = 0
     cold: int = 0
+    load_told: int = 0  # of the answers: of which it is known whether they were cold
+    waits: dict[str, float] = field(default_factory=dict)  # by model: the longest of a request for its model, ms
     habits: Counter[str] = field(default_factory=Counter)  # of the ok rows
     unknown_reasons: Counter[str] = field(default_factory=Counter)  # finish reasons of the ok rows that nobody knows
     answered: Counter[str] = field(default_factory=Counter)  # by model: ok requests
@@ -83,8 +86,21 @@ class Evidence:
 
     @property
     def starved(self) -> int:
-        """Models that were asked and gave no answer at all, where others did."""
-        return sum(not n for n in self.answered.values()) if any(self.answered.values()) else 0
+        """How many models starved: see `starving`."""
+        return len(self.starving)
+
+    @property
+    def starving(self) -> dict[str, float]:
+        """Models without any answer where others had one; or one of whose requests waited, until it began to be
+        answered, for half of the run or more, while others had ten times as many answers. With that wait, s.
+        """
+        waited = {model: self.waits.get(model, 0.0) / 1000 for model in self.answered}
+        half_s, others = STARVED_SHARE * self.window.length_s(), self.answered.total()
+        return {
+            model: waited[model]
+            for model, n in self.answered.items()
+            if others > n and (not n or (waited[model] >= half_s > 0 and others - n >= STARVED_TIMES * n))
+        }
 
     @property
     def other_dimension(self) -> int:
@@ -122,6 +138,7 @@ class Evidence:
         if row["max_tokens"] is None and row["batch_size"] is None:
             return  # a management call: its times say nothing of generations
         self.answered[row["model"]] += outcome == "ok"
+        self._add_wait(row)
         if outcome == "cancelled":
             _count(self.cut_ms, row["e2e_ms"])
         self._add_output(row)
@@ -147,6 +164,13 @@ class Evidence:
         self.stepped += abs(row["clock_step_ms"] or 0) > STEP_MS
         self._add_tokens(row)
 
+    def _add_wait(self, row: Mapping[str, Any]) -> None:
+        wait_ms = max((ms for ms in (row["load_ms"], row["ttft_ms"]) if ms is not None), default=None)
+        if wait_ms is None and row["outcome"] != "ok" and not row["output_chunks"]:
+            wait_ms = row["e2e_ms"]  # not one word until it was cut
+        if wait_ms is not None:
+            self.waits[row["model"]] = max(wait_ms, self.waits.get(row["model"], 0.0))
+
     def _add_output(self, row: Mapping[str, Any]) -> None:
         count(row, self.per_chunk)
         if row["output_tokens"] is not None:
@@ -164,6 +188,7 @@ class Evidence:
 
     def _add_tokens(self, row: Mapping[str, Any]) -> None:
         self.cold += row["load_state"] == "cold"
+        self.load_told += row["load_state"] is not None
         self.doubted += row["durations_impossible"] == 1
         if row["vectors"] is not None:
             self.vectors += row["vectors"]

@@ -14,6 +14,7 @@ from typing import Any
 
 from tokenswarm.metrics.histogram import percentile_ms
 from tokenswarm.metrics.percentile import least_n
+from tokenswarm.metrics.text import plain
 from tokenswarm.metrics.validity.evidence import Evidence, with_the_cut
 from tokenswarm.wire.habits import HABITS, Habit
 
@@ -145,8 +146,8 @@ RULES: tuple[Rule, ...] = (
     Rule("token counts", "% of the answers", lambda f: _percent(f.rows.over_counted, f.rows.answers), 0, 1, "{figure} % of the answers came in more chunks than the server counted tokens: tokens/s are too low", "Ollama counts one run of two when it thinks with a format: leave one of them out"),
     Rule("uncounted tokens", "% of the answers", lambda f: _percent(f.rows.uncounted, f.rows.answers), 0, lambda f: 1 if f.rows.uncounted < f.rows.answers else None, "for {figure} % of the answers the server gave no token count: they are in no tokens/s, and nothing else counts them", "see whether the server can send its usage (stream_options.include_usage)"),
     Rule("durations", "% of the answers", lambda f: _percent(f.rows.doubted, f.rows.answers), 0, None, "{figure} % of the answers came with durations of the server's that cannot be: what is made of them (load, queue, prefill and decode rates) is left out of these", "see check_notes in requests.csv: the server, or a proxy before it, makes them up"),
-    Rule("cold loads", "% of the requests", lambda f: _percent(f.rows.cold, f.rows.answers), 0, None, "{figure} % of the requests waited until their model was loaded (load_ms of 200 ms or more): the figures hold cold starts and warm ones", "see the section about loading, which tells them apart"),
-    Rule("starved models", "models", lambda f: f.rows.starved, 0, None, "{figure} of the run's models gave no answer at all, while others did: they are in none of the figures", "see their requests by outcome, and who overtook them in the section about loading"),
+    Rule("cold loads", "% of the requests that tell", lambda f: _percent(f.rows.cold, f.rows.load_told), 0, None, "{figure} % of the requests that tell of it waited until their model was loaded (load_ms of 200 ms or more): the figures hold cold starts and warm ones", "see the section about loading, which tells them apart"),
+    Rule("starved models", "models", lambda f: f.rows.starved, 0, None, "{figure} of the run's models starved while others were served ({starved}): they are in none of the figures, or in few", "see their requests by outcome, and who overtook them in the section about loading"),
     Rule("bad vectors", "% of the vectors", lambda f: _percent(f.rows.bad_vectors, f.rows.vectors), 0, None, "{figure} % of the vectors are not finite, all zeros, or of another dimension than their answer's first", "see which texts they belong to (bad_vectors in requests.csv)"),
     Rule("dimension", "% of the answers", lambda f: _percent(f.rows.other_dimension, f.rows.dimensions.total()), 0, None, "{figure} % of the embedding answers have another dimension than the others", "see whether one model answers for all (dimension in requests.csv)"),
     *map(_of_habit, HABITS),
@@ -184,7 +185,8 @@ def apply(rule: Rule, facts: Facts) -> dict[str, Any] | None:
     endless = figure == float("inf")
     reasons = ", ".join(reason for reason, _ in facts.rows.unknown_reasons.most_common(MOST_REASONS))
     shown = "∞" if endless else f"{figure:.3g}"
-    said = rule.what.format(figure=shown, gap=f"{facts.gap_p50_ms:.3g}" if facts.gap_p50_ms else "–", reasons=reasons)
+    starved = ", ".join(f"{plain(model)}: {seconds:.3g} s without an answer" for model, seconds in facts.rows.starving.items())
+    said = rule.what.format(starved=starved, figure=shown, gap=f"{facts.gap_p50_ms:.3g}" if facts.gap_p50_ms else "–", reasons=reasons)
     return finding(rule.name, level, said, rule.do, None if endless else figure, limit, rule.unit)
 
 

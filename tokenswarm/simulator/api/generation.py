@@ -78,7 +78,7 @@ def _begin(server: Server, exchange: Exchange, record: Record, ask: Ask) -> Repl
         RecursionError,
         OverflowError,
     ):  # it is not ours: no check can foresee all
-        raise Refused(500, "invalid JSON schema in format") from None
+        raise Refused(500, "invalid JSON schema in format", late=True) from None
     dialect = _dialect(server, ask, decided, record)
     reply = Reply(ask, decided, dialect, exchange, record, server.engine, wall_minus_clock_ns())
     if ask.only_loads:

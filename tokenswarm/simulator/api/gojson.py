@@ -38,7 +38,7 @@ def _finite(text: str) -> float:
     return value
 
 
-def decode(body: bytes) -> dict[str, Any]:
+def decode(body: bytes, struct: str = "api.Request") -> dict[str, Any]:
     """Read a request's body; ValueError with Go's own words when it is no JSON object."""
     if not body:
         raise ValueError("missing request body")
@@ -57,7 +57,7 @@ def decode(body: bytes) -> dict[str, Any]:
             raise ValueError("unexpected EOF") from None
         raise ValueError(f"invalid character '{rest[0]}' looking for beginning of value") from None
     if not isinstance(value, dict):
-        raise ValueError(f"json: cannot unmarshal {kind(value)} into Go value of type api.Request")
+        raise ValueError(f"json: cannot unmarshal {kind(value)} into Go value of type {struct}")
     return value
 
 

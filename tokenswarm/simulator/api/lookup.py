@@ -40,7 +40,10 @@ def ps(server: Server, _request: Request) -> Answer:
 def show(server: Server, request: Request) -> Answer:
     """POST /api/show."""
     fields = request.fields()
-    name = full_name(str(fields.get("model") or fields.get("name") or ""))
+    asked = str(fields.get("model") or fields.get("name") or "")
+    if not asked:
+        return failed(400, "model is required")
+    name = full_name(asked)
     model = server.models.get(name)
     if model is None:
         return failed(404, f"model '{name}' not found")
@@ -58,4 +61,4 @@ def v1_model(server: Server, request: Request) -> Answer:
     name = request.path.removeprefix("/v1/models/")
     if full_name(name) in server.models:
         return Answer(200, encode(listing.openai_model(name)) + b"\n", openai.WHOLE_TYPE)
-    return Answer(404, openai.error_body(404, f"model '{name}' not found"), openai.WHOLE_TYPE)
+    return Answer(404, openai.error_body(404, f"model '{full_name(name)}' not found"), openai.WHOLE_TYPE)

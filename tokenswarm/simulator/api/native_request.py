@@ -80,7 +80,7 @@ def generate(body: dict[str, Any], models: dict[str, Model], settings: Settings)
     count = tokens.count_tokens(prompt) + tokens.count_tokens(suffix) + len(context) + IMAGE_TOKENS * images
     user = prompt if not (suffix or context) else f"{prompt}\x1d{suffix}\x1d{context}"
     said.append(Said("user", user, count, images))
-    check_images(model, said)
+    check_images(model, said, 400)
     # What of a raw prompt comes without the template is taken off again: `fit` counts a message's.
     overhead = tokens.BOS_TOKENS - tokens.MESSAGE_TOKENS if raw else tokens.TEMPLATE_TOKENS
     space = fit(said, overhead, model, options, settings, body)

@@ -7,11 +7,20 @@ from tokenswarm.simulator.api.request import Api, Ask, Refused
 from tokenswarm.simulator.model.models import Model
 from tokenswarm.simulator.settings import Settings
 
+_STRUCTS: dict[Api, str] = {
+    "chat": "api.ChatRequest",
+    "generate": "api.GenerateRequest",
+    "v1_chat": "openai.ChatCompletionRequest",
+    "v1_completions": "openai.CompletionRequest",
+    "v1_messages": "anthropic.MessagesRequest",
+    "v1_responses": "openai.ResponsesRequest",
+}
+
 
 def read(api: Api, body: bytes, models: dict[str, Model], settings: Settings) -> Ask:
     """Read a request's body; Refused with Ollama's status and words."""
     try:
-        fields = gojson.decode(body)
+        fields = gojson.decode(body, _STRUCTS[api])
         if api == "chat":
             return ask_native.chat(fields, models, settings)
         if api == "generate":

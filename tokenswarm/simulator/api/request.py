@@ -131,9 +131,10 @@ def output_format(value: Any) -> Any:
     raise Refused(500, f'invalid format: {raw}; expected "json" or a valid JSON Schema object')
 
 
-def nested(message: str) -> str:
+def nested(message: str, code: int = 400) -> str:
     """An error of the model's own server, as Ollama hands it on: JSON in a string."""
-    error = {"code": 400, "message": message, "type": "invalid_request_error"}
+    kind = "invalid_request_error" if code == 400 else "server_error"
+    error = {"code": code, "message": message, "type": kind}
     return json.dumps({"error": error}, separators=(",", ":"))
 
 
@@ -148,11 +149,11 @@ def check_tools(model: Model, name: str, tools: Any, *, logprobs: bool) -> tuple
     return tuple(tool.get("function") or {} for tool in tools)
 
 
-def check_images(model: Model, said: list[Said]) -> None:
-    """Refused if there is an image and the model cannot see."""
+def check_images(model: Model, said: list[Said], status: int = 500) -> None:
+    """Refused if there is an image and the model cannot see: with 500, by /api/generate with 400."""
     if any(one.images for one in said) and "vision" not in model.capabilities:
         message = "Multimodal data provided, but model does not support multimodal requests."
-        raise Refused(400, nested(message), late=True)
+        raise Refused(status, nested(message, status), late=True)
 
 
 def wants_call(tools: tuple[dict[str, Any], ...], said: list[Said]) -> tuple[dict[str, Any], ...]:
