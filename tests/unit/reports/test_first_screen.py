@@ -127,6 +127,7 @@ CLIENT = {
     "figures": {},
 }
 FEW = {"e2e_ms_p95": {"steady": {"value": None, "n": 45, "worth": 40}}}
+COLD = [{"state": "cold", "n": 9}, {"state": "warm", "n": 81}]  # of 200; the others tell nothing of loads
 DEPENDENT = {"e2e_ms_p95": {"steady": {"value": 9, "n": 500, "worth": 5}}}
 
 
@@ -158,7 +159,7 @@ DEPENDENT = {"e2e_ms_p95": {"steady": {"value": 9, "n": 500, "worth": 5}}}
             "What next",
             "500 steady requests, worth 5 independent, cannot say",
         ),
-        ({"loading": {"states": [{"state": "cold", "n": 9}]}}, "What next", "9 of 200 requests waited for their model"),
+        ({"loading": {"states": COLD}}, "What next", "9 of 90 requests waited for their model"),
         ({"capacity": {"sentence": "8 users.", "answer": 8}}, "What next", "Hold the load"),
         ({"capacity": {"answer": None, "sentence": "Not even 1 user."}}, "What next", "No load kept to the SLOs"),
         ({"capacity": {"answer": 8}, "slos": [{"slo": "x", "state": "crossed"}]}, "What next", "Hold the load"),

@@ -110,7 +110,7 @@ def test_context_that_is_fed_back_counts() -> None:
         ("generate", {"prompt": "x", "options": {"num_ctx": "big"}}, 500, 'option "num_ctx" must be of type integer'),
         ("generate", {"prompt": "x", "images": ["%%"]}, 400, "illegal base64"),
         ("generate", {"prompt": "x", "images": ["aGk="]}, 400, "does not support multimodal requests"),
-        ("chat", {"messages": [{"role": "user", "content": "x", "images": ["aGk="]}]}, 400, "multimodal"),
+        ("chat", {"messages": [{"role": "user", "content": "x", "images": ["aGk="]}]}, 500, "multimodal"),
         ("chat", {"messages": [{"role": "user", "content": "x"}], "format": 5}, 500, "invalid format: "),
         ("v1_chat", {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "http://x"}}]}]},
          400, "invalid image input"),
