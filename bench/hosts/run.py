@@ -114,10 +114,14 @@ def _judged(cast: Cast, run: str, story: Story, wrong: list[str], began_s: float
     before, verdict_before = keys(rows(path)), verdict(path)
     dirs = sorted({worker.run_dir for worker in cast.workers if worker.run_dir.exists()})
     orders = _merge_in_all_orders(path, dirs, cast.folder / "orders", wrong)
+    kept = keys(rows(path))
     seen: dict[Key, int] = {}
     lives = []
     for worker in cast.workers:
         had = witnessed(worker.witness, run)
+        # The witness speaks first: of its last word before a kill the suite may not have heard.
+        if worker.killed_ns and had and (last := next(reversed(had))) not in kept:
+            del had[last]
         seen |= had
         if story.master_killed_ns and (late := unwritten(had, before, told_until_ns(worker, story))):
             wrong.append(

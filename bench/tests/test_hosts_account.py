@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bench.hosts.account import Answer, Books, Key, Life, answers, balance, witnessed
+from bench.hosts.account import READ_LATE_NS, Answer, Books, Key, Life, answers, balance, witnessed
 from bench.hosts.mishaps import Story
 from bench.hosts.processes import Worker
 from bench.hosts.run import told_until_ns
@@ -34,6 +34,7 @@ def books(
 
 
 DONE, CUT = Answer(4 * S, 20, True), Answer(4 * S, 7, False)
+LATE = Answer(KILLED_NS + READ_LATE_NS + 1, 20, True)
 
 
 def test_all_is_there() -> None:
@@ -54,7 +55,7 @@ def test_all_is_there() -> None:
         ([], {(0, 1): DONE}, {(0, 1): 5 * S}, "request (0, 1) ended on a worker whose disk is there, and has no row"),
         ([], {(0, 1): DONE}, {}, "the server completed request (0, 1), which has no row"),
         ([row(0, 1, "timeout")], {}, {}, "request (0, 1) has a row, but no worker had it"),
-        ([], {(1, 1): Answer(KILLED_NS + 1, 20, True)}, {}, "the server completed request (1, 1), which has no row"),
+        ([], {(1, 1): LATE}, {}, "the server completed request (1, 1), which has no row"),
         ([], {(1, n): DONE for n in range(3)}, {}, "worker 1 had 2 users, and 3 answers that nobody read"),
     ],
 )

@@ -5,6 +5,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -138,7 +139,7 @@ def test_a_run_from_the_ui_over_three_workers(stack: Stack) -> None:
     assert len({worker["host"] for worker in run["workers"]}) == 3
     assert all(worker["requests"] > 0 for worker in run["workers"])
     assert {worker["clock_source"] for worker in run["workers"]} == {"kernel"}
-    assert f'tokenswarm_run_info{{run="{path.name}"}} 0' in scraped
+    assert re.search(rf'^tokenswarm_run_info{{[^}}]*run="{path.name}"[^}}]*}} 0', scraped, re.MULTILINE)
     assert path.stat().st_uid == USER
 
 
