@@ -150,7 +150,7 @@ def test_a_run_from_the_ui_over_three_workers(stack: Stack) -> None:
 )
 def test_a_headless_run_leaves_a_report_and_its_exit_code(stack: Stack, slo: str, code: int) -> None:
     before = {path.name for path in stack.runs.glob("2*")}
-    load = ("--users", "6", "--run-time", "8s", "--payloads", "files/chat.jsonl", "--slo", slo)
+    load = ("--users", "6", "--run-time", "8s", "--payloads", "files/chat.jsonl", "--slo", slo, "--invalid-ok")
     done = stack.compose("--profile", "headless", "run", "--rm", "headless", *load)
     assert done.returncode == code, done.stderr[-3000:]
     if code == 2:
@@ -264,7 +264,7 @@ def _nothing_strange_in_the_image(tmp_path: Path) -> None:
     try:
         root = Path(mounted)
         there = {path.name for path in (root / "tokenswarm").iterdir()}
-        rooms = {"payloads", "wire", "users", "metrics", "reports", "simulator"}
+        rooms = {"payloads", "users", "reports", "tokenswarm"}
         assert there == {*rooms, "locustfile.py", "requirements.lock", "runs", "__pycache__"}
         assert not list((root / "tokenswarm/runs").iterdir())
         for tool in ("gcc", "cc", "g++", "make", "ld", "git"):
