@@ -20,6 +20,7 @@ from tokenswarm.preflight.load_fields import reloads
 from tokenswarm.preflight.prompt_length import calibrate
 from tokenswarm.preflight.server import Preflight, apis_spoken
 from tokenswarm.preflight.unused import unused_options
+from tokenswarm.preflight.waiting import step
 from tokenswarm.preflight.warm_up import Rehearsal, WarmUp
 from tokenswarm.settings import fingerprint as likeness
 from tokenswarm.settings import open_files
@@ -79,8 +80,9 @@ def prepare(
     if text := unused_proxy(checked.target, os.environ):
         print(f"tokenswarm: {text}", file=sys.stderr)
     preflight = Preflight(checked, readings(options.host, os.environ))
-    server = preflight.server(options.model, native=_are_native(classes, named))
-    options.model = preflight.models(server, options.model)
+    with step(f"asking {preflight.settings.target.url}"):
+        server = preflight.server(options.model, native=_are_native(classes, named))
+        options.model = preflight.models(server, options.model)
     several = tuple(dict.fromkeys(models(options.model)))
     chosen = choose(classes, server, named or at_path(options.path, classes))
     for c in chosen:
@@ -152,7 +154,8 @@ def _rehearse(
             done.probe = _probe(probe, preflight, server, asks[0], findings)
         try:
             for ask in asks[:1] if done.warm_ups else asks:
-                warm_up = _warmed_up(rehearsal, c, ask, findings)
+                with step(f"warming up {ask.model}", "loading" if native and ask.model not in server.loaded else ""):
+                    warm_up = _warmed_up(rehearsal, c, ask, findings)
                 other = f"{ask.model} {warm_up.endpoint}"
                 done.warm_ups[other if ask.model in done.warm_ups else ask.model] = warm_up
                 if preflight.settings.mix.makes_text and ask.model not in done.scales:  # each counts in its own way
@@ -189,7 +192,8 @@ def _probe(
 ) -> dict[str, Any] | None:
     """What the probe finds; nothing and a finding, if the server does not answer it: the load may be about that."""
     try:
-        found = probe(preflight.settings, server, ask)
+        with step(f"probing {ask.model}"):
+            found = probe(preflight.settings, server, ask)
     except UsageError as error:
         _warn(findings, "probe", str(error), "see whether the server is healthy")
         return None

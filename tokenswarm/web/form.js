@@ -1,5 +1,6 @@
 // Locust's form with our options in groups: a heading before the first field of each, the text below each field.
 // Locust draws the fields; what is added here stands beside what React draws, and is put back when that was drawn anew.
+// While a start is being checked (the server asked, a model loaded), a line says what goes on.
 const SECTIONS = window.templateArgs.tokenswarm_form || [];
 const camel = name => name.replace(/_([a-z0-9])/g, (_, letter) => letter.toUpperCase());
 function place() {
@@ -31,5 +32,19 @@ function place() {
     }
   }
 }
+function wait() {
+  const line = document.createElement("p");
+  line.id = "tokenswarm-doing";
+  line.style.cssText = "position:fixed;left:16px;bottom:8px;margin:0;font:14px Roboto,Helvetica,Arial,sans-serif";
+  let quiet = 0;
+  const timer = setInterval(async () => {
+    const {doing} = await fetch("./tokenswarm/doing.json").then(answer => answer.json()).catch(() => ({}));
+    quiet = doing ? 0 : quiet + 1;
+    line.textContent = doing ? `${doing} …` : "";
+    if (doing && !line.isConnected) document.body.append(line);
+    if (quiet > 2) clearInterval(timer), line.remove();
+  }, 1000);
+}
+addEventListener("submit", wait, true);
 new MutationObserver(place).observe(document.getElementById("root"), {childList: true, subtree: true});
 place();

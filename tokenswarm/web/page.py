@@ -6,6 +6,7 @@ from typing import Any
 from flask import Response, jsonify, request
 
 from tokenswarm.metrics.catalogue import METRICS
+from tokenswarm.preflight.waiting import doing
 from tokenswarm.settings.option import OptionsSection
 from tokenswarm.settings.options import HIDDEN, INTERNAL, SECTIONS
 
@@ -21,6 +22,8 @@ def attach(web_ui: Any, base: str, lang: str) -> None:
 
     for name, text in texts.items():
         app.add_url_rule(f"{base}/tokenswarm/{name}.js", f"tokenswarm_{name}_js", _serving(text))
+
+    app.add_url_rule(f"{base}/tokenswarm/doing.json", "tokenswarm_doing", lambda: jsonify(doing=doing()))
 
     @app.after_request
     def with_scripts(answer: Any) -> Any:
