@@ -26,7 +26,7 @@ TIMEOUTS = ("--request-timeout", "10", "--connect-timeout", "3")
 # Longest wait for: a run to begin; the master, which waits for workers that it has lost; what a cut link holds up.
 BEGIN_S, MASTER_END_S, SLACK_S = 30.0, 90.0, 45.0
 MOST_ORDERS = 24
-LATE_NS = 20 * 10**9  # with a slow start and a link that is cut
+LATE_NS = 6 * 10**9
 
 
 @dataclass
@@ -89,10 +89,10 @@ def _to_the_end(cast: Cast, fate: Fate, run_s: float) -> list[str]:
         wrong.append("the master did not end by itself")
     gone_ns = fate.story.master_killed_ns or time.time_ns()
     ended = fate.go(
-        lambda: all(w.process.poll() is not None or _too_late(w, gone_ns) for w in cast.workers),
+        lambda: all(w.process.poll() is not None or _too_late(w, gone_ns, fate.story) for w in cast.workers),
         run_s + MASTER_END_S + cast.master_timeout_s + SLACK_S,
     )
-    late = [worker for worker in cast.workers if _too_late(worker, gone_ns)]
+    late = [worker for worker in cast.workers if _too_late(worker, gone_ns, fate.story)]
     if not ended:
         left = [worker for worker in cast.workers if worker.process.poll() is None and worker not in late]
         wrong.append(f"{len(left)} workers did not end by themselves")
@@ -103,10 +103,14 @@ def _to_the_end(cast: Cast, fate: Fate, run_s: float) -> list[str]:
     return wrong
 
 
-def _too_late(worker: Worker, gone_ns: int) -> bool:
-    """Did it start so late that it never met the master, gone or cut off by then? Locust tries for five minutes."""
+def _too_late(worker: Worker, gone_ns: int, story: Story) -> bool:
+    """Did it never meet the master, gone by then, since it started late or a link was cut? Locust tries for minutes."""
     met = worker.witness.exists() and worker.witness.stat().st_size > 0
-    return gone_ns < worker.began_ns + LATE_NS and not met
+    hindered = any(
+        host in (worker.host, "master") and from_ns < gone_ns and (to_ns is None or to_ns > worker.began_ns)
+        for host, from_ns, to_ns in story.troubles
+    )
+    return not met and (hindered or gone_ns < worker.began_ns + LATE_NS)
 
 
 def _judged(cast: Cast, run: str, story: Story, wrong: list[str], began_s: float) -> Played:
