@@ -9,8 +9,9 @@ def test_the_report_of_a_buffered_run_says_so(tmp_path: Path) -> None:
     run, said, _ = load(cases()["B1-buffered-stream"], tmp_path, pace_s=0.2)
     assert run.rules() >= {"buffered"}
     assert "chunks together" not in run.rules()
-    ok = [row for row in run.rows if row["outcome"] == "ok"]
-    assert {row["buffered"] for row in ok} == {"1"}
+    # What a busy client itself read late, and so merged, is not blamed on the server.
+    in_time = [row for row in run.rows if row["outcome"] == "ok" and row["late_reads"] == "0"]
+    assert {row["buffered"] for row in in_time} == {"1"}
     summary = run.summary()["overall"]["metrics"]
     assert not {"ttft_ms", "itl_ms", "tpot_ms", "longest_gap_ms"} & set(summary)
     assert summary["e2e_ms"]["p50"] > 0

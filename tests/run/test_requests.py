@@ -45,8 +45,8 @@ def test_a_run_ends_after_so_many_requests(tmp_path: Path, how: tuple[str, ...],
     with running(*FAST) as sim:
         done = headless(sim.url, tmp_path, "OllamaChatUser", "--model", "sim", "--max-tokens", "4", *load)
         answered = sim.stats()["complete"]
-    assert done.returncode == 0, done.stderr
     found = folder(tmp_path)
+    assert done.returncode == (1 if found.outcomes["dropped"] else 0), done.stderr  # a busy machine holds no 200/s
     assert len(found.rows) == 120
     assert answered - found.outcomes["ok"] in (0, 1)  # the warm-up
     assert found.outcomes.keys() <= {"ok", "dropped"}
