@@ -40,12 +40,14 @@ def test_each_requests_tokens_are_those_of_the_servers_log(streamed: bool, tmp_p
         assert own["path"] == row["endpoint"]
         assert (int(row["output_tokens"]), int(row["prompt_tokens"])) == (own["output_tokens"], own["prompt_tokens"])
         assert int(row["text_chars"] or 0) + int(row["thinking_chars"] or 0) == own["text_chars"]
-        assert bool(row["ttft_ms"]) == streamed
+        timed = streamed and row["buffered"] == "0"  # a busy machine's chunks may come in lumps
+        assert bool(row["ttft_ms"]) == timed
         assert (row["token_source"], row["habits"]) == ("usage", "")
         if streamed:
             assert int(row["output_chunks"]) == sum(
                 tokens > 0 and kind != "final" for *_, tokens, kind in own["chunks"]
             )
+        if timed:
             assert 0 < float(row["ttft_ms"]) <= float(row["ttfa_ms"] or row["e2e_ms"]) <= float(row["e2e_ms"])
     words = {path: {row["finish_reason"] for row in run.rows if row["endpoint"] == path} for path in PATHS}
     assert words["/v1/messages"] <= {"end_turn", "max_tokens"}

@@ -69,7 +69,10 @@ def test_locusts_tables_are_there_for_who_asks(simulator: Simulator, tmp_path: P
 
 
 def test_on_a_terminal_one_block_is_drawn_and_it_fits(simulator: Simulator, tmp_path: Path) -> None:
-    ours, theirs = pty.openpty()
+    try:
+        ours, theirs = pty.openpty()
+    except OSError as error:  # a chroot without /dev/pts
+        pytest.skip(f"there are no terminals here: {error}")
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     full = command(simulator.url, tmp_path / "runs", *LOAD)
     env = environment(TERM="xterm", LINES="24")
