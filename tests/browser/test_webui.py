@@ -24,7 +24,7 @@ def _fill(window: Browser, **fields: str) -> None:
 def test_a_run_from_the_form(tmp_path: Path) -> None:
     runs = tmp_path / "runs"
     with (
-        running("--parallel", "4", "--decode-tps", "100") as simulator,
+        running("--parallel", "4", "--decode-tps", "100", "--load-ms", "4000") as simulator,
         browser() as window,
         web(simulator, runs, *processes(2), "--api-key", KEY) as url,
     ):
@@ -56,6 +56,7 @@ def test_a_run_from_the_form(tmp_path: Path) -> None:
             window.screenshot(Path(picture).with_suffix(".form.png"))
         _fill(window, model="sim", maxTokens="30")
         window.click("button[type=submit]")
+        window.wait_for("warming up sim (loading,")  # who waits for a start sees for what
         window.wait_for("Aggregated")
         text = window.wait_for("decode_tokens_per_s")
         assert all(row in text for row in ("ttft_ms", "tpot_ms", "output_tokens", "queue_ms", "/api/chat sim"))

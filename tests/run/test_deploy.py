@@ -1,6 +1,7 @@
 """What is in deploy/ and beside it, without running it: schemas hold, ports stay on loopback, names exist."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -226,8 +227,10 @@ def test_the_dashboard_shows_what_there_is() -> None:
     assert all('run=~"$run"' in target["expr"] for panel in board["panels"] for target in panel["targets"])
 
 
-@pytest.mark.skipif(not shutil.which("promtool"), reason="apt-get install prometheus")
 def test_prometheus_takes_the_alert_rules() -> None:
+    if not shutil.which("promtool"):
+        assert os.environ.get("CI") != "true", "no promtool: apt-get install prometheus"
+        pytest.skip("no promtool: apt-get install prometheus")
     full = ["promtool", "check", "rules", str(ROOT / "deploy/prometheus/alerts.yml")]
     done = subprocess.run(full, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

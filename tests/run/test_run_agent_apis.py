@@ -49,6 +49,7 @@ def test_each_requests_tokens_are_those_of_the_servers_log(streamed: bool, tmp_p
             )
         if timed:
             assert 0 < float(row["ttft_ms"]) <= float(row["ttfa_ms"] or row["e2e_ms"]) <= float(row["e2e_ms"])
+    assert not streamed or sum(bool(row["ttft_ms"]) for row in run.rows) > len(run.rows) / 2
     words = {path: {row["finish_reason"] for row in run.rows if row["endpoint"] == path} for path in PATHS}
     assert words["/v1/messages"] <= {"end_turn", "max_tokens"}
     assert words["/v1/responses"] == {"completed"}

@@ -117,7 +117,7 @@ class Response:
 
     def release(self) -> None:
         """Let go of the parser, which refers back to this: without cyclic collection neither would ever be freed."""
-        self._parser, self._parse = None, len
+        self._parser, self._parse = None, len  # which takes what still comes, and does nothing with it
 
     @property
     def came_bytes(self) -> int:
