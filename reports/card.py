@@ -10,6 +10,7 @@ from tokenswarm.metrics.text import plain
 from tokenswarm.reports.again import command
 from tokenswarm.reports.listing import named
 from tokenswarm.reports.load import Run, load
+from tokenswarm.reports.parts.depths import bench_lines
 from tokenswarm.reports.parts.load_shape import load_line
 from tokenswarm.reports.parts.steady import shown
 from tokenswarm.reports.parts.time_spent import LABELS, accounts, main_account
@@ -86,7 +87,9 @@ def _latencies(summary: Mapping[str, Any]) -> list[str]:
 
 
 def _speeds(summary: Mapping[str, Any]) -> list[str]:
-    """As llama-bench names them: prefill of so many prompt tokens, decoding of so many."""
+    """As llama-bench names them: prefill of so many prompt tokens, decoding of so many; of depths a line each."""
+    if by_depth := bench_lines(summary):
+        return by_depth
     metrics = summary["overall"]["metrics"]
     sizes = {"pp": ("prompt_tokens", "prompt_tokens_per_s"), "tg": ("output_tokens", "decode_tokens_per_s")}
     said = [

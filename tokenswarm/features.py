@@ -10,7 +10,7 @@ from tokenswarm.capacity import options as searching
 from tokenswarm.capacity.controller import Capacity
 from tokenswarm.preflight.prepare import Prepared
 from tokenswarm.probe.questions import probe
-from tokenswarm.run import counted, feature, open_loop, same_prompts, slo_gate, stages
+from tokenswarm.run import counted, depths, feature, open_loop, same_prompts, slo_gate, stages
 from tokenswarm.run.feature import Feature
 from tokenswarm.run.live import Live
 from tokenswarm.run.memory_sampler import Sampler
@@ -50,6 +50,7 @@ FEATURES = (
         check_classes=lambda options, classes: weights.check_classes(options.weights, classes),
     ),
     Feature("same prompts", check=same_prompts.check, check_classes=same_prompts.check_classes),
+    Feature("depths", check=depths.check, check_classes=depths.check_classes),
     Feature("requests", check=counted.check, join=lambda run: counted.Counted(run).listen()),
     Feature("probe", before_load=probe),
     Feature("memory", join=lambda run: Sampler(run.environment, run).listen()),

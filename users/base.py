@@ -26,6 +26,7 @@ from tokenswarm.users import request_fields as asking
 from tokenswarm.users.answer_checks import AnswerChecker, AnswerFacts, Sent
 from tokenswarm.users.context import RunContext, UnderWay
 from tokenswarm.users.conversation import hold
+from tokenswarm.users.depths import ask_at_a_depth
 from tokenswarm.users.same_prompts import ask_in_turns
 from tokenswarm.users.waiting import rest, stops_at_once, take_turn
 from tokenswarm.wire import apis, embeddings
@@ -92,9 +93,10 @@ class LLMUser(User):
             finally:
                 self._arrived = False
             return
-        record = ask_in_turns(self) if self.run_context.settings.same_prompts else self.converse()
-        if record.outcome != "ok" and self.run_context.settings.pause_after_error_s:
-            gevent.sleep(self.run_context.settings.pause_after_error_s)
+        s = self.run_context.settings
+        record = ask_in_turns(self) if s.same_prompts else ask_at_a_depth(self) if s.depths else self.converse()
+        if record.outcome != "ok" and s.pause_after_error_s:
+            gevent.sleep(s.pause_after_error_s)
 
     def converse(self, prompt: Prompt | None = None, scheduled_ns: int | None = None) -> Record:
         """Hold a whole conversation, all a prompt's turns (`users.conversation`); give the last request's Record."""

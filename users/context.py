@@ -43,7 +43,7 @@ class RunContext:
         self.next_sequence = itertools.count().__next__
         self.next_user = itertools.count().__next__
         self._next_conversation = itertools.count().__next__
-        self.next_round = itertools.count().__next__  # of --same-prompts
+        self.next_round = itertools.count().__next__  # of --same-prompts and --depths
         self.under_way: dict[int, UnderWay] = {}  # by the request's sequence
         self.all_started = self.ending = self.ramping = False
         self.stage: int | None = None  # of --stages

@@ -2,7 +2,7 @@
 
 # The load, and what is asked: where these differ, the sides had other work to do.
 LOAD = (
-    *("num_users", "stages", "arrivals", "trace", "trace_window", "trace_scale_tokens", "speed"),
+    *("num_users", "stages", "arrivals", "trace", "trace_window", "trace_scale_tokens", "speed", "depths"),
     *("think_time", "weights"),
 )
 PROMPTS = (

@@ -13,16 +13,19 @@ KINDS = {"ollama": "Ollama", "llama.cpp": "llama.cpp", "vllm": "vLLM", "sglang":
 
 
 def load_shape(run: Run) -> dict[str, Any]:
-    """`shape` (closed loop, open loop, trace, stages, capacity search), `asked` (what was asked for it), `users`, how
-    many `apis` and `models`, and `seconds` from the first request to the last end."""
+    """`shape` (closed loop, open loop, trace, stages, capacity search, depths), `asked` (what was asked for it),
+    `users`, how many `apis` and `models`, and `seconds` from the first request to the last end."""
     options = mapping(run.info.get("options"))
-    named = (("find_capacity", "capacity search"), ("trace", "trace"), ("stages", "stages"), ("arrivals", "open loop"))
+    named = (
+        *(("find_capacity", "capacity search"), ("trace", "trace"), ("stages", "stages"), ("arrivals", "open loop")),
+        ("depths", "depths"),
+    )
     name, shape = next(((name, shape) for name, shape in named if options.get(name)), ("", "closed loop"))
     users, rows = options.get("num_users"), asking(run.measured)
     return {
         "shape": shape,
         "asked": str(options[name]) if name and name != "find_capacity" else "",
-        "users": users if isinstance(users, int) and shape == "closed loop" else None,
+        "users": users if isinstance(users, int) and shape in ("closed loop", "depths") else None,
         "apis": int(rows["endpoint"].nunique()),
         "models": int(rows["model"].nunique()),
         "seconds": round((run.span[1] - run.span[0]) / 1e9, 3) if run.span else None,

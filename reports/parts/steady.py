@@ -191,9 +191,9 @@ def _label(name: str) -> str:
 
 
 def section(summary: Summary) -> Section:
-    """Its part of the report; empty where stages or trials have figures of their own."""
+    """Its part of the report; empty where stages, depths or trials have figures of their own."""
     found = summary["steady"]
-    if summary["stages"] or "capacity" in summary or not found["figures"]:
+    if summary["stages"] or summary.get("depths") or "capacity" in summary or not found["figures"]:
         return Section("figures", "Figures")
     if found["from_unix_ns"] is None:
         lines: tuple[Line, ...] = (("No request was sent and ended while the load was steady: the whole run alone.",),)

@@ -8,7 +8,7 @@ from typing import Any
 from unicodedata import east_asian_width
 
 from tokenswarm.metrics.slo.language import as_said
-from tokenswarm.reports.parts import cold_loads, concurrency, stages, steady, time_spent, turns
+from tokenswarm.reports.parts import cold_loads, concurrency, depths, stages, steady, time_spent, turns
 from tokenswarm.reports.parts.checks import check_lines
 from tokenswarm.reports.parts.embeddings import vectors_per_s
 from tokenswarm.reports.parts.findings import finding_line
@@ -57,7 +57,7 @@ def _first_screen(summary: Mapping[str, Any], say: Callable[[str], str]) -> list
     target = f"{run['model'] or ''} at {run['host'] or 'an unknown target'}"
     lines = [_fit(f"{say(summary['validity']['verdict'])}: {run['run']}  {target}", COLUMNS)]
     lines += [*wrap(say(load_line(summary))), *wrap(say(summary["verdict"])), ""]
-    shown = [part.section(summary) for part in (stages, cold_loads, turns, steady)]
+    shown = [part.section(summary) for part in (stages, depths, cold_loads, turns, steady)]
     if say is zh:
         shown = [chinese.section(part) for part in (concurrency.section(summary), *shown)]
     tables = [table for part in shown for table in part.tables]

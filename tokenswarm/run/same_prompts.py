@@ -25,7 +25,7 @@ def check_classes(options: Any, classes: Sequence[Any]) -> None:
     if not options.same_prompts:
         return
     for c in classes:
-        if not issubclass(c, LLMUser) or c.api not in GENERATING or not _only_asks(c):
+        if not issubclass(c, LLMUser) or c.api not in GENERATING or not only_asks(c):
             raise UsageError(f"{OPTION}: {c.__name__} has tasks of its own, or generates no text; name other classes")
     paths = [c.api.PATH for c in classes]
     if len({*paths}) < len(paths) or len(paths) < 2:
@@ -35,5 +35,6 @@ def check_classes(options: Any, classes: Sequence[Any]) -> None:
         )
 
 
-def _only_asks(c: type[LLMUser]) -> bool:
+def only_asks(c: type[LLMUser]) -> bool:
+    """Has a class no tasks, conversations or model of its own?"""
     return c.tasks == LLMUser.tasks and c.converse is LLMUser.converse and not c.own_model

@@ -68,6 +68,14 @@ def expectation(text: str) -> str:
     return text
 
 
+def depths(text: str) -> str:
+    """Contexts, in tokens; kept as text, as those are."""
+    found = [one.strip() for one in text.split(",")] if text.strip() else []
+    if not all(one.isdecimal() and int(one) <= MOST_TOKENS for one in found) or len({*found}) < len(found):
+        raise ArgumentTypeError(f"▸{text}◂ are no depths; give whole numbers of tokens, each once: 0,4096,16384")
+    return ",".join(found)
+
+
 def column_names(text: str) -> str:
     """Our names of a file's columns; kept as text, since workers get it so."""
     try:

@@ -30,7 +30,8 @@ from tokenswarm.wire.values import Ask
 class Settings:
     """One run's settings, the same on every worker.
 
-    `overrides` are `--options` by User class, "" for all; `models` has each model as often as its weight.
+    `overrides` are `--options` by User class, "" for all; `models` has each model as often as its weight; `depths` are
+    contexts in tokens, behind which so many `prefill_tokens` come.
     """
 
     target: Target
@@ -45,6 +46,8 @@ class Settings:
     headers: tuple[tuple[str, str], ...]
     unique_prompts: bool
     same_prompts: bool
+    depths: tuple[int, ...]
+    prefill_tokens: int
     keep_text: bool
     new_connection: bool
     pause_after_error_s: float
@@ -75,6 +78,8 @@ def settings(options: Any) -> Settings:
         headers=headers(options),
         unique_prompts=options.unique_prompts or options.same_prompts,
         same_prompts=options.same_prompts,
+        depths=tuple(map(int, filter(None, options.depths.split(",")))),
+        prefill_tokens=int(options.prompt_tokens) if options.depths else 0,
         keep_text=options.keep_text,
         new_connection=options.new_connection,
         pause_after_error_s=options.pause_after_error,

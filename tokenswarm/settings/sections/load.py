@@ -98,6 +98,19 @@ SECTION = OptionsSection(
             "各 API 并列（[agents.zh-CN.md](agents.zh-CN.md#相同的-prompt)）",
         ),
         Option(
+            name="--depths",
+            type=types.depths,
+            read_by=CLOSED_LOOP,
+            wrong="deep",
+            measured=("prompt_tokens_per_s", "decode_tokens_per_s", "cached_tokens"),
+            help="Prefill and decode behind contexts of so many tokens, `0,4096,16384`: `--max-tokens` are decoded,"
+            " `--prompt-tokens` (512) prefilled behind each, as llama-bench does"
+            " ([load-shapes.md](load-shapes.md#context-depths))",
+            zh="在这么多 token 的上下文之后测预填充和解码，`0,4096,16384`：每处解码 `--max-tokens` 个、预填充"
+            " `--prompt-tokens`（512）个 token，同 llama-bench"
+            "（[load-shapes.zh-CN.md](load-shapes.zh-CN.md#上下文深度)）",
+        ),
+        Option(
             name="--requests",
             default=0,
             type=types.requests,
