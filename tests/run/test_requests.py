@@ -23,16 +23,16 @@ def prompts(folder: Path, number: int) -> Path:
     return path
 
 
-@pytest.mark.parametrize("workers", [(), processes(2)])
-def test_each_prompt_is_asked_once_and_the_run_ends(tmp_path: Path, workers: tuple[str, ...]) -> None:
-    path = prompts(tmp_path, 300)
+@pytest.mark.parametrize(("number", "workers"), [(1000, ()), (1000, processes(2)), (30, ())])
+def test_each_prompt_is_asked_once_and_the_run_ends(tmp_path: Path, number: int, workers: tuple[str, ...]) -> None:
+    path = prompts(tmp_path, number)
     load = ("--payloads", str(path), "--requests", "1000", "--each-prompt-once", "-u", "6", "-r", "6", *workers)
     with running(*FAST) as sim:
         done = headless(sim.url, tmp_path / "runs", "OllamaChatUser", "--model", "sim", *load, "--no-report")
     assert done.returncode == 0, done.stderr
     found = folder(tmp_path / "runs")
-    assert sorted(row["prompt_id"] for row in found.rows) == sorted(f"numbers:{n + 1}" for n in range(300))
-    assert found.outcomes == {"ok": 300}
+    assert sorted(row["prompt_id"] for row in found.rows) == sorted(f"numbers:{n + 1}" for n in range(number))
+    assert found.outcomes == {"ok": number}
     if not workers:
         began = sorted(found.rows, key=lambda row: int(row["sent_unix_ns"]))
         assert {row["prompt_id"] for row in began[:6]} == {f"numbers:{n}" for n in range(1, 7)}
@@ -68,9 +68,10 @@ def test_a_conversation_is_asked_to_its_end(tmp_path: Path) -> None:
 
 def test_what_a_killed_worker_had_left_is_asked_by_the_others(tmp_path: Path) -> None:
     port = str(free_port())
-    load = ("--model", "sim", "--payloads", str(prompts(tmp_path, 400)), "--each-prompt-once", "--no-report")
+    load = ("--model", "sim", "--payloads", str(prompts(tmp_path, 1000)), "--requests", "1000", "--each-prompt-once")
+    load += ("--no-report",)
     master = ("--master", "--headless", "--expect-workers", "2", "--master-bind-host", "127.0.0.1", *load, "-u", "8")
-    slow = ("--load-ms", "0", "--decode-tps", "40", "--parallel", "8", "--slowdown", "0")
+    slow = ("--load-ms", "0", "--decode-tps", "80", "--parallel", "8", "--slowdown", "0")
     with running(*slow) as sim:
         started = [
             _started(sim, tmp_path / str(n), *what)
@@ -83,7 +84,7 @@ def test_what_a_killed_worker_had_left_is_asked_by_the_others(tmp_path: Path) ->
             )
         ]
         try:
-            _wait_for(lambda: sim.stats()["complete"] > 100)
+            _wait_for(lambda: sim.stats()["complete"] > 300)
             os.kill(started[1].pid, signal.SIGKILL)
             _, said = started[0].communicate(timeout=120)
         finally:
@@ -91,7 +92,7 @@ def test_what_a_killed_worker_had_left_is_asked_by_the_others(tmp_path: Path) ->
                 one.kill()
                 one.wait()
     found = folder(tmp_path / "0")
-    assert Counter(row["prompt_id"] for row in found.rows) == {f"numbers:{n + 1}": 1 for n in range(400)}, said
+    assert Counter(row["prompt_id"] for row in found.rows) == {f"numbers:{n + 1}": 1 for n in range(1000)}, said
     assert len({row["worker"] for row in found.rows}) == 2
 
 
