@@ -20,6 +20,7 @@ from tokenswarm.settings.errors import UsageError
 from tokenswarm.users.anthropic import AnthropicMessagesUser
 from tokenswarm.users.cold_start import OllamaColdStartUser, OllamaSwapUser
 from tokenswarm.users.lifecycle import OllamaLifecycleUser
+from tokenswarm.users.lm_studio import LMStudioChatUser
 from tokenswarm.users.ollama import OllamaChatUser, OllamaEmbedUser, OllamaGenerateUser
 from tokenswarm.users.openai import OpenAIChatUser, OpenAICompletionsUser, OpenAIEmbeddingsUser, OpenAIResponsesUser
 from tokenswarm.web import ui as webui
@@ -27,6 +28,7 @@ from tokenswarm.web.exporter import Exporter
 
 __all__ = [
     "AnthropicMessagesUser",
+    "LMStudioChatUser",
     "OllamaChatUser",
     "OllamaColdStartUser",
     "OllamaEmbedUser",

@@ -4,10 +4,12 @@ from collections.abc import Iterator, Mapping
 
 from tokenswarm.payloads.field_kinds import KINDS
 from tokenswarm.payloads.prompt import Message, Prompt
-from tokenswarm.payloads.request_fields import FIELDS, LIMIT, OLLAMA, PATHS, PAYLOAD, V1, Field, fields
+from tokenswarm.payloads.request_fields import FIELDS, LIMIT, LM_CHAT, OLLAMA, PATHS, PAYLOAD, V1, Field, fields
 from tokenswarm.payloads.wording import nearest, quote
 
-_WITH_IMAGES = ("images", "messages", "instructions")  # an API with one of these takes them
+_WITH_IMAGES = ("images", "messages", "instructions", "system_prompt")  # an API with one of these takes them
+
+UNCHECKED = (*V1, LM_CHAT)  # with a plus before them: others than Ollama have fields of their own
 
 
 def misfit(path: str, name: str, value: object, *, ollama: bool, plus: bool = True) -> str:
@@ -16,12 +18,12 @@ def misfit(path: str, name: str, value: object, *, ollama: bool, plus: bool = Tr
     Null leaves a field out, but for what is asked. With `plus` a name with a plus before it is not checked: servers of
     OpenAI's API have fields of their own.
     """
-    if plus and name.startswith("+") and path in V1:
+    if plus and name.startswith("+") and path in UNCHECKED:
         return ""
     known = fields(path)
     field = known.get(name)
     if field is None:
-        unchecked = f"; +{name} is sent as it is" if plus and path in V1 and not ollama else ""
+        unchecked = f"; +{name} is sent as it is" if plus and path in UNCHECKED and not ollama else ""
         return f"{path} takes no option {name}{_elsewhere(name, known)}{unchecked}"
     if value is None and field.by != PAYLOAD:
         return ""  # it is left out

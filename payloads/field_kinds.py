@@ -7,6 +7,7 @@ from typing import NamedTuple, cast
 # What Go's time.ParseDuration takes.
 DURATION = re.compile(r"[-+]?(0|((\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h))+)")
 THINK_LEVELS = ("low", "medium", "high", "max")
+REASONING = ("off", "low", "medium", "high", "on")  # LM Studio's
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "ultra", "max")
 
 
@@ -79,6 +80,7 @@ KINDS: dict[str, Kind] = {
         "perhaps",
     ),
     "reasoning effort": Kind(lambda value: value in EFFORTS, f"use {', '.join(EFFORTS)}", "none", "perhaps"),
+    "reasoning setting": Kind(lambda value: value in REASONING, f"use {', '.join(REASONING)}", "off", "perhaps"),
     "response format": Kind(
         lambda value: isinstance(value, dict) and value.get("type") in ("text", "json_object", "json_schema"),
         'use {"type": "json_object"} or {"type": "json_schema", …}; --options format=json does it on every API',

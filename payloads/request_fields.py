@@ -8,7 +8,8 @@ from tokenswarm.payloads.field_kinds import KINDS
 CHAT, GENERATE, EMBED = "/api/chat", "/api/generate", "/api/embed"
 V1_CHAT, V1_COMPLETIONS, V1_EMBEDDINGS = "/v1/chat/completions", "/v1/completions", "/v1/embeddings"
 RESPONSES, MESSAGES = "/v1/responses", "/v1/messages"
-PATHS = (CHAT, GENERATE, EMBED, V1_CHAT, V1_COMPLETIONS, RESPONSES, MESSAGES, V1_EMBEDDINGS)
+LM_CHAT = "/api/v1/chat"  # LM Studio's own
+PATHS = (CHAT, GENERATE, EMBED, V1_CHAT, V1_COMPLETIONS, RESPONSES, MESSAGES, V1_EMBEDDINGS, LM_CHAT)
 
 TALK, OLLAMA = (CHAT, GENERATE), (CHAT, GENERATE, EMBED)
 V1_TALK, AGENTS = (V1_CHAT, V1_COMPLETIONS), (RESPONSES, MESSAGES)
@@ -64,20 +65,22 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "input", (RESPONSES,), "list of objects", "the conversation, with images, tool calls and results", by=PAYLOAD
     ),
+    Field("input", (LM_CHAT,), "text", "the conversation as one text, with images as a list", by=PAYLOAD),
+    Field("system_prompt", (LM_CHAT,), "text", "the system message", by=PAYLOAD),
     Field("tools", (CHAT, V1_CHAT, *AGENTS), "list of objects", "functions offered to the model", by=PAYLOAD),
-    Field("stream", (*TALK, *V1_TALK, *AGENTS), FLAG, "in pieces or whole", by="--no-stream"),
+    Field("stream", (*TALK, *V1_TALK, *AGENTS, LM_CHAT), FLAG, "in pieces or whole", by="--no-stream"),
     Field("stream_options", V1_TALK, "object", "include_usage is always asked for when streaming", by="--no-stream"),
     Field("max_tokens", (*V1_TALK, MESSAGES), LIMIT, "output limit; --max-tokens means the same"),
     Field("num_predict", (*V1_TALK, MESSAGES), LIMIT, "output limit", sent_as="max_tokens"),
-    Field("max_output_tokens", (RESPONSES,), LIMIT, "output limit; --max-tokens means the same"),
-    Field("max_tokens", (RESPONSES,), LIMIT, "output limit", sent_as="max_output_tokens"),
-    Field("num_predict", (RESPONSES,), LIMIT, "output limit", sent_as="max_output_tokens"),
+    Field("max_output_tokens", (RESPONSES, LM_CHAT), LIMIT, "output limit; --max-tokens means the same"),
+    Field("max_tokens", (RESPONSES, LM_CHAT), LIMIT, "output limit", sent_as="max_output_tokens"),
+    Field("num_predict", (RESPONSES, LM_CHAT), LIMIT, "output limit", sent_as="max_output_tokens"),
     Field("max_tokens", TALK, LIMIT, "output limit", sent_as="num_predict"),
     Field("max_completion_tokens", (V1_CHAT,), LIMIT, "output limit, in the place of max_tokens", on_ollama="refused"),
     # Ollama, in the body.
     Field("think", TALK, "think", "to think or not, or how hard"),
     Field("think", (V1_CHAT,), "think", "to think or not, or how hard", sent_as="reasoning_effort"),
-    Field("think", (RESPONSES,), "think", "to think or not, or how hard", sent_as="reasoning"),
+    Field("think", (RESPONSES, LM_CHAT), "think", "to think or not, or how hard", sent_as="reasoning"),
     Field("think", (MESSAGES,), "think", "to think or not, or (as output_config) how hard", sent_as="thinking"),
     Field("format", TALK, "format", "JSON, or JSON by a schema"),
     Field("format", (V1_CHAT,), "format", "JSON, or JSON by a schema", sent_as="response_format"),
@@ -192,6 +195,15 @@ FIELDS: tuple[Field, ...] = (
     Field("top_k", (MESSAGES,), WHOLE, "sample among the k likeliest"),
     Field("tool_choice", (MESSAGES,), "object", "must a tool be called, and which", on_ollama="ignored"),
     Field("metadata", (MESSAGES,), "object", "who asks", on_ollama="ignored"),
+    # LM Studio's own API.
+    Field("reasoning", (LM_CHAT,), "reasoning setting", "to think or not, or how hard"),
+    Field("temperature", (LM_CHAT,), "number", "randomness; 0 is greedy"),
+    Field("top_p", (LM_CHAT,), "number", "sample among the likeliest that make up p"),
+    Field("top_k", (LM_CHAT,), WHOLE, "sample among the k likeliest"),
+    Field("min_p", (LM_CHAT,), "number", "sample among those at least p times as likely as the likeliest"),
+    Field("repeat_penalty", (LM_CHAT,), "number", "against repetition"),
+    Field("context_length", (LM_CHAT,), WHOLE, "context length, tokens"),
+    Field("store", (LM_CHAT,), FLAG, "whether the server keeps the chat; false unless it is given"),
     # What vLLM, SGLang or llama.cpp take beside it.
     _extra("top_k", WHOLE, "sample among the k likeliest"),
     _extra("min_p", "number", "sample among those at least p times as likely as the likeliest"),
@@ -256,6 +268,10 @@ EXAMPLES: dict[str, object] = {
     "dimensions": 64,
     "template": "{{ .Prompt }}",
     "reasoning": {"effort": "none"},
+    f"{LM_CHAT} reasoning": "off",
+    f"{LM_CHAT} input": "Hi",
+    "system_prompt": "Be brief.",
+    "context_length": 4096,
     "instructions": "Be brief.",
     f"{RESPONSES} input": [{"type": "message", "role": "user", "content": "Hi"}],
     f"{MESSAGES} tool_choice": {"type": "auto"},

@@ -8,6 +8,7 @@ from tokenswarm.users.base import LLMUser
 from tokenswarm.users.cold_start import OllamaColdStartUser, OllamaSwapUser
 from tokenswarm.users.embeddings import EmbeddingUser
 from tokenswarm.users.lifecycle import OllamaLifecycleUser
+from tokenswarm.users.lm_studio import LMStudioChatUser
 from tokenswarm.users.ollama import OllamaChatUser, OllamaEmbedUser, OllamaGenerateUser
 from tokenswarm.users.openai import OpenAIChatUser, OpenAICompletionsUser, OpenAIEmbeddingsUser, OpenAIResponsesUser
 
@@ -15,6 +16,7 @@ __all__ = [
     "AnthropicMessagesUser",
     "EmbeddingUser",
     "LLMUser",
+    "LMStudioChatUser",
     "OllamaChatUser",
     "OllamaColdStartUser",
     "OllamaEmbedUser",

@@ -7,10 +7,11 @@ from docs.generate.api_calls import call_table
 from docs.generate.api_options import code, option_table
 from tokenswarm.payloads.field_check import misfit
 from tokenswarm.payloads.field_kinds import KINDS
-from tokenswarm.payloads.request_fields import MESSAGES, PATHS, RESPONSES, Field, example, fields
+from tokenswarm.payloads.request_fields import LM_CHAT, MESSAGES, PATHS, RESPONSES, Field, example, fields
 from tokenswarm.users.anthropic import AnthropicMessagesUser
 from tokenswarm.users.base import LLMUser
 from tokenswarm.users.embeddings import EmbeddingUser
+from tokenswarm.users.lm_studio import LMStudioChatUser
 from tokenswarm.users.ollama import OllamaChatUser, OllamaEmbedUser, OllamaGenerateUser
 from tokenswarm.users.openai import OpenAIChatUser, OpenAICompletionsUser, OpenAIEmbeddingsUser, OpenAIResponsesUser
 
@@ -25,6 +26,7 @@ CLASSES: dict[str, type[LLMUser]] = {
         OpenAIResponsesUser,
         AnthropicMessagesUser,
         OpenAIEmbeddingsUser,
+        LMStudioChatUser,
     )
 }
 HEAD = """# The whole API, and what drives it
@@ -47,7 +49,7 @@ MEASURED: dict[str, tuple[str, ...]] = {
     "model": ("load_ms", "ttft_ms", "decode_tokens_per_s"),
     "messages": ("prompt_tokens", "ttft_ms", "prompt_eval_ms"),
     "prompt": ("prompt_tokens", "ttft_ms", "prompt_eval_ms"),
-    **dict.fromkeys(("system", "instructions"), ("prompt_tokens", "ttft_ms")),
+    **dict.fromkeys(("system", "instructions", "system_prompt"), ("prompt_tokens", "ttft_ms")),
     "input": ("prompt_tokens", "ttft_ms", "prompt_eval_ms"),
     "images": ("prompt_tokens", "ttft_ms", "prompt_eval_ms"),
     "tools": ("tool_calls", "tool_call_invalid", "tool_unknown", "ttfa_ms"),
@@ -71,7 +73,7 @@ MEASURED: dict[str, tuple[str, ...]] = {
     "priority": ("ttft_ms",),
     "draft_num_predict": ("load_ms", *SPEED),
     "num_batch": ("load_ms", "prompt_eval_ms"),
-    "num_ctx": ("load_ms", "prompt_tokens", "prompt_truncated"),
+    **dict.fromkeys(("num_ctx", "context_length"), ("load_ms", "prompt_tokens", "prompt_truncated")),
     **dict.fromkeys(("num_keep", "shift"), LOADING),
     **dict.fromkeys(("format", "response_format", "text", "json_schema", "guided_json", "structured_outputs"), JSON),
     **dict.fromkeys(
@@ -123,7 +125,8 @@ OWN_OPTION = {
     **dict.fromkeys(("max_tokens", "num_predict", "max_output_tokens"), "`--max-tokens`, "),
 }
 OWN_KEY = {"format": "format", "max_tokens": "max_tokens", "num_predict": "max_tokens"}
-PAYLOAD_KEY = {"input": "messages", "instructions": "system"}  # what a payload line calls them
+# What a payload line calls them.
+PAYLOAD_KEY = {"input": "messages", **dict.fromkeys(("instructions", "system_prompt"), "system")}
 NO_KEY = (
     "max_completion_tokens",
     "max_output_tokens",
@@ -131,7 +134,7 @@ NO_KEY = (
 
 
 def _drives(field: Field) -> str:
-    if field.name == "input" and field.kind != "list of objects":
+    if field.name == "input" and not {RESPONSES, LM_CHAT} & {*field.paths}:
         return "`--payloads` (`inputs`, else the messages' text), `--batch-size`"
     if field.by.startswith("--"):
         return f"`{field.by}`"
@@ -145,7 +148,9 @@ def _drives(field: Field) -> str:
 
 
 def server_says(path: str, field: Field) -> str:
-    """What Ollama itself answers to the wrong value: its status, or that it takes no notice."""
+    """What Ollama itself answers to the wrong value: its status, or that it takes no notice; "–" of what it has not."""
+    if path == LM_CHAT:
+        return "–"
     if field.sent_as:
         return f"see `{field.sent_as}`"
     if path == RESPONSES and field.name == "input":

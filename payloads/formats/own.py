@@ -23,8 +23,8 @@ OPTIONS = {field.name for field in request_fields.FIELDS if field.place == "opti
 TAKEN = {
     field.name
     for field in request_fields.FIELDS
-    # Of the agents' APIs alone are words such as "text", which mean something else in other files.
-    if field.place == "body" and not field.by and not {*field.paths} <= {*request_fields.AGENTS}
+    # Of the agents' APIs, or LM Studio's, alone are words such as "text", which mean something else in other files.
+    if field.place == "body" and not field.by and not {*field.paths} <= {*request_fields.AGENTS, request_fields.LM_CHAT}
 }
 REQUEST = tuple(sorted(TAKEN - OPTIONS - {*FIELDS, "response_format"}))
 SUCH_FIELDS = 'such as {"keep_alive": "10m"}'

@@ -49,7 +49,8 @@ def _limits(frame: Any, tool: str) -> Iterator[str]:
     ok = frame[frame["outcome"] == "ok"]
     native = int(ok["endpoint"].str.startswith("/api/").sum())
     if native:
-        yield f"{many(native, 'request')} asked Ollama's own API, which the tool does not speak: its rules all the same"
+        asked = f"{many(native, 'request')} asked a server's own API"
+        yield f"{asked}, which the tool does not speak: its rules all the same"
     yield (
         "arrivals are the kernel's, and sent is when we wrote: the tool's own delays (its event loop, its JSON) are in "
         "its figures, and not in these"

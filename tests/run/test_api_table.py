@@ -12,7 +12,7 @@ from simulator_process import Simulator, running
 
 from docs.generate.api_table import CLASSES, Row, rows
 from tokenswarm.features import prepare
-from tokenswarm.payloads.request_fields import PATHS, example
+from tokenswarm.payloads.request_fields import LM_CHAT, PATHS, example
 from tokenswarm.settings.errors import UsageError
 
 MODELS = ("sim-think-vision-insert-tools:latest", "sim-embed:latest")
@@ -29,9 +29,13 @@ def ollama() -> Iterator[Simulator]:
 @pytest.fixture(scope="module")
 def other() -> Iterator[Simulator]:
     with running(
-        "--openai-only", "--models", ",".join(MODELS), "--output-tokens", "3", "--decode-tps", "5000"
+        "--engine", "lm-studio", "--models", ",".join(MODELS), "--output-tokens", "3", "--decode-tps", "5000"
     ) as started:
         yield started
+
+
+def is_ollamas(row: Row) -> bool:
+    return row.field.on_ollama != "refused" and row.path != LM_CHAT
 
 
 def model(path: str) -> str:
@@ -51,7 +55,7 @@ def test_every_row_is_driven_through_locust(ollama: Simulator, other: Simulator,
     for path in PATHS:
         by_server: dict[bool, list[Row]] = {True: [], False: []}
         for row in rows(path):
-            by_server[row.field.on_ollama != "refused"].append(row)
+            by_server[is_ollamas(row)].append(row)
         runs += [(ollama if on else other, path, some) for on, some in by_server.items() if some]
     assert sum(len(some) for _, _, some in runs) == sum(len(rows(path)) for path in PATHS)
     for _ in Pool(2).imap_unordered(one, runs):
@@ -69,7 +73,7 @@ def test_every_row_asked_for_wrongly_gets_its_line(
     path: str, ollama: Simulator, other: Simulator, tmp_path: Path
 ) -> None:
     for row in rows(path):
-        server = other if row.field.on_ollama == "refused" else ollama
+        server = ollama if is_ollamas(row) else other
         with pytest.raises(UsageError) as error:
             prepared(server, path, "--options", json.dumps({row.field.name: row.wrong}), run_dir=tmp_path)
         assert str(error.value) == row.line
@@ -78,7 +82,7 @@ def test_every_row_asked_for_wrongly_gets_its_line(
                 prepared(ollama, path, "--options", json.dumps({row.field.name: example(row.field)}), run_dir=tmp_path)
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", [path for path in PATHS if path != LM_CHAT])
 def test_the_server_answers_wrong_values_as_the_table_says(path: str, ollama: Simulator) -> None:
     limit = {"options": {"num_predict": 3}} if path.startswith("/api/") else {"max_tokens": 3, "max_output_tokens": 3}
     base = {

@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from forked import forked
 from locust_process import ROOT, command, environment, folder, free_port, headless, processes
 from simulator_process import Simulator, running
 
@@ -71,7 +72,7 @@ def test_what_a_killed_worker_had_left_is_asked_by_the_others(tmp_path: Path) ->
     load = ("--model", "sim", "--payloads", str(prompts(tmp_path, 1000)), "--requests", "1000", "--each-prompt-once")
     load += ("--no-report",)
     master = ("--master", "--headless", "--expect-workers", "2", "--master-bind-host", "127.0.0.1", *load, "-u", "8")
-    slow = ("--load-ms", "0", "--decode-tps", "80", "--parallel", "8", "--slowdown", "0")
+    slow = ("--load-ms", "0", "--decode-tps", "200", "--parallel", "8", "--slowdown", "0")
     with running(*slow) as sim:
         started = [
             _started(sim, tmp_path / str(n), *what)
@@ -84,7 +85,7 @@ def test_what_a_killed_worker_had_left_is_asked_by_the_others(tmp_path: Path) ->
             )
         ]
         try:
-            _wait_for(lambda: sim.stats()["complete"] > 300)
+            _wait_for(lambda: sim.stats()["complete"] > 200)
             os.kill(started[1].pid, signal.SIGKILL)
             _, said = started[0].communicate(timeout=120)
         finally:
@@ -98,7 +99,7 @@ def test_what_a_killed_worker_had_left_is_asked_by_the_others(tmp_path: Path) ->
 
 def _started(sim: Simulator, run_dir: Path, *options: str) -> "subprocess.Popen[str]":
     run_dir.mkdir()
-    line = command(sim.url, run_dir, *options)
+    line = forked(command(sim.url, run_dir, *options))  # killed with the one that is started here
     with (run_dir.parent / f"{run_dir.name}.log").open("w") as log:
         return subprocess.Popen(
             line,

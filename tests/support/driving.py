@@ -17,9 +17,9 @@ def line(field: Field) -> dict[str, Any]:
     """A payload line whose one purpose is this field; its id is the field's name."""
     asked: dict[str, Any] = {"id": field.name, "prompt": "Hi"}
     value = example(field)
-    if field.name == "instructions":
+    if field.name in ("instructions", "system_prompt"):
         asked["system"] = value
-    elif field.name == "input" and field.kind != "list of objects":
+    elif field.name == "input" and not {"/v1/responses", "/api/v1/chat"} & {*field.paths}:
         asked["inputs"] = value
     elif field.name in ("system", "images", "tools", *OWN_KEY):
         asked[OWN_KEY.get(field.name, field.name)] = value
@@ -44,6 +44,8 @@ TOOLS = {
 def wanted(path: str, field: Field) -> object:
     """What it should have."""
     value = example(field)
+    if path == "/api/v1/chat" and field.name == "think":
+        return "off"
     effort = {"low": "low"}.get(str(value), "medium" if value else "none")
     sent_as: dict[str, object] = {
         "response_format": {"type": "json_object"},

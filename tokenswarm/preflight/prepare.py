@@ -14,7 +14,7 @@ from tokenswarm.payloads.corpus import learnt
 from tokenswarm.payloads.large import Corpus
 from tokenswarm.payloads.mix import Mix
 from tokenswarm.payloads.recipe import Scale
-from tokenswarm.payloads.request_fields import AGENTS, V1_CHAT
+from tokenswarm.payloads.request_fields import AGENTS, LM_CHAT, V1_CHAT
 from tokenswarm.preflight.discovery import Server
 from tokenswarm.preflight.load_fields import reloads
 from tokenswarm.preflight.prompt_length import calibrate
@@ -183,7 +183,10 @@ def _are_native(classes: Sequence[Any], named: Sequence[str]) -> bool:
     """Were only classes named that ask an Ollama?"""
     wanted = [c for c in classes if c.__name__ in named]
     return bool(wanted) and all(
-        c.api.PATH.startswith("/api/") if issubclass(c, LLMUser) else getattr(c, "ollama_only", False) for c in wanted
+        c.api.PATH.startswith("/api/") and c.api.PATH != LM_CHAT
+        if issubclass(c, LLMUser)
+        else getattr(c, "ollama_only", False)
+        for c in wanted
     )
 
 
@@ -263,6 +266,8 @@ def choose(classes: Sequence[Any], server: Server, named: Sequence[str]) -> list
     foreign += [c for c in wanted if getattr(c, "ollama_only", False) and server.kind != "ollama" and c not in foreign]
     if foreign and (named or not spoken):
         names = ", ".join(sorted(c.__name__ for c in foreign))
+        if server.kind == "ollama":
+            raise UsageError(f"{names}: {LM_CHAT} is LM Studio's own, which an Ollama has not; use OllamaChatUser")
         raise UsageError(
             f"{names}: the server speaks only /v1; use OpenAIChatUser, OpenAICompletionsUser or OpenAIEmbeddingsUser"
         )

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import gevent
 
-from tokenswarm.payloads.request_fields import V1_CHAT
+from tokenswarm.payloads.request_fields import LM_CHAT, V1_CHAT
 from tokenswarm.preflight.discovery import PATIENCE_S, Look, Server, summary_of
 from tokenswarm.preflight.engine import OLLAMA, OTHER
 from tokenswarm.preflight.model_list import is_pattern
@@ -167,8 +167,10 @@ class Preflight:
 
 
 def apis_spoken(server: Server, apis: Sequence[Api]) -> tuple[Api, ...]:
-    """Those APIs that the server speaks: Ollama all of them, others what stands under /v1."""
-    return tuple(api for api in apis if server.kind == "ollama" or api.PATH.startswith("/v1/"))
+    """Those APIs that the server may speak: Ollama all but LM Studio's own, others that, and what stands under /v1."""
+    if server.kind == "ollama":
+        return tuple(api for api in apis if api.PATH != LM_CHAT)
+    return tuple(api for api in apis if api.PATH.startswith("/v1/") or api.PATH == LM_CHAT)
 
 
 def _there(server: Server, name: str) -> bool:

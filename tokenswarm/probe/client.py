@@ -14,6 +14,7 @@ import gevent
 from tokenswarm.metrics.interpret import interpret
 from tokenswarm.payloads.mix import nonce
 from tokenswarm.payloads.prompt import Message, Prompt, unique
+from tokenswarm.payloads.request_fields import LM_CHAT
 from tokenswarm.probe.estimates import ProbeAnswer
 from tokenswarm.settings.settings import Settings
 from tokenswarm.transport.connection import Transport
@@ -79,7 +80,7 @@ class ProbeClient:
 
     def connect(self, number: int) -> None:
         """Open so many connections, so that what is sent over them next leaves and arrives together."""
-        path = "/api/version" if self.api.PATH.startswith("/api/") else "/v1/models"
+        path = "/api/version" if self.api.PATH.startswith("/api/") and self.api.PATH != LM_CHAT else "/v1/models"
         for first in range(0, number, 64):
             places = range(first, min(number, first + 64))
             gevent.joinall([gevent.spawn(self._send, at, Exchange(), question("GET", path)) for at in places])

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from tokenswarm.wire import (
     anthropic_messages,
+    lm_studio_chat,
     ollama_chat,
     ollama_embed,
     ollama_generate,
@@ -21,6 +22,7 @@ GENERATING: tuple[Api, ...] = (
     openai_completions,
     openai_responses,
     anthropic_messages,
+    lm_studio_chat,
 )
 EMBEDDING: tuple[Api, ...] = (ollama_embed, openai_embeddings)
 APIS: tuple[Api, ...] = (*GENERATING, *EMBEDDING)
@@ -32,6 +34,7 @@ KEYS = {
     ollama_generate.PATH: ("response", "done"),
     openai_responses.PATH: ("type", "output"),
     anthropic_messages.PATH: ("type", "content"),
+    lm_studio_chat.PATH: ("type", "output"),
 }
 
 
@@ -49,7 +52,10 @@ _DONE = End(b'"done":true', "done:true", "", "done_reason")
 _ENDS = {
     openai_responses.PATH: End(b'"response.completed"', "response.completed", "", "status"),
     anthropic_messages.PATH: End(b'"message_stop"', "message_stop", "a stop reason", "stop_reason"),
+    lm_studio_chat.PATH: End(b'"chat.end"', "chat.end", "", "stop_reason"),
 }
+# At the end of a stream these say again all that their deltas said.
+SAY_AGAIN: tuple[Api, ...] = (openai_responses, lm_studio_chat)
 
 
 def end_of(api: Api) -> End:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import orjson
 
 from tokenswarm.wire import errors, framing, openai_responses
-from tokenswarm.wire.apis import GENERATING, KEYS, end_of
+from tokenswarm.wire.apis import GENERATING, KEYS, SAY_AGAIN, end_of
 from tokenswarm.wire.decoding import decode, values
 from tokenswarm.wire.endings import meaning
 from tokenswarm.wire.stretch import Stretch, stretches
@@ -52,7 +52,7 @@ def chunks(api: Api, transcript: Transcript) -> Iterator[Chunk | Stretch]:
     An unreadable frame gives a chunk with `broken` and ends the reading; so does an error object. Raises nothing.
     """
     read = _frames(api, transcript)
-    return separate(openai_responses.said_once(_singly(read)) if api is openai_responses else read)
+    return separate(openai_responses.said_once(_singly(read)) if api in SAY_AGAIN else read)
 
 
 def each_chunk(api: Api, transcript: Transcript) -> Iterator[Chunk]:

@@ -134,7 +134,7 @@ def test_images_go_where_they_are_seen() -> None:
         assert prompt_misfit(path, linked, ollama=True).startswith("Ollama fetches no images")
     assert prompt_misfit(V1, linked, ollama=False) == ""
     assert prompt_misfit("/v1/completions", shown, ollama=False) == (
-        f"/v1/completions takes no images; /api/chat, /api/generate, {V1}, /v1/responses, /v1/messages do"
+        f"/v1/completions takes no images; /api/chat, /api/generate, {V1}, /v1/responses, /v1/messages, /api/v1/chat do"
     )
 
 

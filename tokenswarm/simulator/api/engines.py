@@ -1,12 +1,12 @@
 """How other engines than Ollama speak OpenAI's API: what they say of their own work, and whose their models are.
 
 In the shape of their documentation: vLLM's `metrics` (with `--enable-per-request-metrics`), LM Studio's `stats` (on its
-own /api/v0); llama.cpp's `timings` as its real server has them.
+own /api/v0; its /api/v1/chat is in `lm_studio`); llama.cpp's `timings` as its real server has them.
 """
 
 from collections.abc import Mapping
 
-from tokenswarm.simulator.api import gojson
+from tokenswarm.simulator.api import gojson, lm_studio
 from tokenswarm.simulator.api.answer import Answer, Request, said
 from tokenswarm.simulator.engine.schedule import Timing
 from tokenswarm.simulator.server import Server
@@ -15,7 +15,7 @@ from tokenswarm.simulator.settings import NS_PER_MS, NS_PER_S
 OWNERS = {"vllm": "vllm", "llama.cpp": "llamacpp", "lm-studio": "organization_owner", "sglang": "sglang"}
 # Paths that only one of them has.
 LM_STUDIO_CHAT, PROPS, SLOTS = "/api/v0/chat/completions", "/props", "/slots"
-ONLY = {LM_STUDIO_CHAT: "lm-studio", PROPS: "llama.cpp", SLOTS: "llama.cpp"}
+ONLY = {LM_STUDIO_CHAT: "lm-studio", lm_studio.PATH: "lm-studio", PROPS: "llama.cpp", SLOTS: "llama.cpp"}
 
 
 def own_numbers(engine: str, path: str, prompt_tokens: int, output_tokens: int, timing: Timing) -> str:

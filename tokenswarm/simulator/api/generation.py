@@ -7,7 +7,7 @@ from hashlib import blake2b
 from random import Random
 from typing import Any
 
-from tokenswarm.simulator.api import engines, messages, ollama, openai, responses
+from tokenswarm.simulator.api import engines, lm_studio, messages, ollama, openai, responses
 from tokenswarm.simulator.api.readers import read
 from tokenswarm.simulator.api.reply import Dialect, Exchange, Reply
 from tokenswarm.simulator.api.request import Api, Ask, Refused
@@ -27,6 +27,7 @@ PATHS: dict[str, Api] = {
     "/v1/messages": "v1_messages",
     "/v1/responses": "v1_responses",
     engines.LM_STUDIO_CHAT: "v1_chat",
+    lm_studio.PATH: "lm_chat",
 }
 _STYLES = ollama.STYLES | openai.STYLES
 _WAVERING = 0.1  # the share of requests in which fault-nondeterministic says something else
@@ -149,6 +150,8 @@ def _dialect(server: Server, ask: Ask, decided: plan.Plan, record: Record) -> Di
     created_s = record.read_ns // 10**9
     if ask.api == "v1_messages":
         return messages.Messages(ask, decided, record.id)
+    if ask.api == "lm_chat":
+        return lm_studio.LMStudio(ask, decided)
     if ask.api == "v1_responses":
         return responses.Responses(ask, decided, record.id, created_s)
     only_v1 = server.settings.openai_only
@@ -162,6 +165,8 @@ def _refuse(exchange: Exchange, api: Api, refused: Refused) -> None:
         content_type, body = openai.EARLY_TYPE, refused.message.encode()
     elif api in ollama.STYLES:
         content_type, body = ollama.WHOLE_TYPE, ollama.error_body(refused.message)
+    elif api == "lm_chat":
+        content_type, body = openai.WHOLE_TYPE, lm_studio.error_body(refused.status, refused.message)
     elif api == "v1_messages":
         content_type, body = openai.WHOLE_TYPE, messages.error_body(refused.status, refused.message)
     else:

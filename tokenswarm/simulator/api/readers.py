@@ -14,6 +14,7 @@ _STRUCTS: dict[Api, str] = {
     "v1_completions": "openai.CompletionRequest",
     "v1_messages": "anthropic.MessagesRequest",
     "v1_responses": "openai.ResponsesRequest",
+    "lm_chat": "chat",
 }
 
 
@@ -25,7 +26,7 @@ def read(api: Api, body: bytes, models: dict[str, Model], settings: Settings) ->
             return ask_native.chat(fields, models, settings)
         if api == "generate":
             return ask_native.generate(fields, models, settings)
-        others = {"v1_messages": ask_v1.messages, "v1_responses": ask_v1.responses}
+        others = {"v1_messages": ask_v1.messages, "v1_responses": ask_v1.responses, "lm_chat": ask_v1.lm_studio}
         return others.get(api, ask_v1.openai)(api, fields, models, settings)
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         # A ValueError bears Go's words. The others: somewhere deep is another type than the API has there.

@@ -9,7 +9,7 @@ from tokenswarm.simulator.model import tokens
 from tokenswarm.simulator.model.models import Model, full_name
 from tokenswarm.simulator.settings import NS_PER_S, Settings, go_duration_ns
 
-Api = Literal["chat", "generate", "v1_chat", "v1_completions", "v1_messages", "v1_responses"]
+Api = Literal["chat", "generate", "v1_chat", "v1_completions", "v1_messages", "v1_responses", "lm_chat"]
 
 _LEVELS = ("high", "medium", "low", "max")
 _OPTION_TYPES = {

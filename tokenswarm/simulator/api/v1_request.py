@@ -106,6 +106,26 @@ def responses(api: Api, body: dict[str, Any], models: dict[str, Model], settings
     )  # fmt: skip
 
 
+def lm_studio(api: Api, body: dict[str, Any], models: dict[str, Model], settings: Settings) -> Ask:
+    """Read a body of LM Studio's /api/v1/chat; Refused or ValueError."""
+    numbers = {"max_output_tokens": "integer", "context_length": "integer", "top_k": "integer"}
+    numbers |= dict.fromkeys(("temperature", "top_p", "min_p", "repeat_penalty"), "number")
+    others = {"model": "string", "system_prompt": "string", "reasoning": "string", "stream": "bool", "store": "bool"}
+    gojson.check_types(body, "chat", numbers | others)
+    given, effort = body.get("input"), body.get("reasoning")
+    if not given or not isinstance(given, str | list):
+        raise ValueError("'input' is required")
+    if effort not in (None, "off", "low", "medium", "high", "on"):
+        raise ValueError(f"invalid 'reasoning': {effort}")
+    parts = [{"type": "text", "text": given}] if isinstance(given, str) else given
+    said = [_message({"role": "user", "content": parts}, 0)]
+    if body.get("system_prompt"):
+        said.insert(0, _message({"role": "system", "content": body["system_prompt"]}, 0))
+    options = _options(body, body.get("max_output_tokens"))
+    effort = {"off": "none", "on": "medium"}.get(str(effort), effort)
+    return _ask(api, body, models, settings, said, options, None, effort)
+
+
 def _effort(effort: Any) -> str | None:
     if effort is not None and effort not in _EFFORTS:
         words = ", ".join(f'"{one}"' for one in _EFFORTS[:-1])
