@@ -12,6 +12,7 @@ from tokenswarm.reports.listing import named
 from tokenswarm.reports.load import Run, load
 from tokenswarm.reports.parts.depths import bench_lines
 from tokenswarm.reports.parts.load_shape import load_line
+from tokenswarm.reports.parts.stages import users_at_slos
 from tokenswarm.reports.parts.steady import shown
 from tokenswarm.reports.parts.time_spent import LABELS, accounts, main_account
 from tokenswarm.reports.rejudging import mapping
@@ -20,7 +21,7 @@ from tokenswarm.reports.render.numbers import give_or_take, integer, number
 from tokenswarm.reports.summary import summarise
 
 SHOWN_OF_DIGEST = 12
-ABOUT = frozenset({"load", "requests", "again", "VALID", "INVALID", "Where it saturates"})
+ABOUT = frozenset({"load", "requests", "again", "users at SLO", "VALID", "INVALID", "Where it saturates"})
 LATENCIES = {"ttft_ms": "TTFT", "tpot_ms": "TPOT", "e2e_ms": "E2E"}
 
 
@@ -59,12 +60,14 @@ def _requests(summary: Mapping[str, Any]) -> str:
 
 
 def _stages(summary: Mapping[str, Any]) -> list[str]:
-    """By users: tokens/s and TTFT p50."""
+    """By users: tokens/s and TTFT p50; how many of them the SLOs allow."""
     held = [
         f"{stage['users']}: {number(stage['output_tokens_per_s'])} ({number(stage['ttft_ms']['p50'])} ms)"
         for stage in summary["stages"]
     ]
-    return [f"users: tokens/s (TTFT p50): {', '.join(held)}"] if held else []
+    said = [f"users: tokens/s (TTFT p50): {', '.join(held)}"] if held else []
+    most = users_at_slos(summary["stages"]) if summary["slos"] else None
+    return [*said, *([f"users at SLO: {integer(most)}"] if most is not None else [])]
 
 
 def _rates(summary: Mapping[str, Any]) -> list[str]:
@@ -72,9 +75,21 @@ def _rates(summary: Mapping[str, Any]) -> list[str]:
     names |= {"ok_per_s": "requests/s", "goodput_per_s": "goodput/s"}
     known = {label: shown(summary, name) for name, label in names.items()}
     said = ", ".join(f"{give_or_take(f['value'], f['interval'])} {label}" for label, f in known.items() if f)
+    said = ", ".join(filter(None, (said, _energy(summary))))
     search = summary.get("capacity", {})
-    unit = "users" if search.get("unit") == "users" else "requests/s"
-    return [f"at {number(search['answer'])} {unit}: {said}" if search else said] if said else []
+    if not search or not said:
+        return [said] if said else []
+    if search.get("unit") == "users":
+        return [f"users at SLO: {integer(round(search['answer']))}; {said}"]
+    return [f"requests/s at SLO: {number(search['answer'])}; {said}"]
+
+
+def _energy(summary: Mapping[str, Any]) -> str:
+    """J a token, where somebody looked at the power."""
+    found = mapping(summary.get("energy"))
+    gross, net = (found.get(f"j_per_output_token_{which}") for which in ("gross", "net"))
+    idle = f" ({number(net)} above idle)" if net is not None else ""
+    return f"{number(gross)} J/output token{idle}" if gross is not None else ""
 
 
 def _latencies(summary: Mapping[str, Any]) -> list[str]:

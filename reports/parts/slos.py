@@ -1,13 +1,13 @@
 """The SLOs of a run: as run.json has them judged, their percentiles to the last digit as in the rest of the report."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from tokenswarm.metrics.percentile import is_supported, rank
-from tokenswarm.metrics.slo.language import Slo, SloError, as_said, parse
+from tokenswarm.metrics.percentile import is_supported, least_n, rank
+from tokenswarm.metrics.slo.language import CHECKS, Slo, SloError, as_said, parse
 from tokenswarm.reports.load import Run
 from tokenswarm.reports.parts.part import Part, Summary
 from tokenswarm.reports.rejudging import dicts
@@ -48,6 +48,30 @@ def _values(frame: Any, slo: Slo) -> Any:
     failed = np.full(int((~ok & ~cut).sum()), math.inf if slo.below else -math.inf)
     values = frame.loc[ok, slo.subject].dropna().to_numpy("float64")
     return np.sort(np.concatenate((values, beyond, failed)))
+
+
+def met(frame: Any, texts: Iterable[str]) -> bool | None:
+    """Do these rows alone meet all of these SLOs? None where they are too few to say, or an SLO is of what they do not
+    hold: goodput, and gaps one by one."""
+    found = [_met(frame, text) for text in texts]
+    return False if False in found else None if None in found or not found else True
+
+
+def _met(frame: Any, text: str) -> bool | None:
+    try:
+        slo = parse(text)
+    except SloError:
+        return None
+    if slo.aggregate == "share":
+        check = slo.subject in CHECKS
+        rows = frame[slo.subject].dropna() if check else frame.loc[frame["outcome"] != "cancelled", "outcome"]
+        return slo.keeps(float((rows == (1 if check else slo.subject)).mean())) if len(rows) else None
+    if slo.aggregate == "rate" or slo.subject not in frame.columns or not len(values := _values(frame, slo)):
+        return None
+    if slo.percent is None:
+        return slo.keeps(float({"max": values[-1], "min": values[0], "mean": values.mean()}[slo.aggregate]))
+    enough = len(values) >= least_n(slo.percent)
+    return slo.keeps(float(values[rank(len(values), slo.percent) - 1])) if enough else None
 
 
 def section(summary: Mapping[str, Any]) -> Section:

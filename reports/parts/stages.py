@@ -1,6 +1,6 @@
 """Stages: what the server gave at each number of users."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tokenswarm.reports.describe import told
@@ -9,7 +9,9 @@ from tokenswarm.reports.load import Run
 from tokenswarm.reports.output import Window, ok_per_s, tokens_per_s, window
 from tokenswarm.reports.parts.capacity import curve
 from tokenswarm.reports.parts.part import Part, Summary
+from tokenswarm.reports.parts.slos import met
 from tokenswarm.reports.percentiles import describe
+from tokenswarm.reports.rejudging import dicts
 from tokenswarm.reports.render.document import Section, Table
 from tokenswarm.reports.render.numbers import give_or_take, integer, number
 from tokenswarm.reports.render.plots import Plot
@@ -22,13 +24,15 @@ def stages(frame: Any, info: Mapping[str, Any]) -> list[dict[str, Any]]:
 
     `users` as text, latencies in ms. `ok_per_s` and `output_tokens_per_s` are what the server gave in the window
     `from_unix_ns` to `to_unix_ns`, to whomever: of a request that reaches beyond it, its output's part within.
-    `intervals` has [from, to] at 95 % of each of these figures (`ttft_ms_p50`); None where nobody knows.
+    `intervals` has [from, to] at 95 % of each of these figures (`ttft_ms_p50`); None where nobody knows. `slos_met`:
+    did it meet the run's SLOs, all of them? None where its requests are too few to say, or there is no SLO.
     """
     asked = info.get("stages")
     asked = [stage for stage in asked if isinstance(stage, dict)] if isinstance(asked, list) else []
     if not asked:
         return []
     measured = frame[frame["phase"] != "warm-up"]
+    slos = [str(slo["slo"]) for slo in dicts(info.get("slos"))]
     found = []
     for at, stage in enumerate(asked, start=1):
         rows = measured[measured["stage"] == at]
@@ -53,6 +57,7 @@ def stages(frame: Any, info: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "output_tokens_per_s": tokens_per_s(frame, span),
                 **{name: describe(ok[name].to_numpy(dtype=float), (50.0, 95.0)) for name in SHOWN},
                 "intervals": of_window(frame, ok, span),
+                "slos_met": met(held, slos),
             }
         )
     return found
@@ -70,6 +75,17 @@ def _window(held: Any, later: Any, next_began_s: Any) -> Window | None:
         ends.append(int(after.min()))
     ends += held.loc[held["phase"] == "drain", "ended_unix_ns"].dropna().map(int).tolist()
     return (span[0], min(ends)) if min(ends) > span[0] else None
+
+
+def users_at_slos(stages: Sequence[Mapping[str, Any]]) -> int | None:
+    """The most users of which a stage met all SLOs, as did every one of fewer; 0 where none did, None where the first
+    that did not is one of which nobody can say it."""
+    most = 0
+    for stage in sorted((one for one in stages if one["users"].isdigit()), key=lambda one: int(one["users"])):
+        if not stage["slos_met"]:
+            return None if stage["slos_met"] is None and not most else most
+        most = int(stage["users"])
+    return most or None
 
 
 def section(summary: Mapping[str, Any]) -> Section:

@@ -14,7 +14,11 @@ from golden.make import RUN, failed, folder, golden_records, identity, ollama, o
 
 from tokenswarm.reports.__main__ import main
 from tokenswarm.reports.again import NOT_SAID, USUAL, command
+from tokenswarm.reports.card import card
 from tokenswarm.reports.listing import named, runs
+from tokenswarm.reports.load import load
+from tokenswarm.reports.render.chinese import zh
+from tokenswarm.reports.summary import summarise
 from tokenswarm.reports.write import report
 from tokenswarm.settings.options import OPTIONS
 
@@ -35,6 +39,10 @@ RUNS: dict[str, tuple[list[Any], dict[str, Any]]] = {
     "open loop": ([ollama(n, at_ms=9 * n, scheduled_ns=ollama(n, at_ms=9 * n).sent_ns) for n in range(99)], RUN),
     "no run.json": ([ollama(0)], None),  # type: ignore[dict-item]
     "stages": ([staged(n, 1 + n // 20) for n in range(40)], {**RUN, "stages": STAGES}),
+    "depths": (
+        [ollama(n, at_ms=9 * n, identity=replace(identity(n), prompt_id="d20 context")) for n in range(9)],
+        {**RUN, "options": {"depths": "20", "prompt_tokens": "512", "max_tokens": 128}},
+    ),
 }
 
 
@@ -99,6 +107,38 @@ def test_a_card_has_what_others_ask_for(tmp_path: Path, capsys: pytest.CaptureFi
     ):
         assert part in said
     assert len(said.splitlines()) <= 10
+
+
+@pytest.mark.parametrize(
+    ("first_ms", "second_ms", "users"), [(100, 100, 2), (100, 400, 1), (400, 100, 0), (100, None, 1), (None, 100, None)]
+)
+def test_a_card_says_how_many_users_the_slos_allow(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], first_ms: int | None, second_ms: int | None, users: int | None
+) -> None:
+    """As many as the last stage had before one crosses them, or has too few requests (None) to say it of."""
+    records = []
+    for n in range(40):
+        later_ms = (first_ms if n < 20 else second_ms) or 0
+        made = staged(n, 1 + n // 20)
+        if later_ms or n % 20 < 5:
+            records.append(replace(made, ended_ns=made.sent_ns + (225 + later_ms) * 1_000_000))
+    slos = [
+        {"slo": text, "state": "crossed", "figure": 1.0, "n": 40} for text in ("e2e_ms p50 < 500", "outcome ok > 9%")
+    ]
+    assert main(["card", str(folder(tmp_path, records, {**RUN, "stages": STAGES, "slos": slos}))]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert [line for line in said if "at SLO" in line] == ([] if users is None else [f"users at SLO: {users}"])
+
+
+def test_a_card_has_the_energy_of_a_token_where_it_is_known(tmp_path: Path) -> None:
+    run = load(folder(tmp_path, [ollama(n, at_ms=100 * n) for n in range(50)]))
+    plain = card(run, summarise(run))
+    power = {"j_per_output_token_gross": 0.5, "j_per_output_token_net": 0.25}
+    said = card(run, summarise(run) | {"energy": power})
+    assert said.replace(", 0.500 J/output token (0.250 above idle)", "") == plain != said
+    assert "0.500 J/output token\n" in card(run, summarise(run) | {"energy": power | {"j_per_output_token_net": None}})
+    chinese = zh("100 output tokens/s, 9 requests/s, 0.500 J/output token (0.250 above idle)")
+    assert chinese == "输出吞吐 100 tokens/s，QPS 9，每输出 Token 0.500 J（高于空闲 0.250 J）"
 
 
 def test_the_command_that_repeats_a_run() -> None:

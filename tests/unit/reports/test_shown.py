@@ -55,7 +55,7 @@ def test_of_a_capacity_search_the_load_that_was_found_is_shown(
     report(folder(tmp_path, [staged(n) for n in range(40)], {**VALID, "capacity": {**found, "state": "complete"}}))
     card, listed, row = forms(tmp_path, capsys)
     if answer:
-        assert "at 2.00 users: 100" in card
+        assert "\nusers at SLO: 2; 100" in card
         assert "TTFT 29.0 / 29.0" in card
         assert listed["output_tokens_per_s"] == float(row["output_tokens_per_s"]) == 100
         assert listed["ttft_ms_p50"] == float(row["ttft_ms_p95"]) == 29
