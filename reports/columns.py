@@ -34,8 +34,9 @@ class _Growing:
     def __init__(self, dtype: Any) -> None:
         self._all, self.rows = np.empty(0, dtype=dtype), 0
 
-    def put(self, values: Any) -> None:
-        end = self.rows + len(values)
+    def put(self, values: Any, rows: int) -> None:
+        """So many values, or one for all of the rows."""
+        end = self.rows + rows
         if end > len(self._all):
             self._all.resize(max(end, len(self._all) * 3 // 2), refcheck=False)
         self._all[self.rows : end] = values
@@ -59,11 +60,16 @@ class Floats:
     def __init__(self) -> None:
         self._values = _Growing(np.float32)  # for as long as there is none
 
-    def put(self, column: Any) -> None:
-        values = column.to_numpy()
-        if self._values.dtype != np.float64 and not np.isnan(values).all():
+    @staticmethod
+    def piece(column: Any) -> Any:
+        """The values of some rows, as `put` takes them; None where all are absent."""
+        values = column.to_numpy("float64")
+        return None if np.isnan(values).all() else values
+
+    def put(self, piece: Any, rows: int) -> None:
+        if piece is not None and self._values.dtype != np.float64:
             self._values.wider(np.float64)
-        self._values.put(values)
+        self._values.put(np.nan if piece is None else piece, rows)
 
     def series(self) -> Any:
         return pd.Series(self._values.values(), copy=False)
@@ -75,18 +81,25 @@ class Wholes:
     def __init__(self) -> None:
         self._values, self._absent = _Growing(_WHOLE[0]), _Growing(np.bool_)
 
-    def put(self, column: Any) -> None:
+    @staticmethod
+    def piece(column: Any) -> Any:
+        """(values, which are absent), or None."""
         absent = column.isna().to_numpy()
+        if absent.all():
+            return None
         if isinstance(column.dtype, pd.Int64Dtype):
             known = column.to_numpy("int64", na_value=0)
         else:
             known = np.where(absent, 0, column.to_numpy()).astype(np.int64)
         greatest = max(known.max(initial=0), -known.min(initial=0))
-        fitting = next(dtype for dtype in _WHOLE if greatest <= np.iinfo(dtype).max)
-        if np.iinfo(fitting).max > np.iinfo(self._values.dtype).max:
-            self._values.wider(fitting)
-        self._values.put(known)
-        self._absent.put(absent)
+        return known.astype(next(dtype for dtype in _WHOLE if greatest <= np.iinfo(dtype).max)), absent
+
+    def put(self, piece: Any, rows: int) -> None:
+        known, absent = (np.int8(0), True) if piece is None else piece
+        if np.iinfo(known.dtype).max > np.iinfo(self._values.dtype).max:
+            self._values.wider(known.dtype)
+        self._values.put(known, rows)
+        self._absent.put(absent, rows)
 
     def series(self) -> Any:
         return pd.Series(pd.arrays.IntegerArray(self._values.values(), self._absent.values()), copy=False)
@@ -98,13 +111,19 @@ class Texts:
     def __init__(self, filled: str | None = None) -> None:
         self._codes, self._numbers, self._filled = _Growing(np.int8), dict[str, int](), filled
 
-    def put(self, column: Any) -> None:
+    @staticmethod
+    def piece(column: Any) -> Any:
+        """(codes, their texts), or None."""
         codes = column.cat.codes.to_numpy()
-        own = [self._number(str(text)) for text in column.cat.categories]
+        return None if (codes < 0).all() else (codes, [str(text) for text in column.cat.categories])
+
+    def put(self, piece: Any, rows: int) -> None:
+        codes, texts = (np.full(rows, _ABSENT), ()) if piece is None else piece
+        own = [self._number(text) for text in texts]
         absent = _ABSENT if self._filled is None or (codes >= 0).all() else self._number(self._filled)
         if len(self._numbers) > np.iinfo(self._codes.dtype).max:
             self._codes.wider(np.int32)
-        self._codes.put(np.array([*own, absent])[codes])  # the code -1 takes the last one
+        self._codes.put(np.array([*own, absent])[codes], rows)  # the code -1 takes the last one
 
     def _number(self, text: str) -> int:
         return self._numbers.setdefault(text, len(self._numbers))
@@ -131,8 +150,13 @@ class Others:
     def __init__(self) -> None:
         self._parts: list[Any] = []
 
-    def put(self, column: Any) -> None:
-        self._parts.append(column)
+    @staticmethod
+    def piece(column: Any) -> Any:
+        """The column."""
+        return column
+
+    def put(self, piece: Any, rows: int) -> None:
+        self._parts.append(piece)
 
     def series(self) -> Any:
         return pd.concat(self._parts, ignore_index=True)
@@ -142,16 +166,19 @@ Column = Floats | Wholes | Texts | Others
 
 
 def column(name: str) -> Column:
-    """An empty column of requests.csv, or beside it."""
+    """The empty column of a name."""
+    return Texts(FILLED.get(name)) if (kind := kind_of(name)) is Texts else kind()
+
+
+def kind_of(name: str) -> type[Column]:
+    """How the column of a name is kept."""
     if READ.get(name) == "category":
-        return Texts(FILLED.get(name))
+        return Texts
     if NUMBERS.get(name) == "whole":
-        return Wholes()
-    return Floats() if READ.get(name) == "float64" or name == "gaps_ms" else Others()
+        return Wholes
+    return Floats if READ.get(name) == "float64" or name == "gaps_ms" else Others
 
 
 def absent(name: str, rows: int) -> Any:
-    """What is put into a column that a file does not have."""
-    if READ[name] == "category":
-        return pd.Series(pd.Categorical([None] * rows))
-    return pd.Series(np.full(rows, np.nan))
+    """What a block is read as of a column that the file does not have."""
+    return pd.Series(pd.Categorical([None] * rows)) if READ[name] == "category" else pd.Series(np.full(rows, np.nan))

@@ -14,7 +14,7 @@ from tokenswarm.reports.slices import asked
 
 BUCKETS = 10_000  # of four digits at most
 _MIDDLE_MS = np.array([middle_ms(bucket) if bucket < 4000 else 0.0 for bucket in range(BUCKETS)])
-_SPACE, _COLON, _ZERO = (ord(one) for one in " :0")
+_LINE, _COLON, _ZERO = (ord(one) for one in "\n:0")
 Items = tuple[Any, Any, Any]  # of each item its row, its bucket and its count
 
 
@@ -24,38 +24,38 @@ def items(column: Any) -> Items | None:
 
     A look at all bytes at once: digit by digit, not text by text.
     """
-    known = column.notna().to_numpy()
-    texts = [f"{cell} " for cell in column[known]]
-    joined = "".join(texts).encode()
-    if joined.translate(None, b"0123456789: "):
+    known = np.flatnonzero(column.notna().to_numpy())
+    joined = "".join([f"{cell}\n" for cell in column.to_numpy(object)[known]]).encode()
+    if joined.translate(None, b"0123456789: \n"):
         return None
     given = np.frombuffer(joined, dtype=np.uint8)
-    ends, colons = np.flatnonzero(given == _SPACE), np.flatnonzero(given == _COLON)
-    starts, which = np.concatenate(([0], ends[:-1] + 1))[: len(ends)], np.searchsorted(ends, colons)
-    bucket_ends = ends.copy()
-    bucket_ends[which] = colons
-    widths, counted = bucket_ends - starts, ends[which] - colons - 1
+    ends = np.flatnonzero((given < _ZERO) | (given == _COLON))  # of numbers: buckets, and counts after a colon
+    widths, after = np.diff(ends, prepend=-1) - 1, given[ends]
+    colon = after == _COLON
+    count = np.concatenate(([False], colon))[:-1]
+    there, row_ends = ~count & (widths > 0), np.flatnonzero(after == _LINE)  # two spaces have nothing between them
     if (
-        (np.diff(which) == 0).any()
-        or ((widths < 1) & (ends > starts)).any()
-        or (widths > 4).any()
-        or (counted < 1).any()
-        or (counted > 12).any()
+        len(row_ends) != len(known)
+        or (count & colon).any()
+        or (widths[colon] < 1).any()
+        or (widths[~count] > 4).any()
+        or (widths[count] < 1).any()
+        or (widths[count] > 12).any()
     ):
         return None
-    counts = np.ones(len(ends), dtype=np.int64)
-    counts[which] = _numbers(given, colons + 1, counted)
-    buckets = _numbers(given, starts, widths)
-    rows = np.repeat(np.flatnonzero(known), np.diff(np.searchsorted(ends, np.cumsum([0, *map(len, texts)]))))
-    there = widths > 0  # two spaces have nothing between them
-    return rows[there], buckets[there], counts[there]
+    numbers = _numbers(given, ends, widths)
+    at = np.flatnonzero(there)
+    counts = np.ones(len(at), dtype=np.int64)
+    counts[colon[at]] = numbers[count]
+    rows = np.repeat(known, np.diff(np.searchsorted(at, row_ends, side="right"), prepend=0))
+    return rows, numbers[at], counts
 
 
-def _numbers(given: Any, starts: Any, widths: Any) -> Any:
-    found = np.zeros(len(starts), dtype=np.int64)
+def _numbers(given: Any, ends: Any, widths: Any) -> Any:
+    found = np.zeros(len(ends), dtype=np.int64)
     for place in range(int(widths.max(initial=0))):
-        there = widths > place
-        found[there] = found[there] * 10 + (given[starts[there] + place] - _ZERO)
+        digits = given[np.maximum(ends - 1 - place, 0)] - np.int64(_ZERO)
+        found += np.where(widths > place, digits, 0) * 10**place
     return found
 
 
@@ -88,16 +88,22 @@ class Gaps:
     def add(self, frame: Mapping[str, Any], of: Items) -> None:
         """Take in the items of a frame's rows."""
         at, buckets, counts = of
-        which = asked(frame).rename("asked")
-        names = [frame[name].astype("str").fillna(FILLED[name]) for name in ("endpoint", "model", "phase")]
-        ok = (frame["outcome"] == "ok").to_numpy()
-        for (endpoint, model, phase, asking), rows in which.groupby([*names, which], observed=True).indices.items():
-            member = np.zeros(len(ok), dtype=bool)
-            member[rows] = True
-            mine = (member & ok)[at]
-            made = np.bincount(buckets[mine], weights=counts[mine], minlength=BUCKETS).astype(np.int64)
-            key = (text(str(endpoint)), text(str(model)), str(phase), bool(asking))
-            self.pools[key] = made
+        names = [frame[name].cat for name in ("endpoint", "model", "phase")]
+        # One number for all that tells groups apart; the code of an absent text is -1.
+        sizes = (*(len(name.categories) + 1 for name in names), 2)
+        codes = (*(name.codes.to_numpy(np.int64) + 1 for name in names), asked(frame).to_numpy(np.int64))
+        groups, group = np.unique(np.ravel_multi_index(codes, sizes), return_inverse=True)
+        mine = (frame["outcome"] == "ok").to_numpy()[at]
+        where = group[at[mine]] * BUCKETS + buckets[mine]
+        made = np.bincount(where, weights=counts[mine], minlength=len(groups) * BUCKETS).astype(np.int64)
+        for each, pool in zip(groups, made.reshape(-1, BUCKETS), strict=True):
+            *texts, asking = (int(one) for one in np.unravel_index(each, sizes))
+            endpoint, model, phase = (
+                text(str(name.categories[code - 1])) if code else FILLED[kind]
+                for kind, name, code in zip(("endpoint", "model", "phase"), names, texts, strict=True)
+            )
+            key = (endpoint, model, phase, bool(asking))
+            self.pools[key] = self.pools.get(key, 0) + pool
 
     def take_in(self, other: "Gaps") -> None:
         """Those of other rows as well."""

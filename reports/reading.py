@@ -1,10 +1,12 @@
 """requests.csv as a DataFrame: a block at a time, what is damaged left out (see `tokenswarm.folder.damage`)."""
 
+import multiprocessing
 import warnings
 from collections import deque
 from collections.abc import Collection, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -15,12 +17,14 @@ import pandas as pd
 from tokenswarm.folder.damage import MOST, MOST_COUNT, SIGNED, UNSIGNED, Batch, Odd, batches, header, sound
 from tokenswarm.folder.row import IDENTITY, NUMBERS
 from tokenswarm.metrics.text import text
-from tokenswarm.reports.columns import READ, Column, Texts, absent, column
+from tokenswarm.reports.columns import READ, Column, Texts, absent, column, kind_of
 from tokenswarm.reports.errors import ReportError
 from tokenswarm.reports.gaps import Gaps, decoded, items, sums_ms
 from tokenswarm.reports.progress import progress
 
-MOST_TEXT, THREADS = 80, 2  # characters
+MOST_TEXT = 80  # characters
+# From so many bytes on two processes pay: of what a block costs most is Python, of which a process does one at a time.
+AT_ONCE, LARGE_BYTES = 2, 1 << 26
 GROUPED = ("endpoint", "model", "phase", "outcome", "max_tokens", "batch_size")
 LATER = (
     "session",
@@ -49,9 +53,11 @@ NEEDED = (
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Some of the rows: see Rows. `marked` says whether a text in it may bear a mark (see `metrics.text`)."""
+    """Some of the rows: see Rows; `pieces` of columns as these take them. `marked` says whether a text in it may bear a
+    mark (see `metrics.text`)."""
 
-    columns: dict[str, Any]
+    rows: int
+    pieces: dict[str, Any]
     gaps: Gaps
     odd: list[Odd]
     marked: bool
@@ -82,10 +88,14 @@ def read(path: Path) -> Rows:
             gaps.take_in(block.gaps)
             odd += block.odd
             marked = marked or block.marked
-            for name, values in block.columns.items():
-                columns.setdefault(name, column(name)).put(values)
+            for name, piece in block.pieces.items():
+                if name not in columns:
+                    columns[name] = column(name)
+                columns[name].put(piece, block.rows)
     except OSError as error:
         raise ReportError(f"{path}: cannot be read: {error.strerror}; is this the folder of a run?") from error
+    except BrokenProcessPool as error:
+        raise ReportError(f"{path}: a process that read it was killed; is the memory full?") from error
     frame = pd.DataFrame({name: _series(made, marked=marked) for name, made in columns.items()}, copy=False)
     if odd and not len(frame):
         raise ReportError(f"{path}: cannot be read: none of its rows is whole; {odd[0].said(path.name)}")
@@ -110,77 +120,105 @@ def pooled(path: Path, wanted: Collection[int]) -> Gaps:
 
 
 def _blocks(path: Path, names: Sequence[str]) -> Iterator[Block]:
-    """All of the file, on two cores: what pandas and numpy do they do side by side."""
+    """All of the file, in order, on two cores."""
     size, waiting = path.stat().st_size, deque[Future[Block]]()
-    with path.open("rb") as file, ThreadPoolExecutor(THREADS) as pool, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of values that an error, or the look at them, tells of
+    with path.open("rb") as file, _executor(size) as pool, warnings.catch_warnings():
+        # Of values that an error, or the look at them, tells of; and of the fork of a process with numpy's threads.
+        warnings.simplefilter("ignore")
         for batch in batches(file, len(names)):
-            waiting.append(pool.submit(_block, batch, path, names))
-            if len(waiting) > THREADS:
+            waiting.append(pool.submit(_block, _to_send(batch), path, names))
+            if len(waiting) > AT_ONCE:
                 yield waiting.popleft().result()
             progress(f"reading {path.name}: {100 * file.tell() / size:.0f} %")
         yield from (each.result() for each in waiting)
 
 
+def _executor(size: int) -> Executor:
+    if size < LARGE_BYTES or "fork" not in multiprocessing.get_all_start_methods():
+        return ThreadPoolExecutor(AT_ONCE)
+    return ProcessPoolExecutor(AT_ONCE, multiprocessing.get_context("fork"))
+
+
+def _to_send(batch: Batch) -> Batch:
+    """Without the lines that another process reads from the file itself."""
+    return replace(batch, lines=[]) if batch.size else batch
+
+
 def _block(batch: Batch, path: Path, names: Sequence[str]) -> Block:
-    text = b"".join(batch.lines)
+    text = _bytes(batch, path)
     frame = _frame(text, names)
     found = None if frame is None or _suspicious(frame) else items(frame["itl_ms_hist"])
     if found is None:
-        batch = sound(batch, names)
+        batch = sound(replace(batch, lines=BytesIO(text).readlines()) if batch.size else batch, names)
         frame = _frame(b"".join(batch.lines), names)
         if frame is None:
             raise ReportError(f"{path}: cannot be read, though each of its rows can; is it a requests.csv of ours?")
         found = items(frame["itl_ms_hist"]) or decoded(frame["itl_ms_hist"])
+    rows, gaps = len(frame), Gaps()
     del frame["itl_ms_hist"]
-    columns = dict(frame.items()) | {name: absent(name, len(frame)) for name in READ if name not in names}
-    columns["gaps_ms"] = pd.Series(sums_ms(found, len(frame)))
+    columns = {name: absent(name, rows) for name in GROUPED if name not in names} | dict(frame.items())
+    gaps.add(columns, found)
+    columns["gaps_ms"] = pd.Series(sums_ms(found, rows))
     columns["file_row"] = pd.Series(np.array(batch.rows, dtype=np.int64))
-    gaps = Gaps()
-    gaps.add({name: columns[name] for name in GROUPED}, found)
-    return Block(columns, gaps, batch.odd, any(mark in text for mark in (b",'", b",\"'")))
+    pieces = {name: kind_of(name).piece(values) for name, values in columns.items()}
+    pieces |= dict.fromkeys(name for name in READ if name not in columns and name != "itl_ms_hist")
+    return Block(rows, pieces, gaps, batch.odd, b"'" in text and any(mark in text for mark in (b",'", b",\"'")))
+
+
+def _bytes(batch: Batch, path: Path) -> bytes:
+    if not batch.size:
+        return b"".join(batch.lines)
+    with path.open("rb") as file:
+        file.seek(batch.begins)
+        return file.read(batch.size)
 
 
 def _frame(lines: bytes, names: Sequence[str]) -> Any:
     """None where a value is not what its column holds."""
-    # All texts of a long run would not fit into memory.
-    beginning = {"output_text": lambda cell: " ".join(text(cell)[:MOST_TEXT].split())} if "output_text" in names else {}
+    wanted = {name: READ.get(name, "str") for name in names if name in READ or name == "output_text"}
     try:
-        return pd.read_csv(
+        frame = pd.read_csv(
             BytesIO(lines),
             header=None,
             names=list(names),
             index_col=False,
-            dtype=READ,
-            converters=beginning,
-            usecols=[name for name in names if name in READ or name in beginning],
+            dtype=wanted,
+            usecols=list(wanted),
             keep_default_na=False,  # a model may be called "null"
             na_values=[""],
+            low_memory=False,
         )
     except pd.errors.EmptyDataError:
-        dtypes = {name: READ.get(name, "str") for name in names if name in READ or name in beginning}
-        return pd.DataFrame({name: pd.Series([], dtype=dtype) for name, dtype in dtypes.items()})
+        return pd.DataFrame({name: pd.Series([], dtype=dtype) for name, dtype in wanted.items()})
     except (ValueError, TypeError, OverflowError):
         return None
+    if "output_text" in wanted:  # all texts of a long run would not fit into memory
+        known = frame["output_text"].dropna()
+        beginnings = [" ".join(text(cell)[:MOST_TEXT].split()) for cell in known]
+        frame["output_text"] = pd.Series(beginnings, index=known.index, dtype="str").reindex(frame.index)
+    return frame
 
 
 def _suspicious(frame: Any) -> bool:
     """May a row of it hold a value that cannot be, though pandas takes it? Then each one is looked at."""
+    if not len(frame):
+        return False
     if frame[["worker", "sequence", "outcome"]].isna().to_numpy().any():
         return True
     for name in frame.columns:
         kind = NUMBERS.get(name)
         if kind == "histogram" or kind is None:
             continue
-        values = frame[name].dropna().to_numpy()
-        if not len(values):
-            continue
-        most, least = values.max(), values.min()
+        values = frame[name].to_numpy("int64", na_value=0) if name.endswith("_ns") else frame[name].to_numpy()
+        most, least = (each.reduce(values) for each in (np.fmax, np.fmin))
+        if most != most:
+            continue  # nothing there
         if kind == "whole":
             if name.endswith("_ns"):
                 odd = least < 0
             else:
-                odd = least < (0 if name not in SIGNED else -MOST_COUNT) or most > MOST_COUNT or (values % 1 != 0).any()
+                odd = least < (0 if name not in SIGNED else -MOST_COUNT) or most > MOST_COUNT
+                odd = odd or np.fmax.reduce(np.abs(values - np.rint(values))) > 0
         else:
             odd = max(abs(most), abs(least)) > MOST or (name in UNSIGNED and least < 0)
         if odd:

@@ -10,13 +10,14 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
+from itertools import repeat
 from pathlib import Path
 from typing import BinaryIO
 
 from tokenswarm.folder.row import NUMBERS
 
 csv.field_size_limit(sys.maxsize)  # a cell may hold a kept prompt of any length
-BLOCK_BYTES, MOST_HELD = 1 << 22, 1 << 26
+BLOCK_BYTES, MOST_HELD = 1 << 23, 1 << 26
 MOST_COUNT, MOST = 10**15, 1e13  # beyond that a value is no count, or time in ms, or rate of a request
 # What may be below 0: what is left of a difference of two clocks, or a limit that is none.
 SIGNED = frozenset({"lateness_ms", "queue_ms", "rest_ms", "clock_step_ms", "turnaround_ms", "max_tokens"})
@@ -41,11 +42,16 @@ class Odd:
 
 @dataclass(slots=True)
 class Batch:
-    """Rows that follow each other: the lines of the whole ones, with their numbers, and the others."""
+    """Rows that follow each other: the lines of the whole ones, with their numbers, and the others.
+
+    Where the lines are just what the file holds, it is `size` bytes from `begins` on.
+    """
 
     lines: list[bytes] = field(default_factory=list)
     rows: list[int] = field(default_factory=list)
     odd: list[Odd] = field(default_factory=list)
+    begins: int = 0
+    size: int = 0
 
 
 def header(path: Path) -> list[str]:
@@ -58,18 +64,19 @@ def header(path: Path) -> list[str]:
 def batches(file: BinaryIO, columns: int) -> Iterator[Batch]:
     """The rows after the header, a block of the file at a time."""
     row, rest, held = 2, b"", list[bytes]()
-    file.readline()
+    begins = len(file.readline())
     while True:
         block = file.read(BLOCK_BYTES)
         data = rest + block
         lines = BytesIO(data).readlines()
         rest = lines.pop() if block and lines and not lines[-1].endswith(b"\n") else b""
         if not held and _plain(data, lines, columns):
-            batch = Batch(lines, list(range(row, row + len(lines))))
+            batch = Batch(lines, list(range(row, row + len(lines))), begins=begins, size=len(data) - len(rest))
             row += len(lines)
         else:
             batch = Batch()
             row, held = _take([*held, *lines], columns, row, batch, final=not block)
+        begins += len(data) - len(rest)
         yield batch
         if not block:
             return
@@ -84,7 +91,7 @@ def _plain(data: bytes, lines: Sequence[bytes], columns: int) -> bool:
     except UnicodeDecodeError:  # it may be only that the block ends within a character
         return False
     if b'"' not in data:
-        return all(line.count(b",") == columns - 1 for line in lines)
+        return set(map(bytes.count, lines, repeat(b","))) == {columns - 1}
     return all(
         (not line.count(b'"') % 2 and _fields(line) == columns) if b'"' in line else line.count(b",") == columns - 1
         for line in lines
@@ -187,18 +194,18 @@ def wrong(name: str, cell: str) -> str:
 
 def sound(batch: Batch, names: Sequence[str]) -> Batch:
     """The batch without the rows that hold a value that cannot be."""
-    found = Batch(odd=list(batch.odd))
+    lines, rows, odd = list[bytes](), list[int](), list(batch.odd)
     for row, line in zip(batch.rows, batch.lines, strict=True):
         try:
             bad = problem(cells(line, names))
         except (csv.Error, ValueError):
             bad = "", "torn: its cells cannot be told apart"
         if bad:
-            found.odd.append(Odd(row, *bad))
+            odd.append(Odd(row, *bad))
         else:
-            found.lines.append(line)
-            found.rows.append(row)
-    return found
+            lines.append(line)
+            rows.append(row)
+    return Batch(lines, rows, odd)
 
 
 def cells(line: bytes, names: Sequence[str]) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """Reading requests.csv a block at a time: whatever the blocks, the rows are the same, and so are all figures."""
 
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 from tokenswarm.folder import damage
 from tokenswarm.metrics.histogram import bucket, decode, encode, merge, middle_ms
 from tokenswarm.metrics.record import Identity, Record
-from tokenswarm.reports import progress
+from tokenswarm.reports import progress, reading
 from tokenswarm.reports.__main__ import main
 from tokenswarm.reports.errors import ReportError
 from tokenswarm.reports.gaps import decoded, items, sums_ms
@@ -43,6 +45,26 @@ def test_in_blocks_of_whatever_size_all_figures_are_those_of_the_whole(
     parts = load(run)
     pd.testing.assert_frame_equal(parts.frame, whole.frame)
     assert summarise(parts) == summarise(whole)
+
+
+def test_in_two_processes_too(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = load(run)
+    monkeypatch.setattr(damage, "BLOCK_BYTES", 9_000)
+    monkeypatch.setattr(reading, "LARGE_BYTES", 0)
+    parts = load(run)
+    pd.testing.assert_frame_equal(parts.frame, whole.frame)
+    assert (parts.notices, parts.gaps.pooled()) == (whole.notices, whole.gaps.pooled())
+
+
+def test_a_reading_process_that_is_killed_is_one_line(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "LARGE_BYTES", 0)
+    monkeypatch.setattr(reading, "_block", _killed)
+    with pytest.raises(ReportError, match="was killed"):
+        load(run)
+
+
+def _killed(*_: Any) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 @given(Histograms)
