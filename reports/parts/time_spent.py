@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from tokenswarm.metrics.catalogue import QUEUE_DERIVED
 from tokenswarm.reports.parts.part import Part, Summary
 from tokenswarm.reports.render.document import Bar, Cell, Line, Section, Table
 from tokenswarm.reports.render.numbers import integer, many, number, short
@@ -19,6 +20,7 @@ KINDS = {
     "server, with its total": (*LATE, "queue", "load", "prompt_eval", "eval", "rest"),
     "server, of an embedding": (*LATE, "load", "embed", "rest"),
     "server, with its queue": (*LATE, "queue", "load", "prompt_eval", "eval", "rest"),
+    "server, its queue derived": (*LATE, "queue", "load", "prompt_eval", "eval", "rest"),
     "server, without a total": (*LATE, "load", "prompt_eval", "eval", "rest"),
     "client": (*LATE, "first output", "streaming"),
     "client, not streamed": (*LATE, "whole answer"),
@@ -51,10 +53,19 @@ def ledger(ok: Any) -> list[dict[str, Any]]:
     timed = ok[ok["e2e_ms"].notna()]
     total = timed["total_ms"].notna()
     queued = ~total & timed["queue_ms"].notna() & timed["prompt_eval_ms"].notna()
+    derived = queued & timed["ledger_source"].isin(QUEUE_DERIVED)
     parts = timed["prompt_eval_ms"].notna() & timed["eval_ms"].notna() & ~total & ~queued
     embedding = total & timed["vectors"].notna()
     client = timed["ttft_ms"].notna() & ~total & ~queued & ~parts
-    masks = (total & ~embedding, embedding, queued, parts, client, ~total & ~queued & ~parts & ~client)
+    masks = (
+        total & ~embedding,
+        embedding,
+        queued & ~derived,
+        derived,
+        parts,
+        client,
+        ~total & ~queued & ~parts & ~client,
+    )
     accounts = []
     for (kind, names), mask in zip(KINDS.items(), masks, strict=True):
         rows = timed[mask]
@@ -201,9 +212,12 @@ def _closed(account: Mapping[str, Any]) -> Line:
         return ()
     n, closed = account["n"], account["closed"]
     percent = 100 * closed / n
+    waited = (
+        ", and the wait before them (TTFT − prompt eval: it names no queue)," if "derived" in account["kind"] else ""
+    )
     said = (
-        f"{told_by}'s own durations account for {integer(closed)} of {integer(n)} requests ({number(percent)} %) "
-        f"to within {CLOSED_MS:g} ms or {100 * CLOSED_SHARE:g} %"
+        f"{told_by}'s own durations{waited} account for {integer(closed)} of {integer(n)} requests "
+        f"({number(percent)} %) to within {CLOSED_MS:g} ms or {100 * CLOSED_SHARE:g} %"
     )
     if percent >= CLOSED_PERCENT:
         return (f"{said}: the ledger closes.",)

@@ -1,6 +1,7 @@
 """A proxy between a load and a server, that keeps what was asked and said: read with nothing of ours."""
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,6 +18,8 @@ class Tape:
         self._target = (host, int(port))
         self.said: dict[str, bytes] = {}
         self.asked: dict[str, bytes] = {}
+        self.asked_s: dict[str, float] = {}
+        self.headed_s: dict[str, float] = {}  # when an answer began: its headers, whatever follows them
 
     def handle(self, client: socket.socket, _address: object) -> None:
         """One connection: pass on both ways, and note which answer followed which request."""
@@ -27,6 +30,7 @@ class Tape:
 
         def back() -> None:
             while data := upstream.recv(65536):
+                self.headed_s.setdefault(current, time.monotonic())
                 self.said[current] = self.said.get(current, b"") + data
                 client.sendall(data)
             client.close()
@@ -36,6 +40,7 @@ class Tape:
             while data := client.recv(1 << 20):
                 if found := re.search(rb"X-Request-Id: (\S+)", data):
                     current = found[1].decode()
+                    self.asked_s[current] = time.monotonic()
                 self.asked[current] = self.asked.get(current, b"") + data
                 upstream.sendall(data)
         except OSError:

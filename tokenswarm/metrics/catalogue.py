@@ -11,6 +11,8 @@ from tokenswarm.metrics.histogram import encode
 from tokenswarm.metrics.record import Record
 
 Number = float | int | None
+# Engines that say how long a request's prefill and decoding took, and not how long it waited before: that is derived.
+QUEUE_DERIVED = frozenset({"llama.cpp"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +55,24 @@ def queue_ms(r: Record) -> float | None:
     u = r.usage
     if u.queue_ns is not None:
         return u.queue_ns / 1e6
+    if u.engine in QUEUE_DERIVED:
+        return _wait_before_prefill_ms(r)
     if u.total_ns is None or r.identity.batch_size is not None:
         return None
     return (u.total_ns - (u.load_ns or 0) - (u.prompt_eval_ns or 0) - (u.eval_ns or 0)) / 1e6
+
+
+def _wait_before_prefill_ms(r: Record) -> float | None:
+    """TTFT without the prefill; where tokens before the first output were withheld, E2E without prefill and decoding.
+
+    Absent when not streamed, or buffered: then nothing tells the wait from what came after the last token. Absent, too,
+    where the prefill is said to have taken longer than until the first output.
+    """
+    u, ttft, e2e = r.usage, _ms(r.first_output_ns, r.sent_ns), _ms(r.ended_ns, r.sent_ns)
+    if not r.streamed or ttft is None or e2e is None or u.prompt_eval_ns is None or u.eval_ns is None:
+        return None
+    wait = min(ttft, e2e - u.eval_ns / 1e6) - u.prompt_eval_ns / 1e6
+    return wait if wait >= 0 else None
 
 
 def rest_ms(r: Record) -> float | None:
@@ -67,7 +84,7 @@ def rest_ms(r: Record) -> float | None:
         return e2e - u.total_ns / 1e6
     if u.prompt_eval_ns is None or (u.eval_ns is u.queue_ns is None):
         return None
-    return e2e - ((u.queue_ns or 0) + (u.load_ns or 0) + u.prompt_eval_ns + (u.eval_ns or 0)) / 1e6
+    return e2e - (queue_ms(r) or 0) - ((u.load_ns or 0) + u.prompt_eval_ns + (u.eval_ns or 0)) / 1e6
 
 
 def decode_tokens_per_s(r: Record) -> float | None:
@@ -137,7 +154,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("prompt_tokens_per_s", "rate", "(prompt_tokens − cached_tokens) / prompt_eval_duration × 1e9; absent where all were cached; with an Ollama before 0.33.3, which does not say what was, a prefill speed only when nothing was cached", prompt_tokens_per_s, ui=True),
     Metric("output_tokens_per_s", "rate", "the client's: output tokens / (last byte − first output chunk)", output_tokens_per_s),
     Metric("total_ms", "duration", "Ollama's total_duration: handler start to done, waits included", lambda r: _as_ms(r.usage.total_ns)),
-    Metric("queue_ms", "duration", "total_duration − load_duration − prompt_eval_duration − eval_duration: the wait in the server's queue, for which Ollama has no field (4–28 ms idle), or vLLM's queue_time_ms; absent of embedding requests, whose work is not told apart from the wait, and of other servers", queue_ms, ui=True),
+    Metric("queue_ms", "duration", "total_duration − load_duration − prompt_eval_duration − eval_duration: the wait in the server's queue, for which Ollama has no field (4–28 ms idle), or vLLM's queue_time_ms; derived of llama.cpp, which says no queue: TTFT − prompt_eval (or E2E − prompt_eval − eval, if less), so with the network's way in it; absent of embedding requests, whose work is not told apart from the wait, and of other servers", queue_ms, ui=True),
     Metric("load_ms", "duration", "Ollama's load_duration: until a loaded model was at hand, the wait behind other loads included; LM Studio's model_load_time_seconds", lambda r: _as_ms(r.usage.load_ns), ui=True),
     Metric("prompt_eval_ms", "duration", "Ollama's prompt_eval_duration, llama.cpp's prompt_ms, vLLM's time_to_first_token_ms (which counts from scheduling), LM Studio's time_to_first_token: the prefill that was really done", lambda r: _as_ms(r.usage.prompt_eval_ns), ui=True),
     Metric("eval_ms", "duration", "Ollama's eval_duration, llama.cpp's predicted_ms, vLLM's generation_time_ms, LM Studio's generation_time: first to last token", lambda r: _as_ms(r.usage.eval_ns), ui=True),

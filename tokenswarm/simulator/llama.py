@@ -18,6 +18,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tokenswarm.simulator.llama", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0 = a free one")
     parser.add_argument("--parallel", type=int, default=4, help="slots")
+    parser.add_argument("--threads", type=int, default=0, help="0 = as llama.cpp chooses; 1 where CPUs are busy")
     parser.add_argument("--context", type=int, default=2048, help="tokens per slot")
     arguments = parser.parse_args()
     try:
@@ -33,6 +34,8 @@ def main() -> None:
     params.port = arguments.port or _free_port()
     params.n_parallel = arguments.parallel
     params.n_ctx = arguments.context * arguments.parallel
+    if arguments.threads:
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = arguments.threads
     params.verbosity = -1
     params.endpoint_metrics = True  # /metrics: its own totals, to check ours against
     stopped = threading.Event()

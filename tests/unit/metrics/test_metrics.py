@@ -1,8 +1,10 @@
 """METRICS on literals in round numbers; what is not there is absent, not 0."""
 
 import csv
+import dataclasses
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -68,6 +70,27 @@ def test_a_stream_in_round_numbers() -> None:
     # Every millisecond is accounted for.
     parts = [float(found[name]) for name in ("queue_ms", "load_ms", "prompt_eval_ms", "eval_ms", "rest_ms")]  # type: ignore[arg-type]
     assert sum(parts) == pytest.approx(1000)
+
+
+LLAMA = Usage(10, 41, prompt_eval_ns=40 * MS, eval_ns=900 * MS, engine="llama.cpp")
+
+
+@pytest.mark.parametrize(
+    ("changes", "queue_ms", "rest_ms"),
+    [
+        ({"usage": LLAMA._replace(eval_ns=895 * MS)}, 60, 5),  # first output after 100 ms, the end after 1,000
+        ({"usage": LLAMA, "first_output_ns": 1700 * MS}, 60, 0),  # its first tokens were withheld: no wait
+        ({"usage": LLAMA._replace(prompt_eval_ns=101 * MS)}, None, -1),  # longer than until the first output
+        ({"usage": LLAMA, "streamed": False}, None, 60),
+        ({"usage": LLAMA, "first_output_ns": None}, None, 60),  # buffered
+        ({"usage": LLAMA._replace(engine="LM Studio")}, None, 60),
+    ],
+)
+def test_the_queue_of_an_engine_that_says_only_prefill_and_decoding(
+    changes: dict[str, Any], queue_ms: float | None, rest_ms: float
+) -> None:
+    found = values(dataclasses.replace(STREAM, **changes))
+    assert (found["queue_ms"], found["rest_ms"]) == (queue_ms, pytest.approx(rest_ms))
 
 
 def test_what_was_not_seen_is_absent() -> None:

@@ -144,7 +144,19 @@ def test_the_ledger_of_an_engine_that_names_its_queue_closes(tmp_path: Path) -> 
     [
         (VLLM, "vLLM's own durations account for 10 of 10 requests (100 %) to within 5 ms or 2 %: the ledger closes."),
         (VLLM._replace(queue_ns=0), "does not close; the rest, 25.0 ms at the median, is the network and this client."),
-        (LLAMA, "the rest, 65.0 ms at the median, is its queue, which it does not name, the network and this client."),
+        (
+            LLAMA,
+            "and the wait before them (TTFT − prompt eval: it names no queue), account for 10 of 10 requests (100 %) "
+            "to within 5 ms or 2 %: the ledger closes.",
+        ),
+        (
+            LLAMA._replace(eval_ns=9 * MS),
+            "does not close; the rest, 36.0 ms at the median, is the network and this client.",
+        ),
+        (
+            LLAMA._replace(engine="LM Studio"),
+            "65.0 ms at the median, is its queue, which it does not name, the network and this client.",
+        ),
     ],
 )
 def test_the_report_says_whose_ledger_it_is_and_why_it_does_not_close(tmp_path: Path, usage: Usage, said: str) -> None:

@@ -1,6 +1,7 @@
 """llama.cpp's `timings`: the prompt's evaluated and cached tokens, prefill and decoding; of its queue it says nothing.
 
-Source: tools/server/README.md of llama.cpp; read from its real server.
+That is derived in `metrics.catalogue`, by when the first output came. Source: tools/server/README.md
+of llama.cpp; read from its real server.
 """
 
 from collections.abc import Mapping
