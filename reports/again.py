@@ -21,6 +21,7 @@ USUAL: Mapping[str, Any] = {
     "request_timeout": 300.0,
     "run_dir": "runs",
     "sample_every": "2s",
+    "idle_time": "5s",
     "speed": 1.0,
     "tool_rounds": 4,
     "trace_scale_tokens": 1.0,

@@ -14,6 +14,7 @@ from tokenswarm.reports.gaps import Gaps
 from tokenswarm.reports.looks import Look, looks
 from tokenswarm.reports.output import Window, add_output, window
 from tokenswarm.reports.reading import pooled, read
+from tokenswarm.reports.readings import Readings, readings
 from tokenswarm.reports.rejudging import dicts, judged_again, lost_rows
 from tokenswarm.reports.render.numbers import many
 from tokenswarm.reports.run_json import read_info
@@ -47,6 +48,11 @@ class Run:
         """The rows that figures are made of: all but those of the warm-up."""
         warm_up = (self.frame["phase"] == "warm-up").to_numpy()
         return self.frame[~warm_up].reset_index(drop=True) if warm_up.any() else self.frame
+
+    @cached_property
+    def readings(self) -> Readings:
+        """What the server said of itself; read where it is asked for."""
+        return readings(self.folder)
 
     @cached_property
     def span(self) -> Window | None:

@@ -24,7 +24,10 @@ def looks(path: Path) -> tuple[Look, ...]:
     if not path.exists():
         return ()
     try:
+        # Lines with a source are samples of what the server says of itself (see `readings`).
         frame = pd.read_csv(path, keep_default_na=False, dtype=str, encoding_errors="replace", on_bad_lines="skip")
+        if "source" in frame:
+            frame = frame[frame["source"].isin(("", None)) | frame["source"].isna()]
         for name in ("unix_s", "took_ms", "size_bytes", "size_vram_bytes", "context_length"):
             frame[name] = pd.to_numeric(frame[name], errors="coerce").fillna(0)
         return tuple(_look(unix_s, rows) for unix_s, rows in frame.groupby("unix_s", sort=True))

@@ -10,7 +10,7 @@ from tokenswarm.capacity import options as searching
 from tokenswarm.capacity.controller import Capacity
 from tokenswarm.preflight.prepare import Prepared
 from tokenswarm.probe.questions import probe
-from tokenswarm.run import counted, depths, feature, open_loop, same_prompts, slo_gate, stages
+from tokenswarm.run import counted, depths, feature, open_loop, same_prompts, server_side, slo_gate, stages
 from tokenswarm.run.feature import Feature
 from tokenswarm.run.live import Live
 from tokenswarm.run.memory_sampler import Sampler
@@ -54,6 +54,12 @@ FEATURES = (
     Feature("requests", check=counted.check, join=lambda run: counted.Counted(run).listen()),
     Feature("probe", before_load=probe),
     Feature("memory", join=lambda run: Sampler(run.environment, run).listen()),
+    Feature(
+        server_side.NAME,
+        check=server_side.check,
+        at_rest=server_side.at_rest,
+        join=lambda run: server_side.ServerSide(run).listen(),
+    ),
     Feature("live", join=lambda run: Live(run).listen()),
     Feature("user changes", join=lambda run: UserChanges(run).listen(run.environment.events)),
     Feature("terminal", join=lambda run: Terminal(run).listen()),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from itertools import pairwise
 
 from tokenswarm.metrics.percentile import minimum_n
-from tokenswarm.reports.parts import capacity, open_loop, probe
+from tokenswarm.reports.parts import capacity, open_loop, probe, stages
 from tokenswarm.reports.parts.part import Part, Summary
 from tokenswarm.reports.parts.time_spent import LABELS, accounts, main_account
 from tokenswarm.reports.render.document import Section
@@ -17,7 +17,6 @@ Rule = Callable[[Summary], str | None]
 WAITS = ("queue", "lateness")  # before anybody works on the request
 SATURATED, FREE = 0.1, 0.02  # shares of a request's time that it waits in the queue
 IDLE_MS = 30  # what Ollama's queue is where nobody waits in it
-FLAT = 0.1  # more tokens/s than that, for twice the users or more: not yet saturated
 LEAST_WORTH = 10
 MANY_FAILED, COLD = 0.05, 0.01
 
@@ -46,23 +45,22 @@ def trials_say(summary: Summary) -> str | None:
 
 
 def curve_bends(summary: Summary) -> str | None:
-    """Of stages, the last of each number of users: the first that no later one beats by more than FLAT."""
-    last = {int(s["users"]): s for s in summary["stages"] if s["users"].isdigit() and s["held"]}
-    held = sorted((users, s) for users, s in last.items() if users)
-    rates = [s["output_tokens_per_s"] for _, s in held]
+    """Of stages, the last of each number of users: where no later one beats one by much, it bends."""
+    held = stages.held_loads(summary["stages"])
+    rates = [stage["output_tokens_per_s"] for stage in held]
     if len(held) < 2 or None in rates:
         return None
-    for at, ((few, before), (more, after)) in enumerate(pairwise(held)):
-        if max(rates[at + 1 :]) < (1 + FLAT * min(1.0, held[-1][0] / few - 1)) * rates[at]:
-            waits = [number(stage["ttft_ms"]["p50"]) for stage in (before, after)]
-            return (
-                f"Saturates by {few} users: with {more} output tokens/s went from "
-                f"{number(before['output_tokens_per_s'])} to {number(after['output_tokens_per_s'])}, TTFT p50 from "
-                f"{waits[0]} to {waits[1]} ms."
-            )
+    if found := stages.bend(summary["stages"]):
+        before, after = found
+        waits = [number(stage["ttft_ms"]["p50"]) for stage in found]
+        return (
+            f"Saturates by {before['users']} users: with {after['users']} output tokens/s went from "
+            f"{number(before['output_tokens_per_s'])} to {number(after['output_tokens_per_s'])}, TTFT p50 from "
+            f"{waits[0]} to {waits[1]} ms."
+        )
     if any(after <= before for before, after in pairwise(rates)):
         return None
-    return f"Not saturated at {held[-1][0]} users: each stage with more users brought more output tokens/s."
+    return f"Not saturated at {held[-1]['users']} users: each stage with more users brought more output tokens/s."
 
 
 def arrivals_pile_up(summary: Summary) -> str | None:

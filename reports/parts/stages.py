@@ -1,6 +1,7 @@
 """Stages: what the server gave at each number of users."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from tokenswarm.reports.describe import told
@@ -17,6 +18,7 @@ from tokenswarm.reports.render.numbers import give_or_take, integer, number
 from tokenswarm.reports.render.plots import Plot
 
 SHOWN = ("ttft_ms", "tpot_ms", "e2e_ms")
+FLAT = 0.1  # more tokens/s than that, for twice the users or more: not yet saturated
 
 
 def stages(frame: Any, info: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -109,6 +111,24 @@ def section(summary: Mapping[str, Any]) -> Section:
         "of what reaches beyond that time they hold the part within; in brackets where they may lie, at 95 %."
     )
     return Section("stages", "Stages", ((said,),) if rows else (), tables=(table,) if rows else ())
+
+
+def held_loads(found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The last stage of each number of users that was held, by that number."""
+    last = {int(stage["users"]): stage for stage in found if stage["users"].isdigit() and stage["held"]}
+    return [last[users] for users in sorted(last) if users]
+
+
+def bend(found: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
+    """The first held load that no later one beats by more than FLAT in output tokens/s, and the next; None without."""
+    held = held_loads(found)
+    rates = [stage["output_tokens_per_s"] for stage in held]
+    if None in rates:
+        return None
+    for at, (before, after) in enumerate(pairwise(held)):
+        if max(rates[at + 1 :]) < (1 + FLAT * min(1.0, int(held[-1]["users"]) / int(before["users"]) - 1)) * rates[at]:
+            return before, after
+    return None
 
 
 def plot(frame: Any, summary: Summary) -> Plot | None:

@@ -44,7 +44,8 @@ LIBRARIES = {
     "load": {"gevent"},
     "users": {"locust", "gevent", "requests"},
     "preflight": {"gevent"},
-    "run": {"locust", "gevent", "psutil", "zmq"},
+    # prometheus_client: its parser, for what servers say of themselves.
+    "run": {"locust", "gevent", "psutil", "zmq", "prometheus_client"},
     "capacity": {"locust", "gevent"},
     "probe": {"locust", "gevent"},
     # flask_login: Locust's own way to a login of its web UI.

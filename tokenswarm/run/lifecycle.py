@@ -69,6 +69,7 @@ class RunLifecycle:
         self.ending = self._beginning = False
         self.gate: Gate | None = None
         self.watch: Callable[[list[Row]], None] | None = None  # of a capacity search: rows as they come
+        self.before_closing: list[Callable[[], object]] = []  # of features: when all requests of a run have ended
         self._kernel_stamps = False
         self.others: Counter[str] = Counter()  # requests that are not ours, by method and name
         self._like = {"code": likeness.code()}  # as it is now: it may be edited while this process runs

@@ -4,24 +4,23 @@ A line a model in memory and look, one with an empty model where there is none, 
 not say. Its requests are in no row and no figure; the server is asked over one connection, /api/ps and /api/version.
 """
 
-import csv
 import time
-from pathlib import Path
+from contextlib import suppress
 from typing import Any
 
 import gevent
 from locust.util.timespan import parse_timespan
 
+from tokenswarm.folder.server_csv import append
 from tokenswarm.metrics.text import cell
 from tokenswarm.metrics.validity.rules import finding
 from tokenswarm.run.lifecycle import RunLifecycle
+from tokenswarm.run.recorder import Recorder
 from tokenswarm.settings.redaction import clean_line
 from tokenswarm.settings.settings import Settings, settings
 from tokenswarm.transport.control import Unanswered, text_in
 from tokenswarm.transport.listing import LoadedModel, ModelListing, full_name
 
-SIZES = ("size_bytes", "size_vram_bytes", "context_length")
-COLUMNS = ("unix_s", "took_ms", "version", "model", *SIZES, "expires_at", "error")
 PATIENCE_S = 5.0
 MOST_MODELS = 100  # in the lines of one look
 
@@ -80,7 +79,7 @@ class Sampler:
         if recorder and every_s and self._lifecycle.server_kind == "ollama":
             checked = settings(options)
             self._seen = MemoryLooks(checked.models)
-            self._greenlet = gevent.spawn(self._watch, recorder.folder.path / "server.csv", checked, every_s)
+            self._greenlet = gevent.spawn(self._watch, recorder, checked, every_s)
 
     def on_test_stopping(self, **_: Any) -> None:
         """The run is about to end: what was seen goes into its findings."""
@@ -89,18 +88,16 @@ class Sampler:
             self._greenlet = None
             self._lifecycle.findings += self._seen.findings()
 
-    def _watch(self, path: Path, checked: Settings, every_s: float) -> None:
+    def _watch(self, recorder: Recorder, checked: Settings, every_s: float) -> None:
         listing = ModelListing(checked, PATIENCE_S)
         due_s = time.monotonic()
         try:
-            with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-                writer = csv.writer(file, lineterminator="\n")
-                writer.writerow(COLUMNS)
-                while True:
-                    writer.writerows(_look(listing, self._seen))
-                    file.flush()
-                    due_s = max(due_s + every_s, time.monotonic())  # after a slow answer none is made up for
-                    gevent.sleep(due_s - time.monotonic())
+            while True:
+                lines = _look(listing, self._seen)
+                with suppress(OSError):  # a disk that is full; the folder may go to another
+                    append(recorder.folder.path, lines)
+                due_s = max(due_s + every_s, time.monotonic())  # after a slow answer none is made up for
+                gevent.sleep(due_s - time.monotonic())
         finally:
             listing.close()
 
@@ -123,7 +120,7 @@ def _look(listing: ModelListing, seen: MemoryLooks) -> list[tuple[Any, ...]]:
 
 
 def sizes(m: LoadedModel) -> tuple[int | None, int | None, int | None]:
-    """What stands in the columns SIZES."""
+    """What stands in the columns of sizes."""
     return m.size_bytes, m.size_vram_bytes, m.context_length
 
 

@@ -13,6 +13,7 @@ from tokenswarm.payloads.columns import columns
 from tokenswarm.payloads.distribution import parse
 from tokenswarm.payloads.expect import from_option
 from tokenswarm.payloads.formats.lengths import MOST as MOST_TOKENS
+from tokenswarm.settings.scraping import scrape_urls
 
 # This process's own folder. With the order to spawn the master's options come over a worker's, and to one that joins a
 # run that goes on before anything of ours has looked at them.
@@ -57,6 +58,18 @@ def _bytes(text: str) -> int:
 
 
 answer_bytes = number(_bytes, 1000, "bytes, 1kB to 100GB, such as 64MB", 1e11)
+
+
+price = number(float, 0, "a price, 0 or more")
+
+
+def scraped(text: str) -> str:
+    """Prometheus endpoints; kept as text, since the form gives it back so."""
+    try:
+        scrape_urls(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+    return text
 
 
 def expectation(text: str) -> str:

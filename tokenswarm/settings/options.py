@@ -8,7 +8,17 @@ from typing import Any
 from configargparse import ConfigFileParserException
 
 from tokenswarm.settings.option import Option, dest
-from tokenswarm.settings.sections import access, asked, connection, goals, load, management, outcome, sessions
+from tokenswarm.settings.sections import (
+    access,
+    asked,
+    connection,
+    goals,
+    load,
+    management,
+    outcome,
+    server_side,
+    sessions,
+)
 
 # What is asked for first at the top: the form and the docs have them in this order.
 SECTIONS = (
@@ -17,6 +27,7 @@ SECTIONS = (
     goals.SECTION,
     sessions.SECTION,
     management.SECTION,
+    server_side.SECTION,
     connection.SECTION,
     outcome.SECTION,
     access.SECTION,

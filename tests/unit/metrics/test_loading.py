@@ -12,6 +12,7 @@ import pytest
 from captures import FOLDER
 from golden.make import MS, failed, folder, identity, ollama, openai
 
+from tokenswarm.folder.server_csv import MEMORY as COLUMNS
 from tokenswarm.folder.verdict import gather
 from tokenswarm.metrics.load_state import load_state
 from tokenswarm.metrics.record import Record
@@ -21,7 +22,7 @@ from tokenswarm.reports.looks import looks
 from tokenswarm.reports.parts.server_memory import memory
 from tokenswarm.reports.summary import summarise
 from tokenswarm.reports.write import report
-from tokenswarm.run.memory_sampler import COLUMNS, MemoryLooks
+from tokenswarm.run.memory_sampler import MemoryLooks
 from tokenswarm.transport.http1 import Response
 from tokenswarm.transport.listing import full_name
 from tokenswarm.users.lifecycle import ManagementAnswer, OllamaLifecycleUser, read

@@ -48,8 +48,10 @@ SECTION = OptionsSection(
             default="2s",
             type=types.timespan,
             wrong="many",
-            help="How often an Ollama is asked for the models in memory and its version (`server.csv`); `0s`: never",
-            zh="每隔多久询问一次 Ollama 内存中有哪些模型及其版本，写入 `server.csv`；`0s`：不询问",
+            help="How often an Ollama is asked for the models in memory and its version (`server.csv`), and"
+            " the server's own side is looked at; `0s`: never",
+            zh="每隔多久询问一次 Ollama 内存中有哪些模型及其版本，写入 `server.csv`，"
+            "并查看服务器自身的情况；`0s`：不询问",
         ),
     ),
 )
