@@ -22,3 +22,27 @@ def _ask(sim: Simulator) -> None:
     shown = [{"type": "image_url", "image_url": {"url": f"data:image/png;base64,{image}"}}]
     other = sim.post("/v1/chat/completions", {"model": "sim", "messages": [{"role": "user", "content": shown}]})
     assert (other.status, other.json()["error"]["type"]) == (500, "api_error")
+
+
+def test_heads_as_gos_server_writes_them() -> None:
+    with running("--models", "sim,a-safetensors-tools", "--load-ms", "1", "--decode-tps", "5000") as sim:
+        for path, allow in (("/api/generate", "POST"), ("/api/tags", "GET, HEAD"), ("/api/delete", "DELETE")):
+            asked = sim.ask("OPTIONS", path, headers={"Origin": "http://localhost"})
+            assert (asked.status, asked.headers["allow"]) == (204, allow)
+            assert "X-Stainless-Os" in asked.headers["access-control-allow-headers"]
+        asked = {"model": "sim", "prompt": "x", "format": "xml"}
+        for stream, kind in ((True, "application/json"), (False, "application/json; charset=utf-8")):
+            bad = sim.post("/api/generate", {**asked, "stream": stream})
+            assert (bad.status, bad.headers["content-type"]) == (500, kind)
+            assert ("content-length" in bad.headers) != stream
+            assert bad.json()["error"].startswith("invalid format: ")
+        for tokens in (5, 900):
+            limit = {"options": {"num_predict": tokens}}
+            whole = sim.post("/api/generate", {"model": "sim", "prompt": "x", "stream": False, **limit})
+            assert ("content-length" in whole.headers) == (len(whole.body) <= 2048)
+        assert len(whole.body) > 2048
+        listed = {one["name"]: one for one in sim.ask("GET", "/api/tags").json()["models"]}
+        assert listed["a-safetensors-tools:latest"]["capabilities"] == ["completion"]
+        assert "context_length" not in listed["a-safetensors-tools:latest"]["details"]
+        assert listed["sim:latest"]["details"]["context_length"] == 32768
+        assert sim.post("/api/show", {"model": "a-safetensors-tools"}).json()["capabilities"] == ["completion", "tools"]

@@ -16,7 +16,6 @@ from tokenswarm.simulator.strangers import strange_host, strange_origin
 from tokenswarm.simulator.transport import HoldingTransport
 
 _PLAIN = b"text/plain"
-_BUFFER_BYTES = 2048  # Go tells the length of what fits its buffer, and sends the rest in chunks
 
 
 class App:
@@ -36,7 +35,7 @@ class App:
         transport: HoldingTransport = scope["extensions"]["simulator"]["transport"]
         path, method = scope["path"], scope["method"]
         row = route(path)
-        exchange = Exchange(row or "other", send, transport, self.server.ledger)
+        exchange = Exchange(row or "other", send, transport, self.server.ledger, is_go=not self.settings.openai_only)
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         refused = self._refusal(row, path, method, headers)
         if refused is not None:
@@ -65,17 +64,16 @@ class App:
         if not only_v1 and (strange_host(host, self.settings.host) or (origin and strange_origin(origin, host))):
             return Answer(403)
         if method == "OPTIONS" and origin:
-            return Answer(204, headers=_cors(origin), bare=True)
+            return Answer(204, headers=(*_cors(origin), *_allow(row)), bare=True)
         served = only == self.settings.engine if only else not only_v1 or row.startswith(("/v1/", "/sim/"))
         if not row or not served:
             if only_v1:
                 return Answer(404, b'{"detail":"Not Found"}', b"application/json")
             return Answer(404, b"404 page not found", _PLAIN)
         if method not in methods(row):
-            allow = (b"allow", ", ".join(methods(row)).encode())
             if only_v1:
-                return Answer(405, b'{"detail":"Method Not Allowed"}', b"application/json", (allow,))
-            return Answer(405, b"405 method not allowed", _PLAIN, (allow,))
+                return Answer(405, b'{"detail":"Method Not Allowed"}', b"application/json", _allow(row))
+            return Answer(405, b"405 method not allowed", _PLAIN, _allow(row))
         return self._unauthorized(path, method, headers)
 
     def _unauthorized(self, path: str, method: str, headers: Mapping[bytes, str]) -> Answer | None:
@@ -115,7 +113,7 @@ async def _unless_gone(receive: Any, answering: Awaitable[Answer]) -> Answer | N
 
 
 async def _send(exchange: Exchange, answer: Answer) -> None:
-    """Write an answer as Go's server does: with its length if it is short, else in chunks."""
+    """Write an answer."""
     if answer.lines is not None:
         exchange.start(answer.status, answer.content_type, *answer.headers)
         async for line in answer.lines:
@@ -126,13 +124,25 @@ async def _send(exchange: Exchange, answer: Answer) -> None:
     elif answer.bare:
         run_now(exchange.send({"type": "http.response.start", "status": answer.status, "headers": [*answer.headers]}))
         exchange.body(b"", last=True)
-    elif answer.chunked or len(answer.body) > _BUFFER_BYTES:
-        exchange.transport.hold()
-        exchange.start(answer.status, answer.content_type, *answer.headers)
-        exchange.body(answer.body, last=True)
-        exchange.transport.release()
+    elif answer.chunked:
+        exchange.chunk(answer.status, answer.content_type, answer.body, *answer.headers)
     else:
         exchange.whole(answer.status, answer.content_type, answer.body, *answer.headers)
+
+
+def _allow(row: str) -> tuple[tuple[bytes, bytes], ...]:
+    """Which methods a path takes."""
+    return ((b"allow", ", ".join(methods(row)).encode()),) if row else ()
+
+
+_STAINLESS = "Arch Async Custom-Poll-Interval Helper-Method Lang Os Package-Version Poll-Helper Retry-Count Runtime"
+_STAINLESS += " Runtime-Version Timeout"
+_CORS_HEADERS = ",".join(
+    [
+        *("Authorization", "Content-Type", "User-Agent", "Accept", "X-Requested-With", "Openai-Beta"),
+        *(f"X-Stainless-{name}" for name in _STAINLESS.split()),
+    ]
+).encode()
 
 
 def _cors(origin: str) -> tuple[tuple[bytes, bytes], ...]:
@@ -140,7 +150,7 @@ def _cors(origin: str) -> tuple[tuple[bytes, bytes], ...]:
     return (
         (b"access-control-allow-origin", origin.encode("latin-1")),
         (b"access-control-allow-methods", b"GET,POST,PUT,PATCH,DELETE,HEAD,OPTIONS"),
-        (b"access-control-allow-headers", b"Authorization,Content-Type,User-Agent,Accept,X-Requested-With"),
+        (b"access-control-allow-headers", _CORS_HEADERS),
         (b"access-control-max-age", b"43200"),
         *((b"vary", name) for name in (b"Origin", b"Access-Control-Request-Method", b"Access-Control-Request-Headers")),
     )

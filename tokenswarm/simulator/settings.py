@@ -29,7 +29,7 @@ _GO_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
 _UNITS_BYTES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 _MODELS_HELP = (
     "comma-separated, a size may follow (a=4gb); words in a name say what it can do: think, tool, vision, insert, "
-    "embed; native, qwen3, harmony choose how its output is told apart"
+    "embed, safetensors; native, qwen3, harmony choose how its output is told apart"
 )
 _MODELS = "sim,sim-think,sim-tools,sim-vision,sim-embed"
 

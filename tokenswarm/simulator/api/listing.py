@@ -40,6 +40,9 @@ def tags(models: Iterable[Model]) -> dict[str, Any]:
 
 def _tag(model: Model) -> dict[str, Any]:
     lengths = {"context_length": model.context_tokens, "embedding_length": model.embedding_length}
+    able = list(model.capabilities)
+    if model.converted:  # of which the list knows less than /api/show
+        lengths, able = {}, ["completion"]
     return {
         "name": model.name,
         "model": model.name,
@@ -47,7 +50,7 @@ def _tag(model: Model) -> dict[str, Any]:
         "size": model.size_bytes,
         "digest": digest(model.manifest or model.name),
         "details": {**_details(model), **lengths},
-        "capabilities": list(model.capabilities),
+        "capabilities": able,
     }
 
 

@@ -47,7 +47,7 @@ def chat(body: dict[str, Any], models: dict[str, Model], settings: Settings) -> 
     top = _top(body)
     offered = check_tools(model, name, body.get("tools"), logprobs=top is not None)
     options = _options(body, model)
-    wanted = output_format(body.get("format"))
+    wanted = output_format(body.get("format"), streamed=body.get("stream") is not False)
     check_images(model, said)
     overhead = tokens.TEMPLATE_TOKENS + _tool_tokens(body.get("tools"))
     space = fit(said, overhead, model, options, settings, body)
@@ -72,7 +72,7 @@ def generate(body: dict[str, Any], models: dict[str, Model], settings: Settings)
     if suffix and "insert" not in model.capabilities:
         raise Refused(400, f"registry.ollama.ai/library/{full_name(name)} does not support insert")
     options = _options(body, model)
-    wanted = output_format(body.get("format"))
+    wanted = output_format(body.get("format"), streamed=body.get("stream") is not False)
     prompt, raw = body.get("prompt") or "", bool(body.get("raw"))
     system = "" if raw else body.get("system") or model.system
     said = [Said("system", system, tokens.count_tokens(system))] if system else []

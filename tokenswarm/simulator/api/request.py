@@ -123,12 +123,12 @@ def native_thinks(think: Any, name: str, model: Model) -> bool:
     return model.thinks and (think is not False or model.path == "harmony")  # gpt-oss cannot but think
 
 
-def output_format(value: Any) -> Any:
-    """ "json", a schema or `None`; Refused if it is neither."""
+def output_format(value: Any, *, streamed: bool = False) -> Any:
+    """ "json", a schema or `None`; Refused if it is neither, by the model's own server."""
     if value in (None, "", "json") or isinstance(value, dict):
         return value or None
     raw = gojson.quote(json.dumps(value, separators=(",", ":")))
-    raise Refused(500, f'invalid format: {raw}; expected "json" or a valid JSON Schema object')
+    raise Refused(500, f'invalid format: {raw}; expected "json" or a valid JSON Schema object', late=streamed)
 
 
 def nested(message: str, code: int = 400) -> str:

@@ -36,6 +36,7 @@ class Model:
     parameters: Mapping[str, Any] = field(default_factory=lambda: {"temperature": 1})
     system: str = ""
     template: str = "{{ .Prompt }}"
+    converted: bool = False  # from safetensors
 
     @property
     def thinks(self) -> bool:
@@ -66,7 +67,10 @@ def named(name: str, size_bytes: int | None = None, context: int = 0) -> Model:
     able = tuple(ability for word, ability in _ABILITIES.items() if word in name)
     path: OutputPath = next((path for word, path in _PATHS.items() if word in name), "G")
     most = max(context, LARGEST_CONTEXT_TOKENS)
-    return Model(name, ("completion", *able), path, size_bytes=size_bytes or _SIZE_BYTES, context_tokens=most)
+    return Model(
+        name, ("completion", *able), path, size_bytes=size_bytes or _SIZE_BYTES, context_tokens=most,
+        converted="safetensors" in name,
+    )  # fmt: skip
 
 
 def catalogue(sizes_bytes: Mapping[str, int | None], context: int = 0) -> dict[str, Model]:
