@@ -27,7 +27,8 @@ class Count:
     the oldest of the others waits for its first byte, and how long the most silent of the begun has sent nothing, s.
     `output_tokens` were made in that time (an estimate by chunks), `counted_tokens` and `prompt_tokens` are the
     server's counts for the requests that ended in it, as are `tpot` and `itl` (buckets of `metrics.histogram`); TTFTs
-    are of the first outputs that were seen in it. `eval_*` and `queue_ns` of `total_ns` are the server's own durations.
+    are of the first outputs that were seen in it. `eval_*` are the server's own durations; `queue_ns` is
+    the ledger's queue, whoever tells it, and `queued_e2e_ns` the E2E of the requests that have one.
     """
 
     in_flight: int = 0
@@ -41,7 +42,7 @@ class Count:
     eval_tokens: int = 0
     eval_ns: int = 0
     queue_ns: int = 0
-    total_ns: int = 0
+    queued_e2e_ns: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     ttft: Counter[int] = field(default_factory=Counter)
     itl: Counter[int] = field(default_factory=Counter)
@@ -70,7 +71,7 @@ class Count:
         self.eval_tokens += other.eval_tokens
         self.eval_ns += other.eval_ns
         self.queue_ns += other.queue_ns
-        self.total_ns += other.total_ns
+        self.queued_e2e_ns += other.queued_e2e_ns
         self.outcomes.update(other.outcomes)
         for name in SKETCHES:
             getattr(self, name).update(getattr(other, name))
@@ -261,8 +262,8 @@ def percentiles(count: Count) -> dict[str, float | None]:
 
 
 def server(count: Count) -> dict[str, float | None]:
-    """The server's own side: its decode rate of a stream, and the share of its time that requests queued."""
+    """The server's own side: its decode rate of a stream, and the share of their time that requests queued."""
     return {
         "decode_tokens_per_s": round(count.eval_tokens / count.eval_ns * 1e9, 2) if count.eval_ns else None,
-        "queue_percent": round(100 * count.queue_ns / count.total_ns, 1) if count.total_ns else None,
+        "queue_percent": round(100 * count.queue_ns / count.queued_e2e_ns, 1) if count.queued_e2e_ns else None,
     }

@@ -61,8 +61,9 @@ class LiveCounts:
             count.tpot[bucket(round(tpot * 1e6))] += 1
         if output_tokens and output_tokens > 1 and usage.eval_ns:
             count.eval_tokens, count.eval_ns = count.eval_tokens + output_tokens - 1, count.eval_ns + usage.eval_ns
-        if usage.total_ns and (queued := queue_ms(record)) is not None:
-            count.queue_ns, count.total_ns = count.queue_ns + round(queued * 1e6), count.total_ns + usage.total_ns
+        if record.outcome == "ok" and (queued := queue_ms(record)) is not None and record.ended_ns and record.sent_ns:
+            count.queue_ns += round(queued * 1e6)
+            count.queued_e2e_ns += record.ended_ns - record.sent_ns
 
     def look(self) -> Counts:
         """What this second was; the next one begins."""

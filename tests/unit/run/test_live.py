@@ -12,7 +12,7 @@ from literals import CHAT, DONE, WHO, line
 from one_process import begin, end, process
 
 from tokenswarm.metrics.histogram import bucket, middle_ms
-from tokenswarm.metrics.live_view import Count
+from tokenswarm.metrics.live_view import Count, server
 from tokenswarm.metrics.record import Record
 from tokenswarm.run import live
 from tokenswarm.run.feature import Feature
@@ -90,8 +90,26 @@ def test_pieces_are_tokens_as_the_server_counts_them_once_it_has() -> None:
     assert count.output_tokens == 3 * 1 + 2 * 4  # the first answer's, before anybody knew; then 12 tokens in 3 pieces
     assert (count.sent, count.in_flight, count.begun) == (2, 1, 1)
     assert (count.itl, count.eval_tokens) == (gaps, 11)
-    assert count.queue_ns == 900 * MS
+    assert (count.queue_ns, round(count.queued_e2e_ns / MS)) == (900 * MS, pytest.approx(2000, abs=1000))
     assert [middle_ms(one) for one in count.tpot] == [pytest.approx(1000 / 11, rel=0.01)]
+
+
+@pytest.mark.parametrize(
+    ("usage", "percent"),
+    [
+        (Usage(total_ns=990 * MS, prompt_eval_ns=290 * MS, eval_ns=400 * MS, engine="Ollama"), 30.0),
+        (Usage(queue_ns=250 * MS, prompt_eval_ns=300 * MS, eval_ns=400 * MS, engine="vLLM"), 25.0),
+        (Usage(queue_ns=250 * MS, engine="SGLang"), 25.0),
+        (Usage(prompt_eval_ns=200 * MS, eval_ns=395 * MS, engine="llama.cpp"), 40.0),
+        (Usage(prompt_eval_ns=200 * MS, eval_ns=395 * MS, engine="LM Studio"), None),
+        (Usage(output_tokens=9), None),
+    ],
+)
+def test_the_queue_is_the_ledgers_whoever_tells_it(usage: Usage, percent: float | None) -> None:
+    seen, times = counts(), {"sent_ns": SECOND_NS, "first_output_ns": SECOND_NS + 600 * MS, "ended_ns": 2 * SECOND_NS}
+    for outcome in ("ok", "ok", "server_error"):
+        seen.on_record(Record(WHO, outcome, usage=usage, **times))
+    assert server(seen.look()[MINE])["queue_percent"] == percent
 
 
 def test_what_a_refusal_says_is_no_token_and_ended_ones_are_not_under_way() -> None:
