@@ -69,6 +69,7 @@ def section(summary: Mapping[str, Any]) -> Section:
         f"Each prompt was asked through each API, in turns; {many(n, 'prompt')} answered through two of them at least.",
         f"What an API costs beside {base}: the mean difference of the same prompt (± at 95 %). How long the answers "
         "were shows in the E2E.",
+        "Each asks with a mark of its own, so that no cache helps: a few prompt tokens more or less may be the mark's.",
     )
     columns = (
         "API",

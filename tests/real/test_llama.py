@@ -122,6 +122,33 @@ def test_the_agents_apis_count_as_the_server_does(llama: str, tmp_path: Path) ->
     print(f"{len(ours)} of /v1/responses, {len(run.rows) - len(ours)} of /v1/messages, {read} prompt tokens read")
 
 
+def test_the_same_prompts_through_all_its_apis(llama: str, tmp_path: Path) -> None:
+    """The report's table: of each API as many, the prompt with its template as long through three of them."""
+    classes = ("OpenAIChatUser", "OpenAICompletionsUser", "OpenAIResponsesUser", "AnthropicMessagesUser")
+    run, stated, _ = loaded(llama, tmp_path, 12, "--same-prompts", *classes, "--users", "1")
+    asked: dict[str, dict[str, dict[str, str]]] = {}
+    for row in run.rows:
+        asked.setdefault(row["round"], {})[row["endpoint"]] = row
+    assert sorted(asked) == ["0", "1", "2"]
+    paths = {"/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/messages"}
+    assert all(set(rows) == paths for rows in asked.values())
+    assert len([row for row in run.rows if row["id"] in stated]) == 9  # /v1/messages says no timings
+    for rows in asked.values():
+        tokens = {path: int(row["prompt_tokens"]) for path, row in rows.items()}
+        bare = tokens.pop("/v1/completions")
+        assert bare < min(tokens.values()) <= max(tokens.values()) <= min(tokens.values()) + 8  # 8 hex digits' tokens
+    found = run.summary()["same_prompts"]
+    assert found["base"] == "/v1/chat/completions"
+    for path, api in found["apis"].items():
+        more = [int(rows[path]["prompt_tokens"]) - int(rows[found["base"]]["prompt_tokens"]) for rows in asked.values()]
+        assert api["n"] == 3
+        assert api["against"] is None or api["against"]["prompt_tokens"]["mean"] == pytest.approx(sum(more) / 3)
+    report = (run.path / "report.md").read_text(encoding="utf-8")
+    (table,) = re.findall(r"^## The same prompts\n(.*?)^## ", report, re.MULTILINE | re.DOTALL)
+    assert all(f"| {path} | 3 |" in table for path in paths)
+    print(table)
+
+
 def test_the_probe_finds_its_slots_and_context(llama: str) -> None:
     probe = [sys.executable, "-m", "tokenswarm.probe", "--host", llama, "--json"]
     done = run(probe, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120, check=False)

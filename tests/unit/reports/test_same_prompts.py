@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from tokenswarm.reports.parts.same_prompts import PART, same_prompts
+from tokenswarm.reports.render.chinese import zh
 
 NATIVE, CHAT, MESSAGES = "/api/chat", "/v1/chat/completions", "/v1/messages"
 COSTS_MS = {NATIVE: 0.0, CHAT: 4.0, MESSAGES: 7.0}
@@ -67,6 +68,7 @@ def test_it_is_read_as_a_table() -> None:
     rows = [row(number, path, ttft_ms=100.0 + number % 3) for number in range(40) for path in (NATIVE, MESSAGES)]
     made = PART.section({"same_prompts": found(rows)})
     assert "40 prompts" in str(made.lines)
+    assert not any(str(line[0]) == zh(str(line[0])) for line in made.lines)
     (table,) = made.tables
     first, second = table.rows
     assert (first[0], second[0], first[-2:], second[-3]) == (NATIVE, MESSAGES, ("", ""), "3.00 ± 0")
