@@ -1,6 +1,7 @@
 """The capacity search of a run: its answer, its trials and its load curve, from run.json."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from tokenswarm.reports.intervals import Interval, of_window
@@ -12,6 +13,7 @@ from tokenswarm.reports.render.plots import BLUE, GREEN, GREY, ORANGE, RED, Plot
 
 RATES = ("ok_per_s", "goodput_per_s", "output_tokens_per_s")
 TIMES = ("ttft_ms_p50", "ttft_ms_p95", "tpot_ms_p50", "e2e_ms_p50", "e2e_ms_p95")
+MOST_NAMED = 8  # loads along an axis
 HEADS = ("ok/s", "goodput/s", "tokens/s", "TTFT p50", "p95", "TPOT p50", "E2E p50", "p95")
 
 
@@ -123,20 +125,25 @@ def _by_load(trials: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return [by_load[load] for load in sorted(by_load)]
 
 
+def _ticks(loads: Sequence[float]) -> Sequence[float]:
+    """The loads themselves, where they are whole and there is room to name each."""
+    apart = all(after >= 1.3 * before for before, after in pairwise(loads)) and len(loads) <= MOST_NAMED
+    return loads if apart and all(load == int(load) for load in loads) else log_ticks(loads)
+
+
 def _panel(
     trials: Sequence[Mapping[str, Any]], found: Mapping[str, Any], title: str, lines: tuple[tuple[str, str, str], ...]
 ) -> Any:
     unit = "users" if found.get("unit") == "users" else "requests/s offered"
+    lines = tuple(line for line in lines if any(trial.get(line[0]) is not None for trial in trials))
     made = figure(
         height=300,
-        xaxis={"title": {"text": unit}, "type": "log", "tickvals": log_ticks([trial["load"] for trial in trials])},
+        xaxis={"title": {"text": unit}, "type": "log", "tickvals": _ticks([trial["load"] for trial in trials])},
         yaxis={"title": {"text": title}, "rangemode": "tozero"},
         showlegend=len(lines) > 1,
     )
     symbols = ["circle" if trial.get("verdict") == "met" else "circle-open" for trial in trials]
     for name, label, colour in lines:
-        if all(trial.get(name) is None for trial in trials):
-            continue
         made.add_scatter(
             x=[trial["load"] for trial in trials],
             y=[trial.get(name) for trial in trials],

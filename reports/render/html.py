@@ -21,6 +21,7 @@ FIRST = frozenset(
     {
         "capacity",
         "stages",
+        "depths",
         "figures",
         "open-loop",
         "slos",

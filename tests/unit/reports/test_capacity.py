@@ -76,3 +76,12 @@ def test_the_axis_of_the_load_curve_says_20_where_it_means_20() -> None:
     plot = draw(None, {"capacity": {"trials": trials, "unit": "requests/s"}})
     assert plot is not None
     assert list(plot.figures[0].layout.xaxis.tickvals) == [20, 30, 50, 70]
+
+
+def test_the_axis_names_whole_loads_where_there_is_room_for_them() -> None:
+    """Users of stages are mostly 1, 2, 4, 8; a search's last loads lie too close together."""
+    for loads, ticks in (([1, 2, 4, 8], [1, 2, 4, 8]), ([1, 8, 9], [1, 2, 3, 5, 7, 10])):
+        trials = [trial(n, float(load), "met", 5) for n, load in enumerate(loads)]
+        plot = draw(None, {"capacity": {"trials": trials, "unit": "users"}})
+        assert plot is not None
+        assert list(plot.figures[0].layout.xaxis.tickvals) == ticks

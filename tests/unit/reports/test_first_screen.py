@@ -10,10 +10,11 @@ from golden.make import MS, ZERO_NS, failed, folder, golden_records, ollama, ope
 from tokenswarm.metrics.checks.case import CheckResults
 from tokenswarm.reports.card import card
 from tokenswarm.reports.load import load
-from tokenswarm.reports.parts import conclusions, open_loop, time_spent
+from tokenswarm.reports.parts import PARTS, conclusions, findings, open_loop, time_spent
 from tokenswarm.reports.parts.load_shape import load_line
 from tokenswarm.reports.parts.steady import rows
 from tokenswarm.reports.render import console
+from tokenswarm.reports.render.html import FIRST
 from tokenswarm.reports.summary import summarise
 
 
@@ -41,6 +42,13 @@ def test_the_steady_figures_stand_beside_those_of_the_whole_run(tmp_path: Path) 
     late = [(100 * n, 225) for n in range(10)]
     inside += sum(max(0, at + e2e - 1000) for at, e2e in late) + 2 * 200
     assert found["in_flight"] == pytest.approx(inside / window_ms, rel=1e-6)
+
+
+def test_the_page_has_the_same_first_screen_as_the_rest_has(tmp_path: Path) -> None:
+    """Above all figures that belong to no section of it."""
+    summary = summary_of(tmp_path, golden_records())
+    first = PARTS[: PARTS.index(findings.PART) + 1]
+    assert {part.section(summary).key for part in first if part.section} <= FIRST
 
 
 def test_goodput_needs_every_slo_of_a_request(tmp_path: Path) -> None:
