@@ -101,8 +101,18 @@ def test_every_requests_counts_and_ledger_are_the_servers_own(
     says = "the ledger closes." if closed >= 0.99 * number else "the ledger does not close;"
     assert says in (run.path / "report.md").read_text(encoding="utf-8")
     assert min(closed, waited) >= 0.9 * number
+    (busy,) = run.summary()["server"]["series"]  # by its own /slots
+    assert busy["max"] <= 4
     if users > 4:
         assert account["parts_mean_ms"]["queue"] > account["parts_mean_ms"]["prompt_eval"]
+        served = (
+            sum(float(row["prompt_eval_ms"]) + float(row["eval_ms"]) for row in run.rows)
+            / run.summary()["window"]["window_s"]
+            / 1e3
+        )
+        assert (busy["name"], busy["max"]) == ("running", 4)
+        assert busy["mean"] == pytest.approx(served, abs=1)
+        print(f"slots at work: {busy['mean']:.2f} by /slots, {served:.2f} by prefill and decoding of the requests")
     parts = {name: round(ms, 1) for name, ms in account["parts_mean_ms"].items()}
     print(f"{users} users: {closed} of {number} closed, {waited} waited until their headers came; mean ms {parts}")
 

@@ -63,6 +63,8 @@ METRICS: dict[str, tuple[str, float]] = {
     "llamacpp:kv_cache_usage_ratio": ("kv_cache_percent", 100),
     "llamacpp:prompt_tokens_total": ("prompt_tokens", 1),
     "llamacpp:tokens_predicted_total": ("output_tokens", 1),
+    # llama.cpp's /slots, as `tokenswarm.run.busy_slots` counts them
+    "llamacpp_slots_processing": ("running", 1),
     # dcgm-exporter, etc/default-counters.csv: MiB, W, mJ
     "DCGM_FI_DEV_GPU_UTIL": ("gpu_percent", 1),
     "DCGM_FI_DEV_FB_USED": ("gpu_memory_bytes", 1 << 20),

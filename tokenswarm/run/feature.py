@@ -25,9 +25,9 @@ class Feature:
     follows from them, and give what they come to (`Preparation.found`). `check_classes` raises it for User classes that
     were chosen. `most_users` are those that the options ask for (None: as many as `--users` says). `form` gives what
     Locust is to change in the web form's fields. `before_load` is asked of the server before any load, and goes into
-    run.json. `at_rest` is what comes last before the load, while the server has nothing to do: what it gives takes the
-    place of what `check` gave. `facts` are further parts of run.json. `join` connects the feature to the events and
-    messages of one process: in the order of the features, after the run's own.
+    run.json. `at_rest` is what comes last before the load, while the server (of that engine) has nothing to do: what
+    it gives takes the place of what `check` gave. `facts` are further parts of run.json. `join` connects the feature to
+    the events and messages of one process: in the order of the features, after the run's own.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Feature:
     most_users: Callable[[Any], int | None] = lambda _: None
     form: Callable[[Any, Mapping[str, str]], Mapping[str, str]] = lambda *_: {}
     before_load: Callable[[Settings, Server, Ask], dict[str, Any]] | None = None
-    at_rest: Callable[[Any], object] | None = None
+    at_rest: Callable[[Any, str], object] | None = None
     facts: Callable[[Any], Mapping[str, Any]] = lambda _: {}
     join: Callable[["RunLifecycle"], object] = _nothing
 
@@ -62,4 +62,6 @@ def ready(
     probe = next((feature.before_load for feature in features if feature.before_load), None)
     hooks: dict[str, Any] = {"check_classes": check_classes, "probe": probe}
     prepared = prepare(checked, options, classes, named, most_users=most_users, **hooks)
-    return prepared, found | {one.name: one.at_rest(options) for one in features if one.at_rest}
+    return prepared, found | {
+        one.name: one.at_rest(options, prepared.target.get("engine", "")) for one in features if one.at_rest
+    }

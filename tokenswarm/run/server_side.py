@@ -1,4 +1,4 @@
-"""`--scrape`, and this machine's power: the server's own side, looked at before the load, during it, and once after.
+"""The server's own side, looked at before the load, during it, and once after: `--scrape`, llama.cpp's slots, power.
 
 Each source is looked at in a greenlet of its own, so that a slow one keeps none of the others waiting. What it says
 goes into the run folder's server.csv; one that fails costs the run a remark, nothing else.
@@ -20,7 +20,7 @@ from tokenswarm.metrics.server_metrics import METRICS, POWER
 from tokenswarm.metrics.text import cell
 from tokenswarm.metrics.validity.rules import finding
 from tokenswarm.preflight.waiting import step
-from tokenswarm.run import power
+from tokenswarm.run import busy_slots, power
 from tokenswarm.run.recorder import Recorder
 from tokenswarm.run.scraper import NoReading, Scraper, Source
 from tokenswarm.settings.errors import UsageError
@@ -83,22 +83,36 @@ def check(options: Any) -> None:
         raise UsageError("--sample-every 0s never looks at what --scrape names; leave one of them out")
 
 
-def at_rest(options: Any) -> Rest:
-    """Look at an idle server for `--idle-time`, if anything tells of its power; else once."""
+def at_rest(options: Any, engine: str) -> Rest:
+    """Look at an idle server for `--idle-time`, if anything tells of its power; else once.
+
+    A llama.cpp is asked for its slots, too, if it tells them: it can be told not to.
+    """
     if not parse_timespan(options.sample_every):
         return Rest()
-    watched = tuple(map(Watched, _sources(options, settings(options))))
+    checked = settings(options)
+    watched = tuple(map(Watched, _sources(options, checked)))
     began_s, until_s = time.time(), time.monotonic() + float(parse_timespan(options.idle_time))
     rest = Rest(watched, _all(watched))
+    if engine == busy_slots.ENGINE:
+        rest = _with_slots(rest, Watched(busy_slots.BusySlots(checked)))
     if until_s > time.monotonic() and any(one.knows_power for one in watched):
         with step("measuring the power of the idle server"):
             while time.monotonic() < until_s:
                 gevent.sleep(min(IDLE_EVERY_S, until_s - time.monotonic()))
                 rest.lines += _all([one for one in watched if one.knows_power])
         rest.idle_unix_s = began_s, time.time()
-    for one in watched:
+    for one in rest.watched:
         one.source.close()
     return rest
+
+
+def _with_slots(rest: Rest, slots: Watched) -> Rest:
+    lines = slots.look()
+    if slots.failed:
+        slots.source.close()
+        return rest
+    return Rest((*rest.watched, slots), rest.lines + lines)
 
 
 def _sources(options: Any, checked: Settings) -> Iterable[Source]:

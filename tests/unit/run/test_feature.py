@@ -11,6 +11,7 @@ from one_process import begin, end, process
 from options import parsed
 
 from tokenswarm.features import FEATURES, offline
+from tokenswarm.preflight.prepare import Prepared
 from tokenswarm.run import feature as module
 from tokenswarm.run.feature import Feature, check, ready
 from tokenswarm.settings.errors import UsageError
@@ -50,7 +51,12 @@ def test_the_process_makes_room_for_as_many_users_as_there_will_be(
     arguments: Sequence[str], most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = list[int]()
-    monkeypatch.setattr(module, "prepare", lambda *_, most_users, **__: seen.append(most_users))
+
+    def prepare(*_: object, most_users: int, **__: object) -> Prepared:
+        seen.append(most_users)
+        return Prepared((), {}, {}, {})
+
+    monkeypatch.setattr(module, "prepare", prepare)
     ready(FEATURES, parsed("--host", "h", *arguments), [], [])
     assert seen == [most]
 

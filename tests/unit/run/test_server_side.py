@@ -40,7 +40,7 @@ def watched(
     ):
         lifecycle.options.scrape = f"http://127.0.0.1:{port}/metrics"
         lifecycle.preparation.prepared = Prepared((), {"kind": "openai"}, {}, {})
-        lifecycle.preparation.found = {NAME: at_rest(lifecycle.options)}
+        lifecycle.preparation.found = {NAME: at_rest(lifecycle.options, "other")}
         begin(lifecycle)
         wait_until(lambda: asked > len(answers))
         before_the_end = asked
