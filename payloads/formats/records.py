@@ -30,7 +30,10 @@ def records(path: Path, data: bytes, asking: Set[str] = frozenset(), texts: Set[
     """
     if path.suffix.lower() in TABLES:
         said = _text(data)
-        return _rows(said, parting(path, said.partition("\n")[0]), texts)
+        first, _, rest = said.partition("\n")
+        if mark := announced(first):
+            return _rows(rest, mark, texts, skipped=1)
+        return _rows(said, parting(path, first), texts)
     if path.suffix.lower() == ".txt":
         lines = enumerate(_text(data).split("\n"), start=1)
         return (Item(at, f":{at}", {"prompt": line.strip()}) for at, line in lines if line.strip())
@@ -41,6 +44,12 @@ def records(path: Path, data: bytes, asking: Set[str] = frozenset(), texts: Set[
 def parting(path: Path, header: str) -> str:
     """What parts the cells of a table, by its name and its first line."""
     return "\t" if path.suffix.lower() == ".tsv" else delimiter(header)
+
+
+def announced(line: str) -> str:
+    """What parts the cells of a table that says so in a line before its header, as Excel reads it: sep=;"""
+    found = re.fullmatch(r'"?sep=(.)"?', line.rstrip("\r\n"), re.IGNORECASE)
+    return found[1] if found else ""
 
 
 def delimiter(header: str) -> str:
@@ -84,21 +93,25 @@ def unviewed(one: object) -> object:
     return one["row"] if isinstance(one, dict) and "row" in one and "row_idx" in one else one
 
 
-def _rows(text: str, parted_by: str, texts: Set[str]) -> Iterator[Item]:
+def _rows(text: str, parted_by: str, texts: Set[str], skipped: int = 0) -> Iterator[Item]:
     csv.field_size_limit(2**31 - 1)
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=parted_by, strict=True)
     try:
         header = names_of(next(rows, []))
         for number, cells in enumerate(rows, start=1):
             if any(cells):
-                yield Item(number, f":{rows.line_num}", row_of(header, cells, f":{rows.line_num}", parted_by, texts))
+                place = f":{rows.line_num + skipped}"
+                yield Item(number, place, row_of(header, cells, place, parted_by, texts))
     except csv.Error as error:
-        raise ValueError(f":{rows.line_num}: not CSV: {error}; write a header and a row a prompt") from None
+        raise ValueError(f":{rows.line_num + skipped}: not CSV: {error}; write a header and a row a prompt") from None
 
 
 def names_of(header: Sequence[str]) -> list[str]:
-    """The names of a table's columns."""
-    return [name.strip() for name in header]
+    """The names of a table's columns. Raises ValueError where two that are asked have one name: which is meant?"""
+    names = [name.strip() for name in header]
+    if twice := next((name for name in TEXTS if names.count(name) > 1), ""):
+        raise ValueError(f":1: {names.count(twice)} columns are named {twice}; rename all but one")
+    return names
 
 
 def row_of(

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import orjson
 
-from tokenswarm.payloads.formats.records import names_of
+from tokenswarm.payloads.formats.records import announced, names_of
 
 WINDOW, HEAD, MARK, TRIES = 1 << 20, 4096, 6, 8
 Span = tuple[int, int, bytes]  # the record's number from 1, its first byte, its text
@@ -59,9 +59,11 @@ def table(file: BinaryIO, parting: Callable[[str], str]) -> tuple[list[str], str
     first = file.readline(WINDOW)
     if not first.endswith(b"\n") or b"\r" in first[:-2]:
         return None
-    file.seek(start)
+    mark = announced(first.decode("utf-8", "replace"))
+    if not mark:
+        file.seek(start)
     csv.field_size_limit(2**31 - 1)
-    lines, parted_by = _Lines(file), parting(first.decode("utf-8", "replace"))
+    lines, parted_by = _Lines(file), mark or parting(first.decode("utf-8", "replace"))
     reader = csv.reader(lines, delimiter=parted_by, strict=True)
     return names_of(next(reader, [])), parted_by, _rows(reader, lines)
 

@@ -1,8 +1,11 @@
 """Files as people have them: each kind by the shape that was handed to us, and what is sent of it."""
 
+import bz2
 import gzip
 import json
+import lzma
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import orjson
@@ -184,3 +187,56 @@ def test_prompt_ids_tell_files_apart(tmp_path: Path) -> None:
     files[2].write_text('{"prompt": "x", "id": "a:1"}\n')
     ids = [prompt.id for prompt in load(",".join(map(str, files)))]
     assert ids == ["a:1", f"{files[1]}:1", f"{files[2]}:a:1"]
+
+
+# As other programs write them
+
+
+AS_LINES = '{"prompt": "Grüße"}\n{"prompt": "二"}\n'
+TABLE = 'prompt;answer\n"Grüße";x\n二;y\n'
+
+
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize(
+    ("name", "data", "end"),
+    [
+        ("a.jsonl", lambda text: text.encode("utf-16"), AS_LINES),
+        ("a.jsonl", lambda text: b"\xfe\xff" + text.encode("utf-16-be"), AS_LINES),
+        ("a.jsonl", lambda text: gzip.compress(text.encode("utf-16")), AS_LINES),
+        ("a.jsonl.bz2", lambda text: bz2.compress(text.encode()), AS_LINES),
+        ("a", lambda text: lzma.compress(text.encode()), AS_LINES),
+        ("a.csv.xz", lambda text: lzma.compress(text.encode()), TABLE),
+        ("a.csv", lambda text: text.replace(";", "\t").encode("utf-16"), TABLE),
+        ("a.csv", lambda text: ("sep=;\r\n" + text).encode(), TABLE),
+        ("a.csv", lambda text: ("sep=|\n" + text.replace(";", "|")).encode(), TABLE),
+    ],
+)
+def test_files_as_other_programs_write_them(tmp_path: Path, name: str, data: Any, end: str, large: bool) -> None:
+    more, other = 300 if large else 0, "one of many more " * 300
+    text = end + (f'{{"prompt": "{other}"}}\n' if end is AS_LINES else f"{other};z\n") * more
+    prompts = read(tmp_path, name, data(text))
+    assert [prompt.text for prompt in prompts[:2]] == ["Grüße", "二"]
+    assert len(prompts) == 2 + more
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "why"),
+    [
+        ("a.jsonl", b"PK\x03\x04\x14\x00", "is a zip archive; unpack it"),
+        ("a.jsonl", b"version https://git-lfs.github.com/spec/v1\noid sha256:abc\n", "is a Git LFS pointer"),
+        ("a.jsonl", b"\n<!DOCTYPE html><html>", "is an HTML page, not the file itself"),
+        ("a.jsonl.gz", gzip.compress(gzip.compress(AS_LINES.encode())), "is packed twice (gzip within gzip)"),
+        ("a.xz", lzma.compress(AS_LINES.encode())[:-9], "no whole xz file"),
+        ("a.jsonl", b"\xff\xfe{\x00\x00\xd8", "begins as UTF-16, and is not"),
+        ("a.csv", b"prompt,prompt\na,b\n", ":1: 2 columns are named prompt; rename all but one"),
+        ("a.csv", b"sep=;\nprompt;answer\na;b;c\n", ":3: 3 cells under 2 names"),
+    ],
+)
+def test_what_is_no_payload_is_called_by_its_name(tmp_path: Path, name: str, data: bytes, why: str) -> None:
+    with pytest.raises(PayloadError) as error:
+        read(tmp_path, name, data)
+    assert why in str(error.value)
+
+
+def test_a_line_of_text_may_look_like_a_page(tmp_path: Path) -> None:
+    assert texts(read(tmp_path, "a.txt", "<html> what does this tag do?\n")) == ["<html> what does this tag do?"]
