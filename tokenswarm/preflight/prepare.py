@@ -159,7 +159,9 @@ def _rehearse(
                 other = f"{ask.model} {warm_up.endpoint}"
                 done.warm_ups[other if ask.model in done.warm_ups else ask.model] = warm_up
                 if preflight.settings.mix.makes_text and ask.model not in done.scales:  # each counts in its own way
-                    done.scales[ask.model] = _count_tokens(rehearsal, preflight.settings, c, ask, findings)
+                    done.scales[ask.model] = _count_tokens(
+                        rehearsal, preflight.settings, c, ask, findings, server.engine
+                    )
         except UsageError as error:
             if named or native:
                 raise
@@ -214,10 +216,10 @@ def _warmed_up(rehearsal: Rehearsal, user_class: Any, ask: Ask, findings: list[d
 
 
 def _count_tokens(
-    rehearsal: Rehearsal, checked: Settings, user_class: Any, ask: Ask, findings: list[dict[str, Any]]
+    rehearsal: Rehearsal, checked: Settings, user_class: Any, ask: Ask, findings: list[dict[str, Any]], engine: str
 ) -> Scale | None:
     """How the server counts made-up text; nothing and a finding, if it does not say."""
-    found, problem = calibrate(rehearsal, checked, user_class.api, ask)
+    found, problem = calibrate(rehearsal, checked, user_class.api, ask, engine)
     if problem:
         what = (
             f"{ask.model}: made-up prompts are only roughly as long as asked for, a word taken for a token: {problem}"

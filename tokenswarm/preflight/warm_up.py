@@ -61,6 +61,7 @@ class Rehearsal:
 
     def __init__(self, preflight: Preflight) -> None:
         self._preflight, self._numbers = preflight, count()
+        self.answered: tuple[Prompt, WarmUp] | None = None  # the last warm-up
 
     def warm_up(self, api: Api, ask: Ask) -> WarmUp:
         """One short generation, so that a cold load is not measured by accident.
@@ -78,6 +79,7 @@ class Rehearsal:
         else:
             raise self._wrong(api, ask, turned_down[0][1])
         self._check(api, ask, asked)
+        self.answered = prompt, asked.how
         for prompt_id, one in turned_down:
             self._preflight.warnings.append(f"the server refuses prompt {prompt_id}: {one.how.error}")
         return asked.how

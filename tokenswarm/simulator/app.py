@@ -4,9 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
-from tokenswarm.simulator.api import generation, ollama, openai
+from tokenswarm.simulator.api import counting, engines, generation, ollama, openai
 from tokenswarm.simulator.api.answer import JSON, Answer, Request, failed
-from tokenswarm.simulator.api.engines import ONLY
 from tokenswarm.simulator.api.reply import Exchange, run_now
 from tokenswarm.simulator.api.request import Refused
 from tokenswarm.simulator.routes import ENDPOINTS, methods, route
@@ -16,6 +15,7 @@ from tokenswarm.simulator.strangers import strange_host, strange_origin
 from tokenswarm.simulator.transport import HoldingTransport
 
 _PLAIN = b"text/plain"
+_ONLY = {path: (engine,) for path, engine in engines.ONLY.items()} | counting.ONLY
 
 
 class App:
@@ -59,13 +59,13 @@ class App:
 
     def _refusal(self, row: str, path: str, method: str, headers: Mapping[bytes, str]) -> Answer | None:
         """What the router says to who asks amiss, or is a stranger."""
-        only_v1, only = self.settings.openai_only, ONLY.get(row)
+        only_v1, only = self.settings.openai_only, _ONLY.get(row)
         host, origin = headers.get(b"host", ""), headers.get(b"origin", "")
         if not only_v1 and (strange_host(host, self.settings.host) or (origin and strange_origin(origin, host))):
             return Answer(403)
         if method == "OPTIONS" and origin:
             return Answer(204, headers=(*_cors(origin), *_allow(row)), bare=True)
-        served = only == self.settings.engine if only else not only_v1 or row.startswith(("/v1/", "/sim/"))
+        served = self.settings.engine in only if only else not only_v1 or row.startswith(("/v1/", "/sim/"))
         if not row or not served:
             if only_v1:
                 return Answer(404, b'{"detail":"Not Found"}', b"application/json")

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from tokenswarm.simulator.api import blobs, embeddings, engines, generation, lookup, management
+from tokenswarm.simulator.api import blobs, counting, embeddings, engines, generation, lookup, management
 from tokenswarm.simulator.api.answer import Answer, Request
 from tokenswarm.simulator.server import Server
 
@@ -28,6 +28,8 @@ ENDPOINTS: dict[str, tuple[tuple[str, ...], Endpoint]] = {
     "/v1/models/": (("GET",), lookup.v1_model),
     engines.PROPS: (("GET",), engines.props),
     engines.SLOTS: (("GET",), engines.slots),
+    **dict.fromkeys(counting.APIS, (("POST",), counting.count)),
+    counting.TOKENIZE: (("POST",), counting.tokenize),
     "/sim/stats": (("GET",), lookup.stats),
 }
 
