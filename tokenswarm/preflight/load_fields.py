@@ -20,7 +20,7 @@ def reloads(classes: Sequence[Any], settings: Settings) -> str | None:
 
     /v1 cannot send these fields: there the server's defaults hold.
     """
-    odd = [prompt for prompt in settings.mix.prompts if load_fields(prompt.options)]
+    odd = [prompt for prompt in settings.mix.kinds if load_fields(prompt.options)]  # a large file is not read again
     found: dict[str, str] = {}
     for c in classes:
         for fields in _of_class(c, settings, odd):
@@ -36,5 +36,5 @@ def _of_class(c: Any, settings: Settings, odd: Sequence[Prompt]) -> list[dict[st
     if not c.api.PATH.startswith("/api/"):
         return [{}]
     own = dict(request_fields.ask_of(c, settings).options)
-    all_odd = len(odd) == len(settings.mix.prompts)
+    all_odd = len(odd) == len(settings.mix.kinds)
     return [*([] if all_odd else [load_fields(own)]), *(load_fields({**own, **prompt.options}) for prompt in odd)]

@@ -7,6 +7,7 @@ import pytest
 from doors import CHAT, GOOD, GOOD_NATIVE, NATIVE, Door, attempt, said
 from options import parsed
 
+from tokenswarm.payloads.large import LargeFile
 from tokenswarm.preflight.load_fields import reloads
 from tokenswarm.settings.settings import settings
 from tokenswarm.users import OllamaChatUser, OllamaGenerateUser, OpenAIChatUser
@@ -51,3 +52,12 @@ def test_it_is_said_before_the_load() -> None:
     done = attempt(Door(paths), "--options", "OllamaChatUser: num_ctx=8192", named=named)
     assert "the model is loaded again whenever requests with other load fields come" in done.findings
     assert "(OllamaChatUser: num_ctx 8192; OpenAIChatUser: none of them)" in done.err
+
+
+def test_a_large_file_is_not_read_again_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "large.jsonl"
+    lines = [{"prompt": "word " * 300, "options": {"num_ctx": 2048} if n % 2 else {}} for n in range(1000)]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    found = settings(parsed("--host", "http://x", "--payloads", str(path)))
+    monkeypatch.setattr(LargeFile, "__getitem__", None)
+    assert "num_ctx 2048" in (reloads((OllamaChatUser,), found) or "")
