@@ -4,7 +4,7 @@ A million rows are 0.4 GB so, and 1.7 as they come. Each column is one array tha
 holes between them, as large as themselves.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -43,8 +43,7 @@ class _Growing:
         self.rows = end
 
     def values(self) -> Any:
-        self._all.resize(self.rows, refcheck=False)
-        return self._all
+        return self._all[: self.rows]
 
     def wider(self, dtype: Any) -> None:
         self._all = self._all.astype(dtype)
@@ -58,7 +57,7 @@ class Floats:
     """Durations and rates: NaN is absent."""
 
     def __init__(self) -> None:
-        self._values = _Growing(np.float32)  # for as long as there is none
+        self.rows, self._values = 0, _Growing(np.float64)  # none of it is there for as long as all are absent
 
     @staticmethod
     def piece(column: Any) -> Any:
@@ -67,19 +66,22 @@ class Floats:
         return None if np.isnan(values).all() else values
 
     def put(self, piece: Any, rows: int) -> None:
-        if piece is not None and self._values.dtype != np.float64:
-            self._values.wider(np.float64)
-        self._values.put(np.nan if piece is None else piece, rows)
+        """So many rows more."""
+        if piece is not None or self._values.rows:
+            self._values.put(np.nan, self.rows - self._values.rows)
+            self._values.put(np.nan if piece is None else piece, rows)
+        self.rows += rows
 
     def series(self) -> Any:
-        return pd.Series(self._values.values(), copy=False)
+        """All of it, for pandas: made when it is asked for, mostly of the arrays that there are."""
+        return pd.Series(self._values.values() if self._values.rows else np.full(self.rows, np.nan), copy=False)
 
 
 class Wholes:
     """Counts, read as floats or, if they are moments, as nullable integers; in as few bytes as they need."""
 
     def __init__(self) -> None:
-        self._values, self._absent = _Growing(_WHOLE[0]), _Growing(np.bool_)
+        self.rows, self._values, self._absent = 0, _Growing(_WHOLE[0]), _Growing(np.bool_)
 
     @staticmethod
     def piece(column: Any) -> Any:
@@ -95,21 +97,32 @@ class Wholes:
         return known.astype(next(dtype for dtype in _WHOLE if greatest <= np.iinfo(dtype).max)), absent
 
     def put(self, piece: Any, rows: int) -> None:
-        known, absent = (np.int8(0), True) if piece is None else piece
-        if np.iinfo(known.dtype).max > np.iinfo(self._values.dtype).max:
-            self._values.wider(known.dtype)
-        self._values.put(known, rows)
-        self._absent.put(absent, rows)
+        """So many rows more."""
+        if piece is not None or self._values.rows:
+            known, absent = (np.int8(0), True) if piece is None else piece
+            if np.iinfo(known.dtype).max > np.iinfo(self._values.dtype).max:
+                self._values.wider(known.dtype)
+            for part, fill, values in ((self._values, 0, known), (self._absent, True, absent)):
+                part.put(fill, self.rows - part.rows)
+                part.put(values, rows)
+        self.rows += rows
 
     def series(self) -> Any:
-        return pd.Series(pd.arrays.IntegerArray(self._values.values(), self._absent.values()), copy=False)
+        """All of it."""
+        if self._values.rows:
+            known, absent = self._values.values(), self._absent.values()
+        else:
+            known, absent = np.zeros(self.rows, dtype=np.int8), np.ones(self.rows, dtype=bool)
+        return pd.Series(pd.arrays.IntegerArray(known, absent), copy=False)
 
 
 class Texts:
     """Texts that are often the same, as categories in order (groups come in theirs); `filled` is for absent ones."""
 
     def __init__(self, filled: str | None = None) -> None:
-        self._codes, self._numbers, self._filled = _Growing(np.int8), dict[str, int](), filled
+        self.rows, self._codes, self._numbers, self._filled = 0, _Growing(np.int8), dict[str, int](), filled
+        self._named: Callable[[str], str] = str
+        self._final: tuple[Any, Any] | None = None
 
     @staticmethod
     def piece(column: Any) -> Any:
@@ -118,37 +131,39 @@ class Texts:
         return None if (codes < 0).all() else (codes, [str(text) for text in column.cat.categories])
 
     def put(self, piece: Any, rows: int) -> None:
+        """So many rows more."""
         codes, texts = (np.full(rows, _ABSENT), ()) if piece is None else piece
         own = [self._number(text) for text in texts]
         absent = _ABSENT if self._filled is None or (codes >= 0).all() else self._number(self._filled)
         if len(self._numbers) > np.iinfo(self._codes.dtype).max:
             self._codes.wider(np.int32)
         self._codes.put(np.array([*own, absent])[codes], rows)  # the code -1 takes the last one
+        self.rows += rows
 
     def _number(self, text: str) -> int:
         return self._numbers.setdefault(text, len(self._numbers))
 
-    def series(self, names: Mapping[str, str] | None = None) -> Any:
-        """`names` are others for some of the texts, of which several may become one."""
-        named = [(names or {}).get(text, text) for text in self._numbers]
-        ordered = sorted(set(named))
-        places = {text: place for place, text in enumerate(ordered)}
-        codes = self._codes.values()
-        taken = np.array([*(places[text] for text in named), _ABSENT], dtype=codes.dtype)[codes]
-        dtype = pd.CategoricalDtype(pd.Index(ordered, dtype="str"))
-        return pd.Series(pd.Categorical.from_codes(taken, dtype=dtype), copy=False)
+    def rename(self, named: Callable[[str], str]) -> None:
+        """Have other texts instead of these, of which several may become one."""
+        self._named = named
 
-    @property
-    def texts(self) -> tuple[str, ...]:
-        """All that there are."""
-        return tuple(self._numbers)
+    def series(self) -> Any:
+        """All of it."""
+        if self._final is None:
+            named = [self._named(text) for text in self._numbers]
+            ordered = sorted(set(named))
+            places = {text: place for place, text in enumerate(ordered)}
+            codes = np.array([*(places[text] for text in named), _ABSENT], dtype=self._codes.dtype)
+            self._final = codes, pd.CategoricalDtype(pd.Index(ordered, dtype="str"))
+        codes, dtype = self._final
+        return pd.Series(pd.Categorical.from_codes(codes[self._codes.values()], dtype=dtype), copy=False)
 
 
 class Others:
     """Whatever else is read, as it is."""
 
     def __init__(self) -> None:
-        self._parts: list[Any] = []
+        self.rows, self._parts = 0, list[Any]()
 
     @staticmethod
     def piece(column: Any) -> Any:
@@ -156,10 +171,14 @@ class Others:
         return column
 
     def put(self, piece: Any, rows: int) -> None:
+        """So many rows more."""
         self._parts.append(piece)
+        self.rows += rows
 
     def series(self) -> Any:
-        return pd.concat(self._parts, ignore_index=True)
+        """All of it."""
+        self._parts = [pd.concat(self._parts, ignore_index=True)]
+        return self._parts[0]
 
 
 Column = Floats | Wholes | Texts | Others

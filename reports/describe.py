@@ -21,12 +21,13 @@ def describe_all(frame: Any, which: Any, gaps: Mapping[int, int]) -> dict[str, D
     Durations and histograms: n, mean, p50, p90, p95, p99; rates: n, mean, p10, p50, p90; counts: n, mean, p50, total.
     """
     found: dict[str, Described] = {}
+    rows = frame[which]
     for metric in METRICS:
         if metric.kind == "check":
             continue  # see reports.parts.checks
         if metric.kind == "histogram":
             described = describe_histogram(gaps)
-        elif not (column := frame[metric.name][which]).notna().any():
+        elif not (column := rows[metric.name]).notna().any():
             continue
         elif metric.kind == "count":
             described = describe(column.to_numpy(dtype="float64", na_value=float("nan")), (50.0,))

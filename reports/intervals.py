@@ -14,6 +14,7 @@ from tokenswarm.metrics.percentile import is_supported, rank
 from tokenswarm.reports.compare import blocks
 from tokenswarm.reports.compare.student import quantile
 from tokenswarm.reports.output import Window, answers, series
+from tokenswarm.reports.rows import in_order
 
 Interval = list[float | None] | None  # from, to; None: nobody knows, or beyond all values
 ALPHA = 0.05
@@ -58,7 +59,7 @@ def of_percentile(values: Any, percent: float) -> Interval:
 
 def of_latencies(ok: Any, names: Sequence[str], percents: Sequence[float]) -> dict[str, Interval]:
     """`ttft_ms_p50`, …: of requests with outcome ok, taken in the order of sending."""
-    ordered = ok.sort_values("sent_unix_ns")
+    ordered = ok.take(in_order(ok["sent_unix_ns"]))
     found: dict[str, Interval] = {}
     for name in names:
         values = ordered[name].dropna().to_numpy("float64")

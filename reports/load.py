@@ -1,22 +1,25 @@
 """Reading a run folder: requests.csv as a DataFrame, run.json as it stands, and what was odd about them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from tokenswarm.folder.damage import Odd
-from tokenswarm.metrics.clock import TIMES, ahead_ns, tracks
+from tokenswarm.metrics.clock import TIMES, ClockOffset, tracks
 from tokenswarm.reports.errors import ReportError
 from tokenswarm.reports.gaps import Gaps
 from tokenswarm.reports.looks import Look, looks
-from tokenswarm.reports.output import Window, add_output, window
+from tokenswarm.reports.output import Window, output, window
 from tokenswarm.reports.reading import pooled, read
 from tokenswarm.reports.readings import Readings, readings
 from tokenswarm.reports.rejudging import dicts, judged_again, lost_rows
 from tokenswarm.reports.render.numbers import many
+from tokenswarm.reports.rows import Rows
 from tokenswarm.reports.run_json import read_info
 
 MOST_SAID = 20  # rows that are left out are named one by one up to here
@@ -30,24 +33,24 @@ class Run:
 
     Columns are those of `folder.row`: `*_unix_ns` are nullable Int64 (never float: a double cannot hold a wall-clock
     nanosecond), by the master's clock, counts nullable integers; durations and rates floats with NaN where absent;
-    texts categories; and those of `reports.output`. Histograms of gaps are pooled in `gaps`, of a row there is
-    `gaps_ms`, their sum. `notices` says what was odd, `looks` what the server had in memory; a `damaged` requests.csv
-    has rows that are not in the frame.
+    texts categories; and those of `reports.output`. They are had one at a time, for no long run fits into memory whole.
+    Histograms of gaps are pooled in `gaps`, of a row there is `gaps_ms`, their sum. `notices` says what was odd,
+    `looks` what the server had in memory; a `damaged` requests.csv has rows that are not in the frame.
     """
 
     folder: Path
     info: dict[str, Any]
-    frame: Any
+    frame: Rows
     notices: tuple[str, ...]
     looks: tuple[Look, ...] = ()
     damaged: bool = False
     gaps: Gaps = field(default_factory=Gaps)
 
     @cached_property
-    def measured(self) -> Any:
+    def measured(self) -> Rows:
         """The rows that figures are made of: all but those of the warm-up."""
-        warm_up = (self.frame["phase"] == "warm-up").to_numpy()
-        return self.frame[~warm_up].reset_index(drop=True) if warm_up.any() else self.frame
+        made: Rows = self.frame[self.frame["phase"] != "warm-up"]
+        return made
 
     @cached_property
     def readings(self) -> Readings:
@@ -69,53 +72,79 @@ def load(folder: Path) -> Run:
         raise ReportError(f"{folder}: no such folder; give the folder of a run, as in runs/20261123T111733Z-demo")
     info, notices = read_info(folder / "run.json")
     path = folder / "requests.csv"
-    rows = read(path)
-    if rows.absent:
-        notices.append(f"requests.csv comes from another version; absent in it: {', '.join(rows.absent)}")
-    frame, count = rows.frame, len(rows.frame)
-    twice = frame[["worker", "sequence"]].duplicated().to_numpy()
-    gone = set(frame.loc[twice, "file_row"])
-    if n := len(gone):
-        frame = frame[~twice].reset_index(drop=True)
+    found = read(path)
+    if found.absent:
+        notices.append(f"requests.csv comes from another version; absent in it: {', '.join(found.absent)}")
+    frame, count, gone = found.rows, len(found.rows), set[int]()
+    if n := int((twice := _twice(frame)).sum()):
+        gone = set(frame["file_row"][twice])
+        frame = frame[~twice]
         notices.append(f"{n} rows had come twice (same worker and sequence); one of each is kept")
-    _onto_one_clock(frame, dicts(info.get("workers")))
-    frame, astray = _of_one_time(frame)
-    odd = sorted((*rows.odd, *astray), key=lambda one: one.row)
+    frame, astray = _of_one_time(_onto_one_clock(frame, dicts(info.get("workers"))))
+    odd = sorted((*found.odd, *astray), key=lambda one: one.row)
     notices = [*notices[:MOST_SAID], *(one.said(path.name) for one in odd[:MOST_SAID])]
     if len(odd) > MOST_SAID:
         notices.append(f"{path.name}: {len(odd) - MOST_SAID} more rows are left out, in like manner")
     gone |= {one.row for one in astray}
     if gone:
-        rows.gaps.take_out(pooled(path, gone))
-    add_output(frame)
+        found.gaps.take_out(pooled(path, gone))
+    frame = frame.assign(**output(frame))
     if lost := lost_rows(info, len(frame), len(odd)):
         notices.append(f"{lost.what}; judged by {many(len(frame), 'row')}")
         info = judged_again(path, info, frame["file_row"], lost)
-    damaged = len(frame) < count + len(rows.odd)
-    return Run(folder, info, frame, tuple(notices), looks(folder / "server.csv"), damaged, rows.gaps)
+    damaged = len(frame) < count + len(found.odd)
+    return Run(folder, info, frame, tuple(notices), looks(folder / "server.csv"), damaged, found.gaps)
 
 
-def _of_one_time(frame: Any) -> tuple[Any, list[Odd]]:
+def _twice(frame: Rows) -> Any:
+    """Which rows have the worker and the sequence of one before them."""
+    worker, sequence = (frame[name].to_numpy("int64", na_value=-1) for name in ("worker", "sequence"))
+    ordered = np.sort(worker * 2**50 + sequence)  # two of which may be the same number by chance
+    if not (ordered[1:] == ordered[:-1]).any():
+        return np.zeros(len(frame), dtype=bool)
+    return frame.frame(["worker", "sequence"]).duplicated().to_numpy()
+
+
+def _of_one_time(frame: Rows) -> tuple[Rows, list[Odd]]:
     """Without the rows whose moments lie far from all others'."""
-    found = []
+    found = dict[int, str]()
     for name in TIMES:
-        known = frame.loc[frame[name].notna(), name].astype("int64")
+        moments, known = frame[name], np.flatnonzero(frame[name].notna())
         if not len(known):
             continue
-        middle_ns = int(np.sort(known.to_numpy())[len(known) // 2])
-        far = known[(known - middle_ns).abs() > MOST_APART_DAYS * 86_400 * 10**9]
-        what = f"a moment more than {MOST_APART_DAYS} days from those of the other rows"
-        found += [Odd(int(frame.loc[at, "file_row"]), name, what) for at in far.index]
-    gone = {one.row for one in found}
-    unique = [next(one for one in found if one.row == row) for row in sorted(gone)]
-    return (frame[~frame["file_row"].isin(gone)].reset_index(drop=True) if gone else frame), unique
+        values = moments.to_numpy("int64", na_value=0)[known]
+        middle_ns = np.partition(values, len(values) // 2)[len(values) // 2]
+        for at in known[np.abs(values - middle_ns) > MOST_APART_DAYS * 86_400 * 10**9]:
+            found.setdefault(int(at), name)
+    what = f"a moment more than {MOST_APART_DAYS} days from those of the other rows"
+    numbers, kept = frame["file_row"], np.ones(len(frame), dtype=bool)
+    kept[list(found)] = False
+    return frame[kept], [Odd(int(numbers[at]), name, what) for at, name in sorted(found.items())]
 
 
-def _onto_one_clock(frame: Any, workers: list[dict[str, Any]]) -> None:
+def _onto_one_clock(frame: Rows, workers: list[dict[str, Any]]) -> Rows:
     """Times of workers whose clocks are not the master's become the master's; requests.csv keeps the workers' own."""
-    for worker, track in tracks(workers).items():
-        own = frame["worker"] == worker
-        for name in TIMES:
-            known = frame[name].notna() & own
-            moments = frame.loc[known, name].astype("int64").tolist()
-            frame.loc[known, name] = [ns - ahead_ns(track, ns) for ns in moments]
+    apart = tracks(workers)
+    if not apart:
+        return frame
+    worker, made = frame["worker"].to_numpy("int64", na_value=-1), {}
+    for name in TIMES:
+        absent = frame[name].isna().to_numpy()
+        moments = frame[name].to_numpy("int64", na_value=0).copy()
+        for number, track in apart.items():
+            own = (worker == number) & ~absent
+            moments[own] -= _ahead_ns(track, moments[own])
+        made[name] = pd.Series(pd.arrays.IntegerArray(moments, absent), copy=False)
+    return frame.assign(**made)
+
+
+def _ahead_ns(track: Sequence[ClockOffset], moments: Any) -> Any:
+    """As `metrics.clock.ahead_ns` has it, of many moments."""
+    shown, ahead = (np.array([getattr(point, name) for point in track]) for name in ("worker_ns", "ahead_ns"))
+    at = np.searchsorted(shown, moments, side="right")
+    after = at.clip(1, max(1, len(track) - 1)) if len(track) > 1 else np.zeros_like(at)
+    before = np.maximum(after - 1, 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        part = (moments - shown[before]) / (shown[after] - shown[before])
+        between = ahead[before] + np.rint((ahead[after] - ahead[before]) * part)
+    return np.where(at == 0, ahead[0], np.where(at == len(track), ahead[-1], between)).astype(np.int64)

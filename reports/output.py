@@ -20,33 +20,35 @@ def window(frame: Any) -> Window | None:
     return int(sent.min()), int(ended.max())
 
 
-def add_output(frame: Any) -> None:
-    """Columns beside the others: `made_from_ns` to `made_to_ns` is when a request's output was made (Int64),
+def output(frame: Any) -> dict[str, Any]:
+    """Columns to stand beside the others: `made_from_ns` to `made_to_ns` is when a request's output was made (Int64),
     `made_tokens` how many tokens that is (float; NaN where nobody knows), `made_estimated` whether by its chunks."""
-    sent = frame["sent_unix_ns"]
-    known = sent.notna() & frame["ended_unix_ns"].notna()
-    e2e_ns = (frame["ended_unix_ns"] - sent).to_numpy("float64", na_value=0.0).clip(min=0)
+    absent = (frame["sent_unix_ns"].isna() | frame["ended_unix_ns"].isna()).to_numpy()
+    sent_ns, ended_ns = (frame[name].to_numpy("int64", na_value=0) for name in ("sent_unix_ns", "ended_unix_ns"))
+    e2e_ns = np.where(absent, 0.0, ended_ns - sent_ns).clip(min=0)
     waited_ms, decoded_ms = frame["ttft_ms"].to_numpy("float64"), frame["eval_ms"].to_numpy("float64")
     failed = (frame["outcome"] != "ok").to_numpy() & ~np.isnan(waited_ms)
     chunked_ms = np.where(failed, np.nan_to_num(frame["gaps_ms"].to_numpy("float64")), np.nan)
     durations = (np.nan_to_num(ms, nan=ABSENT / 1e6) * 1e6 for ms in (waited_ms, chunked_ms, decoded_ms))
-    for name, since_ns in zip(("made_from_ns", "made_to_ns"), output_span(e2e_ns, *durations), strict=True):
-        frame[name] = (sent + pd.array(since_ns.round().astype("int64"), dtype="Int64")).where(known)
-    frame["made_estimated"], frame["made_tokens"] = _tokens(frame)
+    moments = (sent_ns + since_ns.round().astype("int64") for since_ns in output_span(e2e_ns, *durations))
+    made_from, made_to = (pd.Series(pd.arrays.IntegerArray(ns, absent), copy=False) for ns in moments)
+    estimated, tokens = _tokens(frame, ~absent)
+    return {"made_from_ns": made_from, "made_to_ns": made_to, "made_estimated": estimated, "made_tokens": tokens}
 
 
-def _tokens(frame: Any) -> tuple[Any, Any]:
+def _tokens(frame: Any, placed: Any) -> tuple[Any, Any]:
     tokens = frame["output_tokens"].to_numpy("float64", na_value=np.nan)
     chunks = frame["output_chunks"].to_numpy("float64", na_value=0.0)
     ok, counted, ratios = (frame["outcome"] == "ok").to_numpy(), ~np.isnan(tokens), TokensPerChunk()
     measured = (frame["phase"] != "warm-up").to_numpy()  # as metrics.validity.evidence has it
     names, sums = ["endpoint", "model"], ["output_tokens", "output_chunks"]
-    for (endpoint, model), rows in frame.loc[ok & counted & measured & (chunks > 0), names + sums].groupby(names):
+    for (endpoint, model), rows in frame[ok & counted & measured & (chunks > 0)].groupby(names):
         ratios.add(endpoint, model, *(int(rows[name].sum()) for name in sums))
-    estimated = ~ok & ~counted & (chunks > 0) & frame["made_from_ns"].notna().to_numpy()
-    for (endpoint, model), rows in frame.loc[estimated, names].groupby(names):
+    estimated = ~ok & ~counted & (chunks > 0) & placed
+    at = np.flatnonzero(estimated)
+    for (endpoint, model), some in frame.take(at).frame(names).groupby(names).indices.items():
         ratio = ratios.of(endpoint, model)
-        tokens[rows.index] = np.nan if ratio is None else chunks[rows.index] * ratio
+        tokens[at[some]] = np.nan if ratio is None else chunks[at[some]] * ratio
     return estimated & ~np.isnan(tokens), tokens
 
 

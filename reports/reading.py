@@ -21,6 +21,7 @@ from tokenswarm.reports.columns import READ, Column, Texts, absent, column, kind
 from tokenswarm.reports.errors import ReportError
 from tokenswarm.reports.gaps import Gaps, decoded, items, sums_ms
 from tokenswarm.reports.progress import progress
+from tokenswarm.reports.rows import Rows
 
 MOST_TEXT = 80  # characters
 # From so many bytes on two processes pay: of what a block costs most is Python, of which a process does one at a time.
@@ -53,7 +54,7 @@ NEEDED = (
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Some of the rows: see Rows; `pieces` of columns as these take them. `marked` says whether a text in it may bear a
+    """Some of the rows: see Contents; `pieces` of columns as these take them. `marked`: a text in it may bear a
     mark (see `metrics.text`)."""
 
     rows: int
@@ -64,18 +65,18 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
-    """What could be read: `frame` with columns more, `file_row`, the row's number in the file (the header is 1), and
+class Contents:
+    """What could be read: `rows` with columns more, `file_row`, the row's number in the file (the header is 1), and
     `gaps_ms`, how long its gaps are together; `gaps` are all of them pooled, which no column holds; `odd` says what was
     left out, `absent` which columns the file does not have."""
 
-    frame: Any
+    rows: Rows
     gaps: Gaps
     odd: tuple[Odd, ...]
     absent: tuple[str, ...]
 
 
-def read(path: Path) -> Rows:
+def read(path: Path) -> Contents:
     """Read a requests.csv. Raises ReportError, with one line, where there is nothing that can be read."""
     try:
         names = header(path)
@@ -96,16 +97,14 @@ def read(path: Path) -> Rows:
         raise ReportError(f"{path}: cannot be read: {error.strerror}; is this the folder of a run?") from error
     except BrokenProcessPool as error:
         raise ReportError(f"{path}: a process that read it was killed; is the memory full?") from error
-    frame = pd.DataFrame({name: _series(made, marked=marked) for name, made in columns.items()}, copy=False)
-    if odd and not len(frame):
+    if marked:
+        for made in columns.values():
+            if isinstance(made, Texts):
+                made.rename(text)
+    rows = Rows(lambda name: columns[name].series(), tuple(columns), columns["file_row"].rows)
+    if odd and not len(rows):
         raise ReportError(f"{path}: cannot be read: none of its rows is whole; {odd[0].said(path.name)}")
-    return Rows(frame, gaps, tuple(odd), tuple(name for name in READ if name not in names))
-
-
-def _series(made: Column, *, marked: bool) -> Any:
-    if isinstance(made, Texts) and marked:
-        return made.series({one: text(one) for one in made.texts})
-    return made.series()
+    return Contents(rows, gaps, tuple(odd), tuple(name for name in READ if name not in names))
 
 
 def pooled(path: Path, wanted: Collection[int]) -> Gaps:

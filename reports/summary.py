@@ -5,7 +5,7 @@ from typing import Any
 from tokenswarm.reports.describe import describe_all
 from tokenswarm.reports.gaps import Gaps
 from tokenswarm.reports.load import Run
-from tokenswarm.reports.output import MADE, Window, ok_per_s
+from tokenswarm.reports.output import Window, ok_per_s
 from tokenswarm.reports.parts import PARTS, conclusions
 from tokenswarm.reports.parts.capacity import sentences
 from tokenswarm.reports.parts.censored import NEEDED as CENSORED
@@ -44,14 +44,14 @@ def summarise(run: Run) -> dict[str, Any]:
     frame, span = run.measured, run.span
     window_s = (span[1] - span[0]) / 1e9 if span else None
     overall = _slice(frame, span, run.frame, run.gaps)
-    every, own = (rows.groupby(_GROUPS, sort=True).indices for rows in (run.frame, frame))
+    every = dict(run.frame.groupby(_GROUPS))
     groups = [
         {
             "endpoint": str(name[0]),
             "model": str(name[1]),
-            **_slice(frame.take(at), span, run.frame[MADE].take(every[name]), run.gaps, *map(str, name)),
+            **_slice(rows, span, every[name], run.gaps, *map(str, name)),
         }
-        for name, at in own.items()
+        for name, rows in frame.groupby(_GROUPS)
     ]
     left_out = len(run.frame) - len(frame)
     summary: dict[str, Any] = {

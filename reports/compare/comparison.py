@@ -98,7 +98,7 @@ _ORDER = (STOPS, SILENCES, comparable.COMPARED, NOTED)
 
 
 def _rows(side: Sequence[Run], stage: int | None = None) -> list[ComparedRows]:
-    return [ComparedRows.of(run.frame, _began(run), stage) for run in side]
+    return [ComparedRows.of(run.frame.frame(), _began(run), stage) for run in side]
 
 
 def _began(run: Run) -> float:

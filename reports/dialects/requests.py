@@ -53,7 +53,7 @@ def answers(frame: Any, pooled: Gaps) -> Answers:
     sent_ns = frame["sent_unix_ns"]
     # Integers first: a double cannot hold a wall-clock nanosecond.
     since_ns = sent_ns - (sent_ns.min() if sent_ns.notna().any() else 0)
-    said = frame[["text_chars", "thinking_chars", "tool_calls"]].fillna(0).sum(axis=1) > 0
+    said = sum(frame[name].fillna(0) for name in ("text_chars", "thinking_chars", "tool_calls")) > 0
     return Answers(
         ok=(frame["outcome"] == "ok").to_numpy(dtype=bool),
         streamed=(frame["streamed"].fillna(0) == 1).to_numpy(dtype=bool),

@@ -51,7 +51,11 @@ def share(failed: int, n: int) -> dict[str, Any]:
 
 
 def _examples(failed: Any, check: str) -> list[dict[str, Any]]:
-    return [{**_who(row), "note": _note(row["check_notes"], check)} for _, row in failed.head(MOST_EXAMPLES).iterrows()]
+    return [{**_who(row), "note": _note(row["check_notes"], check)} for _, row in _first(failed).iterrows()]
+
+
+def _first(rows: Any) -> Any:
+    return rows.take(np.arange(min(MOST_EXAMPLES, len(rows)))).frame()
 
 
 def _who(row: Any) -> dict[str, Any]:
@@ -76,12 +80,13 @@ def reproducibility(frame: Any) -> dict[str, Any] | None:
     A request's most frequent text counts as the same one, all others `differ`. `alone` and `together` tell apart the
     answers during which no other request was under way and those during which some were. None where there are none.
     """
-    asked = frame[frame["request_digest"].notna() & frame["text_digest"].notna()]
-    if not len(asked):
+    which = (frame["request_digest"].notna() & frame["text_digest"].notna()).to_numpy()
+    if not which.any():
         return None
     key = ["endpoint", "model", "request_digest"]
-    asked = asked.astype(dict.fromkeys([*key, "text_digest"], "str"))
-    asked = asked.assign(together=_together(frame).loc[asked.index])
+    shown = (name for name in (*_EXAMPLE, "text_digest", "request_digest") if name in frame.columns)
+    asked = frame[which].frame(tuple(shown)).astype(dict.fromkeys([*key, "text_digest"], "str"))
+    asked = asked.assign(together=_together(frame).to_numpy(bool)[which])
     asked = asked[asked.groupby(key)["text_digest"].transform("size") > 1]
     if not len(asked):
         return None

@@ -49,6 +49,7 @@ def loading(frame: Any) -> dict[str, Any] | None:
 
 
 _SHOWN = ("load_ms", "ttft_ms", "e2e_ms")
+_LONGEST = ("sent_unix_ns", "wait_ms", "outcome")
 _NEEDED = ("model", "outcome", "load_state", "max_tokens", "sent_unix_ns", "ended_unix_ns", *_SHOWN)
 
 
@@ -60,14 +61,13 @@ def _waits(frame: Any) -> list[dict[str, Any]]:
     rows = frame[frame["sent_unix_ns"].notna() & frame["max_tokens"].notna() & (frame["model"] != "")]
     if rows["model"].nunique() < 2:
         return []
-    load_ms, ttft_ms = (rows[name].astype("float64") for name in ("load_ms", "ttft_ms"))  # float32 where all are absent
-    rows = rows.assign(wait_ms=load_ms.fillna(ttft_ms).fillna(rows["e2e_ms"]))
+    rows = rows.assign(wait_ms=rows["load_ms"].fillna(rows["ttft_ms"]).fillna(rows["e2e_ms"]))
     found = []
     for model, own in rows.groupby("model", sort=True):
         known = own[own["wait_ms"].notna()]
         if not len(known):
             continue
-        longest = known.loc[known["wait_ms"].idxmax()]
+        longest = known.take(np.array([known["wait_ms"].to_numpy().argmax()])).frame(_LONGEST).iloc[0]
         until = int(longest["sent_unix_ns"]) + int(longest["wait_ms"] * 1e6)
         others = rows[(rows["model"] != model) & (rows["outcome"] == "ok")]
         passed = others[(others["sent_unix_ns"] > longest["sent_unix_ns"]) & (others["ended_unix_ns"] <= until)]

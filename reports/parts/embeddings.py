@@ -122,7 +122,7 @@ def plot(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
     )
     for at, ((endpoint, model), rows) in enumerate(ok.groupby(["endpoint", "model"], sort=True)):
         if len(rows) > MOST:
-            rows = rows.iloc[np.linspace(0, len(rows) - 1, MOST).round().astype(int)]
+            rows = rows.take(np.linspace(0, len(rows) - 1, MOST).round().astype(int))
         made.add_scatter(
             x=rows["batch_size"].to_numpy(dtype="float64"),
             y=rows["e2e_ms"].to_numpy(dtype="float64").round(2),

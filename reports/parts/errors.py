@@ -14,7 +14,7 @@ TOP_ERRORS, MOST_ERRORS = 10, 100  # kinds of errors that are shown, and told ap
 def errors(frame: Any) -> list[dict[str, Any]]:
     """The most frequent kinds of errors; `error` is the text where all have the same, `example` the first one's."""
     by = ["outcome", "error", "model"]
-    failed = frame.loc[(frame["outcome"] != "ok") & (frame["error"] != ""), by].astype("str")
+    failed = frame[(frame["outcome"] != "ok") & (frame["error"] != "")].frame(by).astype("str")
     kinds, found = ErrorGroups(MOST_ERRORS), dict[tuple[str, str], dict[str, Any]]()
     counts = failed.groupby(by, sort=False, dropna=False).size()
     for (outcome, error, model), n in counts.items():

@@ -10,6 +10,7 @@ from tokenswarm.reports.parts.part import Part, Summary
 from tokenswarm.reports.render.document import Line, Section, Table
 from tokenswarm.reports.render.numbers import integer, number
 from tokenswarm.reports.render.plots import GREY, Plot, figure, label
+from tokenswarm.reports.rows import in_order
 from tokenswarm.reports.slices import name_cells, slices
 
 # Found by a search: any two are 20 ΔE apart or more, to protan, deutan and tritan eyes, too (a test reckons it).
@@ -44,7 +45,8 @@ def plot(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
     if first_ns is None:
         return None
     known = frame["sent_unix_ns"].notna() & frame["e2e_ms"].notna()
-    timed = frame.loc[known, ["sent_unix_ns", "e2e_ms", "outcome"]].sort_values("sent_unix_ns")
+    timed = frame.loc[known, ["sent_unix_ns", "e2e_ms", "outcome"]]
+    timed = timed.take(in_order(timed["sent_unix_ns"]))
     made = figure(
         height=380,
         xaxis={
@@ -60,7 +62,7 @@ def plot(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
         if not len(rows):
             continue
         shown = _shown(rows["e2e_ms"].to_numpy("float64"), MOST if outcome == "ok" else MOST_FAILED)
-        rows, thinned = rows.iloc[shown], thinned or len(shown) < len(rows)
+        rows, thinned = rows.take(shown), thinned or len(shown) < len(rows)
         marker = {
             "size": 6,
             "opacity": 0.7,

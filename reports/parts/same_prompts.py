@@ -22,7 +22,7 @@ def same_prompts(frame: Any) -> dict[str, Any] | None:
     """`apis` by endpoint, of first turns with outcome ok: n, p50s; `against`: of the prompts that were answered through
     both, the mean difference to `base`, the first API, with n and interval at 95 % (None: too few); None without.
     """
-    rows = frame.loc[frame["round"].notna() & (frame["turn"] == 1) & (frame["outcome"] == "ok"), [*_NEEDED]]
+    rows = frame[frame["round"].notna() & (frame["turn"] == 1) & (frame["outcome"] == "ok")].frame(_NEEDED)
     paths = sorted(map(str, rows["endpoint"].unique()), key=lambda path: (not path.startswith("/api/"), path))
     if len(paths) < 2:
         return None

@@ -8,6 +8,7 @@ from tokenswarm.reports.output import seconds
 from tokenswarm.reports.parts.part import Part, Summary
 from tokenswarm.reports.render.numbers import many
 from tokenswarm.reports.render.plots import BLUE, ORANGE, RED, Plot, figure
+from tokenswarm.reports.rows import in_order
 
 MOST = 160  # requests, one after the other from the middle of the run
 
@@ -18,11 +19,12 @@ def plot(frame: Any, summary: Summary) -> Plot | None:
     unseen = known & (frame["outcome"] == "ok") & frame["ttft_ms"].isna() & frame["eval_ms"].isna()
     known &= ~unseen
     names = ["sent_unix_ns", "ended_unix_ns", "made_from_ns", "outcome"]
-    rows = frame.loc[known, names].sort_values("sent_unix_ns")
+    rows = frame.loc[known, names]
     if len(rows) < 2:
         return None
     begin = max(0, (len(rows) - MOST) // 2)
-    some, zero_ns = rows.iloc[begin : begin + MOST], summary["window"]["first_sent_unix_ns"]
+    some = rows.take(in_order(rows["sent_unix_ns"])[begin : begin + MOST])
+    zero_ns = summary["window"]["first_sent_unix_ns"]
     sent, ended, output = (seconds(some[name], zero_ns) for name in ("sent_unix_ns", "ended_unix_ns", "made_from_ns"))
     failed = (some["outcome"] != "ok").to_numpy()
     output = np.where(failed | np.isnan(output), ended, output)

@@ -25,10 +25,13 @@ def turns(frame: Any) -> dict[str, Any] | None:
     `sessions` counts them: `completed` to the last turn, `broken` off by a failed one, `cut` by the end of the run,
     which may have come in a pause. `cached_share` is of the prompt tokens; None where the server does not say.
     """
-    ids = frame.loc[(frame["turn"] > 1) | (frame["turns_left"] > 0), ["worker", "session"]].drop_duplicates()
+    several = frame[(frame["turn"] > 1) | (frame["turns_left"] > 0)]
+    ids = several.frame(["worker", "session"]).drop_duplicates()
     if not len(ids):
         return None
-    rows = frame[[*_NEEDED, *SHOWN]].merge(ids, on=["worker", "session"]).sort_values(["worker", "session", "turn"])
+    rows = (
+        frame.frame((*_NEEDED, *SHOWN)).merge(ids, on=["worker", "session"]).sort_values(["worker", "session", "turn"])
+    )
     # A tool round is a request of its own: the user's third turn may be the session's fifth request.
     rows["place"] = rows.groupby(["worker", "session", "turn_kind"]).cumcount() + 1
     rows = rows[rows["phase"] != "warm-up"]
@@ -124,7 +127,7 @@ def plot(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
     ok = frame.loc[known, ["prompt_tokens", "ttft_ms", "turn"]]
     if not summary["turns"] or not len(ok):
         return None
-    ok = ok.sort_values("prompt_tokens")
+    ok = ok.frame().sort_values("prompt_tokens")
     length = ok["prompt_tokens"].to_numpy(dtype="float64")
     ttft_ms = ok["ttft_ms"].to_numpy(dtype="float64")
     turn = ok["turn"].to_numpy(dtype="float64", na_value=1.0)

@@ -2,12 +2,16 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from golden.make import RUN, ZERO_NS, failed, folder, identity, ollama, openai
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tokenswarm.folder.row import COLUMNS
+from tokenswarm.metrics.clock import ClockOffset, ahead_ns
 from tokenswarm.reports.__main__ import main
-from tokenswarm.reports.load import load
+from tokenswarm.reports.load import _ahead_ns, load
 from tokenswarm.reports.summary import summarise
 from tokenswarm.wire.values import Usage
 
@@ -132,3 +136,20 @@ def test_what_cannot_be_read_is_one_line_and_exit_code_2(
     assert said in err
     assert err.count("\n") == 1
     assert err.startswith("tokenswarm: error: ")
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 10**12), st.integers(-(10**9), 10**9)),
+        min_size=1,
+        max_size=6,
+        unique_by=lambda point: point[0],
+    ),
+    st.lists(st.integers(-(10**11), 2 * 10**12), max_size=20),
+)
+def test_many_moments_are_put_onto_the_masters_clock_as_each_one_is(
+    points: list[tuple[int, int]], moments: list[int]
+) -> None:
+    track = sorted(ClockOffset(ZERO_NS + at, ahead) for at, ahead in dict(points).items())
+    shown = np.array([*(ZERO_NS + at for at in moments), *(point.worker_ns for point in track)], dtype=np.int64)
+    assert _ahead_ns(track, shown).tolist() == [ahead_ns(track, int(ns)) for ns in shown]

@@ -43,7 +43,7 @@ def test_in_blocks_of_whatever_size_all_figures_are_those_of_the_whole(
     whole = load(run)
     monkeypatch.setattr(damage, "BLOCK_BYTES", size)
     parts = load(run)
-    pd.testing.assert_frame_equal(parts.frame, whole.frame)
+    pd.testing.assert_frame_equal(parts.frame.frame(), whole.frame.frame())
     assert summarise(parts) == summarise(whole)
 
 
@@ -52,7 +52,7 @@ def test_in_two_processes_too(run: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(damage, "BLOCK_BYTES", 9_000)
     monkeypatch.setattr(reading, "LARGE_BYTES", 0)
     parts = load(run)
-    pd.testing.assert_frame_equal(parts.frame, whole.frame)
+    pd.testing.assert_frame_equal(parts.frame.frame(), whole.frame.frame())
     assert (parts.notices, parts.gaps.pooled()) == (whole.notices, whole.gaps.pooled())
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from tokenswarm.reports.parts.same_prompts import PART, same_prompts
 from tokenswarm.reports.render.chinese import zh
+from tokenswarm.reports.rows import Rows
 
 NATIVE, CHAT, MESSAGES = "/api/chat", "/v1/chat/completions", "/v1/messages"
 COSTS_MS = {NATIVE: 0.0, CHAT: 4.0, MESSAGES: 7.0}
@@ -26,7 +27,7 @@ def frame(rows: list[dict[str, Any]]) -> Any:
 
 
 def found(rows: list[dict[str, Any]]) -> Any:
-    return same_prompts(frame(rows))
+    return same_prompts(Rows.of(frame(rows)))
 
 
 def test_the_difference_is_of_the_same_prompt_whatever_its_length() -> None:

@@ -1,0 +1,95 @@
+"""Rows of a run as its parts take them: columns as they are asked for, one at a time, and never a copy of all.
+
+What is done with them is what is done with a DataFrame, as far as the parts of a report need it: they take either.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+
+class Rows:
+    """Rows by their positions in columns that are all as long; `column` gives one of these, as a Series, by its name.
+
+    A Series that comes from it counts its rows from 0 on, whichever they are in the columns.
+    """
+
+    def __init__(self, column: Callable[[str], Any], names: Sequence[str], length: int, at: Any = None) -> None:
+        self._column, self._names, self._length = column, tuple(names), length
+        self._at = at  # positions; None: all rows
+
+    @classmethod
+    def of(cls, frame: Any) -> "Rows":
+        """Those of a DataFrame whose rows are counted from 0 on."""
+        return cls(frame.__getitem__, tuple(frame.columns), len(frame))
+
+    def __len__(self) -> int:
+        return self._length if self._at is None else len(self._at)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return self._names
+
+    @property
+    def loc(self) -> "_Loc":
+        """`rows.loc[mask, names]`."""
+        return _Loc(self)
+
+    def __getitem__(self, wanted: Any) -> Any:
+        """A column (its name), the same rows with some columns (a list of names), or some of the rows (a mask)."""
+        if isinstance(wanted, str):
+            if wanted not in self._names:
+                raise KeyError(wanted)
+            whole = self._column(wanted)
+            return whole if self._at is None else pd.Series(whole.array.take(self._at), copy=False)
+        if isinstance(wanted, list):
+            return Rows(self._column, wanted, self._length, self._at)
+        mask = wanted.to_numpy(bool, na_value=False) if isinstance(wanted, pd.Series) else wanted
+        return self if mask.all() else self.take(np.flatnonzero(mask))
+
+    def get(self, name: str) -> Any:
+        """A column, or None without one."""
+        return self[name] if name in self._names else None
+
+    def take(self, positions: Any) -> "Rows":
+        """Those rows, in that order."""
+        narrow = positions.astype(np.int32) if self._length < 2**31 else positions
+        return Rows(self._column, self._names, self._length, narrow if self._at is None else self._at[narrow])
+
+    def assign(self, **columns: Any) -> "Rows":
+        """With columns more, or others: an array or a Series of as many values, or one value for all rows."""
+
+        def column(name: str) -> Any:
+            if name not in columns:
+                return self[name]
+            values = columns[name]
+            return values if isinstance(values, pd.Series) else pd.Series(values, index=range(len(self)))
+
+        return Rows(column, tuple(dict.fromkeys((*self._names, *columns))), len(self))
+
+    def groupby(self, by: str | list[str], sort: bool = True, observed: bool = True) -> Iterator[tuple[Any, "Rows"]]:
+        """(key, rows) of each group that has any, as pandas groups them."""
+        frame = self.frame([by] if isinstance(by, str) else by)
+        for key, positions in frame.groupby(by, sort=sort, observed=observed).indices.items():
+            yield key, self.take(positions)
+
+    def frame(self, names: Sequence[str] | None = None) -> Any:
+        """A DataFrame of some columns."""
+        return pd.DataFrame({name: self[name] for name in names or self._names}, copy=False)
+
+
+def in_order(moments: Any) -> Any:
+    """Positions that put moments (Int64) into their order, absent ones last."""
+    return np.argsort(moments.to_numpy("int64", na_value=2**63 - 1), kind="stable")
+
+
+class _Loc:
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    def __getitem__(self, wanted: tuple[Any, Any]) -> Any:
+        mask, names = wanted
+        return self._rows[mask][names]

@@ -1,0 +1,58 @@
+"""Rows give what a DataFrame gives, whatever was selected before."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tokenswarm.reports.rows import Rows, in_order
+
+NAMES = ["model", "ms", "tokens"]
+Models = st.sampled_from(["a", "b", None])
+Tables = st.lists(st.tuples(Models, st.floats(0, 9) | st.none(), st.integers(0, 9) | st.none()), max_size=30)
+
+
+def frame(made: list[Any]) -> Any:
+    columns = dict(zip(NAMES, zip(*made, strict=True) if made else ((), (), ()), strict=True))
+    return pd.DataFrame(
+        {
+            "model": pd.Series(pd.Categorical(columns["model"], categories=["a", "b"])),
+            "ms": pd.Series(columns["ms"], dtype="float64"),
+            "tokens": pd.Series(columns["tokens"], dtype="Int64"),
+        }
+    )
+
+
+def same(rows: Rows, expected: Any) -> None:
+    assert len(rows) == len(expected)
+    pd.testing.assert_frame_equal(rows.frame(NAMES), expected[NAMES].reset_index(drop=True))
+
+
+@given(Tables)
+def test_selected_twice_and_grouped(made: list[Any]) -> None:
+    whole = frame(made)
+    rows = Rows.of(whole)
+    same(rows, whole)
+    some, expected = rows[rows["ms"] < 5], whole[whole["ms"] < 5]
+    same(some, expected)
+    same(some[some["tokens"] > 2], expected[expected["tokens"] > 2])
+    same(some.loc[some["model"] == "a", NAMES], expected[expected["model"] == "a"])
+    groups = list(some.groupby(["model", "tokens"]))
+    assert [key for key, _ in groups] == [key for key, _ in expected.groupby(["model", "tokens"], observed=True)]
+    for key, group in groups:
+        same(group, dict(list(expected.groupby(["model", "tokens"], observed=True)))[key])
+
+
+@given(Tables)
+def test_other_columns_hide_those_below(made: list[Any]) -> None:
+    whole = frame(made)
+    some, expected = (each[each["ms"].notna()] for each in (Rows.of(whole), whole))
+    more = some.assign(ms=1.0, twice=some["tokens"].to_numpy("float64", na_value=np.nan) * 2)
+    same(more[more["twice"] > 4], expected.assign(ms=1.0)[(expected["tokens"] > 2).to_numpy(bool, na_value=False)])
+    assert more.columns == (*NAMES, "twice")
+
+
+def test_in_order_of_sending_ties_stay_and_what_was_not_sent_is_last() -> None:
+    assert in_order(pd.Series([3, None, 1, 3, 2], dtype="Int64")).tolist() == [2, 4, 0, 3, 1]
