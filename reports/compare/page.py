@@ -103,10 +103,11 @@ def _worth(n: int, worth: float) -> str:
 
 
 def _comparable(made: Comparison) -> Section:
-    rows = tuple(
+    listed = (
         (Code(each.what), Code(each.a or ABSENT), Code(each.b or ABSENT), say(_SO[each.effect]))
         for each in made.differences
     )
+    rows = tuple(dict.fromkeys(listed))  # two INVALID sides differ once
     tables = (Table(tuple(say("difference columns").split("|")), rows, names=4),) if rows else ()
     lines: tuple[Line, ...] = () if rows else ((say("all the same"),),)
     return Section("comparable", say("comparable"), lines, tuple((text,) for text in made.remarks), tables)

@@ -1,6 +1,7 @@
 """A Document and its figures as one HTML file that needs nothing else: no network, no fonts, no other file."""
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,7 @@ matchMedia("print").addEventListener("change", sized);
 addEventListener("beforeprint", sized);
 addEventListener("afterprint", sized);
 """
+_OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 _CONFIG = {"responsive": True, "displaylogo": False, "modeBarButtons": [["toImage", "resetScale2d"]]}
 
 
@@ -89,4 +91,7 @@ def _drawing(figure: Any) -> Markup:
 
 def _cell(cell: Cell) -> Markup:
     text = escape(plain(cell.text if isinstance(cell, Code) else cell))
-    return Markup("<code>{}</code>").format(text) if isinstance(cell, Code) and cell.text else text
+    if isinstance(cell, Code):
+        return Markup("<code>{}</code>").format(text) if cell.text else text
+    # Else a line may end between an option's hyphens.
+    return Markup(_OPTION.sub(r'<span class="option">\g<0></span>', str(text)))

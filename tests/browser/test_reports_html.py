@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from golden.make import failed, folder, golden_records, identity, ollama
 
-from tokenswarm.reports.render.document import Document
+from tokenswarm.reports.render.document import Document, Section
 from tokenswarm.reports.render.html import render
 from tokenswarm.reports.render.plots import Plot, figure
 from tokenswarm.reports.write import report
@@ -52,6 +52,14 @@ def test_markdown_has_no_tag_no_formula_and_no_broken_table_either(run: Path) ->
     assert "$x$" not in outside_code
     for table in re.findall(r"(?:^\|.*\n)+", text, flags=re.M):
         assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1
+
+
+def test_an_option_stays_on_one_line_and_what_looks_like_one_is_text_all_the_same() -> None:
+    line = ("use --processes, or <b>--x</b>",)
+    page = render(Document("t", "", (), "", (), (Section("s", "S", (line,)),)))
+    assert (
+        '<p>use <span class="option">--processes</span>, or &lt;b&gt;<span class="option">--x</span>&lt;/b&gt;' in page
+    )
 
 
 def test_the_page_loads_nothing(run: Path) -> None:
