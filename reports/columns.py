@@ -156,7 +156,9 @@ class Texts:
             codes = np.array([*(places[text] for text in named), _ABSENT], dtype=self._codes.dtype)
             self._final = codes, pd.CategoricalDtype(pd.Index(ordered, dtype="str"))
         codes, dtype = self._final
-        return pd.Series(pd.Categorical.from_codes(codes[self._codes.values()], dtype=dtype), copy=False)
+        return pd.Series(
+            pd.Categorical.from_codes(codes[self._codes.values()], dtype=dtype, validate=False), copy=False
+        )
 
 
 class Others:

@@ -46,14 +46,15 @@ def of_percentile(values: Any, percent: float) -> Interval:
     n = len(values)
     if n < 2 or not is_supported(n, percent):
         return None
-    ordered = np.sort(values)
-    below = (values <= ordered[rank(n, percent) - 1]).astype(float)
+    below = (values <= np.partition(values, at := rank(n, percent) - 1)[at]).astype(float)
     correlated = blocks.correlation_time(below)
     if n / correlated < LEAST_WORTH:
         return None
     error, df = blocks.standard_error(below, correlated)
     half = quantile(ALPHA, df) * max(error, float(below.std()) / math.sqrt(n))
     low, high = math.floor((percent / 100 - half) * n) - 1, math.ceil((percent / 100 + half) * n)
+    inside = [place for place in (low, high) if 0 <= place < n]
+    ordered = np.partition(values, inside) if inside else values
     return [float(ordered[low]) if low >= 0 else None, float(ordered[high]) if high < n else None]
 
 

@@ -112,15 +112,14 @@ def seconds(moments: Any, zero_ns: int) -> Any:
 
 
 def amount_before(edges: Any, start: Any, end: Any, amounts: Any) -> Any:
-    """How much of all amounts, each spread evenly over its [start, end], lies before each edge, in O(n log n): what
-    `metrics.output.share_before` says of each."""
+    """How much of all amounts, each spread evenly over its [start, end], lies before each edge (these are in order):
+    what `metrics.output.share_before` says of each."""
     slopes = amounts / np.maximum(end - start, _SHORTEST_S)
     return _ramps(edges, start, slopes) - _ramps(edges, np.maximum(end, start + _SHORTEST_S), slopes)
 
 
 def _ramps(edges: Any, start: Any, slopes: Any) -> Any:
-    order = np.argsort(start)
-    begun = np.searchsorted(start[order], edges, side="right")
-    slope = np.concatenate(([0.0], np.cumsum(slopes[order])))[begun]
-    offset = np.concatenate(([0.0], np.cumsum(slopes[order] * start[order])))[begun]
+    first = np.searchsorted(edges, start)  # the edge that it lies at, or the next one
+    sums = (np.bincount(first, weights=each, minlength=len(edges) + 1) for each in (slopes, slopes * start))
+    slope, offset = (np.cumsum(each[: len(edges)]) for each in sums)
     return edges * slope - offset

@@ -10,6 +10,7 @@ MOST_BLOCKS, LEAST_BLOCKS = 32, 8
 TIMES_A_BLOCK = 8  # autocorrelation times: then neighbouring blocks know little of each other
 WINDOW = 5  # of Sokal's sum, in autocorrelation times
 BATCH, MOST_CUT = 5, 0.25  # of MSER-5: values a batch, and the share that may be taken for a transient at most
+FEW_LAGS, MOST_LAGS, COARSE = 1 << 12, 1 << 18, 16  # beyond the most, of means of so many neighbours
 MOST_INFLATION = 0.9  # the AR(1) coefficient of block means, at most
 
 
@@ -18,16 +19,34 @@ def correlation_time(values: Array) -> float:
 
     Summed up to the first lag beyond five such times (Sokal 1997).
     """
-    n = len(values)
+    n, lags = len(values), FEW_LAGS
     centred = values - values.mean()
-    size = 1 << (2 * n - 1).bit_length()  # of a power of 2, for which it is fast
-    spectrum = np.fft.rfft(centred, size)
-    covariance = np.fft.irfft(spectrum * np.conj(spectrum), size)[:n]
-    if not covariance[0] > 0:
-        return 1.0
-    times = 2 * np.cumsum(covariance / covariance[0]) - 1
-    beyond = np.arange(n) >= WINDOW * times
-    return max(1.0, float(times[beyond.argmax() if beyond.any() else n - 1]))
+    while True:
+        lags = lags if 4 * lags < n else n
+        covariance = _covariance(centred, lags)
+        if not covariance[0] > 0:
+            return 1.0
+        times = 2 * np.cumsum(covariance / covariance[0]) - 1
+        beyond = np.arange(lags) >= WINDOW * times
+        if beyond.any() or lags == n:
+            return max(1.0, float(times[beyond.argmax() if beyond.any() else n - 1]))
+        if lags >= MOST_LAGS:
+            # Of means of neighbours: their own time, since the variance of the mean of all is the same.
+            means = _in_blocks(centred, n // COARSE).mean(axis=1)
+            return max(1.0, COARSE * float(means.var() / centred.var()) * correlation_time(means))
+        lags *= 8
+
+
+def _covariance(centred: Array, lags: int) -> Array:
+    """The sums of products of values that lie so far apart, from 0 on: by Fourier, a piece of the values after the
+    other, so that a million need no more memory than their lags do."""
+    n = len(centred)
+    size = 1 << ((8 if lags < n else 2) * lags - 1).bit_length()  # of a power of 2, for which it is fast
+    step, total = size - lags, np.zeros(size // 2 + 1, dtype=complex)
+    for begin in range(0, n, step):
+        piece = np.fft.rfft(centred[begin : begin + step], size)
+        total += np.conj(piece) * (piece if n <= step else np.fft.rfft(centred[begin : begin + size], size))
+    return np.fft.irfft(total, size)[:lags]
 
 
 def worth(values: Array) -> float:

@@ -1,6 +1,7 @@
 """The statistics below a comparison: against tables, against literals, and against worlds whose truth is known."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -124,3 +125,26 @@ def test_a_server_is_not_told_from_itself(name: str) -> None:
     assert alarms <= 5  # 5 % are allowed: more than five of forty happen in one run of a hundred then
     found = [verdicts(world, 400, pair, 0.15, other_seed=False)["tpot_ms mean"] for pair in range(10)]
     assert found.count("worse") >= 9
+
+
+def test_the_correlation_of_many_is_that_of_all_their_lags(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A piece at a time, with few lags, then more; where even many are too few, of means of neighbours."""
+    rng = np.random.default_rng(2)
+    for neighbours, trend, near in ((1, 0, 1e-9), (40, 0, 1e-9), (2_000, 0, 0.2), (1, 9, 0.2)):
+        values = rng.normal(size=100_000) / 2 + np.repeat(rng.normal(size=100_000 // neighbours), neighbours)
+        values += np.linspace(0, trend, len(values))
+        whole = _time_by_all_lags(values)
+        assert blocks.correlation_time(values) == pytest.approx(whole, rel=1e-9)
+        with monkeypatch.context() as few:
+            few.setattr(blocks, "FEW_LAGS", 64)
+            few.setattr(blocks, "MOST_LAGS", 512)
+            assert blocks.correlation_time(values) == pytest.approx(whole, rel=near)
+
+
+def _time_by_all_lags(values: Any) -> float:
+    centred, total = values - values.mean(), 0.0
+    for lag in range(len(values)):
+        total += float((centred[: len(values) - lag] * centred[lag:]).sum()) / float((centred**2).sum())
+        if lag >= blocks.WINDOW * (2 * total - 1):
+            break
+    return max(1.0, 2 * total - 1)
