@@ -10,7 +10,7 @@ from tokenswarm.capacity import options as searching
 from tokenswarm.capacity.controller import Capacity
 from tokenswarm.preflight.prepare import Prepared
 from tokenswarm.probe.questions import probe
-from tokenswarm.run import counted, depths, feature, open_loop, same_prompts, server_side, slo_gate, stages
+from tokenswarm.run import counted, depths, feature, open_loop, otel, same_prompts, server_side, slo_gate, stages
 from tokenswarm.run.feature import Feature
 from tokenswarm.run.live import Live
 from tokenswarm.run.memory_sampler import Sampler
@@ -60,6 +60,7 @@ FEATURES = (
         at_rest=server_side.at_rest,
         join=lambda run: server_side.ServerSide(run).listen(),
     ),
+    Feature("otel", check=otel.check, join=lambda run: otel.Telemetry(run).listen()),
     Feature("live", join=lambda run: Live(run).listen()),
     Feature("user changes", join=lambda run: UserChanges(run).listen(run.environment.events)),
     Feature("terminal", join=lambda run: Terminal(run).listen()),

@@ -148,7 +148,7 @@ class LLMUser(User):
         self._call = call = self.api.build(prompt, self._ask)
         texts = embeddings.texts(prompt) if self.api in apis.EMBEDDING else ()
         request_id = (("X-Request-Id", f"{s.run_id}-{run_context.worker}-{sequence}"),)
-        request = request_bytes(call, s.target, request_id + s.headers)
+        request = request_bytes(call, s.target, request_id + run_context.trace_headers(sequence) + s.headers)
         identity = Identity(
             worker=run_context.worker,
             sequence=sequence,

@@ -44,6 +44,7 @@ class RunContext:
         self.next_user = itertools.count().__next__
         self._next_conversation = itertools.count().__next__
         self.next_round = itertools.count().__next__  # of --same-prompts and --depths
+        self.trace_headers: Callable[[int], tuple[tuple[str, str], ...]] = lambda _: ()  # by sequence; of --otel
         self.under_way: dict[int, UnderWay] = {}  # by the request's sequence
         self.all_started = self.ending = self.ramping = False
         self.stage: int | None = None  # of --stages

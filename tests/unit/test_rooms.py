@@ -45,7 +45,8 @@ LIBRARIES = {
     "users": {"locust", "gevent", "requests"},
     "preflight": {"gevent"},
     # prometheus_client: its parser, for what servers say of themselves.
-    "run": {"locust", "gevent", "psutil", "zmq", "prometheus_client"},
+    # opentelemetry: an extra, imported where --otel asks for it.
+    "run": {"locust", "gevent", "psutil", "zmq", "prometheus_client", "opentelemetry"},
     "capacity": {"locust", "gevent"},
     "probe": {"locust", "gevent"},
     # flask_login: Locust's own way to a login of its web UI.

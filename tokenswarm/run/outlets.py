@@ -67,6 +67,7 @@ def _redacting(make: Any) -> Any:
             return record  # its words do not fit together, which logging says itself
         if record.exc_info and record.exc_info[0]:
             record.exc_text = redact(_FORMATTER.formatException(record.exc_info))
+            record.exc_info = None  # of which another handler, as that of Locust's --otel, would make its own text
         record.stack_info = record.stack_info and redact(record.stack_info)
         return record
 

@@ -39,6 +39,7 @@ def test_a_record_of_the_log_loses_it_in_its_words_its_traceback_and_its_stack()
     assert said.startswith("it is [secret], 7\n")
     assert "KeyError: '[secret]'" in said
     assert "stack [secret]" in said
+    assert record.exc_info is None  # of which another handler might make a text of its own
     assert KEY not in said
 
 

@@ -1,0 +1,195 @@
+"""`--otel`, Locust's own: a span and the GenAI metrics of each generation, made after it has ended.
+
+The trace and span ids that a request bears in its `traceparent` follow from its place in the run, so that nothing need
+be kept until it ends. Names are those of the generation that OTEL_SEMCONV_STABILITY_OPT_IN asks for (docs/metrics.md).
+"""
+
+import os
+import secrets
+from collections import deque
+from collections.abc import Mapping
+from contextlib import suppress
+from hashlib import blake2b
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import gevent
+
+from tokenswarm.metrics.otel_names import OPERATIONS, Server, attributes, error_type, provider_of, span_attributes
+from tokenswarm.metrics.record import Record
+from tokenswarm.run.otel_metrics import Instruments
+from tokenswarm.run.shared import shared
+from tokenswarm.settings.errors import UsageError
+
+if TYPE_CHECKING:
+    from tokenswarm.run.lifecycle import RunLifecycle
+
+NAME = "tokenswarm"
+LATEST = "gen_ai_latest_experimental"
+EVERY_S = 0.5
+SDK, EXPORTER = "opentelemetry.sdk", "opentelemetry.exporter.otlp.proto"
+SIGNALS = ("TRACES", "METRICS", "LOGS")
+INSTALL = "pip install 'tokenswarm[otel]'"
+
+
+def wanted(options: Any) -> bool:
+    """Was Locust started with `--otel`?"""
+    return bool(getattr(options, "otel", False))
+
+
+def check(options: Any) -> None:
+    """Is what `--otel` needs there? Locust would only log it, and go on without. Raises UsageError."""
+    if not wanted(options):
+        return
+    if not _there(SDK):
+        raise UsageError(f"--otel needs OpenTelemetry's SDK: {INSTALL}")
+    for signal in SIGNALS:
+        if "otlp" not in os.getenv(f"OTEL_{signal}_EXPORTER", "otlp").lower():
+            continue
+        usual = os.getenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
+        protocol = os.getenv(f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL", usual).strip().lower()
+        if not _there(f"{EXPORTER}.{'grpc' if protocol == 'grpc' else 'http'}"):
+            do = "set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf" if _there(f"{EXPORTER}.http") else INSTALL
+            raise UsageError(f"--otel: no exporter sends {signal.lower()} by {protocol}; {do}")
+
+
+def _there(module: str) -> bool:
+    with suppress(ModuleNotFoundError):
+        return find_spec(module) is not None
+    return False
+
+
+class Ids:
+    """The ids of each request of one process in one run, and an IdGenerator that hands them out when they are set."""
+
+    def __init__(self, otherwise: Any) -> None:
+        self._otherwise, self._key = otherwise, secrets.token_bytes(16)
+        self._next: bytes | None = None
+
+    def of(self, run_id: str, worker: int, sequence: int) -> bytes:
+        """16 bytes of trace and 8 of span."""
+        return blake2b(f"{run_id}/{worker}/{sequence}".encode(), key=self._key, digest_size=24).digest()
+
+    def hand_out(self, ids: bytes | None) -> None:
+        """The next span has these."""
+        self._next = ids
+
+    def generate_trace_id(self) -> int:
+        """As the SDK asks for it."""
+        return int.from_bytes(self._next[:16]) if self._next else self._otherwise.generate_trace_id()
+
+    def generate_span_id(self) -> int:
+        """As the SDK asks for it."""
+        return int.from_bytes(self._next[16:]) if self._next else self._otherwise.generate_span_id()
+
+    def is_trace_id_random(self) -> bool:
+        """As newer SDKs ask: what a keyed hash gives is as good as random."""
+        return True
+
+
+def traceparent(ids: bytes) -> tuple[tuple[str, str], ...]:
+    """The header of a request, by W3C Trace Context: sampled."""
+    return (("traceparent", f"00-{ids[:16].hex()}-{ids[16:].hex()}-01"),)
+
+
+class Telemetry:
+    """What one process tells of its requests. `tracer` and `instruments` are made of Locust's own providers."""
+
+    def __init__(self, lifecycle: "RunLifecycle") -> None:
+        self._lifecycle, self._options = lifecycle, lifecycle.options
+        self._ended: deque[Record] = deque()
+        self._telling: gevent.Greenlet | None = None
+        self._ids: Ids | None = None
+        self._tracer: Any = None
+        self._instruments: Instruments | None = None
+        self._server = Server("", 0, "")
+
+    def listen(self) -> None:
+        """Connect to Locust's events, if it was asked for; after the lifecycle, which makes the RunContext."""
+        if not wanted(self._options) or self._lifecycle.cluster.is_master:
+            return
+        events = self._lifecycle.environment.events
+        events.test_start.add_listener(self.on_test_start)
+        events.generation.add_listener(self.on_generation)
+        events.test_stop.add_listener(self.finish)
+        events.quitting.add_listener(self.finish)
+
+    def on_test_start(self, **_: Any) -> None:
+        """A run begins: its requests bear a traceparent."""
+        from opentelemetry import metrics, trace  # an extra
+
+        if not self._ids:
+            provider: Any = trace.get_tracer_provider()
+            self._ids = Ids(getattr(provider, "id_generator", None))
+            if hasattr(provider, "id_generator"):
+                provider.id_generator = self._ids  # tracers take it over when they are made
+            self._tracer = trace.get_tracer(NAME)
+            latest = LATEST in os.getenv("OTEL_SEMCONV_STABILITY_OPT_IN", "")
+            self._instruments = Instruments(metrics.get_meter(NAME), latest)
+        context, ids, run_id = self._lifecycle.run_context, self._ids, self._options.run_id
+        if context:
+            where = context.settings.target
+            self._server = Server(
+                where.host, where.port, provider_of(shared(self._options)["facts"].get("target") or {})
+            )
+            context.trace_headers = lambda sequence: traceparent(ids.of(run_id, context.worker, sequence))
+        self._telling = gevent.spawn(self._tell)
+
+    def on_generation(self, record: Record, **_: Any) -> None:
+        """A request has ended: it is told of later."""
+        if record.identity.endpoint in OPERATIONS:
+            self._ended.append(record)
+
+    def finish(self, **_: Any) -> None:
+        """The run has ended in this process: what is left is told. The SDK sends it as the process ends."""
+        if self._telling:
+            self._telling.kill()
+            self._telling = None
+        while self._ended:
+            self._make(self._ended.popleft())
+
+    def _tell(self) -> None:
+        while True:
+            gevent.sleep(EVERY_S)
+            while self._ended:
+                self._make(self._ended.popleft())
+                gevent.sleep(0)
+
+    def _make(self, record: Record) -> None:
+        assert self._ids
+        assert self._instruments
+        labels = attributes(record, self._server)
+        self._span(record, labels)
+        self._instruments.record(record, labels, lambda: gevent.sleep(0))
+
+    def _span(self, record: Record, labels: Mapping[str, Any]) -> None:
+        from opentelemetry.context import Context
+        from opentelemetry.trace import SpanKind, Status, StatusCode
+
+        who = record.identity
+        began_ns, ended_ns = span_ns(record)
+        if ended_ns is None:
+            return
+        assert self._ids
+        self._ids.hand_out(self._ids.of(self._options.run_id, who.worker, who.sequence))
+        try:
+            span = self._tracer.start_span(
+                f"{OPERATIONS[who.endpoint]} {who.model}",
+                Context(),
+                SpanKind.CLIENT,
+                {**labels, **span_attributes(record, self._options.run_id)},
+                start_time=began_ns,
+            )
+        finally:
+            self._ids.hand_out(None)
+        if error_type(record):
+            span.set_status(Status(StatusCode.ERROR, record.error or record.outcome))
+        span.end(ended_ns)
+
+
+def span_ns(record: Record) -> tuple[int | None, int | None]:
+    """When it began and ended, wall-clock ns; of one that got no connection, from when that was tried."""
+    began_ns = record.sent_ns
+    if began_ns is None and record.ended_ns is not None:
+        began_ns = record.ended_ns - (record.connect_ns or 0)
+    return began_ns, record.ended_ns
