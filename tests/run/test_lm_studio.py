@@ -43,6 +43,7 @@ def test_each_requests_numbers_are_those_of_the_server(streamed: bool, tmp_path:
         assert 0 < float(row["prompt_eval_ms"]) + float(row["eval_ms"]) <= float(row["e2e_ms"])
         assert float(row["eval_tokens_per_s"]) > float(row["decode_tokens_per_s"]) > 0
         assert bool(row["ttft_ms"]) == streamed
+    assert {row["cut_by_limit"] for row in run.rows if row["output_tokens"] == "30"} == {"1"}
     assert any(row["thinking_chars"] not in ("", "0") for row in run.rows)
     assert summarise(load(run.path))["overall"]["ledger"]
 

@@ -49,6 +49,14 @@ def failed(judged: CheckResults) -> list[str]:
     return [name for name, value in judged.failed.items() if value]
 
 
+def test_where_no_reason_is_said_the_count_tells_what_the_limit_cut() -> None:
+    for tokens, cut in ((128, True), (127, False)):
+        usage = Usage(20, tokens, source="stats")
+        assert judge(case("Paris", finish_reason=None, usage=usage)).failed["cut_by_limit"] == cut
+    others = judge(case("Paris", finish_reason=None, usage=Usage(20, 128, source="usage")))
+    assert "cut_by_limit" not in others.failed
+
+
 def test_an_ordinary_answer_passes_what_applies_and_no_more() -> None:
     judged = judge(case())
     common = {"repetition", "repeat_guard", "no_visible_answer", "think_leaked", "cut_by_limit", "limit_ignored"}

@@ -63,9 +63,17 @@ class Case:
         return self.outcome == "ok"
 
     @property
+    def has_no_reason(self) -> bool:
+        """Was it answered by an API that says nowhere why an answer ended, LM Studio's own?"""
+        return self.finish_reason is None and self.usage.source == "stats"
+
+    @property
     def cut(self) -> bool:
-        """By its limit, or its context. Ollama's /v1/responses says "completed" all the same: then the count tells."""
-        if self.finish_reason == "completed":
+        """By its limit, or its context.
+
+        Ollama's /v1/responses says "completed" all the same, LM Studio's own API nothing: then the count tells.
+        """
+        if self.finish_reason == "completed" or self.has_no_reason:
             return 0 < self.asked.max_tokens <= (self.usage.output_tokens or 0)
         return self.finish_reason in CUT
 

@@ -144,7 +144,7 @@ def think_leaked(case: Case) -> str | None:
 
 
 def cut_by_limit(case: Case) -> str | None:
-    if not case.ok or case.finish_reason is None:
+    if not case.ok or (case.finish_reason is None and not case.has_no_reason):
         return None
     return f"{case.usage.output_tokens or '?'} tokens" if case.cut else ""
 
