@@ -11,6 +11,7 @@ from tokenswarm.payloads.formats import own as line
 from tokenswarm.payloads.formats.bodies import bodies, body
 from tokenswarm.payloads.formats.lengths import OUTPUT, TRACE_INPUT, TRACE_OUTPUT, recipe_and_limit
 from tokenswarm.payloads.formats.messages import conversation, images, text, wrong
+from tokenswarm.payloads.formats.records import TEXTS
 from tokenswarm.payloads.formats.tools import leaderboard
 from tokenswarm.payloads.formats.turns import asked_turns, read_turns
 from tokenswarm.payloads.made_up import NOT_MADE
@@ -61,7 +62,9 @@ def no_question(fields: Fields) -> str:
     """What is wrong with an object or a row that asks nothing that we know of."""
     found = ", ".join(name if fields[name] is not None else f"{name} (empty)" for name in islice(fields, 20))
     there = f"; there are only {found}{', …' if len(fields) > 20 else ''}" if found else ""
-    return f"neither prompt nor messages; give one of them{there}"
+    capital = next((name for name in fields if name not in TEXTS and name.lower() in TEXTS[1:7]), "")
+    asked = f"; --columns prompt={capital} asks that one" if capital else ""
+    return f"neither prompt nor messages; give one of them{there}{asked}"
 
 
 def known_cells(row: Fields) -> Fields:

@@ -228,6 +228,7 @@ def test_files_as_other_programs_write_them(tmp_path: Path, name: str, data: Any
         ("a.jsonl.gz", gzip.compress(gzip.compress(AS_LINES.encode())), "is packed twice (gzip within gzip)"),
         ("a.xz", lzma.compress(AS_LINES.encode())[:-9], "no whole xz file"),
         ("a.jsonl", b"\xff\xfe{\x00\x00\xd8", "begins as UTF-16, and is not"),
+        ("a.csv", b"Question,Answer\na,b\n", "only Question, Answer; --columns prompt=Question asks that one"),
         ("a.csv", b"prompt,prompt\na,b\n", ":1: 2 columns are named prompt; rename all but one"),
         ("a.csv", b"sep=;\nprompt;answer\na;b;c\n", ":3: 3 cells under 2 names"),
     ],
