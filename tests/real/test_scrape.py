@@ -16,7 +16,7 @@ from demo import server
 @pytest.fixture(scope="module")
 def llama() -> Iterator[str]:
     pytest.importorskip("xllamacpp", reason="the real engine is not installed: make test-real installs it")
-    with server("llama") as url:
+    with server("llama", ["--parallel", "4", "--threads", "1"]) as url:
         yield url
 
 

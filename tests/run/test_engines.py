@@ -54,5 +54,5 @@ def test_a_run_against_an_engine(engine: str, tmp_path: Path) -> None:
         assert account["kind"] == "server, its queue derived"
         assert account["parts_mean_ms"]["queue"] > account["parts_mean_ms"]["prompt_eval"] > 0
         assert account["parts_mean_ms"]["rest"] < account["parts_mean_ms"]["queue"]
-        (slots,) = summary["server"]["series"]
-        assert (slots["name"], slots["max"], slots["source"]) == ("running", 1, f"{simulator.url}/slots")
+        (slots,) = (one for one in summary["server"]["series"] if one["source"] == f"{simulator.url}/slots")
+        assert (slots["name"], slots["max"]) == ("running", 1)

@@ -16,6 +16,8 @@ from tokenswarm.payloads.mix import nonce
 from tokenswarm.payloads.prompt import Message, Prompt, unique
 from tokenswarm.payloads.request_fields import LM_CHAT
 from tokenswarm.probe.estimates import ProbeAnswer
+from tokenswarm.run.busy_slots import busy
+from tokenswarm.run.scraper import NoReading
 from tokenswarm.settings.settings import Settings
 from tokenswarm.transport.connection import Transport
 from tokenswarm.transport.control import ControlClient, Unanswered, question
@@ -77,6 +79,17 @@ class ProbeClient:
             return self._client.ask(question(method, path, body))
         except Unanswered:
             return {}
+
+    def busy_slots(self) -> int:
+        """How many slots of a llama.cpp are at work, and not just about to be free; 0 if it does not say."""
+        try:
+            at_work = busy(self._client)[0]
+            if at_work:
+                gevent.sleep(QUIET_S)
+                at_work = min(at_work, busy(self._client)[0])
+        except NoReading:
+            return 0
+        return at_work
 
     def connect(self, number: int) -> None:
         """Open so many connections, so that what is sent over them next leaves and arrives together."""

@@ -70,6 +70,7 @@ def probe(settings: Settings, server: Server, asked: Ask, limits: Limits = PLAIN
 
 
 def _figures(asker: ProbeClient, server: Server, limits: Limits) -> dict[str, ProbeResult]:
+    told = None if server.kind == "ollama" else slots.told(asker)
     first = asker.one(asker.prompt(), 8)
     if first.outcome != "ok":
         raise UsageError(f"{asker.model} does not answer a short request ({first.error}); nothing can be probed")
@@ -79,7 +80,6 @@ def _figures(asker: ProbeClient, server: Server, limits: Limits) -> dict[str, Pr
     context = _context(asker, server)
     prefill, cache = rates.prefill(asker, singles, context)
     decode = rates.rate([estimates.decode_per_s(seen) for seen in singles], "one stream alone")
-    told = None if server.kind == "ollama" else slots.told(asker)
     parallel, refused = (told, None) if told else slots.slots(asker, singles, limits.max_parallel)
     found = {
         "slots": parallel,

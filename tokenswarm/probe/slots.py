@@ -14,9 +14,19 @@ SECOND_NS = 1e9
 
 
 def told(asker: ProbeClient) -> ProbeResult | None:
-    """The slots by llama.cpp's own word, which costs nothing; None of any other server."""
+    """The slots by llama.cpp's own word, which costs nothing; None of any other server.
+
+    Asked while nothing of ours is under way, so that those at work are at work for others.
+    """
     number = count_in(asker.ask_plain("GET", "/props"), "total_slots")
-    return ProbeResult(number, "requests", "total_slots, says llama.cpp's /props", 1) if number else None
+    if not number:
+        return None
+    how = "total_slots, says llama.cpp's /props"
+    if others := asker.busy_slots():
+        how += (
+            f"; {others} of them at work for others before the probe began, says /slots: its rates are under that load"
+        )
+    return ProbeResult(number, "requests", how, 1)
 
 
 def slots(asker: ProbeClient, singles: list[ProbeAnswer], max_parallel: int) -> tuple[ProbeResult, ProbeResult | None]:

@@ -19,21 +19,27 @@ class BusySlots:
 
     def look(self) -> list[Sample]:
         """How many process a request. Raises NoReading."""
-        try:
-            reply = self._client.send(question("GET", PATH))
-        except Unanswered as error:
-            raise NoReading(clean_line(str(error))) from None
-        if not 200 <= reply.status < 300:
-            raise NoReading(clean_line(reply.said()))
-        try:
-            found = decode(reply.body)
-        except ValueError:
-            raise NoReading("not JSON") from None
-        slots = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
-        if not slots or not all(type(one.get("is_processing")) is bool for one in slots):
-            raise NoReading("it lists no slots")
-        return [Sample(BUSY, f"of={len(slots)}", float(sum(one["is_processing"] for one in slots)))]
+        at_work, slots = busy(self._client)
+        return [Sample(BUSY, f"of={slots}", float(at_work))]
 
     def close(self) -> None:
         """Drop the connection."""
         self._client.close()
+
+
+def busy(client: ControlClient) -> tuple[int, int]:
+    """How many slots process a request, and how many there are. Raises NoReading."""
+    try:
+        reply = client.send(question("GET", PATH))
+    except Unanswered as error:
+        raise NoReading(clean_line(str(error))) from None
+    if not 200 <= reply.status < 300:
+        raise NoReading(clean_line(reply.said()))
+    try:
+        found = decode(reply.body)
+    except ValueError:
+        raise NoReading("not JSON") from None
+    slots = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+    if not slots or not all(type(one.get("is_processing")) is bool for one in slots):
+        raise NoReading("it lists no slots")
+    return sum(one["is_processing"] for one in slots), len(slots)
