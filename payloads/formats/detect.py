@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
+from string import ascii_uppercase
 
 from tokenswarm.payloads.formats import own as line
 from tokenswarm.payloads.formats.bodies import bodies, body
@@ -32,6 +33,8 @@ CONTEXTS = (
     "document",
     "documents",
 )  # what a question is about, which stands before it
+# What a foreign line's prompt was answered with: such a line is none of ours, whatever else it holds.
+ANSWERS = ("completion", "response", "chosen", "rejected", "answer", "output", "canonical_solution")
 # Our own fields that other formats' lines may have too, where the value is of a kind that we take.
 SHARED: dict[str, type | tuple[type, ...]] = {
     "options": dict, "format": dict, "tags": list, "weight": (int, float), "fields": dict, "tools": (list, str),
@@ -53,7 +56,7 @@ def read(value: object, default_id: str, folder: Path) -> Prompt | None:
         if fits(there):
             return reader(there, default_id, folder)
     for name in there:
-        if name not in line.FIELDS and (hint := nearest(name, sorted(KNOWN - {*CONTEXTS}))):
+        if name not in KNOWN and (hint := nearest(name, sorted(KNOWN - {*CONTEXTS}))):
             raise ValueError(f"unknown field {quote(name)}{hint}")
     raise ValueError(no_question(value))
 
@@ -133,8 +136,8 @@ def _prompt_of(fields: Fields, default_id: str, turns: tuple[Turn, ...], folder:
 
 
 def _question(fields: Fields, default_id: str, folder: Path) -> Prompt:
-    """The first of the keys that ask, and Alpaca's `input` below its `instruction`."""
-    name = next(name for name in QUESTIONS if name in fields)
+    """The first of the keys that ask; Alpaca's `input` below its `instruction`, and its `history` before it."""
+    name = next(name for name in ("prompt", *QUESTIONS) if name in fields)
     given = fields[name]
     if not isinstance(given, str | list):
         wrong(name, given, "put a text in quotes")
@@ -142,11 +145,30 @@ def _question(fields: Fields, default_id: str, folder: Path) -> Prompt:
     more = fields.get("input", "") if name == "instruction" else ""
     asked = [*texts, *([text(more, "input")] if more else [])]
     about = _context(fields)
+    asked += _choices(fields.get("choices"))
     said = line.nonempty_text("\n\n".join(filter(None, [*about, *asked]) if about else asked), name)
     seen = images(fields.get("images", fields.get("image")), "images", folder)
     inputs = texts if name == "input" else ()
-    messages = (*_system(fields), Message("user", said, seen))
+    messages = (*_system(fields), *_history(fields.get("history")), Message("user", said, seen))
     return line.assemble(_beside(fields, default_id), default_id, messages, line.then(fields, folder), inputs)
+
+
+def _history(given: object) -> tuple[Message, ...]:
+    """Alpaca's earlier turns, a pair of question and answer each; of other files a text may be called so."""
+    if not isinstance(given, list):
+        return ()
+    pairs = [one for one in given if isinstance(one, list) and len(one) == 2 and all(isinstance(s, str) for s in one)]
+    if len(pairs) < len(given):
+        wrong("history", given, "make it pairs of question and answer, or rename it")
+    return tuple(Message(role, said) for pair in pairs for role, said in zip(("user", "assistant"), pair, strict=True))
+
+
+def _choices(given: object) -> list[str]:
+    """What a question is to be answered with one of, a line each: a list of texts, or as ARC has them."""
+    labels, texts = (given.get("label"), given.get("text")) if isinstance(given, dict) else (ascii_uppercase, given)
+    if not isinstance(texts, list) or not labels or not all(isinstance(one, str) for one in texts):
+        return []
+    return ["\n".join(f"{label}. {one}" for label, one in zip(labels, texts, strict=False))] if texts else []
 
 
 def _own_context(fields: Fields, default_id: str, folder: Path) -> Prompt:
@@ -177,7 +199,7 @@ def _trace(fields: Fields, default_id: str, folder: Path) -> Prompt:
 
 
 def _system(fields: Fields) -> tuple[Message, ...]:
-    said = fields.get("system")
+    said = fields.get("system") or fields.get("system_prompt")
     return (Message("system", said),) if isinstance(said, str) and said.strip() else ()
 
 
@@ -206,6 +228,7 @@ FORMATS: tuple[tuple[Callable[[Fields], bool], Reader], ...] = (
     (lambda fields: "turns" in fields and "prompt" not in fields, _turns),
     (lambda fields: isinstance(fields.get("question"), list), _leaderboard),
     (lambda fields: "prompt" in fields and any(isinstance(fields.get(name), str) for name in CONTEXTS), _own_context),
+    (lambda fields: isinstance(fields.get("prompt"), str) and any(name in fields for name in ANSWERS), _question),
     (_has("prompt", "inputs"), line.read),
     (_has(*QUESTIONS), _question),
     (_has("prompt_tokens"), line.read),
@@ -224,6 +247,19 @@ ASKING = {
     "conversation",
 }
 ASKING |= {"turns", *QUESTIONS, *TRACE_INPUT}
-OTHERS = (*CONTEXTS, "image", "body", "payload", "payloads", "conversations", "turns", "function", "hash_ids")
+OTHERS = (
+    *CONTEXTS,
+    "image",
+    "system_prompt",
+    "history",
+    "choices",
+    "body",
+    "payload",
+    "payloads",
+    "conversations",
+    "turns",
+    "function",
+    "hash_ids",
+)
 KNOWN = {*line.FIELDS, *IDS, *QUESTIONS, *TRACE_INPUT, *TRACE_OUTPUT, *OTHERS}
 OWN_COLUMNS = {*line.FIELDS, *CONTEXTS}

@@ -241,3 +241,43 @@ def test_what_is_no_payload_is_called_by_its_name(tmp_path: Path, name: str, dat
 
 def test_a_line_of_text_may_look_like_a_page(tmp_path: Path) -> None:
     assert texts(read(tmp_path, "a.txt", "<html> what does this tag do?\n")) == ["<html> what does this tag do?"]
+
+
+# Lines of public data sets, by their first fields
+
+
+def asked(prompts: tuple[Prompt, ...]) -> list[tuple[str, str]]:
+    return [(message.role, message.content) for prompt in prompts for message in prompt.messages]
+
+
+@pytest.mark.parametrize(
+    ("line", "sent"),
+    [
+        ({"id": "n", "system_prompt": "S", "question": "Q", "response": "A"}, [("system", "S"), ("user", "Q")]),
+        (
+            {"instruction": "Q", "input": "", "output": "A", "history": [["h", "a"], ["i", "b"]]},
+            [("user", "h"), ("assistant", "a"), ("user", "i"), ("assistant", "b"), ("user", "Q")],
+        ),
+        ({"instruction": "Q", "input": "", "output": "A", "history": []}, [("user", "Q")]),
+        ({"question": "Q", "choices": ["a", "b"], "answer": 1}, [("user", "Q\n\nA. a\nB. b")]),
+        (
+            {"question": "Q", "choices": {"text": ["a", "b"], "label": ["1", "2"]}, "answerKey": "1"},
+            [("user", "Q\n\n1. a\n2. b")],
+        ),
+        ({"prompt": "Q", "completion": "A"}, [("user", "Q")]),
+        ({"prompt": "Q", "chosen": "A", "rejected": "B", "source": "x"}, [("user", "Q")]),
+        ({"task_id": "H/0", "prompt": "def f():", "canonical_solution": "x", "test": "y"}, [("user", "def f():")]),
+    ],
+)
+def test_lines_of_public_data_sets(tmp_path: Path, line: object, sent: list[tuple[str, str]]) -> None:
+    assert asked(read(tmp_path, "a.jsonl", line)) == sent
+
+
+def test_what_of_them_cannot_be_sent_is_refused(tmp_path: Path) -> None:
+    for line, why in (
+        ({"instruction": "Q", "history": ["h", "a"]}, "history is a list; make it pairs of question and answer"),
+        ({"title": "T", "body": "B"}, "neither prompt nor messages; give one of them; there are only title, body"),
+    ):
+        with pytest.raises(PayloadError) as error:
+            read(tmp_path, "a.jsonl", line)
+        assert why in str(error.value)
