@@ -140,6 +140,25 @@ def section(summary: Summary) -> Section:
     return Section("energy", title, lines=tuple(lines), tables=tuple(tables))
 
 
+def sentences(summary: Summary) -> list[str]:
+    """What the terminal shows of it: J per output token, and what a million cost at each load."""
+    found, said = summary.get("energy") or {}, []
+    if (gross := found.get("j_per_output_token_gross")) is not None:
+        net = found["j_per_output_token_net"]
+        more = "" if net is None else f", {number(net)} net of the idle server"
+        said.append(f"{number(gross)} J per output token ({number(found['mean_w'])} W){more}.")
+    for one in (summary.get("cost") or {}).get("loads", ()):
+        prices = (("by_hour", "by the hour"), ("by_tokens", "by the token"))
+        costs = [f"{number(one[name])} {how}" for name, how in prices if one[name] is not None]
+        if costs:
+            said.append(f"A million output tokens cost {' and '.join(costs)} at {_place(one)}.")
+    return said
+
+
+def _place(one: Mapping[str, Any]) -> str:
+    return " at ".join(filter(None, (one["load"], one["at"])))
+
+
 def _of_energy(found: Mapping[str, Any]) -> Iterator[str]:
     if (gross := found["j_per_output_token_gross"]) is not None:
         yield (
@@ -171,7 +190,7 @@ def _power_table(found: Mapping[str, Any]) -> Table:
 def _cost_table(priced: Mapping[str, Any]) -> Table:
     rows = tuple(
         (
-            " at ".join(filter(None, (one["load"], one["at"]))),
+            _place(one),
             number(one["output_tokens_per_s"]),
             number(one["by_hour"]),
             number(one["by_tokens"]),

@@ -8,7 +8,7 @@ from typing import Any
 from unicodedata import east_asian_width
 
 from tokenswarm.metrics.slo.language import as_said
-from tokenswarm.reports.parts import cold_loads, concurrency, depths, stages, steady, time_spent, turns
+from tokenswarm.reports.parts import cold_loads, concurrency, depths, energy, stages, steady, time_spent, turns
 from tokenswarm.reports.parts.checks import check_lines
 from tokenswarm.reports.parts.embeddings import vectors_per_s
 from tokenswarm.reports.parts.findings import finding_line
@@ -74,6 +74,8 @@ def _first_screen(summary: Mapping[str, Any], say: Callable[[str], str]) -> list
         lines += wrap(say(said), "  ")
     for said in sentences(summary):
         lines += wrap(said, "  ")
+    for said in energy.sentences(summary):
+        lines += wrap(say(said), "  ")
     for about, said in summary["conclusions"].items():
         lines += wrap(say(f"{about}: ") + say(said), "  ")
     for bar in time_spent.bars(summary).bars[:1]:

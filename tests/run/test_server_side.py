@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from locust_process import Run, folder, headless
+from locust_process import Run, folder, headless, processes
 from simulator_process import Simulator, running
 
 WATTS, ANSWERS = 100.0, 8
@@ -58,7 +58,7 @@ def run(simulator: Simulator, failing_endpoint: str, tmp_path_factory: pytest.Te
     program.write_text(f'#!/bin/sh\necho "0, 50, 1000, {WATTS}"\n')
     program.chmod(0o755)
     load = ("OllamaChatUser", "--users", "2", "--spawn-rate", "2", "--run-time", "9s", "--stop-timeout", "5")
-    load = (*load, "--model", "sim")
+    load = (*load, "--model", "sim", *processes(2))
     side = ("--scrape", failing_endpoint, "--sample-every", "1s", "--idle-time", "2s", "--price-per-hour", "0.72")
     done = headless(simulator.url, path / "runs", *load, *side, PATH=f"{path}:{os.environ['PATH']}")
     assert done.returncode == 0, done.stderr
@@ -72,6 +72,7 @@ def test_the_run_goes_on_and_says_what_failed(run: Run) -> None:
     assert set(run.outcomes) == {"ok"}
     with (run.path / "server.csv").open(newline="") as file:
         lines = [line for line in csv.DictReader(file) if line["source"].endswith("/metrics")]
+    assert run.run["options"]["scrape"] == lines[0]["source"]
     tokens = [float(line["value"]) for line in lines if "tokens" in line["metric"]]
     assert tokens == [10.0 * look for look in range(1, ANSWERS + 1)]
     assert found["figure"] == sum(bool(line["error"]) for line in lines) > 0

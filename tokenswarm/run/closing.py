@@ -161,8 +161,8 @@ class Closing:
 
     def _end_folder(self, recorder: Recorder, workers: list[dict[str, Any]]) -> None:
         lifecycle = self._lifecycle
-        for look in lifecycle.before_closing:
-            look()
+        # In greenlets of their own: whatever goes wrong in them, the folder is closed.
+        gevent.joinall([gevent.spawn(look) for look in lifecycle.before_closing])
         lifecycle.recorder, lifecycle.publisher.sink, lifecycle.publisher.keep = None, None, None
         try:
             validity = recorder.end(workers, lifecycle.findings)

@@ -33,6 +33,7 @@ from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.option_types import OWN
 from tokenswarm.settings.options import KEPT
 from tokenswarm.settings.redaction import header_shown, learn_options, redact
+from tokenswarm.settings.scraping import scrape_urls, shown
 from tokenswarm.settings.settings import Settings, settings
 from tokenswarm.transport import kernel_stamps as stamps
 from tokenswarm.transport.health import Health, spare_the_loop
@@ -197,6 +198,8 @@ class RunLifecycle:
         options.run_id = path.name
         kept = {name: getattr(options, name, None) for name in (*LOCUSTS, *KEPT)}
         kept["header"] = [header_shown(header) for header in options.header]
+        if options.scrape:
+            kept["scrape"] = ",".join(map(shown, scrape_urls(options.scrape)))
         prepared, self.findings = self.preparation.prepared, list(self.preparation.findings)
         circumstances = {
             "name": options.name,

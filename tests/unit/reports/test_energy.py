@@ -8,11 +8,15 @@ from typing import Any
 
 import jsonschema
 import pytest
+from capacity_rows import SLO, trial
 from golden.make import RUN, ZERO_NS, folder, golden_records, identity, ollama, summary_of
 
+from tokenswarm.capacity.answer import result
+from tokenswarm.capacity.search import SearchRange, SearchResult
 from tokenswarm.folder.server_csv import append, sample
 from tokenswarm.reports.load import load
 from tokenswarm.reports.readings import readings
+from tokenswarm.reports.render import console
 from tokenswarm.reports.render.chinese import zh
 from tokenswarm.reports.summary import summarise
 from tokenswarm.reports.write import report
@@ -126,6 +130,37 @@ def test_at_the_knee_of_stages(tmp_path: Path) -> None:
     assert run["by_tokens"] == pytest.approx(1.1 * 40 / 11)
     report(folder(tmp_path, rows, {**RUN, "stages": stages, "options": options}))
     assert "the knee at 1 users" in (tmp_path / "report.md").read_text()
+
+
+def test_a_search_has_the_cost_of_the_load_that_was_found_and_of_the_knee(tmp_path: Path) -> None:
+    """By each trial's own tokens/s: 100 of two users, 50 of one."""
+    trials = [trial(1, 1.0, "met", 5), trial(2, 2.0, "met", 9), trial(3, 3.0, "crossed", 700)]
+    told = result(SearchResult(2.0, "crossed", 3.0), SearchRange(False, 1, 1, 100), [SLO], trials, "")
+    rows = [replace(one, identity=replace(identity(n), stage=1 + n // 14)) for n, one in enumerate(REQUESTS)]
+    options = {**RUN["options"], "price_per_hour": 3.6, "price_out": 0.5}
+    for at_knee, per_s in ((2.0, 100), (1.0, 50)):
+        searched = {**told, "knee": {"load": at_knee, "sentence": ""}}
+        found, knee = summary_of(tmp_path, rows, capacity=searched, options=options)["cost"]["loads"]
+        assert (found["load"], found["at"], found["by_hour"]) == ("the load that was found", "2.00 users", 10)
+        assert (knee["load"], knee["by_hour"]) == ("the knee", 1e6 * 3.6 / 3600 / per_s)
+        assert knee["by_tokens"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"),
+    [
+        (
+            "en",
+            ("J per output token (264 W), 5.09 net of the idle server.", "A million output tokens cost 12.6 by"),
+        ),
+        ("zh", ("（264 W），扣除空闲功率后为 5.09 J。", "每百万输出 token 的成本：按小时计 12.6")),
+    ],
+)
+def test_the_terminal_says_it_in_two_lines(tmp_path: Path, lang: str, said: tuple[str, ...]) -> None:
+    options = {**RUN["options"], "price_per_hour": 2.0}
+    shown = console.render(summary(tmp_path, [*power(30, 200), *rapl(10, 64)], options=options), lang)
+    for line in said:
+        assert line in shown
 
 
 def queue(source: str = "http://box:8000/metrics") -> list[tuple[Any, ...]]:

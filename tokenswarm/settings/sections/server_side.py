@@ -10,7 +10,7 @@ SECTION = OptionsSection(
         Option(
             name="--scrape",
             type=types.scraped,
-            kept=False,  # a query may hold a key
+            kept=False,  # a query may hold a key: run.json has it without
             wrong="ftp://box",
             help="Prometheus endpoints to look at during the run, parted by commas: those of vLLM, SGLang, llama.cpp"
             " (`--metrics`), dcgm-exporter, node-exporter; into `server.csv` and the report"
