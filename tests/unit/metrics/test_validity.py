@@ -91,6 +91,9 @@ def test_chunks_that_the_server_sent_together_are_not_the_clients_fault(tmp_path
 def test_what_every_prompt_shares_is_the_template_not_the_cache(tmp_path: Path) -> None:
     shared = verdict(tmp_path / "a", many(usage(cached_tokens=8)), unique_prompts=True)
     assert "prompt cache" not in rules(shared)
+    # llama.cpp's slots hold the token that every prompt begins with, after their first prompt.
+    begun = verdict(tmp_path / "c", many(usage(cached_tokens=1), every=2), unique_prompts=True)
+    assert "prompt cache" not in rules(begun)
     # A server that names cached tokens only where there are some: one of 500 is no share to speak of.
     once = verdict(tmp_path / "b", many(usage(cached_tokens=16), every=500), unique_prompts=True)
     assert "prompt cache" not in rules(once)

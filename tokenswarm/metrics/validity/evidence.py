@@ -206,7 +206,8 @@ class Evidence:
         if row["turn"] not in (None, 1):
             return  # what a session's own earlier turns left in the cache is no fault of the prompts
         self.prompt_tokens += row["prompt_tokens"] or 0
-        cached, where = row["cached_tokens"] or 0, (row["endpoint"], row["model"])
+        # The token that every prompt begins with is in any slot's cache but the first time: it is nothing.
+        cached, where = max(0, (row["cached_tokens"] or 0) - 1), (row["endpoint"], row["model"])
         rows, total, least = self.cached.get(where, (0, 0, cached))
         self.cached[where] = (rows + 1, total + cached, min(least, cached))
 
