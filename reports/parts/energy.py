@@ -10,7 +10,7 @@ from tokenswarm.reports.parts.stages import bend
 from tokenswarm.reports.readings import LOCAL, Readings, Track, growth_per_s, joules
 from tokenswarm.reports.rejudging import mapping
 from tokenswarm.reports.render.document import Cell, Code, Line, Section, Table
-from tokenswarm.reports.render.numbers import number
+from tokenswarm.reports.render.numbers import many, number
 
 LEAST_COVERED = 0.5  # of a window, below which a mean power is none
 WHAT = {"gpu_j": "GPU", "gpu_w": "GPU", "cpu_j": "CPU and DRAM"}
@@ -114,14 +114,19 @@ def _loads(run: Run, summary: Summary) -> Iterator[tuple[str, str, float | None,
         yield "this run", "", summary["overall"]["tokens"]["output_tokens_per_s"], frame
         if bent := bend(summary["stages"]):
             knee = bent[0]
-            yield "the knee", f"{knee['users']} users", knee["output_tokens_per_s"], _of_stage(frame, knee["stage"])
+            yield (
+                "the knee",
+                many(int(knee["users"]), "user"),
+                knee["output_tokens_per_s"],
+                _of_stage(frame, knee["stage"]),
+            )
         return
-    unit = "users" if search.get("unit") == "users" else "requests/s"
     at_knee = mapping(search.get("knee")).get("load")
     tried = {trial["load"]: trial for trial in search["trials"]}
     for name, trial in (("the load that was found", found_trial(search)), ("the knee", tried.get(at_knee))):
         if trial:
-            at = f"{number(trial['load'])} {unit}"
+            users = many(round(trial["load"]), "user")
+            at = users if search.get("unit") == "users" else f"{number(trial['load'])} requests/s"
             yield name, at, trial.get("output_tokens_per_s"), _of_stage(frame, trial.get("trial"))
 
 

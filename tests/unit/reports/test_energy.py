@@ -125,11 +125,11 @@ def test_at_the_knee_of_stages(tmp_path: Path) -> None:
     options = {**RUN["options"], "price_in": 1.1, "price_out": 0.0, "price_per_hour": 1.0}
     made = summary_of(tmp_path, rows, stages=stages, options=options)
     run, knee = made["cost"]["loads"]
-    assert (run["load"], knee["load"], knee["at"]) == ("this run", "the knee", "1 users")
+    assert (run["load"], knee["load"], knee["at"]) == ("this run", "the knee", "1 user")
     assert knee["by_tokens"] == pytest.approx(1.1 * 20 / 11)
     assert run["by_tokens"] == pytest.approx(1.1 * 40 / 11)
     report(folder(tmp_path, rows, {**RUN, "stages": stages, "options": options}))
-    assert "the knee at 1 users" in (tmp_path / "report.md").read_text()
+    assert "the knee at 1 user" in (tmp_path / "report.md").read_text()
 
 
 def test_a_search_has_the_cost_of_the_load_that_was_found_and_of_the_knee(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_a_search_has_the_cost_of_the_load_that_was_found_and_of_the_knee(tmp_pa
     for at_knee, per_s in ((2.0, 100), (1.0, 50)):
         searched = {**told, "knee": {"load": at_knee, "sentence": ""}}
         found, knee = summary_of(tmp_path, rows, capacity=searched, options=options)["cost"]["loads"]
-        assert (found["load"], found["at"], found["by_hour"]) == ("the load that was found", "2.00 users", 10)
+        assert (found["load"], found["at"], found["by_hour"]) == ("the load that was found", "2 users", 10)
         assert (knee["load"], knee["by_hour"]) == ("the knee", 1e6 * 3.6 / 3600 / per_s)
         assert knee["by_tokens"] == 0.5
 
