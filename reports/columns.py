@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from tokenswarm.folder.row import IDENTITY, JUDGED, NUMBERS
+from tokenswarm.reports.growing import Growing
 
 _KINDS = {"duration": "float64", "rate": "float64", "whole": "float64", "histogram": "str"}
 # How a column is read. A count becomes a nullable integer after that; a moment is one from the beginning, since a
@@ -28,36 +29,11 @@ FILLED = {
 _WHOLE, _ABSENT = (np.int8, np.int32, np.int64), -1
 
 
-class _Growing:
-    """An array that grows; nothing in it is set before `put`."""
-
-    def __init__(self, dtype: Any) -> None:
-        self._all, self.rows = np.empty(0, dtype=dtype), 0
-
-    def put(self, values: Any, rows: int) -> None:
-        """So many values, or one for all of the rows."""
-        end = self.rows + rows
-        if end > len(self._all):
-            self._all.resize(max(end, len(self._all) * 3 // 2), refcheck=False)
-        self._all[self.rows : end] = values
-        self.rows = end
-
-    def values(self) -> Any:
-        return self._all[: self.rows]
-
-    def wider(self, dtype: Any) -> None:
-        self._all = self._all.astype(dtype)
-
-    @property
-    def dtype(self) -> Any:
-        return self._all.dtype
-
-
 class Floats:
     """Durations and rates: NaN is absent."""
 
     def __init__(self) -> None:
-        self.rows, self._values = 0, _Growing(np.float64)  # none of it is there for as long as all are absent
+        self.rows, self._values = 0, Growing(np.float64)  # none of it is there for as long as all are absent
 
     @staticmethod
     def piece(column: Any) -> Any:
@@ -72,16 +48,17 @@ class Floats:
             self._values.put(np.nan if piece is None else piece, rows)
         self.rows += rows
 
-    def series(self) -> Any:
-        """All of it, for pandas: made when it is asked for, mostly of the arrays that there are."""
-        return pd.Series(self._values.values() if self._values.rows else np.full(self.rows, np.nan), copy=False)
+    def series(self, at: Any = None) -> Any:
+        """All of it, or of some positions, for pandas: made when it is asked for."""
+        values = self._values.values(at) if self._values.rows else np.full(_length(self.rows, at), np.nan)
+        return pd.Series(values, copy=False)
 
 
 class Wholes:
     """Counts, read as floats or, if they are moments, as nullable integers; in as few bytes as they need."""
 
     def __init__(self) -> None:
-        self.rows, self._values, self._absent = 0, _Growing(_WHOLE[0]), _Growing(np.bool_)
+        self.rows, self._values, self._absent = 0, Growing(_WHOLE[0]), Growing(np.bool_)
 
     @staticmethod
     def piece(column: Any) -> Any:
@@ -107,12 +84,13 @@ class Wholes:
                 part.put(values, rows)
         self.rows += rows
 
-    def series(self) -> Any:
-        """All of it."""
+    def series(self, at: Any = None) -> Any:
+        """All of it, or of some positions."""
         if self._values.rows:
-            known, absent = self._values.values(), self._absent.values()
+            known, absent = self._values.values(at), self._absent.values(at)
         else:
-            known, absent = np.zeros(self.rows, dtype=np.int8), np.ones(self.rows, dtype=bool)
+            rows = _length(self.rows, at)
+            known, absent = np.zeros(rows, dtype=np.int8), np.ones(rows, dtype=bool)
         return pd.Series(pd.arrays.IntegerArray(known, absent), copy=False)
 
 
@@ -120,7 +98,7 @@ class Texts:
     """Texts that are often the same, as categories in order (groups come in theirs); `filled` is for absent ones."""
 
     def __init__(self, filled: str | None = None) -> None:
-        self.rows, self._codes, self._numbers, self._filled = 0, _Growing(np.int8), dict[str, int](), filled
+        self.rows, self._codes, self._numbers, self._filled = 0, Growing(np.int8), dict[str, int](), filled
         self._named: Callable[[str], str] = str
         self._final: tuple[Any, Any] | None = None
 
@@ -138,7 +116,7 @@ class Texts:
         if len(self._numbers) > np.iinfo(self._codes.dtype).max:
             self._codes.wider(np.int32)
         self._codes.put(np.array([*own, absent])[codes], rows)  # the code -1 takes the last one
-        self.rows += rows
+        self.rows, self._final = self.rows + rows, None
 
     def _number(self, text: str) -> int:
         return self._numbers.setdefault(text, len(self._numbers))
@@ -147,8 +125,8 @@ class Texts:
         """Have other texts instead of these, of which several may become one."""
         self._named = named
 
-    def series(self) -> Any:
-        """All of it."""
+    def series(self, at: Any = None) -> Any:
+        """All of it, or of some positions."""
         if self._final is None:
             named = [self._named(text) for text in self._numbers]
             ordered = sorted(set(named))
@@ -157,7 +135,7 @@ class Texts:
             self._final = codes, pd.CategoricalDtype(pd.Index(ordered, dtype="str"))
         codes, dtype = self._final
         return pd.Series(
-            pd.Categorical.from_codes(codes[self._codes.values()], dtype=dtype, validate=False), copy=False
+            pd.Categorical.from_codes(codes[self._codes.values(at)], dtype=dtype, validate=False), copy=False
         )
 
 
@@ -177,10 +155,14 @@ class Others:
         self._parts.append(piece)
         self.rows += rows
 
-    def series(self) -> Any:
-        """All of it."""
+    def series(self, at: Any = None) -> Any:
+        """All of it, or of some positions."""
         self._parts = [pd.concat(self._parts, ignore_index=True)]
-        return self._parts[0]
+        return self._parts[0] if at is None else pd.Series(self._parts[0].array.take(at), copy=False)
+
+
+def _length(rows: int, at: Any) -> int:
+    return rows if at is None else len(at)
 
 
 Column = Floats | Wholes | Texts | Others

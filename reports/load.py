@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from tokenswarm.folder.damage import Odd
 from tokenswarm.metrics.clock import TIMES, ClockOffset, tracks
+from tokenswarm.reports.columns import Wholes
 from tokenswarm.reports.errors import ReportError
 from tokenswarm.reports.gaps import Gaps
 from tokenswarm.reports.looks import Look, looks
@@ -98,9 +98,10 @@ def load(folder: Path) -> Run:
 
 def _twice(frame: Rows) -> Any:
     """Which rows have the worker and the sequence of one before them."""
-    worker, sequence = (frame[name].to_numpy("int64", na_value=-1) for name in ("worker", "sequence"))
-    ordered = np.sort(worker * 2**50 + sequence)  # two of which may be the same number by chance
-    if not (ordered[1:] == ordered[:-1]).any():
+    identity = frame["worker"].to_numpy("int64", na_value=-1) * 2**50  # two of which may be the same number by chance
+    identity += frame["sequence"].to_numpy("int64", na_value=-1)
+    identity.sort()
+    if not (identity[1:] == identity[:-1]).any():
         return np.zeros(len(frame), dtype=bool)
     return frame.frame(["worker", "sequence"]).duplicated().to_numpy()
 
@@ -109,12 +110,14 @@ def _of_one_time(frame: Rows) -> tuple[Rows, list[Odd]]:
     """Without the rows whose moments lie far from all others'."""
     found = dict[int, str]()
     for name in TIMES:
-        moments, known = frame[name], np.flatnonzero(frame[name].notna())
-        if not len(known):
+        moments = frame[name]
+        known, values = moments.notna().to_numpy(), moments.to_numpy("int64", na_value=0)
+        if not known.any():
             continue
-        values = moments.to_numpy("int64", na_value=0)[known]
-        middle_ns = np.partition(values, len(values) // 2)[len(values) // 2]
-        for at in known[np.abs(values - middle_ns) > MOST_APART_DAYS * 86_400 * 10**9]:
+        there = values[known]
+        there.partition(len(there) // 2)
+        middle_ns, most_ns = int(there[len(there) // 2]), MOST_APART_DAYS * 86_400 * 10**9
+        for at in np.flatnonzero(((values < middle_ns - most_ns) | (values > middle_ns + most_ns)) & known):
             found.setdefault(int(at), name)
     what = f"a moment more than {MOST_APART_DAYS} days from those of the other rows"
     numbers, kept = frame["file_row"], np.ones(len(frame), dtype=bool)
@@ -127,14 +130,16 @@ def _onto_one_clock(frame: Rows, workers: list[dict[str, Any]]) -> Rows:
     apart = tracks(workers)
     if not apart:
         return frame
-    worker, made = frame["worker"].to_numpy("int64", na_value=-1), {}
-    for name in TIMES:
-        absent = frame[name].isna().to_numpy()
-        moments = frame[name].to_numpy("int64", na_value=0).copy()
-        for number, track in apart.items():
-            own = (worker == number) & ~absent
-            moments[own] -= _ahead_ns(track, moments[own])
-        made[name] = pd.Series(pd.arrays.IntegerArray(moments, absent), copy=False)
+    made = {name: Wholes() for name in TIMES}
+    for rows in frame.parts():
+        worker = rows["worker"].to_numpy("int64", na_value=-1)
+        for name in TIMES:
+            absent = rows[name].isna().to_numpy()
+            moments = rows[name].to_numpy("int64", na_value=0).copy()
+            for number, track in apart.items():
+                own = (worker == number) & ~absent
+                moments[own] -= _ahead_ns(track, moments[own])
+            made[name].put((moments, absent), len(rows))
     return frame.assign(**made)
 
 

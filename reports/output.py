@@ -1,11 +1,12 @@
 """Where the output of a frame's requests lies in time, and how many tokens it has, as columns; rates made of them."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from tokenswarm.metrics.output import ABSENT, TokensPerChunk, output_span, within
+from tokenswarm.reports.columns import Floats, Wholes
 
 Window = tuple[int, int]
 MADE = ["made_tokens", "made_from_ns", "made_to_ns"]
@@ -23,29 +24,43 @@ def window(frame: Any) -> Window | None:
 def output(frame: Any) -> dict[str, Any]:
     """Columns to stand beside the others: `made_from_ns` to `made_to_ns` is when a request's output was made (Int64),
     `made_tokens` how many tokens that is (float; NaN where nobody knows), `made_estimated` whether by its chunks."""
-    absent = (frame["sent_unix_ns"].isna() | frame["ended_unix_ns"].isna()).to_numpy()
+    made_from, made_to, tokens, ratios = Wholes(), Wholes(), Floats(), TokensPerChunk()
+    estimated = []
+    for rows in frame.parts():
+        _add_ratios(rows, ratios)
+    for rows in frame.parts():
+        absent = (rows["sent_unix_ns"].isna() | rows["ended_unix_ns"].isna()).to_numpy()
+        for column, ns in zip((made_from, made_to), _span(rows, absent), strict=True):
+            column.put((ns, absent), len(rows))
+        guessed, counts = _tokens(rows, ~absent, ratios)
+        estimated.append(guessed)
+        tokens.put(counts, len(rows))
+    columns = {"made_from_ns": made_from, "made_to_ns": made_to, "made_tokens": tokens}
+    return {**columns, "made_estimated": np.concatenate(estimated)}
+
+
+def _span(frame: Any, absent: Any) -> Iterator[Any]:
     sent_ns, ended_ns = (frame[name].to_numpy("int64", na_value=0) for name in ("sent_unix_ns", "ended_unix_ns"))
     e2e_ns = np.where(absent, 0.0, ended_ns - sent_ns).clip(min=0)
     waited_ms, decoded_ms = frame["ttft_ms"].to_numpy("float64"), frame["eval_ms"].to_numpy("float64")
     failed = (frame["outcome"] != "ok").to_numpy() & ~np.isnan(waited_ms)
     chunked_ms = np.where(failed, np.nan_to_num(frame["gaps_ms"].to_numpy("float64")), np.nan)
     durations = (np.nan_to_num(ms, nan=ABSENT / 1e6) * 1e6 for ms in (waited_ms, chunked_ms, decoded_ms))
-    moments = (sent_ns + since_ns.round().astype("int64") for since_ns in output_span(e2e_ns, *durations))
-    made_from, made_to = (pd.Series(pd.arrays.IntegerArray(ns, absent), copy=False) for ns in moments)
-    estimated, tokens = _tokens(frame, ~absent)
-    return {"made_from_ns": made_from, "made_to_ns": made_to, "made_estimated": estimated, "made_tokens": tokens}
+    return (sent_ns + since_ns.round().astype("int64") for since_ns in output_span(e2e_ns, *durations))
 
 
-def _tokens(frame: Any, placed: Any) -> tuple[Any, Any]:
+def _add_ratios(frame: Any, ratios: TokensPerChunk) -> None:
+    counted = (frame["outcome"] == "ok") & frame["output_tokens"].notna() & (frame["output_chunks"] > 0)
+    measured = frame["phase"] != "warm-up"  # as metrics.validity.evidence has it
+    for (endpoint, model), rows in frame[counted & measured].groupby(["endpoint", "model"]):
+        ratios.add(endpoint, model, *(int(rows[name].sum()) for name in ("output_tokens", "output_chunks")))
+
+
+def _tokens(frame: Any, placed: Any, ratios: TokensPerChunk) -> tuple[Any, Any]:
     tokens = frame["output_tokens"].to_numpy("float64", na_value=np.nan)
     chunks = frame["output_chunks"].to_numpy("float64", na_value=0.0)
-    ok, counted, ratios = (frame["outcome"] == "ok").to_numpy(), ~np.isnan(tokens), TokensPerChunk()
-    measured = (frame["phase"] != "warm-up").to_numpy()  # as metrics.validity.evidence has it
-    names, sums = ["endpoint", "model"], ["output_tokens", "output_chunks"]
-    for (endpoint, model), rows in frame[ok & counted & measured & (chunks > 0)].groupby(names):
-        ratios.add(endpoint, model, *(int(rows[name].sum()) for name in sums))
-    estimated = ~ok & ~counted & (chunks > 0) & placed
-    at = np.flatnonzero(estimated)
+    estimated = (frame["outcome"] != "ok").to_numpy() & np.isnan(tokens) & (chunks > 0) & placed
+    at, names = np.flatnonzero(estimated), ["endpoint", "model"]
     for (endpoint, model), some in frame.take(at).frame(names).groupby(names).indices.items():
         ratio = ratios.of(endpoint, model)
         tokens[at[some]] = np.nan if ratio is None else chunks[at[some]] * ratio

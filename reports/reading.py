@@ -101,7 +101,7 @@ def read(path: Path) -> Contents:
         for made in columns.values():
             if isinstance(made, Texts):
                 made.rename(text)
-    rows = Rows(lambda name: columns[name].series(), tuple(columns), columns["file_row"].rows)
+    rows = Rows(lambda name, at: columns[name].series(at), tuple(columns), columns["file_row"].rows)
     if odd and not len(rows):
         raise ReportError(f"{path}: cannot be read: none of its rows is whole; {odd[0].said(path.name)}")
     return Contents(rows, gaps, tuple(odd), tuple(name for name in READ if name not in names))

@@ -9,21 +9,25 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tokenswarm.reports import growing
+from tokenswarm.reports.columns import Floats, Texts, Wholes
+
 
 class Rows:
-    """Rows by their positions in columns that are all as long; `column` gives one of these, as a Series, by its name.
+    """Rows by their positions in columns that are all as long; `column` gives one of these, as a Series, by its name
+    and the positions that are wanted (None: all).
 
     A Series that comes from it counts its rows from 0 on, whichever they are in the columns.
     """
 
-    def __init__(self, column: Callable[[str], Any], names: Sequence[str], length: int, at: Any = None) -> None:
+    def __init__(self, column: Callable[[str, Any], Any], names: Sequence[str], length: int, at: Any = None) -> None:
         self._column, self._names, self._length = column, tuple(names), length
         self._at = at  # positions; None: all rows
 
     @classmethod
     def of(cls, frame: Any) -> "Rows":
         """Those of a DataFrame whose rows are counted from 0 on."""
-        return cls(frame.__getitem__, tuple(frame.columns), len(frame))
+        return cls(lambda name, at: _of(frame[name], at), tuple(frame.columns), len(frame))
 
     def __len__(self) -> int:
         return self._length if self._at is None else len(self._at)
@@ -43,8 +47,7 @@ class Rows:
         if isinstance(wanted, str):
             if wanted not in self._names:
                 raise KeyError(wanted)
-            whole = self._column(wanted)
-            return whole if self._at is None else pd.Series(whole.array.take(self._at), copy=False)
+            return self._column(wanted, self._at)
         if isinstance(wanted, list):
             return Rows(self._column, wanted, self._length, self._at)
         mask = wanted.to_numpy(bool, na_value=False) if isinstance(wanted, pd.Series) else wanted
@@ -56,17 +59,35 @@ class Rows:
 
     def take(self, positions: Any) -> "Rows":
         """Those rows, in that order."""
+        return Rows(self._column, self._names, self._length, self._places(positions))
+
+    def _places(self, positions: Any) -> Any:
+        if positions is None:
+            return self._at
         narrow = positions.astype(np.int32) if self._length < 2**31 else positions
-        return Rows(self._column, self._names, self._length, narrow if self._at is None else self._at[narrow])
+        return narrow if self._at is None else self._at[narrow]
+
+    def parts(self) -> Iterator["Rows"]:
+        """All rows, so many after the other that any number of their columns fits into memory."""
+        if len(self) <= growing.MOST_IN_MEMORY:
+            yield self
+            return
+        for begin in range(0, len(self), growing.PIECE):
+            yield self.take(np.arange(begin, min(begin + growing.PIECE, len(self))))
 
     def assign(self, **columns: Any) -> "Rows":
-        """With columns more, or others: an array or a Series of as many values, or one value for all rows."""
+        """With columns more, or others: an array or a Series of as many values, a column of `reports.columns`, or one
+        value for all rows."""
 
-        def column(name: str) -> Any:
+        def column(name: str, at: Any) -> Any:
             if name not in columns:
-                return self[name]
+                return self._column(name, self._places(at))
             values = columns[name]
-            return values if isinstance(values, pd.Series) else pd.Series(values, index=range(len(self)))
+            if isinstance(values, Floats | Wholes | Texts):
+                return values.series(at)
+            if isinstance(values, pd.Series | np.ndarray):
+                return _of(pd.Series(values, copy=False), at)
+            return pd.Series(values, index=range(len(self) if at is None else len(at)))
 
         return Rows(column, tuple(dict.fromkeys((*self._names, *columns))), len(self))
 
@@ -79,6 +100,10 @@ class Rows:
     def frame(self, names: Sequence[str] | None = None) -> Any:
         """A DataFrame of some columns."""
         return pd.DataFrame({name: self[name] for name in names or self._names}, copy=False)
+
+
+def _of(series: Any, at: Any) -> Any:
+    return series if at is None else pd.Series(series.array.take(at), copy=False)
 
 
 def in_order(moments: Any) -> Any:

@@ -5,13 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from tokenswarm.reports.output import MADE, amount_before, seconds
+from tokenswarm.reports.output import amount_before, seconds
 from tokenswarm.reports.parts.part import Part
 from tokenswarm.reports.render.numbers import many, number
 from tokenswarm.reports.render.plots import BLUE, FILL, GREEN, GREY, ORANGE, PALETTE, Plot, figure, label
 
 BINS = 240
-NEEDED = ["sent_unix_ns", "ended_unix_ns", *MADE, "ttft_ms", "vectors", "max_tokens", "model"]
+PLACES = ("sent_unix_ns", "ended_unix_ns", "made_from_ns", "made_to_ns")
+NEEDED = [*PLACES, "made_tokens", "ttft_ms", "vectors", "max_tokens", "model"]
 _NICE_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 
 
@@ -21,22 +22,25 @@ def plot(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
     if first_ns is None:
         return None
     rows = frame.loc[frame["sent_unix_ns"].notna() & frame["ended_unix_ns"].notna(), NEEDED]
-    sent, ended = seconds(rows["sent_unix_ns"], first_ns), seconds(rows["ended_unix_ns"], first_ns)
-    begin, end = seconds(rows["made_from_ns"], first_ns), seconds(rows["made_to_ns"], first_ns)
-    counts = rows["made_tokens"].to_numpy(dtype="float64", na_value=0.0)
-    unit, what = "output tokens/s", "tokens"
+    amount, unit, what = "made_tokens", "output tokens/s", "tokens"
     if not rows["made_tokens"].notna().any() and rows["vectors"].notna().any():
-        counts = rows["vectors"].to_numpy(dtype="float64", na_value=0.0)
-        unit, what = "vectors/s", "vectors"
-    waited_s = rows["ttft_ms"].to_numpy(dtype="float64") / 1e3
-    streams, first_output = ~np.isnan(waited_s), sent + waited_s
-    edges = bins(window_s)
+        amount, unit, what = "vectors", "vectors/s", "vectors"
+    edges, models = bins(window_s), _models(rows)
     widths = np.diff(edges)
-    rate = np.diff(amount_before(edges, begin, end, counts)) / widths
-    in_flight = np.diff(amount_before(edges, sent, ended, ended - sent)) / widths
-    streaming = (
-        np.diff(amount_before(edges, first_output[streams], ended[streams], (ended - first_output)[streams])) / widths
-    )
+    rate, in_flight, streaming, *shares = np.zeros((3 + len(models), len(widths)))
+    streams = False
+    for part in rows.parts():
+        sent, ended, begin, end = (seconds(part[name], first_ns) for name in PLACES)
+        counts, waited_s = part[amount].to_numpy("float64", na_value=0.0), part["ttft_ms"].to_numpy("float64") / 1e3
+        known, first_output = ~np.isnan(waited_s), sent + waited_s
+        streams = streams or known.any()
+        rate += np.diff(amount_before(edges, begin, end, counts)) / widths
+        in_flight += np.diff(amount_before(edges, sent, ended, ended - sent)) / widths
+        streamed = (first_output[known], ended[known], (ended - first_output)[known])
+        streaming += np.diff(amount_before(edges, *streamed)) / widths
+        for share, (model, _) in zip(shares, models, strict=True):
+            mine = (part["model"] == model).to_numpy()
+            share += np.diff(amount_before(edges, begin[mine], end[mine], counts[mine])) / widths
     made = figure(
         height=380,
         xaxis={"title": {"text": "s since the first request was sent"}, "range": [0, 1.01 * window_s]},
@@ -45,19 +49,17 @@ def plot(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
             "title": {"text": "requests"},
             "overlaying": "y",
             "side": "right",
-            "range": [0, 1.15 * float(in_flight.max(initial=0.0)) or 1],
+            "range": [0, round(1.15 * float(in_flight.max(initial=0.0)), 3) or 1],
             "tickmode": "auto",  # else plotly 7 puts ticks where the other axis has them
             "showgrid": False,
         },
     )
     line = {"color": BLUE, "width": 1.5}
     made.add_scatter(x=edges, y=steps(rate), name=unit, fill="tozeroy", line=line, fillcolor=FILL)
-    for model, colour in _models(rows):
-        mine = (rows["model"] == model).to_numpy()
-        share = np.diff(amount_before(edges, begin[mine], end[mine], counts[mine])) / widths
+    for share, (model, colour) in zip(shares, models, strict=True):
         made.add_scatter(x=edges, y=steps(share), name=label(f"{unit} of {model}"), line={"color": colour, "width": 1})
     made.add_scatter(x=edges, y=steps(in_flight), name="requests in flight", yaxis="y2", line={"color": ORANGE})
-    if streams.any():
+    if streams:
         line = {"color": GREEN, "dash": "dot"}
         made.add_scatter(x=edges, y=steps(streaming), name="of these, streaming", yaxis="y2", line=line)
     made.update_traces(mode="lines", line_shape="hv")
@@ -70,7 +72,7 @@ def plot(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
         "its end (where it was not streamed, or came in lumps: over the time it was decoded in, else from sent on), "
         "since a row keeps the gaps of a request but not their order."
     )
-    if streams.any():
+    if streams:
         note += " In flight but not streaming is waiting for the first output."
     if changes:
         note += " Dashed: a worker joined the run or was lost."
@@ -100,7 +102,7 @@ def bins(window_s: float, most: int = BINS) -> Any:
 
 def steps(values: Any) -> Any:
     """One value a bin as one an edge: the last one holds until the last edge."""
-    return np.append(values, values[-1]).round(3)
+    return np.append(values, values[-1]).round(3) + 0.0  # no -0
 
 
 PART = Part(plot=plot)

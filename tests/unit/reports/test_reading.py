@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tokenswarm.folder import damage
 from tokenswarm.metrics.histogram import bucket, decode, encode, merge, middle_ms
 from tokenswarm.metrics.record import Identity, Record
-from tokenswarm.reports import progress, reading
+from tokenswarm.reports import growing, progress, reading
 from tokenswarm.reports.__main__ import main
 from tokenswarm.reports.errors import ReportError
 from tokenswarm.reports.gaps import decoded, items, sums_ms
@@ -54,6 +54,23 @@ def test_in_two_processes_too(run: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     parts = load(run)
     pd.testing.assert_frame_equal(parts.frame.frame(), whole.frame.frame())
     assert (parts.notices, parts.gaps.pooled()) == (whole.notices, whole.gaps.pooled())
+
+
+def test_a_report_of_columns_in_files_is_the_same_to_the_last_letter(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("summary.json", "report.html")
+    assert main([str(run), "--quiet"]) == 0
+    whole = [(run / name).read_bytes() for name in names]
+    for each, name, value in (
+        (damage, "BLOCK_BYTES", 9_000),
+        (reading, "LARGE_BYTES", 0),
+        (growing, "MOST_IN_MEMORY", 100),
+        (growing, "PIECE", 64),
+    ):
+        monkeypatch.setattr(each, name, value)
+    assert main([str(run), "--quiet"]) == 0
+    assert [(run / name).read_bytes() for name in names] == whole
 
 
 def test_a_reading_process_that_is_killed_is_one_line(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
