@@ -2,6 +2,8 @@
 
 import json
 import re
+import select
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -100,6 +102,27 @@ def test_openai_only_tells_its_role_before_prefill() -> None:
             missing = sim.ask("GET", path)
             assert (missing.status, missing.json()) == (404, {"detail": "Not Found"})
         assert sim.ask("GET", "/v1/models").status == 200
+
+
+def test_a_llama_cpp_sends_its_head_when_a_slot_takes_the_request_and_its_role_with_the_first_token() -> None:
+    messages = [{"role": "user", "content": "x"}]
+    body = json.dumps({"model": "sim:latest", "messages": messages, "stream": True, "max_tokens": 2}).encode()
+    asked = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+    with running("--engine", "llama.cpp", "--parallel", "1", "--prefill-tps", "2", "--load-ms", "0") as sim:
+        port = int(sim.url.rpartition(":")[2])
+        with (
+            socket.create_connection(("127.0.0.1", port)) as first,
+            socket.create_connection(("127.0.0.1", port)) as last,
+        ):
+            first.sendall(asked)
+            assert first.recv(4096).endswith(b"\r\n\r\n")  # and its prefill takes seconds
+            last.sendall(asked)
+            assert [slot["is_processing"] for slot in sim.ask("GET", "/slots").json()] == [True]
+            assert not select.select([last], [], [], 0)[0]
+            first.close()
+            assert last.recv(4096).endswith(b"\r\n\r\n")
+            role = last.recv(4096)
+            assert (role.count(b'"role":"assistant"'), role.count(b"data: {") >= 1) == (1, True)
 
 
 def test_openai_only_refuses_a_prompt_that_is_too_long_in_the_words_of_llama_cpp() -> None:

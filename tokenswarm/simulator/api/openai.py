@@ -41,7 +41,7 @@ Own = Callable[[int, int, Timing], str]
 
 
 class OpenAI:
-    """The answers to one request on /v1. `role_first`: begin with a role-only chunk, as vLLM and llama.cpp do.
+    """The answers to one request on /v1. `role_first`: begin with a role-only chunk, as vLLM does.
 
     `tells_cached`: the usage tells how much of the prompt was cached, as Ollama's does since 0.33.3, and vLLM's if
     it is asked to. `own` words what an engine says of its own work beside the usage.

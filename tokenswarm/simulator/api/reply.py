@@ -19,6 +19,7 @@ from tokenswarm.simulator.transport import HoldingTransport
 from tokenswarm.simulator.truth import Ledger, Record
 
 BUFFER_BYTES = 2048  # Go tells the length of what fits its buffer, and sends the rest in chunks
+HEADS_IN_SLOT = "llama.cpp"  # it sends a stream's headers when a slot takes the request, its role with the first token
 # What leaves at one time: one chunk, or several.
 Events = bytes | tuple[bytes, ...]
 
@@ -139,15 +140,23 @@ class Reply:
             known_after=_known_after(ask, plan),
             arrived_ns=record.read_ns - wall_minus_clock_ns,
             context_tokens=ask.context_tokens,
+            on_slot=self._head if ask.stream and engine.settings.engine == HEADS_IN_SLOT else None,
         )
         self._stall_ns = stall_ns
+        self._held: tuple[bytes, Kind] | None = None  # an opening that goes with the first token
 
     def open(self) -> None:
         """The request was accepted: say what the API says before the first token."""
         opening = self._dialect.opening() if self._ask.stream else None
-        if opening is not None:
+        if self.job.on_slot:
+            self._held = opening
+        elif opening is not None:
             body, kind = opening
             self._write(body, 0, kind, self._record.read_ns)
+
+    def _head(self, slot_ns: int) -> None:
+        """A slot has taken the request: the response's head, and nothing else before its first token."""
+        self._write(b"", 0, "headers", slot_ns + self._offset_ns)
 
     def token(self, number: int, due_ns: int) -> None:
         """The engine has generated a token: write the line that ends with it, if there is one."""
@@ -158,6 +167,9 @@ class Reply:
         if line is None or line.at_token != number:
             return
         self._next = next(self._lines, None)
+        if self._held:
+            (body, kind), self._held = self._held, None
+            self._write(body, 0, kind, due_ns + self._offset_ns)
         if self._ask.stream:
             self._told_tokens += line.tokens
             self._record.text_chars += len(line.text)

@@ -1,5 +1,6 @@
 """One request in the engine, and who hears of it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -43,6 +44,7 @@ class Job:
     delay_ns: int = 0  # dead time between the load and the queue: no field of Ollama's tells of it
     context_tokens: int | None = None  # the num_ctx that it asks for; `None` = the model's or the server's
     embeds: bool = False
+    on_slot: Callable[[int], None] | None = None  # called when a slot takes it, with the time on the engine's clock
     known_after: str = ""  # what the model has read and said at the end
     arrived_ns: int = 0
     ready_ns: int = 0

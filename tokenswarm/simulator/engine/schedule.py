@@ -168,6 +168,8 @@ class Engine:
             prefill_tokens = job.prompt_tokens - job.cached_tokens
             first_ns = job.slot_ns + max(1, round(prefill_tokens / self.settings.prefill_tps * NS_PER_S))
             self._at(first_ns, lambda due, job=job: self._first(job, due))  # type: ignore[misc]
+            if job.on_slot:
+                job.on_slot(job.slot_ns)
 
     def _first(self, job: Job, due: int) -> None:
         if job.done:
