@@ -119,11 +119,11 @@ def test_the_metrics_count_what_the_rows_do(done: tuple[Run, Receiver, Tape]) ->
     tokens = receiver.points("gen_ai.client.inference.usage.output_tokens")
     assert sum(point.as_int for point in tokens) == run.total("output_tokens")
     gaps = receiver.points("gen_ai.client.inference.time_per_output_chunk")
-    told = [row for row in run.rows if row["tpot_ms"]]  # of one whose chunks came in lumps there are none
-    assert sum(point.count for point in gaps) == sum(int(row["output_chunks"]) - 1 for row in told)
-    assert sum(point.sum for point in gaps) == pytest.approx(
-        sum(float(row["tpot_ms"]) * (int(row["output_tokens"]) - 1) for row in told) / 1e3, rel=0.01
-    )
+    hists = [part.partition(":") for row in run.rows for part in row["itl_ms_hist"].split()]  # buckets 1 % wide, in ns
+    counts = [(int(number), int(count or 1)) for number, _, count in hists]
+    assert sum(point.count for point in gaps) == sum(count for _, count in counts) > 0
+    total_s = sum(count * 1.01 ** (number - 0.5) / 1e9 for number, count in counts if number)
+    assert sum(point.sum for point in gaps) == pytest.approx(total_s)
 
 
 def test_a_collector_that_is_not_there_costs_the_run_nothing(simulator: Simulator, tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def attempt(door: Door, *arguments: str, host: str = "", path: str = "", named: 
 
 def prepared(*arguments: str, named: tuple[str, ...] = ()) -> Done:
     """All that a run with these options does before its load."""
-    options = parsed(*arguments)
+    options = parsed("--idle-time", "0s", *arguments)  # nobody waits for an idle GPU's power
     with contextlib.redirect_stderr(io.StringIO()) as err:
         try:
             found, line = prepare(options, CLASSES if named else (*GENERATING, *AGENTS), list(named)), ""

@@ -45,9 +45,9 @@ def command(url: str, run_dir: Path, *options: str, locustfile: str = "locustfil
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """The process's environment without anything that would reach our options."""
+    """The process's environment without anything that would reach our options; no run waits for an idle GPU's power."""
     foreign = ("TOKENSWARM_", "LOCUST_", "OLLAMA_", "OPENAI_")
-    return {k: v for k, v in os.environ.items() if not k.startswith(foreign)} | changes
+    return {k: v for k, v in os.environ.items() if not k.startswith(foreign)} | {"TOKENSWARM_IDLE_TIME": "0s"} | changes
 
 
 def headless(
