@@ -6,7 +6,7 @@ MODEL ?=
 SHELL := bash
 .SHELLFLAGS := -o pipefail -ec
 
-.PHONY: setup demo ui test test-real test-containers test-hostile test-fuzz check lock bench bench-quick bench-rosetta bench-probe bench-arrivals bench-omission bench-rates bench-replay bench-faults bench-capacity audit bench-compare
+.PHONY: setup demo ui test test-real test-containers test-hostile test-fuzz check lock bench bench-quick bench-rosetta bench-probe bench-arrivals bench-omission bench-rates bench-replay bench-faults bench-capacity audit bench-compare bench-compare-runs
 
 # A line a package, so that nobody waits in silence; what goes wrong is shown whole. Bytecode is written as it is used:
 # all of it at once would be half of the disk space, and a third of the time.
@@ -137,6 +137,10 @@ bench-replay: .venv/dev
 # Does a comparison cry wolf? 2,000 pairs of made-up runs of one server in each of nine worlds: half an hour.
 bench-compare: .venv/ready
 	$(PYTHON) -m bench.ab_trial --resume
+
+# The same of real runs of the simulator, by a table in docs/compare.md: a quarter of an hour.
+bench-compare-runs: .venv/ready
+	$(PYTHON) -m bench.ab_runs
 
 lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml --extra reports --extra simulator -o requirements.lock
