@@ -139,33 +139,37 @@ class Texts:
         )
 
 
-class Others:
-    """Whatever else is read, as it is."""
+class Seldom:
+    """Texts that few rows have, as they are."""
 
     def __init__(self) -> None:
-        self.rows, self._parts = 0, list[Any]()
+        self.rows, self._texts = 0, dict[int, str]()
 
     @staticmethod
     def piece(column: Any) -> Any:
-        """The column."""
-        return column
+        """The texts by their places in the column."""
+        at = np.flatnonzero(column.notna().to_numpy())
+        return dict(zip(at.tolist(), column.to_numpy(object)[at].tolist(), strict=True))
 
     def put(self, piece: Any, rows: int) -> None:
         """So many rows more."""
-        self._parts.append(piece)
+        self._texts.update((self.rows + at, text) for at, text in (piece or {}).items())
         self.rows += rows
 
     def series(self, at: Any = None) -> Any:
         """All of it, or of some positions."""
-        self._parts = [pd.concat(self._parts, ignore_index=True)]
-        return self._parts[0] if at is None else pd.Series(self._parts[0].array.take(at), copy=False)
+        if at is not None and len(at) < len(self._texts):
+            return pd.Series([self._texts.get(place) for place in at.tolist()], dtype="str")
+        values = np.full(self.rows, None, dtype=object)
+        values[list(self._texts)] = list(self._texts.values())
+        return pd.Series(values if at is None else values[at], dtype="str")
 
 
 def _length(rows: int, at: Any) -> int:
     return rows if at is None else len(at)
 
 
-Column = Floats | Wholes | Texts | Others
+Column = Floats | Wholes | Texts | Seldom
 
 
 def column(name: str) -> Column:
@@ -177,9 +181,9 @@ def kind_of(name: str) -> type[Column]:
     """How the column of a name is kept."""
     if READ.get(name) == "category":
         return Texts
-    if NUMBERS.get(name) == "whole":
+    if NUMBERS.get(name) == "whole" or name == "file_row":
         return Wholes
-    return Floats if READ.get(name) == "float64" or name == "gaps_ms" else Others
+    return Floats if READ.get(name) == "float64" or name == "gaps_ms" else Seldom
 
 
 def absent(name: str, rows: int) -> Any:

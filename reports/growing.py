@@ -5,7 +5,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-MOST_IN_MEMORY = 1_500_000  # values; of more a file holds all, and what is asked for is read from it each time
+MOST_IN_MEMORY = 1 << 18  # values; of more a file holds all, and what is asked for is read from it each time
 PIECE = 1 << 20  # values of a file that are read at once where not all are wanted
 
 

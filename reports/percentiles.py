@@ -27,10 +27,13 @@ def describe(values: Any, percents: Sequence[float] = LATENCY) -> Described:
     places = {percent: rank(n, percent) - 1 for percent in percents if is_supported(n, percent)}
     # Of few, a mean's last digit does not depend on the order of the rows; of many, their order at these places is all
     # it takes.
-    ordered = np.sort(known) if n < MANY else np.partition(known, list(places.values()))
-    found: Described = {"n": n, "mean": round(float(ordered.mean()), 6) if n else None}
+    if n < MANY:
+        known.sort()
+    else:
+        known.partition(list(places.values()))
+    found: Described = {"n": n, "mean": round(float(known.mean()), 6) if n else None}
     for percent in percents:
-        found[key(percent)] = float(ordered[places[percent]]) if percent in places else None
+        found[key(percent)] = float(known[places[percent]]) if percent in places else None
     return found
 
 

@@ -4,9 +4,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tokenswarm.reports import growing
 from tokenswarm.reports.rows import Rows, in_order
 
 NAMES = ["model", "ms", "tokens"]
@@ -52,6 +54,19 @@ def test_other_columns_hide_those_below(made: list[Any]) -> None:
     more = some.assign(ms=1.0, twice=some["tokens"].to_numpy("float64", na_value=np.nan) * 2)
     same(more[more["twice"] > 4], expected.assign(ms=1.0)[(expected["tokens"] > 2).to_numpy(bool, na_value=False)])
     assert more.columns == (*NAMES, "twice")
+
+
+@given(Tables)
+def test_many_rows_are_grouped_as_few_are(made: list[Any]) -> None:
+    whole = frame(made).assign(api=pd.Categorical(["y", "x"] * 15)[: len(made)])
+    for by in ("model", ["api", "model"]):
+        expected = list(Rows.of(whole).groupby(by))
+        with pytest.MonkeyPatch.context() as few:
+            few.setattr(growing, "MOST_IN_MEMORY", 0)
+            found = list(Rows.of(whole).groupby(by))
+        assert [key for key, _ in found] == [key for key, _ in expected]
+        for (_, some), (_, rows) in zip(found, expected, strict=True):
+            pd.testing.assert_frame_equal(some.frame(), rows.frame())
 
 
 def test_in_order_of_sending_ties_stay_and_what_was_not_sent_is_last() -> None:
