@@ -55,7 +55,7 @@ def test_a_worker_whose_clock_is_seconds_ahead_shifts_nothing(tmp_path: Path) ->
     assert abs(workers[1]["clock_ahead_ms"] - 3200) <= doubt_ms + 0.01
     assert "clocks apart" in run.rules("remark")
     assert "clocks unknown" not in run.rules()
-    frame = load.load(run.path).frame
+    frame = load.load(run.path).frame.frame()
     assert len(frame) > 100
     names = run.run["run"] + "-" + frame["worker"].astype(str) + "-" + frame["sequence"].astype(str)
     frame["read_ns"] = [read_ns.get(name) for name in names]
