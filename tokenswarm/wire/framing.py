@@ -1,7 +1,7 @@
 """Frames out of pieces: NDJSON lines, SSE events or one JSON object, by what the body is and wherever reads cut it."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import orjson
 
@@ -13,6 +13,37 @@ MOST_WORDS_BYTES = 4096  # of a first line of plain words
 MOST_TRIES = 100  # to find out whether lines so far are whole JSON: each reads them all
 
 Piece = tuple[int, bytes]  # arrival ns, and what came
+
+
+class Columns(Sequence[Piece]):
+    """Pieces of a body in two columns: a pair each would have to be made first, and again for each part of them."""
+
+    __slots__ = ("bodies", "stamps")
+
+    def __init__(self, stamps: Sequence[int], bodies: Sequence[bytes]) -> None:
+        self.stamps, self.bodies = stamps, bodies
+
+    @classmethod
+    def of(cls, pieces: Sequence[Piece]) -> "Columns":
+        """Pieces of whatever kind."""
+        return pieces if isinstance(pieces, cls) else cls([ns for ns, _ in pieces], [data for _, data in pieces])
+
+    def __len__(self) -> int:
+        return len(self.stamps)
+
+    def __iter__(self) -> Iterator[Piece]:
+        return zip(self.stamps, self.bodies, strict=True)
+
+    @overload
+    def __getitem__(self, at: int) -> Piece: ...
+    @overload
+    def __getitem__(self, at: slice) -> "Columns": ...
+    def __getitem__(self, at: int | slice) -> "Piece | Columns":
+        if isinstance(at, slice):
+            return Columns(self.stamps[at], self.bodies[at])
+        return self.stamps[at], self.bodies[at]
+
+
 Pieces = Iterable[tuple[int, Any]]  # what is no bytes stands for whole frames that were read already, and is handed on
 # Arrival ns of its last byte, the frame, was it ended?, and the event's name ("" where it has none).
 Frame = tuple[int, Any, bool, str]
@@ -44,6 +75,11 @@ def form(pieces: Sequence[tuple[int, bytes]], label: str) -> Form:
 
     Lines that are JSON each are a stream; one JSON object alone is one only where it is labelled NDJSON.
     """
+    begun = pieces[0][1] if pieces else b""
+    if begun.startswith(b"data:"):
+        return "events"
+    if "ndjson" in label and begun.startswith(b"{") and begun.find(b"\n") == len(begun) - 1 and begun[-2:-1] == b"}":
+        return "lines"  # as nearly all begin
     first, last, _, more = _first_line(pieces)
     if first.startswith(_FIELDS):
         return "events"
@@ -61,10 +97,9 @@ def form(pieces: Sequence[tuple[int, bytes]], label: str) -> Form:
 
 
 def frames(
-    pieces: Sequence[Piece], label: str, gather: Callable[[Sequence[Piece], Form], Pieces] | None = None
+    pieces: Sequence[Piece], found: Form, gather: Callable[[Sequence[Piece], Form], Pieces] | None = None
 ) -> Iterator[Frame]:
-    """The frames of a body of whatever form; of a stream, `gather` may read some beforehand. Raises TooMuch."""
-    found = form(pieces, label)
+    """The frames of a body of that form; of a stream, `gather` may read some beforehand. Raises TooMuch."""
     cr = found == "lines" and _first_line(pieces)[2] == b"\r"
     gathered = gather(pieces, found) if gather and found != "whole" and not cr else pieces
     if found == "events":

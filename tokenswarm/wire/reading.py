@@ -81,7 +81,7 @@ def _frames(api: Api, transcript: Transcript) -> Iterator[Chunk | Stretch]:
     unknown: bytes | None = b""  # the first frame, until one says anything that is known
     try:
         number = 0
-        for ns, frame, terminated, event in framing.frames(transcript.pieces, transcript.content_type, _gatherer(api)):
+        for ns, frame, terminated, event in framing.frames(transcript.pieces, transcript.form, _gatherer(api)):
             number += len(frame.stamps) if type(frame) is Stretch else 1
             if number > MOST_FRAMES:
                 raise framing.TooMuch(ns, f"more than {MOST_FRAMES:,} frames")
@@ -136,7 +136,7 @@ def _gatherer(api: Api) -> Callable[[Sequence[framing.Piece], framing.Form], fra
 def _numbers_tokens(api: Api, transcript: Transcript) -> bool:
     """Does a server number its chunks where the choices' numbers are? (TGI before 1.4.4.) The first of them tell."""
     numbers: list[int] = []
-    for ns, frame, *_ in framing.frames(transcript.pieces, transcript.content_type):
+    for ns, frame, *_ in framing.frames(transcript.pieces, transcript.form):
         read = _decode(api, ns, frame) if frame.strip() else ()
         numbers.extend(chunk.choice for chunk in read if chunk.output)
         if len(numbers) >= _MOST_NUMBERS:
@@ -267,7 +267,7 @@ def habits(api: Api, transcript: Transcript, end: Ending, judged: Verdict, *, st
     found = set(transcript.habits)
     if not transcript.succeeded or not transcript.pieces:
         return found
-    form, label = framing.form(transcript.pieces, transcript.content_type), transcript.content_type
+    form, label = transcript.form, transcript.content_type
     if form != "whole" and not any(name in label for name in _LABELS[form]):
         found.add("mislabelled")
     if judged.outcome != "ok" or api not in GENERATING:

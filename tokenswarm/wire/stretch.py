@@ -1,20 +1,22 @@
 """Many frames read at once, where each says nothing but text: one decoding for all, columns in place of a Chunk each.
 
 So are nearly all frames of a stream. Whatever is not as plain as that is left to the reading of frame by frame, which
-comes to the same, more slowly.
+comes to the same, more slowly. Frames that differ from one before in nothing but their text are not even decoded: see
+`wire.alike`.
 """
 
 from collections.abc import Iterator, Sequence
 from operator import methodcaller
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import orjson
 
-from tokenswarm.wire.framing import Form, Piece
+from tokenswarm.wire.alike import Alike, PlainReader
+from tokenswarm.wire.framing import Columns, Form, Piece
 from tokenswarm.wire.values import Chunk
 
-AT_ONCE = 16
-_MOST_BYTES = 16_384  # decoded at once: a slice of time is short
+AT_ONCE = 32
+_MOST_BYTES = 32_768  # read at once: a slice of time is short
 _AROUND: dict[Form, tuple[bytes, bytes]] = {"lines": (b"", b"\n"), "events": (b"data: ", b"\n\n")}
 
 
@@ -33,25 +35,28 @@ class Stretch(NamedTuple):
         return map(Chunk, self.stamps, self.texts, self.thinkings)
 
 
-class PlainReader(Protocol):
-    """What an API offers that can be read so: text and thinking of the first of some frames, as far as they are plain.
-
-    That is: no frame among them would give a Chunk with anything else, or without both.
-    """
-
-    def __call__(self, frames: Sequence[Any]) -> tuple[list[str], list[str]]: ...
-
-
 def stretches(pieces: Sequence[Piece], form: Form, plain: PlainReader) -> Iterator[Piece | tuple[int, Stretch]]:
     """The pieces of a body in order, with a Stretch, and its last arrival, in place of those that are plain frames."""
     head, end = _AROUND[form]
+    alike, columns = Alike(plain, head, end), Columns.of(pieces)
     begins = True  # does a piece begin a frame, since the one before ended one?
     for start in range(0, len(pieces), AT_ONCE):
-        batch = pieces[start : start + AT_ONCE]
-        bodies = [data for _, data in batch]
-        frames = (_decoded(bodies, head, end) if begins else None) or _singly(bodies, head, end, begins)
-        yield from _parted(batch, frames, plain)
-        begins = bodies[-1].endswith(end)
+        batch = columns[start : start + AT_ONCE]
+        if begins and sum(map(len, batch.bodies)) <= _MOST_BYTES and (said := alike.read(batch.bodies)):
+            yield _stretch(batch, *said)
+            batch = batch[len(said[0]) :]
+        bodies = batch.bodies
+        if len(bodies) == 1:  # a last frame, or one that is odd
+            yield batch[0]
+        elif bodies:
+            frames = (_decoded(bodies, head, end) if begins else None) or _singly(bodies, head, end, begins)
+            yield from _parted(batch, frames, plain, alike)
+        begins = not bodies or bodies[-1].endswith(end)
+
+
+def _stretch(batch: Columns, texts: Sequence[str], thinkings: Sequence[str]) -> tuple[int, Stretch]:
+    stamps = batch.stamps[: len(texts)]
+    return stamps[-1], Stretch(stamps, texts, thinkings)
 
 
 def _decoded(bodies: Sequence[bytes], head: bytes, end: bytes) -> list[Any] | None:
@@ -82,15 +87,17 @@ def _singly(bodies: Sequence[bytes], head: bytes, end: bytes, begins: bool) -> l
     return found
 
 
-def _parted(batch: Sequence[Piece], frames: list[Any], plain: PlainReader) -> Iterator[Piece | tuple[int, Stretch]]:
+def _parted(
+    batch: Columns, frames: list[Any], plain: PlainReader, alike: Alike
+) -> Iterator[Piece | tuple[int, Stretch]]:
     """The plain ones as Stretches, each other one as the piece that it is."""
     at = 0
     while at < len(batch):
         texts, thinkings = plain(frames[at:] if at else frames)
-        if n := len(texts):
-            stamps = [ns for ns, _ in batch[at : at + n]]
-            yield stamps[-1], Stretch(stamps, texts, thinkings)
-            at += n
+        if texts:
+            alike.learn(batch.bodies[at], texts[0] or thinkings[0])
+            yield _stretch(batch[at:], texts, thinkings)
+            at += len(texts)
         if at < len(batch):
             yield batch[at]
             at += 1

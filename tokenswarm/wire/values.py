@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import itemgetter
+from functools import cached_property
 from typing import Literal, NamedTuple, Protocol
 
 from tokenswarm.payloads.prompt import Prompt
@@ -51,7 +51,7 @@ class Failure:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Transcript:
     """One exchange as it was seen: wall-clock nanoseconds, body bytes as they arrived (HTTP framing taken off).
 
@@ -84,20 +84,25 @@ class Transcript:
     location: str = ""
     habits: frozenset[str] = frozenset()
 
-    @property
+    @cached_property
     def body_bytes(self) -> int:
         """The length of the body."""
-        return sum(map(len, map(itemgetter(1), self.pieces)))
+        return sum(map(len, framing.Columns.of(self.pieces).bodies))
 
     @property
     def succeeded(self) -> bool:
         """Does the status promise an answer? Some frameworks say 201 to every POST, some gateways 202."""
         return self.status is not None and 200 <= self.status < 300
 
+    @cached_property
+    def form(self) -> framing.Form:
+        """What the body is."""
+        return framing.form(self.pieces, self.content_type)
+
     @property
     def streamed(self) -> bool:
         """Did the answer come in frames? (Load requests and errors come whole, also where a stream was asked for.)"""
-        return framing.form(self.pieces, self.content_type) != "whole"
+        return self.form != "whole"
 
 
 class Usage(NamedTuple):

@@ -135,7 +135,7 @@ def test_every_exchange_has_one_of_the_known_outcomes_and_lost_nothing() -> None
 def frames(exchange: dict[str, Any], cut: int) -> object:
     """All that the chunks are made from, when the answer comes in two reads."""
     seen = transcript(exchange, [cut])
-    cut = [(data, whole) for _, data, whole, _ in framing.frames(seen.pieces, seen.content_type)]
+    cut = [(data, whole) for _, data, whole, _ in framing.frames(seen.pieces, seen.form)]
     return cut, seen.status, seen.content_type, seen.complete
 
 

@@ -2,28 +2,30 @@
 
 import itertools
 import json
+import re
 from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 from unittest.mock import patch
 
 import captures
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from literals import CHAT, GENERATE, MS, V1_CHAT, V1_COMPLETIONS, delta
 
 from tokenswarm.metrics.interpret import interpret
-from tokenswarm.wire import reading
+from tokenswarm.wire import reading, stretch
 from tokenswarm.wire.stretch import AT_ONCE, Stretch
 from tokenswarm.wire.values import Api, Transcript
 
 # A plain frame of each API, and where others have more: the place of an object, and the names of what it may hold.
 PLAIN: dict[Any, dict[str, Any]] = {
-    CHAT: {"model": "m", "message": {"role": "assistant", "content": " a"}, "done": False},
+    CHAT: {"model": "m", "created_at": "7", "message": {"role": "assistant", "content": " a"}, "done": False},
     GENERATE: {"model": "m", "response": " a", "done": False},
-    V1_CHAT: {"id": "1", **delta(content=" a")},
-    V1_COMPLETIONS: {"id": "1", "choices": [{"index": 0, "text": " a", "finish_reason": None}]},
+    V1_CHAT: {"id": "1", "created": 7, **delta(content=" a")},
+    V1_COMPLETIONS: {"id": "1", "created": 7, "choices": [{"index": 0, "text": " a", "finish_reason": None}]},
 }
 ENDS = {CHAT: ("", "\n"), GENERATE: ("", "\n"), V1_CHAT: ("data: ", "\n\n"), V1_COMPLETIONS: ("data: ", "\n\n")}
 FIELDS: dict[Any, dict[tuple[Any, ...], str]] = {
@@ -72,6 +74,28 @@ ODD = [
     [{"index": 1, "delta": {"content": "b"}, "text": "b", "finish_reason": None}],
 ]
 LINES = ["", " ", "[DONE]", "null", "[]", "not JSON", ": ping", "event: error", '{"a":1', '{"a":1},{"a":2}', '"text"']
+# In the place of a text, and of what may differ from frame to frame.
+TEXTS = [
+    *("", "b", "é", "\\u00e9", "\\n", '\\"', "\\\\", "\\\\u003c", "\\u003c", "\\u003C/think>", "a<b", "\\ud83d\\ude00"),
+    *(
+        "\\ud83d",
+        "\\x",
+        "\\",
+        "\x01",
+        "\t",
+        "\x7f",
+        '"',
+        '", "x": "',
+        "\udcff",
+        "long " * 9,
+        "a\\/b",
+        "}",
+        "[DONE]",
+        "\\u00",
+        "\\n<b",
+    ),
+]
+OTHERS = ["8", "88", "-8", "08", "8.5", "8e", "", "x", "é", "\\u0038", "\\", '"', "\x01", "\udcff", "9" * 30, "<think>"]
 LABELS = ("application/x-ndjson", "text/event-stream", "application/json", "")
 
 
@@ -84,6 +108,11 @@ def _with(frame: dict[str, Any], place: tuple[Any, ...], name: str, value: objec
     return changed  # type: ignore[no-any-return]
 
 
+def _otherwise(plain: str, other: str) -> str:
+    """The same frame with another id, and another time of making."""
+    return re.sub('("created_at": "|"id": "|"created": )[17]', lambda name: name[1] + other, plain)
+
+
 def _odd(api: Api) -> Iterator[str]:
     """Every frame that has one thing more than a plain one, or another, or one less; and what is no frame."""
     yield from LINES
@@ -91,6 +120,11 @@ def _odd(api: Api) -> Iterator[str]:
     for place, names in FIELDS[api].items():
         for name, value in itertools.product(names.split(), ODD):
             yield json.dumps(_with(PLAIN[api], place, name, value))
+    plain = json.dumps(PLAIN[api])
+    for other in TEXTS:
+        yield plain.replace('" a"', f'"{other}"')
+    for other in OTHERS:
+        yield _otherwise(plain, other)
     for name in PLAIN[api]:
         yield json.dumps({other: value for other, value in PLAIN[api].items() if other != name})
 
@@ -114,11 +148,51 @@ def _both(api: Api, seen: Transcript, *, stream: bool = True) -> list[tuple[Any,
 @pytest.mark.parametrize("api", PLAIN, ids=lambda api: api.PATH)
 def test_one_odd_frame_among_plain_ones_is_what_it_is_alone(api: Api) -> None:
     head, end = ENDS[api]
-    for odd, place in itertools.product(_odd(api), (0, 5)):
-        lines = [json.dumps(PLAIN[api])] * 20
+    for odd, place in itertools.product(_odd(api), (0, 5, AT_ONCE + 2)):
+        lines = [json.dumps(PLAIN[api])] * max(20, place + 5)
         lines[place] = odd
-        together, singly = _both(api, _seen(api, [f"{head}{line}{end}".encode() for line in lines], [20 * MS] * 20))
+        pieces = [f"{head}{line}{end}".encode("utf-8", "surrogateescape") for line in lines]
+        together, singly = _both(api, _seen(api, pieces, [20 * MS] * len(pieces)))
         assert together == singly, odd
+
+
+@pytest.mark.parametrize("api", [CHAT, GENERATE, V1_CHAT], ids=lambda api: api.PATH)
+def test_thinking_that_looks_alike_stays_thinking(api: Api) -> None:
+    head, end = ENDS[api]
+    said = json.dumps(PLAIN[api])
+    name = "reasoning_content" if api is V1_CHAT else "thinking"
+    thought = said.replace(' a"', f'", "{name}": "b"') if api is not V1_CHAT else said.replace("content", name)
+    pieces = [f"{head}{line}{end}".encode() for line in [thought] * 2 * AT_ONCE + [said] * 2 * AT_ONCE]
+    for _ in range(3):
+        together, singly = _both(api, _seen(api, pieces, [20 * MS] * len(pieces)))
+        assert together == singly
+    assert together[1].thinking == ("b" if api is not V1_CHAT else " a") * 2 * AT_ONCE
+
+
+@pytest.mark.parametrize("api", PLAIN, ids=lambda api: api.PATH)
+def test_what_stands_elsewhere_too_is_not_taken_for_the_text(api: Api) -> None:
+    """The text is written otherwise in its own place."""
+    head, end = ENDS[api]
+    plain = json.dumps(PLAIN[api]).replace('" a"', r'"a\u0020"')[:-1]
+    lines = [f'{plain}, "x": "{x}"}}' for x in ["a "] * AT_ONCE + ["b "] * 2 * AT_ONCE]
+    pieces = [f"{head}{line}{end}".encode() for line in lines]
+    for _ in range(3):
+        together, singly = _both(api, _seen(api, pieces, [20 * MS] * len(pieces)))
+        assert together == singly
+
+
+@pytest.mark.parametrize("api", PLAIN, ids=lambda api: api.PATH)
+def test_frames_that_look_alike_are_not_decoded(api: Api) -> None:
+    """Once a second answer has shown that they do, whatever their ids and times."""
+    head, end = ENDS[api]
+    for number in range(8, 12):
+        line = _otherwise(json.dumps(PLAIN[api]), str(number))
+        texts = [f"t{at}" for at in range(4 * AT_ONCE)]
+        pieces = [f"{head}{line.replace(' a', text)}{end}".encode() for text in texts]
+        with patch.object(stretch.orjson, "loads", wraps=orjson.loads) as loads:
+            builder, _ = interpret(api, _seen(api, pieces, [20 * MS] * len(pieces)), stream=True)
+        assert builder.answer().text == "".join(texts)
+    assert loads.call_count <= AT_ONCE + 1
 
 
 @pytest.mark.parametrize("api", PLAIN, ids=lambda api: api.PATH)
@@ -143,8 +217,10 @@ def test_one_odd_piece_among_plain_ones_is_what_it_is_frame_by_frame(api: Api) -
 def test_whatever_comes_at_once_is_what_it_is_one_by_one(api: Api, data: st.DataObject) -> None:
     head, end = ENDS[api]
     plain = json.dumps(PLAIN[api])
-    lines = data.draw(st.lists(st.sampled_from([*[plain] * 5, plain.replace(" a", "aa"), *_odd(api)]), max_size=60))
-    body = "".join(f"{head}{line}{end}" for line in lines).encode()
+    others = [plain.replace(" a", text) for text in ("aa", "\\n", "é", "b" * 30)]
+    few = st.lists(st.sampled_from([*[plain] * 5, *others, *_odd(api)]), max_size=60)
+    lines = data.draw(few) + [plain] * data.draw(st.sampled_from([0, AT_ONCE])) + data.draw(few)
+    body = "".join(f"{head}{line}{end}" for line in lines).encode("utf-8", "surrogateescape")
     edges = {at + len(end) for at in range(len(body)) if body.startswith(end.encode(), at)}
     cuts = sorted((edges - data.draw(st.sets(st.sampled_from(sorted(edges))))) if edges else edges)
     pieces = [body[a:b] for a, b in itertools.pairwise([0, *cuts, len(body)]) if b > a]
