@@ -52,6 +52,7 @@ class RecordBuilder:
         self.failed: Chunk | None = None
         self.habits: set[str] = set()
         self._end_ns: int | None = None
+        self._whole = False
 
     def add(self, chunk: Chunk) -> None:
         """Take in the next chunk, in order of arrival."""
@@ -199,8 +200,9 @@ class RecordBuilder:
 
     def end(self, transcript: Transcript) -> None:
         """All chunks are in: durations that cannot be are taken out of `usage`, and `doubt` says why."""
-        if self.doubt:
+        if self._whole:
             return
+        self._whole = True
         counted = self.usage.output_tokens or 0
         # Of an answer that Ollama made in two runs (thinking, then a format), count and duration are of the second.
         all_counted = counted + SPARE_CHUNKS >= self.output_chunks

@@ -1,11 +1,12 @@
 """A run's live counts: each process with users looks once a second at what is under way, and tells the master.
 
-Nothing is done per token. What a look reads is there already: the pieces of each body and when they came.
+Nothing is done per token, and little per request: what ended is counted in the look after it, many at once. What a
+look reads is there already: the pieces of each body and when they came.
 """
 
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gevent
 
@@ -17,6 +18,7 @@ from tokenswarm.metrics.record import Record
 from tokenswarm.run.cluster import NotSent
 from tokenswarm.users.context import RunContext, UnderWay
 from tokenswarm.wire.apis import EMBEDDING
+from tokenswarm.wire.framing import Columns
 from tokenswarm.wire.reading import each_chunk
 from tokenswarm.wire.values import Transcript
 
@@ -25,9 +27,21 @@ if TYPE_CHECKING:
 
 LIVE = "tokenswarm_live"
 EVERY_S = 1.0
-BREATHE_EVERY = 100  # requests looked at between two turns of the loop
-# Of an answer that goes on, so much is read for its first output, and of so many answers a look.
-MOST_PIECES, MOST_READ = 200, 50
+BREATHE_EVERY, BREATHE_AFTER = 100, 10  # requests looked at, and read, between two turns of the loop
+# Of an answer that goes on for longer, so much is read for its first output, and of so many answers a look.
+READ_AFTER_S, MOST_PIECES, MOST_READ = 2.0, 200, 50
+FEW_PIECES = 2  # in which there mostly is one
+
+
+class Ended(NamedTuple):
+    """A request that has ended, and what of it had been counted before; its answer is not held any longer."""
+
+    record: Record
+    status: int | None
+    pieces: int
+    new_pieces: int
+    counted: bool
+    told: bool
 
 
 class LiveCounts:
@@ -37,24 +51,34 @@ class LiveCounts:
         self._run_context = run_context
         self._tokens_a_piece = TokensPerChunk()
         self._counts: Counts = {}
+        self._ended: list[Ended] = []
 
     def on_record(self, record: Record) -> None:
         """A request has ended."""
-        who = record.identity
+        if under_way := self._run_context.under_way.get(record.identity.sequence):
+            response, counted, before = under_way.exchange.response, under_way.counted, under_way.pieces
+            under_way.counted, under_way.pieces = True, len(response.bodies)
+            new_pieces = under_way.pieces - before
+            ended = Ended(record, response.status, under_way.pieces, new_pieces, counted, under_way.told)
+        else:
+            ended = Ended(record, record.status, 0, 0, counted=False, told=False)
+        self._ended.append(ended)
+
+    def _take_ended(self, ended: Ended) -> None:
+        record = ended.record
+        who, usage = record.identity, record.usage
         count = self._of((who.endpoint, who.model))
         count.outcomes[record.outcome] += 1
-        usage, under_way = record.usage, self._run_context.under_way.get(who.sequence)
         output_tokens = usage.output_tokens
         count.counted_tokens += output_tokens or 0
         count.prompt_tokens += usage.prompt_tokens or 0
-        if record.sent_ns is not None and not (under_way and under_way.counted):
+        if record.sent_ns is not None and not ended.counted:
             count.sent += 1
-        if under_way:
-            under_way.counted = True
-            self._take_pieces(count, under_way)
-            if output_tokens and under_way.pieces:
-                self._tokens_a_piece.add(who.endpoint, who.model, output_tokens, under_way.pieces)
-        if record.first_output_ns is not None and record.sent_ns is not None and not (under_way and under_way.told):
+        if who.batch_size is None:
+            self._take_pieces(count, (who.endpoint, who.model), ended.status, ended.new_pieces)
+        if output_tokens and ended.pieces:
+            self._tokens_a_piece.add(who.endpoint, who.model, output_tokens, ended.pieces)
+        if record.first_output_ns is not None and record.sent_ns is not None and not ended.told:
             count.ttft[bucket(record.first_output_ns - record.sent_ns)] += 1
         count.itl.update(record.gaps)
         if (tpot := tpot_ms(record)) is not None:
@@ -67,16 +91,23 @@ class LiveCounts:
 
     def look(self) -> Counts:
         """What this second was; the next one begins."""
+        ended, self._ended = self._ended, []
+        for number, one in enumerate(ended, start=1):
+            self._take_ended(one)
+            if number % BREATHE_EVERY == 0:
+                gevent.sleep(0)
         now_ns, readings = time.time_ns(), 0
         for number, under_way in enumerate(list(self._run_context.under_way.values()), start=1):
             exchange = under_way.exchange
             if exchange.sent_ns is not None and exchange.ended_ns is None:
                 count = self._of((under_way.api.PATH, under_way.model))
                 self._take(count, under_way, now_ns)
-                if under_way.pieces and not under_way.told and readings < MOST_READ:
+                long = now_ns - exchange.sent_ns > READ_AFTER_S * 1e9
+                if long and under_way.pieces and not under_way.told and readings < MOST_READ:
                     readings += 1
                     self._read_on(count, under_way)
-                    gevent.sleep(0)
+                    if readings % BREATHE_AFTER == 0:
+                        gevent.sleep(0)
             if number % BREATHE_EVERY == 0:
                 gevent.sleep(0)
         counts, self._counts = self._counts, {}
@@ -88,35 +119,36 @@ class LiveCounts:
         count.in_flight += 1
         if not under_way.counted:
             under_way.counted, count.sent = True, count.sent + 1
-        self._take_pieces(count, under_way)
+        response, api = exchange.response, under_way.api
+        new_pieces = len(response.bodies) - under_way.pieces
+        under_way.pieces += new_pieces
+        if api not in EMBEDDING:
+            self._take_pieces(count, (api.PATH, under_way.model), response.status, new_pieces)
         if stamps := exchange.response.stamps:
             count.begun += 1
             count.silent_s = max(count.silent_s, (now_ns - stamps[-1]) / 1e9)
         else:
             count.oldest_wait_s = max(count.oldest_wait_s, (now_ns - (exchange.sent_ns or now_ns)) / 1e9)
 
-    def _take_pieces(self, count: Count, under_way: UnderWay) -> None:
-        """The pieces of its body that are new, as tokens."""
-        response, api = under_way.exchange.response, under_way.api
-        new = len(response.bodies) - under_way.pieces
-        under_way.pieces += new
-        if new > 0 and response.status is not None and 200 <= response.status < 300 and api not in EMBEDDING:
-            count.output_tokens += new * (self._tokens_a_piece.of(api.PATH, under_way.model) or 1.0)
+    def _take_pieces(self, count: Count, whose: Whose, status: int | None, new_pieces: int) -> None:
+        """The pieces of a body that are new, as tokens."""
+        if new_pieces > 0 and status is not None and 200 <= status < 300:
+            count.output_tokens += new_pieces * (self._tokens_a_piece.of(*whose) or 1.0)
 
     def _read_on(self, count: Count, under_way: UnderWay) -> None:
         """Look for the first output of an answer that goes on for longer: its TTFT shows now, not at its end."""
         exchange, response = under_way.exchange, under_way.exchange.response
         under_way.told = len(response.bodies) > MOST_PIECES  # whatever is found now
-        begun = Transcript(
-            pieces=list(zip(response.stamps[:MOST_PIECES], response.bodies[:MOST_PIECES], strict=True)),
-            sent_ns=exchange.sent_ns,
-            status=response.status,
-            content_type=response.content_type,
-        )
-        if not begun.streamed or not begun.succeeded:
-            return
-        for chunk in each_chunk(under_way.api, begun):
-            if chunk.output:
+        for most in (FEW_PIECES, MOST_PIECES):
+            begun = Transcript(
+                pieces=Columns(response.stamps[:most], response.bodies[:most]),
+                sent_ns=exchange.sent_ns,
+                status=response.status,
+                content_type=response.content_type,
+            )
+            if not begun.succeeded or not begun.streamed:
+                continue
+            if chunk := next((chunk for chunk in each_chunk(under_way.api, begun) if chunk.output), None):
                 count.ttft[bucket(chunk.ns - (exchange.sent_ns or chunk.ns))] += 1
                 under_way.told = True
                 return

@@ -2,11 +2,12 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import repeat
 from typing import Any
 
 from tokenswarm.folder.lines import line
-from tokenswarm.folder.row import row
+from tokenswarm.folder.row import COLUMNS, Cell, row
 from tokenswarm.folder.spool import Inbox, Outbox
 from tokenswarm.metrics.catalogue import METRICS
 from tokenswarm.metrics.checks.table import CHECKS
@@ -20,7 +21,7 @@ ACKNOWLEDGE = "tokenswarm_acknowledge"
 _FAULTS = tuple(check.name for check in CHECKS if check.shown)
 OURS = {"tokenswarm": True}  # the context of our requests in Locust's event
 AGAIN_S = 1.0  # after a write that failed
-_IN_UI = tuple(metric for metric in METRICS if metric.ui)
+_IN_UI = tuple((metric.name, COLUMNS.index(metric.name)) for metric in METRICS if metric.ui)
 
 
 class Failed(Exception):
@@ -36,8 +37,10 @@ def name(record: Record) -> str:
     return f"{record.identity.endpoint} {record.identity.model}".rstrip()
 
 
-def to_locust(environment: Any, record: Record, response_bytes: int, errors: ErrorGroups) -> None:
-    """One `request` event per generation, and a row of its own per metric.
+def to_locust(
+    environment: Any, record: Record, cells: Sequence[Cell], response_bytes: int, errors: ErrorGroups
+) -> None:
+    """One `request` event per generation, and a row of its own per metric; `cells` are those of the record's row.
 
     The metrics go straight to their entries: a second `request` event would count as a generation in Aggregated.
     The response time is E2E; of a request that never left, the time spent trying. A cancelled one is no failure of
@@ -45,7 +48,7 @@ def to_locust(environment: Any, record: Record, response_bytes: int, errors: Err
     """
     if record.phase == "warm-up":
         return
-    failed = None
+    failed, named = None, name(record)
     if record.outcome not in ("ok", "cancelled"):
         failed = Failed(errors.of(record.outcome, record.error, record.identity.model), record.error)
     ended, began = record.ended_ns, record.sent_ns
@@ -53,18 +56,17 @@ def to_locust(environment: Any, record: Record, response_bytes: int, errors: Err
     if record.outcome != "cancelled":
         environment.events.request.fire(
             request_type=record.identity.method,
-            name=name(record),
+            name=named,
             response_time=None if record.outcome == "dropped" else elapsed_ns / 1e6,
             response_length=response_bytes,
             exception=failed,
             context=OURS,
         )
-    for metric in _IN_UI:
-        value = metric.of(record)
-        if isinstance(value, (int, float)) and record.outcome == "ok":
-            environment.stats.get(name(record), metric.name).log(value, 0)
-    if wrong := sum(record.judged.failed.get(check, 0) for check in _FAULTS):
-        environment.stats.get(name(record), "checks failed").log(wrong, 0)
+    for metric, place in _IN_UI if record.outcome == "ok" else ():
+        if (value := cells[place]) is not None:
+            environment.stats.get(named, metric).log(value, 0)
+    if wrong := sum(map(record.judged.failed.get, _FAULTS, repeat(0))):
+        environment.stats.get(named, "checks failed").log(wrong, 0)
 
 
 class Publisher:
@@ -102,10 +104,11 @@ class Publisher:
     def on_generation(self, record: Record, response_bytes: int = 0, **_: Any) -> None:
         """A request has ended in this process."""
         # The row first: a user's listener of Locust's events may wait, and be stopped there.
-        self.outbox.add(line(row(record)))
+        cells = row(record)
+        self.outbox.add(line(cells))
         if self.sink:
             self.write_own()
-        to_locust(self._environment, record, response_bytes, self._errors)
+        to_locust(self._environment, record, cells, response_bytes, self._errors)
 
     # Alone
 

@@ -32,6 +32,16 @@ _LENIENT = {
 }
 
 
+class _PassedOver:
+    """In a parser's place: of what still comes nothing is looked at."""
+
+    def feed_data(self, data: bytes) -> None:
+        """Nothing."""
+
+
+_PASSED_OVER: Any = _PassedOver()
+
+
 def request_bytes(call: Call, target: Target, headers: tuple[tuple[str, str], ...]) -> bytes:
     """The whole request. Later headers replace earlier ones of the same name, so that the user has the last word."""
     merged = {
@@ -95,9 +105,8 @@ class Response:
         self._lines = 0
         self._line_bytes: int | None = None  # since the last line end
         self.now_ns, self._pieces = 0, False
-        self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
+        self._parser: Any = httptools.HttpResponseParser(self)
         self._parser.set_dangerous_leniencies(**_LENIENT)
-        self._parse = self._parser.feed_data
 
     def feed(self, ns: int, data: bytes) -> None:
         """Take in what one read gave. Raises ValueError on what is not HTTP, or too much."""
@@ -106,7 +115,7 @@ class Response:
         if spare_bytes < 0 and self.body_bytes + len(data) > self._free_bytes:
             self._look_closely()
         try:
-            self._parse(data)
+            self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as error:
             raise ValueError("the server switched protocols") from error
         except httptools.HttpParserError as error:
@@ -117,7 +126,7 @@ class Response:
 
     def release(self) -> None:
         """Let go of the parser, which refers back to this: without cyclic collection neither would ever be freed."""
-        self._parser, self._parse = None, len  # which takes what still comes, and does nothing with it
+        self._parser = _PASSED_OVER
 
     @property
     def came_bytes(self) -> int:
@@ -171,9 +180,9 @@ class Response:
             self._framed = True
 
     def on_headers_complete(self) -> None:
-        status = self._parser.get_status_code() if self._parser else 0
+        status = self._parser.get_status_code()
         self.status = status if status >= 200 else None
-        self.keep_alive = bool(self._parser and self._parser.should_keep_alive())
+        self.keep_alive = self._parser.should_keep_alive()
         if {b"content-length", b"transfer-encoding"} <= {name.lower() for name, _ in self.headers}:
             self.keep_alive = False  # chunked wins, and the connection is done with (RFC 9112, 6.3)
             self.habits.add("length_and_chunked")

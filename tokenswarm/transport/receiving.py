@@ -40,7 +40,6 @@ class Receiving:
         "_loop",
         "_mark",
         "_reader",
-        "_recvmsg",
         "_sock",
         "_timer",
         "_tls",
@@ -57,7 +56,6 @@ class Receiving:
         leaves_open: bool = False,
     ) -> None:
         self._sock, self._exchange, self._tls, self._incoming = sock, exchange, tls, incoming
-        self._recvmsg = sock.recvmsg
         self._reader = reader  # gevent's watcher of the socket
         self._graces_ns = KNOWN_GRACES_NS if leaves_open else GRACES_NS
         # Looked for in each read only where the server is known to leave bodies open: its users lose no time then.
@@ -72,7 +70,7 @@ class Receiving:
         if exchange.ended_ns is not None:
             return
         try:
-            data, ancillary, _, _ = self._recvmsg(READ_BYTES, ANCILLARY_BYTES)
+            data, ancillary, _, _ = self._sock.recvmsg(READ_BYTES, ANCILLARY_BYTES)
         except BlockingIOError:
             return
         except OSError as error:

@@ -41,6 +41,14 @@ _FINE = frozenset(
         " starting waiting queued pending processing in_progress running generating",
     )
 ) | {""}
+# Names that none of the rules above reads: a frame with no others is no error object, as nearly all that are asked.
+_OF_AN_ANSWER = frozenset(
+    re.findall(
+        r"\S+",
+        "model created_at message response thinking done done_reason context total_duration load_duration"
+        " prompt_eval_count prompt_eval_duration prompt_eval_cached_count eval_count eval_duration",
+    )
+)
 _LINE_ENDS = re.compile(r"[\r\n\t]+")
 _UNSEEN = re.compile(r"<!--.*?-->|<(script|style)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title\s*>?", re.DOTALL | re.IGNORECASE)
@@ -60,6 +68,8 @@ def text(body: bytes) -> str:
 
 def found(frame: Mapping[str, Any]) -> str | None:
     """What a JSON object says is wrong, if it is an error object; to be asked of one that is no part of an answer."""
+    if _OF_AN_ANSWER.issuperset(frame) and not isinstance(frame.get("message"), str):
+        return None
     said = _lowered(frame)
     alone = "message" in said and "choices" not in said and not any(name in said for name in _CODES)
     failed = _is_error(said) or (alone and _words(said) is not None)

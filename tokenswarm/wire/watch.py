@@ -41,15 +41,18 @@ class SeenEnd(NamedTuple):
 class Watch:
     """Follows the pieces of one body."""
 
-    __slots__ = ("_api", "_idle", "_last", "_looked", "_typed", "mark")
+    __slots__ = ("_api", "_idle", "_last", "_looked")
 
     def __init__(self, api: Api) -> None:
         self._api = api
-        self._typed = "type" in KEYS.get(api.PATH, ())  # what its events carry is told by their type
         self._looked = 0  # so many pieces were looked at
         self._idle = 0  # so many at the beginning say nothing
         self._last = -1  # of them, the last that says anything
-        self.mark = end_of(api).mark  # without it there is mostly no firm end
+
+    @property
+    def mark(self) -> bytes:
+        """Without it in a piece there is mostly no firm end."""
+        return end_of(self._api).mark
 
     def end(self, stamps: Sequence[int], bodies: Sequence[bytes]) -> SeenEnd | None:
         """The answer's own end, if nothing but what keeps a connection alive has come since."""
@@ -107,7 +110,7 @@ class Watch:
             return Weight.SAYS
         if chunk.error is not None:
             return Weight.SAYS
-        if self._typed:
+        if "type" in KEYS.get(self._api.PATH, ()):  # what its events carry is told by their type
             return Weight.IDLE
         # A line of Ollama's, or a text that is empty: tokens that are not shown. A role, or nothing, is no token.
         return Weight.ALIVE if b'"text"' in frame or b'"response"' in frame or b'"done"' in frame else Weight.IDLE

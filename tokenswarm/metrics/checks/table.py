@@ -38,14 +38,14 @@ class Check:
 
 
 def judge(case: Case, pause: Callable[[], object] = lambda: None) -> CheckResults:
-    """All checks of one answer, with a call of `pause` after each; of one that failed before its end, none."""
+    """All checks of one answer, with a call of `pause` after each that applies; of one that failed before its end, none."""
     if not case.ok and not (case.outcome == "truncated" and case.clean):
         return UNJUDGED
     failed, notes = {}, []
     for check in CHECKS:
         said = check.of(case)
-        pause()
         if said is not None:
+            pause()
             failed[check.name] = int(bool(said))
             if said:
                 notes.append(f"{check.name}: {said}")
