@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
+from locust.user.task import is_markov_taskset
 from locust.util.load_locustfile import is_user_class
 from locust.util.timespan import parse_timespan
 
@@ -67,21 +68,30 @@ def _class_names() -> set[str]:
     return {name for name, each in held if is_user_class(each)}
 
 
-def check_tags(options: Any, classes: Sequence[Any]) -> None:
-    """Do --tags and --exclude-tags leave anything to do? Raises UsageError."""
+def tagged(options: Any, classes: Sequence[Any], named: Sequence[str]) -> list[Any]:
+    """Those classes to which --tags and --exclude-tags leave a task, as Locust chooses them. Raises UsageError.
+
+    A user of another class would end with a traceback, again and again; which of the `named` are left out is said.
+    """
     wanted, unwanted = set(options.tags or ()), set(options.exclude_tags or ())
     if not wanted | unwanted:
-        return
+        return [*classes]
 
-    def left(tasks: Any) -> bool:
-        for task in tasks:
-            tags: set[str] = getattr(task, "locust_tag_set", set())
-            if left(getattr(task, "tasks", ())) or (not tags & unwanted and (not wanted or tags & wanted)):
-                return True
-        return False
+    def left(holder: Any) -> bool:
+        if is_markov_taskset(holder) or getattr(holder, "functions", None):  # what a PytestUser has in place of tasks
+            return True
+        return any(left(one) if hasattr(one, "tasks") else fits(one) for one in holder.tasks)
 
-    if not any(left(each.tasks) for each in classes):
+    def fits(task: Any) -> bool:
+        tags: set[str] = getattr(task, "locust_tag_set", set())
+        return not tags & unwanted and bool(not wanted or tags & wanted)
+
+    kept = [each for each in classes if left(each)]
+    if not [each for each in kept if not named or each.__name__ in named]:
         raise UsageError("--tags and --exclude-tags leave no task of any class; take them back, or tag a task of yours")
+    if gone := ", ".join(each.__name__ for each in classes if each not in kept and each.__name__ in named):
+        print(f"tokenswarm: warning: --tags and --exclude-tags leave no task of {gone}: left out", file=sys.stderr)
+    return kept
 
 
 def _check_port(name: str, host: str | None, port: int, who: str) -> None:

@@ -8,7 +8,7 @@ import gevent
 from tokenswarm.preflight.prepare import Prepared
 from tokenswarm.run.cluster import Cluster
 from tokenswarm.run.feature import Feature, ready
-from tokenswarm.run.locust_options import check_tags
+from tokenswarm.run.locust_options import tagged
 from tokenswarm.run.origin import Own, home, keep_at_home
 from tokenswarm.run.stages import shape
 from tokenswarm.run.worker_token import check_key
@@ -46,12 +46,12 @@ class Preparation:
     def prepare(self, classes_named: list[str] | None = None) -> None:
         """Check the options, ask the server, choose the classes. Raises UsageError; no load was sent then."""
         options = self._options
-        check_tags(options, self._classes)
-        self._check_hosts(classes_named or options.user_classes or [])
+        named = classes_named or options.user_classes or []
+        classes = tagged(options, self._classes, named)
+        self._check_hosts(named)
         withheld = keep_at_home(options, self._own)
         check_key(self._cluster, options)
-        named = classes_named or options.user_classes or []
-        prepared, self.found = ready(self._features, options, self._classes, named)
+        prepared, self.found = ready(self._features, options, classes, named)
         self.prepared = prepared
         # Without it a timer that is set now, as Locust's of --run-time, would count from before what took long there.
         gevent.get_hub().loop.update_now()

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from locust import User, tag, task
+from locust import TaskSet, User, tag, task
 
 from tokenswarm.run import locust_options
-from tokenswarm.run.locust_options import check, check_classes, check_tags, span_s
+from tokenswarm.run.locust_options import check, check_classes, span_s, tagged
 from tokenswarm.settings.errors import UsageError
 
 
@@ -88,20 +88,46 @@ def test_a_class_is_called_as_the_locustfile_calls_it() -> None:
         check_classes(["Inner"])
 
 
+class Flow(User):
+    @task
+    class Steps(TaskSet):
+        @tag("short")
+        @task
+        def one(self) -> None: ...
+
+
+class Long(User):
+    @tag("long")
+    @task
+    def ask(self) -> None: ...
+
+
 @pytest.mark.parametrize(
     ("tags", "exclude", "left"),
     [
-        ((), (), True),
-        (("short",), (), True),
-        (("nope",), (), False),
-        ((), ("short",), True),
-        (("short",), ("short",), False),
+        ((), (), [Reader, Flow, Long]),
+        (("short",), (), [Reader, Flow]),
+        ((), ("short",), [Reader, Long]),
+        (("short", "long"), ("short",), [Long]),
+        (("nope",), (), []),
+        (("short",), ("short",), []),
     ],
 )
-def test_tags_must_leave_a_task(tags: tuple[str, ...], exclude: tuple[str, ...], left: bool) -> None:
-    options = SimpleNamespace(tags=tags, exclude_tags=exclude)
-    if left:
-        check_tags(options, [Reader])
-    else:
+def test_classes_to_which_tags_leave_no_task_are_left_out(
+    tags: tuple[str, ...], exclude: tuple[str, ...], left: list[type[User]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    options, classes = SimpleNamespace(tags=tags, exclude_tags=exclude), [Reader, Flow, Long]
+    if not left:
         with pytest.raises(UsageError, match="leave no task of any class"):
-            check_tags(options, [Reader])
+            tagged(options, classes, [])
+        return
+    assert tagged(options, classes, []) == left
+    assert not capsys.readouterr().err
+    assert tagged(options, classes, ["Reader", "Flow", "Long"]) == left
+    said = capsys.readouterr().err
+    assert all((each.__name__ in said) == (each not in left) for each in classes)
+
+
+def test_what_is_named_must_have_a_task_left() -> None:
+    with pytest.raises(UsageError, match="leave no task of any class"):
+        tagged(SimpleNamespace(tags=["short"], exclude_tags=None), [Reader, Long], ["Long"])

@@ -9,14 +9,13 @@ from typing import Any
 
 import pytest
 from fake_cluster import FakeCluster
-from locust import User, tag, task
 from one_process import process
 from werkzeug.datastructures import MultiDict
 
 from tokenswarm.preflight.prepare import Prepared
 from tokenswarm.run import locust_options, preparation
 from tokenswarm.run.lifecycle import RunLifecycle
-from tokenswarm.run.locust_options import check, check_tags, span_s
+from tokenswarm.run.locust_options import check, span_s
 from tokenswarm.settings.errors import UsageError
 
 HOME, ELSEWHERE = "http://127.0.0.1:9", "http://127.0.0.1:10"
@@ -107,16 +106,3 @@ def test_a_port_on_which_somebody_listens_is_told_before_anything_runs(monkeypat
         check(options)  # Locust parses again for each page, on those very ports
     with pytest.raises(UsageError, match="--users ▸-3◂"):
         check(SimpleNamespace(num_users=-3, user_classes=[]))
-
-
-def test_tags_that_leave_nothing_to_do_are_told() -> None:
-    class Tagged(User):
-        @tag("long")
-        @task
-        def ask(self) -> None:
-            """Never."""
-
-    check_tags(SimpleNamespace(tags=["long"], exclude_tags=None), [Tagged])
-    for wanted, unwanted in ((["short"], None), (None, ["long"])):
-        with pytest.raises(UsageError, match="leave no task"):
-            check_tags(SimpleNamespace(tags=wanted, exclude_tags=unwanted), [Tagged])
