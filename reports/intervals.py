@@ -13,7 +13,7 @@ import numpy as np
 from tokenswarm.metrics.percentile import is_supported, rank
 from tokenswarm.reports.compare import blocks
 from tokenswarm.reports.compare.student import quantile
-from tokenswarm.reports.output import Window, answers, series
+from tokenswarm.reports.output import Window, answers, by_parts, series
 from tokenswarm.reports.rows import in_order
 
 Interval = list[float | None] | None  # from, to; None: nobody knows, or beyond all values
@@ -26,9 +26,12 @@ def of_rate(rows: Any, amounts: Any, span: Window | None) -> Interval:
     """Of so much a second in a window, of rows with an amount each (a column, or as many floats)."""
     if not span:
         return None
-    known = rows["made_from_ns"].notna().to_numpy()
-    made, each = rows[known], np.nan_to_num(np.asarray(amounts, dtype="float64")[known])
-    return of_mean(series(made, each, span, PARTS), least=0) if each.any() else None
+    rates, anything = np.zeros(PARTS), False
+    for some, amount in by_parts(rows, amounts):
+        known = some["made_from_ns"].notna().to_numpy()
+        each = np.nan_to_num(amount[known])
+        rates, anything = rates + series(some[known], each, span, PARTS), anything or each.any()
+    return of_mean(rates, least=0) if anything else None
 
 
 def of_mean(values: Any, least: float = LEAST_WORTH) -> Interval:

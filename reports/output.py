@@ -7,6 +7,7 @@ import numpy as np
 
 from tokenswarm.metrics.output import ABSENT, TokensPerChunk, output_span, within
 from tokenswarm.reports.columns import Floats, Wholes
+from tokenswarm.reports.rows import Rows
 
 Window = tuple[int, int]
 MADE = ["made_tokens", "made_from_ns", "made_to_ns"]
@@ -76,9 +77,19 @@ def ok_per_s(rows: Any, span: Window | None) -> float | None:
 
 def amount_per_s(rows: Any, amounts: Any, span: Window) -> float:
     """So much a second in a window, of rows with an amount each, which lies where their output does."""
-    there = rows["made_from_ns"].notna().to_numpy()
-    each = np.nan_to_num(np.asarray(amounts, dtype="float64")[there])
-    return round(float((_shares(rows.loc[there, MADE], span) * each).sum()) / (span[1] - span[0]) * 1e9, 6)
+    total = 0.0
+    for some, amount in by_parts(rows, amounts):
+        there = some["made_from_ns"].notna().to_numpy()
+        total += float((_shares(some.loc[there, MADE], span) * np.nan_to_num(amount[there])).sum())
+    return round(total / (span[1] - span[0]) * 1e9, 6)
+
+
+def by_parts(rows: Any, amounts: Any) -> Iterator[tuple[Any, Any]]:
+    """Rows with an amount each, so many after the other that they fit into memory."""
+    values, begin = np.asarray(amounts, dtype="float64"), 0
+    for some in rows.parts() if isinstance(rows, Rows) else (rows,):
+        yield some, values[begin : begin + len(some)]
+        begin += len(some)
 
 
 def answers(rows: Any) -> Any:
