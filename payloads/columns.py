@@ -52,6 +52,8 @@ def columns(text: str) -> Columns | None:
         if ours not in NAMES:
             hint = nearest(ours, NAMES) or f"; use {', '.join(NAMES[:4])} …"
             raise ValueError(f"▸{ours}◂ is no field of a prompt{hint}")
+        if ours in names:
+            raise ValueError(f"▸{ours}◂ stands twice; give it one column")
         names[ours] = theirs
     return Columns(names) if names else None
 

@@ -40,6 +40,7 @@ def test_mistakes_are_told(tmp_path: Path) -> None:
     path = tmp_path / "any.csv"
     path.write_text("question,text\nWho?,x\n")
     for text, said in (
+        ("prompt=question,prompt=text", "▸prompt◂ stands twice; give it one column"),
         ("promt=question", "▸promt◂ is no field of a prompt; did you mean prompt"),
         ("q", "▸q◂ is no name"),
     ):

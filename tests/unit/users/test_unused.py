@@ -22,6 +22,8 @@ def test_what_needs_another_option_is_said() -> None:
     assert said([OllamaChatUser], "--slo-abort", "--prefix-pool", "3") == ["--prefix-pool", "--slo-abort"]
     assert said([OllamaChatUser], "--slo-abort", "--slo", "e2e_ms p50 < 9") == []
     assert said([OllamaChatUser], "--pause-after-error", "0", "--arrivals", "5/s") == ["--pause-after-error"]
+    assert said([OllamaChatUser], "--columns", "prompt=q") == ["--columns"]
+    assert said([OllamaChatUser], "--columns", "prompt=q", "--payloads", "chat,mine.csv=2") == []
     assert said([OllamaChatUser]) == []
     assert unused_options(parsed("--pull", "x"), [OllamaChatUser]) == [
         "--pull does nothing here: it is for OllamaLifecycleUser"

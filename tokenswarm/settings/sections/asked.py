@@ -1,12 +1,13 @@
 """What is asked."""
 
-from tokenswarm.payloads.corpus import BUILT_IN
+from tokenswarm.payloads.corpus import BUILT_IN, names
 from tokenswarm.payloads.recipe import LANGUAGES
 from tokenswarm.settings import option_types as types
-from tokenswarm.settings.option import GENERATING, Option, OptionsSection, beside, user_class
+from tokenswarm.settings.option import GENERATING, Option, OptionsSection, Reader, beside, user_class
 
 THINK = ("true", "false", "low", "medium", "high", "max")
 _BUILT_IN = [f"`{name}`" for name in BUILT_IN]
+_FILES = Reader("payload files", lambda options, _: any(name not in BUILT_IN for name in names(options.payloads)))
 
 SECTION = OptionsSection(
     "What is asked",
@@ -42,6 +43,7 @@ SECTION = OptionsSection(
         Option(
             name="--columns",
             type=types.column_names,
+            read_by=_FILES,
             wrong="question",
             help="What the columns or keys of the payload files are called: `prompt=question,system=context`; a dot"
             " leads into an object, `prompt=row.question` ([payloads.md](payloads.md#files-of-any-shape))",
