@@ -64,7 +64,7 @@ class LLMUser(User):
 
     def on_start(self) -> None:
         """Connect this user with the run's settings; the connection itself opens with the first request."""
-        self.run_context: RunContext = self.environment.tokenswarm
+        self.run_context = RunContext.of(self.environment)
         s = self.run_context.settings
         self._number, self._pauses = self.run_context.next_user(), 0
         self._ask: Ask = asking.ask_of(type(self), s)

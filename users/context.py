@@ -4,6 +4,7 @@ import itertools
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from tokenswarm.load.pacer import ClosedLoop, Pacer
 from tokenswarm.load.tickets import Stock
@@ -36,6 +37,17 @@ class UnderWay:
 
 class RunContext:
     """What the users of one process share during one run."""
+
+    @staticmethod
+    def of(environment: Any) -> "RunContext":
+        """That of a Locust Environment. Raises RuntimeError where no listener of ours has heard of its beginning."""
+        found: RunContext | None = getattr(environment, "tokenswarm", None)
+        if found is None:
+            raise RuntimeError(
+                "this Environment has no run of ours: make it with events=locust.events and fire events.init before"
+                " its users start (docs/your-own-locustfile.md)"
+            )
+        return found
 
     def __init__(self, settings: Settings, worker: int, health: Health) -> None:
         self.settings, self.worker, self.health = settings, worker, health

@@ -60,7 +60,7 @@ class OllamaLifecycleUser(User):
     def __init__(self, environment: Any) -> None:
         """A connection of its own."""
         super().__init__(environment)
-        self.run_context: RunContext = environment.tokenswarm
+        self.run_context = RunContext.of(environment)
         options: Any = environment.parsed_options
         self._client = ControlClient(self.run_context.settings, self.run_context.settings.timeouts.total_s)
         self._pull, self._push = options.pull, options.push
