@@ -118,7 +118,7 @@ async def _send(exchange: Exchange, answer: Answer) -> None:
         exchange.start(answer.status, answer.content_type, *answer.headers)
         async for line in answer.lines:
             if exchange.transport.is_closing():
-                return
+                break  # uvicorn may not know yet that the client has left, and would complain of an answer without end
             exchange.body(line, last=False)
         exchange.body(b"", last=True)
     elif answer.bare:
