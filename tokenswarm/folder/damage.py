@@ -10,7 +10,8 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
-from itertools import repeat
+from itertools import compress, repeat
+from operator import not_
 from pathlib import Path
 from typing import BinaryIO
 
@@ -90,11 +91,12 @@ def _plain(data: bytes, lines: Sequence[bytes], columns: int) -> bool:
         data.decode()
     except UnicodeDecodeError:  # it may be only that the block ends within a character
         return False
+    commas = map(bytes.count, lines, repeat(b","))
     if b'"' not in data:
-        return set(map(bytes.count, lines, repeat(b","))) == {columns - 1}
-    return all(
-        (not line.count(b'"') % 2 and _fields(line) == columns) if b'"' in line else line.count(b",") == columns - 1
-        for line in lines
+        return set(commas) == {columns - 1}
+    quoted = list(map(bytes.__contains__, lines, repeat(b'"')))
+    return {columns - 1}.issuperset(compress(commas, map(not_, quoted))) and all(
+        not line.count(b'"') % 2 and _fields(line) == columns for line in compress(lines, quoted)
     )
 
 
