@@ -88,6 +88,28 @@ def test_a_model_without_any_answer_is_remarked(tmp_path: Path) -> None:
     assert "cold loads" not in rules
 
 
+def test_a_server_that_falls_silent_before_the_end_is_remarked(tmp_path: Path) -> None:
+    """And so is none that only ends with a queue, or with an answer under way."""
+    answered = [asked(n, "a", 250 * n, 2) for n in range(20)]
+    cut = [failed(20 + n, "cancelled", "cut", 5000 + n, identity=identity(20 + n, model="a")) for n in range(4)]
+    waited = [replace(one, ended_ns=(one.sent_ns or 0) + 20_000 * MS) for one in cut]
+
+    def rules(name: str, records: list[Record]) -> dict[str, Any]:
+        folder(tmp_path / name, records)
+        return {one["rule"]: one for one in judge(Facts(gather(tmp_path / name / "requests.csv"), ()))["findings"]}
+
+    found = rules("silent", [*answered, *waited])["silent end"]
+    assert found["level"] == "remark"
+    assert "nothing was answered" in found["what"]
+    assert found["figure"] == pytest.approx(20, abs=1)
+    assert "silent end" not in rules("in a queue", [*answered, *waited, asked(30, "a", 24_000, 2)])
+    streaming = replace(waited[0], first_byte_ns=waited[0].sent_ns)
+    assert "silent end" not in rules("under way", [*answered, *waited, streaming])
+    slow = asked(31, "a", -22_000, 2)
+    slow = replace(slow, first_output_ns=(slow.sent_ns or 0) + 21_900 * MS, ended_ns=(slow.sent_ns or 0) + 22_000 * MS)
+    assert "silent end" not in rules("as slow before", [slow, *answered, *waited])
+
+
 def test_what_tells_nothing_of_loads_is_no_warm_request(tmp_path: Path) -> None:
     silent = [openai(n, at_ms=250 * n) for n in range(90)]
     folder(tmp_path, [asked(90, "a", 100, 900), *(asked(91 + n, "a", 250 * n, 2) for n in range(9)), *silent])

@@ -15,6 +15,7 @@ from tokenswarm.wire.endings import meaning
 
 STEP_MS = 1.0
 STARVED_SHARE, STARVED_TIMES = 0.5, 10
+SILENT_SHARE, SILENT_S = 0.2, 5.0  # of the run, and at least
 MOST_REASONS = 100  # different ones that are told apart
 
 
@@ -58,6 +59,9 @@ class Evidence:
     cold: int = 0
     load_told: int = 0  # of the answers: of which it is known whether they were cold
     waits: dict[str, float] = field(default_factory=dict)  # by model: the longest of a request for its model, ms
+    longest_wait_ms: float = 0.0  # of a request that was answered, for its first output
+    heard_ns: int = 0  # when the server's last answer, or part of one, was over
+    unheard_ns: int = 0  # when the run's end cut the last request that had heard nothing
     habits: Counter[str] = field(default_factory=Counter)  # of the ok rows
     unknown_reasons: Counter[str] = field(default_factory=Counter)  # finish reasons of the ok rows that nobody knows
     answered: Counter[str] = field(default_factory=Counter)  # by model: ok requests
@@ -103,6 +107,15 @@ class Evidence:
         }
 
     @property
+    def silent_s(self) -> float:
+        """How long nothing at all was answered before the end cut those that waited, s; 0 unless it is for a fifth of
+        the run or more, and longer than any request had to wait that was answered.
+        """
+        silent_s = (self.unheard_ns - self.heard_ns) / 1e9
+        least_s = max(SILENT_S, SILENT_SHARE * self.window.length_s(), self.longest_wait_ms / 1000)
+        return silent_s if self.ok and silent_s > least_s else 0.0
+
+    @property
     def other_dimension(self) -> int:
         """Answers with vectors of another dimension than most of the run's."""
         return self.dimensions.total() - max(self.dimensions.values(), default=0)
@@ -139,6 +152,7 @@ class Evidence:
             return  # a management call: its times say nothing of generations
         self.answered[row["model"]] += outcome == "ok"
         self._add_wait(row)
+        self._add_silence(row)
         if outcome == "cancelled":
             _count(self.cut_ms, row["e2e_ms"])
         self._add_output(row)
@@ -170,6 +184,15 @@ class Evidence:
             wait_ms = row["e2e_ms"]  # not one word until it was cut
         if wait_ms is not None:
             self.waits[row["model"]] = max(wait_ms, self.waits.get(row["model"], 0.0))
+
+    def _add_silence(self, row: Mapping[str, Any]) -> None:
+        ended_ns = row["ended_unix_ns"] or 0
+        if row["outcome"] == "cancelled" and row["first_byte_ms"] is None:
+            self.unheard_ns = max(self.unheard_ns, ended_ns)
+        else:
+            self.heard_ns = max(self.heard_ns, ended_ns)
+            wait_ms = row["e2e_ms"] if row["ttft_ms"] is None else row["ttft_ms"]
+            self.longest_wait_ms = max(self.longest_wait_ms, wait_ms or 0.0)
 
     def _add_output(self, row: Mapping[str, Any]) -> None:
         count(row, self.per_chunk)
