@@ -14,6 +14,7 @@ from golden.make import MS, failed, folder, identity, ollama, openai
 
 from tokenswarm.folder.server_csv import MEMORY as COLUMNS
 from tokenswarm.folder.verdict import gather
+from tokenswarm.metrics.histogram import bucket
 from tokenswarm.metrics.load_state import load_state
 from tokenswarm.metrics.record import Record
 from tokenswarm.metrics.validity.rules import Facts, judge
@@ -103,8 +104,10 @@ def test_a_server_that_falls_silent_before_the_end_is_remarked(tmp_path: Path) -
     assert "nothing was answered" in found["what"]
     assert found["figure"] == pytest.approx(20, abs=1)
     assert "silent end" not in rules("in a queue", [*answered, *waited, asked(30, "a", 24_000, 2)])
-    streaming = replace(waited[0], first_byte_ns=waited[0].sent_ns)
-    assert "silent end" not in rules("under way", [*answered, *waited, streaming])
+    goes_on = replace(waited[0], first_output_ns=(waited[0].sent_ns or 0) + MS, gaps={bucket(100 * MS): 199})
+    assert "silent end" not in rules("under way", [*answered, *waited, goes_on])
+    stuck = replace(goes_on, gaps={bucket(100 * MS): 9})
+    assert rules("in the middle", [*answered, stuck])["silent end"]["figure"] == pytest.approx(19, abs=1)
     slow = asked(31, "a", -22_000, 2)
     slow = replace(slow, first_output_ns=(slow.sent_ns or 0) + 21_900 * MS, ended_ns=(slow.sent_ns or 0) + 22_000 * MS)
     assert "silent end" not in rules("as slow before", [slow, *answered, *waited])

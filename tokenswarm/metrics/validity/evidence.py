@@ -7,7 +7,7 @@ from typing import Any
 
 from tokenswarm.metrics.clock import Window
 from tokenswarm.metrics.durations import SPARE_CHUNKS
-from tokenswarm.metrics.histogram import bucket, decode_all, middle_ms
+from tokenswarm.metrics.histogram import bucket, decode, decode_all, middle_ms
 from tokenswarm.metrics.output import TokensPerChunk, count
 from tokenswarm.metrics.text import plain
 from tokenswarm.metrics.validity.unsent import Offered
@@ -59,9 +59,9 @@ class Evidence:
     cold: int = 0
     load_told: int = 0  # of the answers: of which it is known whether they were cold
     waits: dict[str, float] = field(default_factory=dict)  # by model: the longest of a request for its model, ms
-    longest_wait_ms: float = 0.0  # of a request that was answered, for its first output
-    heard_ns: int = 0  # when the server's last answer, or part of one, was over
-    unheard_ns: int = 0  # when the run's end cut the last request that had heard nothing
+    longest_wait_ms: float = 0.0  # of a request for its first output, or for the next
+    heard_ns: int = 0  # when the last answer was over, or the last part of one had come
+    cut_ns: int = 0  # when the run's end cut the last request
     habits: Counter[str] = field(default_factory=Counter)  # of the ok rows
     unknown_reasons: Counter[str] = field(default_factory=Counter)  # finish reasons of the ok rows that nobody knows
     answered: Counter[str] = field(default_factory=Counter)  # by model: ok requests
@@ -108,10 +108,10 @@ class Evidence:
 
     @property
     def silent_s(self) -> float:
-        """How long nothing at all was answered before the end cut those that waited, s; 0 unless it is for a fifth of
-        the run or more, and longer than any request had to wait that was answered.
+        """How long nothing at all came before the end cut those that waited, s; 0 unless it is for a fifth of the run
+        or more, and longer than any request had to wait for anything before.
         """
-        silent_s = (self.unheard_ns - self.heard_ns) / 1e9
+        silent_s = (self.cut_ns - self.heard_ns) / 1e9
         least_s = max(SILENT_S, SILENT_SHARE * self.window.length_s(), self.longest_wait_ms / 1000)
         return silent_s if self.ok and silent_s > least_s else 0.0
 
@@ -186,13 +186,14 @@ class Evidence:
             self.waits[row["model"]] = max(wait_ms, self.waits.get(row["model"], 0.0))
 
     def _add_silence(self, row: Mapping[str, Any]) -> None:
-        ended_ns = row["ended_unix_ns"] or 0
-        if row["outcome"] == "cancelled" and row["first_byte_ms"] is None:
-            self.unheard_ns = max(self.unheard_ns, ended_ns)
+        heard_ns = row["ended_unix_ns"] or 0
+        if row["outcome"] == "cancelled":
+            self.cut_ns = max(self.cut_ns, heard_ns)
+            heard_ns = heard_ns if row["buffered"] else _last_heard_ns(row)
         else:
-            self.heard_ns = max(self.heard_ns, ended_ns)
             wait_ms = row["e2e_ms"] if row["ttft_ms"] is None else row["ttft_ms"]
-            self.longest_wait_ms = max(self.longest_wait_ms, wait_ms or 0.0)
+            self.longest_wait_ms = max(self.longest_wait_ms, wait_ms or 0.0, row["longest_gap_ms"] or 0.0)
+        self.heard_ns = max(self.heard_ns, heard_ns)
 
     def _add_output(self, row: Mapping[str, Any]) -> None:
         count(row, self.per_chunk)
@@ -233,6 +234,14 @@ class Evidence:
         cached, where = max(0, (row["cached_tokens"] or 0) - 1), (row["endpoint"], row["model"])
         rows, total, least = self.cached.get(where, (0, 0, cached))
         self.cached[where] = (rows + 1, total + cached, min(least, cached))
+
+
+def _last_heard_ns(row: Mapping[str, Any]) -> int:
+    """When the last output of a cut answer came, to 1 % of its time; 0 if none did."""
+    if row["sent_unix_ns"] is None or row["ttft_ms"] is None:
+        return 0
+    gaps_ms = sum(middle_ms(number) * n for number, n in decode(row["itl_ms_hist"] or "").items())
+    return int(row["sent_unix_ns"] + (row["ttft_ms"] + gaps_ms) * 1e6)
 
 
 def with_the_cut(done: Counter[int], cut: Counter[int], percent: float) -> float | None:
