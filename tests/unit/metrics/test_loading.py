@@ -106,6 +106,14 @@ def test_a_server_that_falls_silent_before_the_end_is_remarked(tmp_path: Path) -
     assert "silent end" not in rules("in a queue", [*answered, *waited, asked(30, "a", 24_000, 2)])
     goes_on = replace(waited[0], first_output_ns=(waited[0].sent_ns or 0) + MS, gaps={bucket(100 * MS): 199})
     assert "silent end" not in rules("under way", [*answered, *waited, goes_on])
+    hour_ns = 3600 * 10**9  # by which another worker's clock is behind
+    elsewhere = replace(asked(40, "a", 24_000, 2), identity=identity(40, model="a", worker=1))
+    cut_there = replace(waited[0], identity=identity(41, model="a", worker=1), sent_ns=(elsewhere.ended_ns or 0) + MS)
+    others = [
+        replace(one, sent_ns=(one.sent_ns or 0) - hour_ns, ended_ns=(one.ended_ns or 0) - hour_ns)
+        for one in (elsewhere, cut_there)
+    ]
+    assert "silent end" not in rules("another worker was answered", [*answered, *waited, *others])
     stuck = replace(goes_on, gaps={bucket(100 * MS): 9})
     assert rules("in the middle", [*answered, stuck])["silent end"]["figure"] == pytest.approx(19, abs=1)
     slow = asked(31, "a", -22_000, 2)

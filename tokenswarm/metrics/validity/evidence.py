@@ -60,8 +60,9 @@ class Evidence:
     load_told: int = 0  # of the answers: of which it is known whether they were cold
     waits: dict[str, float] = field(default_factory=dict)  # by model: the longest of a request for its model, ms
     longest_wait_ms: float = 0.0  # of a request for its first output, or for the next
-    heard_ns: int = 0  # when the last answer was over, or the last part of one had come
-    cut_ns: int = 0  # when the run's end cut the last request
+    # By worker, whose clocks may differ: when the last answer was over, or the last part of one had come.
+    heard_ns: dict[int, int] = field(default_factory=dict)
+    cut_ns: dict[int, int] = field(default_factory=dict)  # and when the run's end cut the last request
     habits: Counter[str] = field(default_factory=Counter)  # of the ok rows
     unknown_reasons: Counter[str] = field(default_factory=Counter)  # finish reasons of the ok rows that nobody knows
     answered: Counter[str] = field(default_factory=Counter)  # by model: ok requests
@@ -108,10 +109,11 @@ class Evidence:
 
     @property
     def silent_s(self) -> float:
-        """How long nothing at all came before the end cut those that waited, s; 0 unless it is for a fifth of the run
-        or more, and longer than any request had to wait for anything before.
+        """How long nothing at all came to any worker before the end cut those that waited, s; 0 unless it is for a
+        fifth of the run or more, and longer than any request had to wait for anything before.
         """
-        silent_s = (self.cut_ns - self.heard_ns) / 1e9
+        silent_ns = (self.cut_ns.get(worker, 0) - heard_ns for worker, heard_ns in self.heard_ns.items())
+        silent_s = min(silent_ns, default=0) / 1e9
         least_s = max(SILENT_S, SILENT_SHARE * self.window.length_s(), self.longest_wait_ms / 1000)
         return silent_s if self.ok and silent_s > least_s else 0.0
 
@@ -186,14 +188,14 @@ class Evidence:
             self.waits[row["model"]] = max(wait_ms, self.waits.get(row["model"], 0.0))
 
     def _add_silence(self, row: Mapping[str, Any]) -> None:
-        heard_ns = row["ended_unix_ns"] or 0
+        worker, heard_ns = row["worker"] or 0, row["ended_unix_ns"] or 0
         if row["outcome"] == "cancelled":
-            self.cut_ns = max(self.cut_ns, heard_ns)
+            self.cut_ns[worker] = max(self.cut_ns.get(worker, 0), heard_ns)
             heard_ns = heard_ns if row["buffered"] else _last_heard_ns(row)
         else:
             wait_ms = row["e2e_ms"] if row["ttft_ms"] is None else row["ttft_ms"]
             self.longest_wait_ms = max(self.longest_wait_ms, wait_ms or 0.0, row["longest_gap_ms"] or 0.0)
-        self.heard_ns = max(self.heard_ns, heard_ns)
+        self.heard_ns[worker] = max(self.heard_ns.get(worker, 0), heard_ns)
 
     def _add_output(self, row: Mapping[str, Any]) -> None:
         count(row, self.per_chunk)
