@@ -6,7 +6,7 @@ MODEL ?=
 SHELL := bash
 .SHELLFLAGS := -o pipefail -ec
 
-.PHONY: setup demo ui test test-real test-containers test-hostile test-fuzz check lock bench bench-quick bench-rosetta bench-probe bench-arrivals bench-omission bench-rates bench-replay bench-faults bench-capacity audit bench-compare bench-compare-runs
+.PHONY: setup demo ui test test-real test-containers test-hostile test-fuzz check lock bench bench-quick bench-rosetta bench-probe bench-arrivals bench-rates bench-faults bench-capacity audit bench-compare bench-compare-runs
 
 # A line a package, so that nobody waits in silence; what goes wrong is shown whole. Bytecode is written as it is used:
 # all of it at once would be half of the disk space, and a third of the time.
@@ -121,18 +121,9 @@ bench-capacity: .venv/dev
 bench-arrivals: .venv/dev
 	$(PYTHON) -m bench.arrivals
 
-# What a closed loop does not see of a server that stalls for 5 s, beside an open loop: 3 minutes.
-bench-omission: .venv/dev
-	$(PYTHON) -m bench.omission
-
 # Tokens a second of stages, trials and short runs against the simulator's own log, into docs/metrics.md: 15 minutes.
 bench-rates: .venv/ready
 	$(PYTHON) -m bench.rates
-
-# Traces replayed, against their files (TRACES: the folder they are in): 6 minutes.
-TRACES ?= ../shared/data/traces
-bench-replay: .venv/dev
-	$(PYTHON) -m bench.replay --traces $(TRACES)
 
 # Does a comparison cry wolf? 2,000 pairs of made-up runs of one server in each of nine worlds: half an hour.
 bench-compare: .venv/ready

@@ -1,17 +1,14 @@
 """One run of Locust on the simulator, as a user has it, and its rows; and where in docs/ its figures go."""
 
 import csv
-import json
 import re
 import subprocess
 import sys
 import tempfile
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from bench.measure import clean_environment, free_port
 from bench.truth import ROOT
@@ -27,12 +24,6 @@ class Server:
 
     url: str
     process: "subprocess.Popen[str]"
-
-    def stats(self) -> dict[str, Any]:
-        """What it says of itself: tokens, of the prompts those that it had cached."""
-        with urllib.request.urlopen(f"{self.url}/sim/stats", timeout=10) as answer:
-            told: dict[str, Any] = json.load(answer)
-            return told
 
 
 @contextmanager

@@ -8,9 +8,9 @@ import pytest
 from locust_process import folder, headless, processes
 from shared_data import beside
 from simulator_process import running
+from traced import read as read_again
+from traced import sharing
 
-from bench.traced import read as read_again
-from bench.traced import sharing
 from tokenswarm.load.trace import arrivals
 
 PLAIN = "at_s,prompt_tokens,output_tokens\n0.5,100,10\n1.25,200,20\n"

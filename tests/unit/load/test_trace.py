@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from shared_data import beside
+from traced import Asked, sharing
+from traced import read as read_again
 
-from bench.traced import read as read_again
-from bench.traced import sharing
 from tokenswarm.load.trace import TraceError, arrivals, remarks
 from tokenswarm.payloads.made_up import Making, with_text
 from tokenswarm.payloads.recipe import Scale
@@ -255,3 +255,10 @@ def test_mooncakes_prompts_share_what_its_ids_say(scale: float) -> None:
         cached, total = cached + cache.cached_tokens(text, tokens), total + tokens
         cache.remember(text)
     assert cached / total == pytest.approx(known.tokens, abs=0.002)
+
+
+def test_what_an_endless_cache_finds_is_what_stood_at_a_beginning() -> None:
+    rows = [Asked(0, 1100, 1, (1, 2, 3)), Asked(0, 1100, 1, (1, 2, 4)), Asked(0, 500, 1, (2,)), Asked(0, 500, 1, (1,))]
+    found = sharing(rows)
+    assert found.blocks == 3 / 8  # 1 and 2 of the second, 1 of the fourth; 2 stood at no beginning
+    assert found.tokens == (1024 + 500) / 3200
