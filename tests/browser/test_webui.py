@@ -54,6 +54,12 @@ def test_a_run_from_the_form(tmp_path: Path) -> None:
         assert "Output limit of every request" in window.script(below)
         if picture := os.environ.get("SCREENSHOT"):
             window.screenshot(Path(picture).with_suffix(".form.png"))
+        # The field offers what the server has; any other name can be typed.
+        window.click("input[name=model]")
+        window.wait_for("models; any other name can be typed")
+        assert "sim:latest" in window.script(
+            "return [...document.querySelector('input[name=model]').list.options].map(one => one.value)"
+        )
         _fill(window, model="sim", maxTokens="30")
         window.click("button[type=submit]")
         window.wait_for("warming up sim (loading,")  # who waits for a start sees for what

@@ -69,6 +69,9 @@ def test_what_was_given_for_one_server_goes_to_no_other(tmp_path: Path) -> None:
     with serving(server("own")) as own, serving(server("stranger")) as port:
         simulator, there = Simulator(None, f"http://127.0.0.1:{own}"), f"http://127.0.0.1:{port}"
         with web(simulator, runs, *given, *processes(2), OPENAI_API_KEY=KEY) as url:
+            for host in (there, simulator.url):  # the list of models that the form offers
+                sent = {"host": host, "api_key": ""}
+                assert requests.post(f"{url}/tokenswarm/models", sent, timeout=10).json() == {"models": ["the-one"]}
             for number, fields in enumerate(({"host": there}, {"host": there, "api_key": typed}, {}), start=1):
                 assert start(url, **fields)["success"]
                 if number == 1:  # a run that goes on keeps its server, also for workers that join it

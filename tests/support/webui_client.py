@@ -34,6 +34,7 @@ def web_ui(runs: Path, monkeypatch: Any, **given: Any) -> Iterator[Any]:
     environment.parsed_options = options
     publisher = SimpleNamespace(run_id="", stuck_s=0.0)
     swarm = SimpleNamespace(options=options, verdicts={}, ending=False, cluster=Cluster(environment))
+    swarm.preparation = SimpleNamespace(model_names=lambda *_: [])
     vars(swarm).update(publisher=publisher, live=LiveView(), findings=[], trials=[], recorder=None)
     webui.attach(made, swarm, SimpleNamespace(text=lambda: ""))  # type: ignore[arg-type]
     try:

@@ -1,11 +1,15 @@
 """Before a run: options and form checked, the server asked, classes and shape chosen."""
 
+import os
 from collections.abc import Collection, Sequence
+from copy import copy
 from typing import Any
 
 import gevent
 
+from tokenswarm.preflight.model_list import is_pattern
 from tokenswarm.preflight.prepare import Prepared
+from tokenswarm.preflight.server import Preflight
 from tokenswarm.run.cluster import Cluster
 from tokenswarm.run.feature import Feature, ready
 from tokenswarm.run.locust_options import tagged
@@ -15,11 +19,16 @@ from tokenswarm.run.worker_token import check_key
 from tokenswarm.settings import form, open_files
 from tokenswarm.settings import secrets as secret
 from tokenswarm.settings.errors import UsageError
-from tokenswarm.settings.options import OURS
+from tokenswarm.settings.models import spell
+from tokenswarm.settings.options import OPTIONS, OURS
 from tokenswarm.settings.redaction import learn, learn_options, redact
+from tokenswarm.settings.settings import settings
+from tokenswarm.settings.target import readings
 from tokenswarm.settings.weights import weigh
 
 CHOSEN = ("host", "layout", "model", "api_key", "header", "scale", "payload_places")
+REACHED_BY = ("connect_timeout", "ca_cert", "insecure", "api_key_file", "header")
+LIST_S, MOST_LISTED = 10.0, 1000
 
 
 class Preparation:
@@ -101,6 +110,23 @@ class Preparation:
         users = fields.get("user_count") or ""
         open_files.check_users(options, int(users) if users.isdecimal() else 1)
         return changes
+
+    def model_names(self, host: str, api_key: str) -> list[str]:
+        """The models that the server of a form has, as `--model` is written. Raises UsageError.
+
+        What Locust was started with goes to its own server only, as at a start.
+        """
+        if self._cluster.running:
+            raise UsageError("a run goes on; the list of models is for the next one")
+        options, given = copy(self._options), {**self._given, "host": self._own.host}
+        vars(options).update({one.dest: one.initial for one in OPTIONS})
+        vars(options).update({name: given[name] for name in ("host", *REACHED_BY)}, run_time=None)
+        form.fill(options, form.as_given({"host": host, "api_key": api_key}, given, self._home))
+        keep_at_home(options, self._own)
+        asked = Preflight(settings(options), readings(options.host, os.environ))
+        with gevent.Timeout(LIST_S, UsageError(f"{asked.settings.target.url} gave no list within {LIST_S:g} s")):
+            names = asked.server().models
+        return [spell(name) for name in names if not is_pattern(name)][:MOST_LISTED]
 
     def restore(self) -> None:
         """A run begins: between the check of a web form and here, Locust has put what it held over what was chosen."""

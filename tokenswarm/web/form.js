@@ -1,9 +1,49 @@
 // Locust's form with our options in groups: a heading before the first field of each, the text below each field.
 // Locust draws the fields; what is added here stands beside what React draws, and is put back when that was drawn anew.
+// The field of the model offers those of the server in the form: asked when the field is entered while the host is the
+// one that the page came with, and for one that was typed only at a click. Any other text may stand there all the same.
 // While a start is being checked (the server asked, a model loaded), a line says what goes on.
 const SECTIONS = window.templateArgs.tokenswarm_form || [];
 const camel = name => name.replace(/_([a-z0-9])/g, (_, letter) => letter.toUpperCase());
+const ZH = {"list the server's models": "列出服务器的模型", "asking …": "正在询问 …", "models; any other name can be typed": "个模型；也可输入其他名称"};
+const say = text => window.templateArgs.tokenswarm_lang === "zh" ? ZH[text] : text;
+const offered = document.createElement("datalist"), said = document.createElement("small");
+offered.id = "tokenswarm-models";
+let listed = null;  // the host whose models are offered
+const typed = name => document.querySelector(`form [name="${name}"]`)?.value || "";
+async function list(clicked) {
+  const host = typed("host");
+  if (!clicked && (host !== window.templateArgs.host || host === listed)) return;
+  listed = host;
+  said.textContent = ` ${say("asking …")}`;
+  offered.replaceChildren();
+  const {models = [], message} = await fetch("./tokenswarm/models", {method: "POST", body: new URLSearchParams({host, api_key: typed("apiKey")})})
+    .then(answer => answer.json()).catch(error => ({message: String(error)}));
+  if (listed !== host) return;
+  offered.replaceChildren(...models.map(name => Object.assign(document.createElement("option"), {value: name})));
+  said.textContent = ` ${message || `${models.length} ${say("models; any other name can be typed")}`}`;
+}
+function offer(model) {
+  if (!model || model.getAttribute("list")) return;
+  model.setAttribute("list", offered.id);
+  model.autocomplete = "off";
+  model.addEventListener("focus", () => list(false));
+  document.querySelector('form [name="host"]')?.addEventListener("input", () => {
+    listed = null;
+    offered.replaceChildren();
+    said.textContent = "";
+  });
+  const button = document.createElement("button"), row = document.createElement("div");
+  Object.assign(button, {type: "button", textContent: say("list the server's models")});
+  button.style.cssText = "padding:0;border:0;background:none;color:inherit;font:inherit;text-decoration:underline;cursor:pointer";
+  button.addEventListener("click", () => list(true));
+  row.style.cssText = "margin:4px 2px 0;font:12px/1.4 Roboto,Helvetica,Arial,sans-serif";
+  said.style.cssText = "font:inherit;opacity:.7";
+  row.append(button, said);
+  model.closest(".MuiFormControl-root").append(row, offered);
+}
 function place() {
+  offer(document.querySelector('form input[name="model"]'));
   for (const name of window.templateArgs.tokenswarm_internal || []) {  // set by the master; sent along with the rest
     const root = document.querySelector(`form [name="${camel(name)}"]`)?.closest(".MuiFormControl-root");
     if (root) root.style.display = "none";

@@ -49,6 +49,7 @@ def attach(web_ui: Any, base: str, lang: str) -> None:
         args = web_ui.template_args
         shown = args["extra_options"]
         args["tokenswarm_form"] = [_section(section, shown, lang) for section in SECTIONS]
+        args["tokenswarm_lang"] = lang
         args["tokenswarm_internal"] = [each.dest for each in INTERNAL]
         for name, option in shown.items():
             option["help_text"] = option["help_text"].replace("%%", "%")

@@ -12,7 +12,7 @@ from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.redaction import learn, redact
 from tokenswarm.settings.secrets import PASSWORD, web_password
 from tokenswarm.settings.target import target
-from tokenswarm.web import doors, login, page, runs, tokens
+from tokenswarm.web import doors, login, models, page, runs, tokens
 from tokenswarm.web.exporter import CONTENT_TYPE, Exporter
 
 
@@ -68,6 +68,7 @@ def attach(web_ui: Any, lifecycle: RunLifecycle, exporter: Exporter) -> None:
     web_ui.app.view_functions["locust.update_user"] = checked_class
     _choose_ourselves(web_ui)
 
+    models.attach(web_ui.app, _base(web_ui), lifecycle.preparation)
     tokens.attach(web_ui, _base(web_ui), lifecycle)
     runs.attach(web_ui, _base(web_ui), lifecycle)
 

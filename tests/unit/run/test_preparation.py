@@ -12,11 +12,14 @@ from fake_cluster import FakeCluster
 from one_process import process
 from werkzeug.datastructures import MultiDict
 
+from tokenswarm.preflight.discovery import Server
 from tokenswarm.preflight.prepare import Prepared
+from tokenswarm.preflight.server import Preflight
 from tokenswarm.run import locust_options, preparation
 from tokenswarm.run.lifecycle import RunLifecycle
 from tokenswarm.run.locust_options import check, span_s
 from tokenswarm.settings.errors import UsageError
+from tokenswarm.settings.models import spell
 
 HOME, ELSEWHERE = "http://127.0.0.1:9", "http://127.0.0.1:10"
 SHOWN = ("model", "api_key", "max_tokens", "speed", "stages")
@@ -106,3 +109,24 @@ def test_a_port_on_which_somebody_listens_is_told_before_anything_runs(monkeypat
         check(options)  # Locust parses again for each page, on those very ports
     with pytest.raises(UsageError, match="--users ▸-3◂"):
         check(SimpleNamespace(num_users=-3, user_classes=[]))
+
+
+def test_the_forms_list_of_models_takes_the_secrets_home_only(
+    run: RunLifecycle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, tuple[tuple[str, str], ...]]] = []
+
+    def server(preflight: Preflight) -> Server:
+        asked.append((preflight.settings.target.url, preflight.settings.headers))
+        return Server("openai", None, ("one", "a,b", "openai/*"))
+
+    monkeypatch.setattr(Preflight, "server", server)
+    assert run.preparation.model_names(HOME, "") == ["one", spell("a,b")]
+    run.preparation.model_names(ELSEWHERE, "")
+    run.preparation.model_names(ELSEWHERE, "sk-typed-for-it")
+    own = (("Authorization", "Bearer sk-of-home-1234567890"), ("X-Own", "yes"))
+    typed = (("Authorization", "Bearer sk-typed-for-it"),)
+    assert asked == [(HOME, own), (ELSEWHERE, ()), (ELSEWHERE, typed)]
+    assert (run.options.host, run.options.api_key) != (ELSEWHERE, "sk-typed-for-it")  # the next run's are as they were
+    with pytest.raises(UsageError, match="no scheme"):
+        run.preparation.model_names("ftp://x", "")
