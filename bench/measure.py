@@ -89,6 +89,8 @@ class Point:
     verdict: str | None
     findings: tuple[dict[str, Any], ...]
     start_s: float | None = None
+    lost_percent: float | None = None
+    server_us: float | None = None
 
     def row(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -212,7 +214,19 @@ def compare(beliefs: list[dict[str, Any]], truth: Truth, run: dict[str, Any], st
         stall_ms=stall_ms,
         verdict=validity.get("verdict"),
         findings=tuple(validity.get("findings", ())),
+        server_us=1e6 * facts["cpu_s"] / tokens,
+        lost_percent=lost_percent([answer for answer in truth.answers if answer.arrived_ns >= steady_ns]),
     )
+
+
+def lost_percent(answers: list[Answered]) -> float | None:
+    """What clients took between two requests on one connection, in % of the requests' E2E time; None of no such."""
+    lost_ns = taken_ns = 0
+    for before, after in pairwise(sorted(answers, key=lambda answer: (answer.peer_port, answer.arrived_ns))):
+        if before.peer_port == after.peer_port and before.last_before_ns is not None:
+            lost_ns += after.arrived_ns - before.last_before_ns
+            taken_ns += before.last_before_ns - before.arrived_ns
+    return 100 * lost_ns / taken_ns if taken_ns else None
 
 
 class Errors:

@@ -27,6 +27,7 @@ class Answered:
     before_ns: list[int]
     last_before_ns: int | None
     complete: bool
+    peer_port: int = 0
 
 
 @dataclass(frozen=True, slots=True)

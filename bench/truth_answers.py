@@ -39,6 +39,11 @@ class Script:
     tokens: tuple[bytes, ...]
     final: Callable[[Ended], bytes]
 
+    @property
+    def first_token(self) -> bytes:
+        """The first write with a token."""
+        return self.first + self.tokens[0]
+
 
 def chunk(body: bytes) -> bytes:
     """One chunk of a chunked body."""

@@ -61,6 +61,19 @@ class Connection:
             self._hold(data[sent:])
         return before_ns
 
+    @property
+    def direct(self) -> int:
+        """The socket, if nothing stands between it and what is to be written; else -1."""
+        return -1 if self._backlog or self._tls is not None else self._sock.fileno()
+
+    def on_burst(self, data: bytes, sent: int) -> None:
+        """The kernel took less of the data than all, or (-1) the client has gone."""
+        if sent < 0:
+            self.close()
+            return
+        self._engine.log.blocked += 1
+        self._hold(data[sent:])
+
     def _reply(self, data: bytes) -> None:
         """A response that nobody times."""
         self._hold(self._encrypt(data) if self._tls is not None else data)

@@ -34,10 +34,10 @@ MS = 1_000_000
 def test_what_an_error_is() -> None:
     truth = Truth(
         dict.fromkeys(("late_p99_ms", "late_max_ms", "pass_p50_ms", "pass_p99_ms", "send_p50_us", "send_p99_us"), 0.0)
-        | {"blocked": 0},
+        | {"blocked": 0, "cpu_s": 0.5},
         [
             Answered(1, "a", 1000 * MS, [1020 * MS, 1040 * MS, 1060 * MS], 1061 * MS, True),
-            Answered(2, "b", 1000 * MS, [1020 * MS], None, False),
+            Answered(2, "b", 1000 * MS, [1020 * MS], None, False, peer_port=1),
         ],
     )
     beliefs = [
@@ -61,7 +61,19 @@ def test_what_an_error_is() -> None:
     assert point.e2e_ms == Spread(1, 2.0, 2.0, 2.0)  # believed 63, was 61
     assert (point.requests, point.mismatched, point.coalesced_percent, point.tokens) == (2, 1, 50.0, 4)
     assert (point.cpu_s_per_1000_tokens, point.cpu_test_s_per_1000_tokens) == (150.0, 62.5)
+    assert (point.server_us, point.lost_percent) == (125_000.0, None)
     assert (point.peak_mb, point.loop_lag_ms_p99, point.loop_lag_ms_max, point.verdict) == (110.0, 3.0, 2.0, None)
+
+
+def test_what_a_client_loses_between_two_requests() -> None:
+    answers = [
+        Answered(2, "b", 1110 * MS, [1120 * MS], 1210 * MS, True, peer_port=7),  # 10 ms after the end of the first
+        Answered(1, "a", 1000 * MS, [1020 * MS], 1100 * MS, True, peer_port=7),
+        Answered(3, "c", 1000 * MS, [1020 * MS], 1100 * MS, True, peer_port=8),
+        Answered(4, "d", 1130 * MS, [], None, False, peer_port=8),
+    ]
+    assert measure.lost_percent(answers) == 100 * (10 + 30) / (100 + 100)
+    assert measure.lost_percent(answers[:1]) is None
 
 
 def test_a_point_over_tls(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The truth server's truth is the truth: beside what a plain socket and our readers see."""
 
 import json
+import shutil
 import socket
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from typing import Any, cast
 import pytest
 from simulator_process import ROOT, Simulator
 
+from bench.floor import floor
+from bench.measure import Asked
 from bench.truth import serving, take
 from tokenswarm.metrics.interpret import interpret
 from tokenswarm.transport.http1 import Response
@@ -140,3 +143,13 @@ def test_the_server_shares_no_code_with_the_client() -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = {name.partition(".")[0] for name in done.stdout.split()}
     assert not loaded & {"users", "wire", "metrics", "payloads", "simulator", "locust", "gevent", "requests"}
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
+def test_the_c_client_gets_what_the_server_sends() -> None:
+    with serving("--step-ms", "5", "--prefill-ms", "5") as url:
+        least = floor(url, Asked(streams=3, tokens=10, ramp_s=0.0, seconds=1.0, stagger_s=0.1))
+    assert least
+    assert least.tokens >= 3 * 10
+    assert least.tokens_a_read > 0
+    assert least.cpu_us > 0
