@@ -95,8 +95,10 @@ def browser(*flags: str) -> Iterator[Browser]:
             except requests.ConnectionError:
                 time.sleep(0.1)
         window = Browser(base, *flags)
-        yield window
-        window.close()
+        try:
+            yield window
+        finally:  # also after a failed test: Chromium outlives its driver
+            window.close()
     finally:
         process.terminate()
         process.wait()
