@@ -117,9 +117,9 @@ bench-probe: .venv/dev
 bench-faults: .venv/dev
 	$(PYTHON) -m bench.faults --resume
 
-# Does --find-capacity find what a server can take? 50 random simulators whose true capacity is computed: about an hour.
+# Does --find-capacity find what a server can take? 50 random servers, in virtual time: a quarter of an hour.
 bench-capacity: .venv/dev
-	$(PYTHON) -m bench.capacity_trial --resume
+	$(PYTHON) -m bench.capacity_trial
 
 # An open loop's arrivals against theory, and how late they are sent, into docs/open-loop.md: 3 minutes on the simulator.
 bench-arrivals: .venv/dev

@@ -2,8 +2,8 @@
 
 import math
 import random
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from statistics import linear_regression, quantiles
 from typing import Any
 
@@ -22,7 +22,6 @@ class Case:
     """One server, what it is asked, and the SLO: `limit_ms` for a percentile of `metric`."""
 
     open: bool
-    openai: bool
     slots: int
     decode: float
     prefill: float
@@ -49,34 +48,18 @@ class Case:
 
     def options(self) -> list[str]:
         """The simulator's command line."""
-        named = {
-            "--parallel": self.slots,
-            "--decode-tps": self.decode,
-            "--prefill-tps": self.prefill,
-            "--slowdown": self.slowdown,
-            "--output-tokens": self.output,
-            "--output-cv": self.output_cv,
-        }
-        flags = ["--no-prompt-cache", *(["--openai-only"] if self.openai else [])]
-        return [*(f"{name}={value}" for name, value in named.items()), *flags]
+        names = ("parallel", "decode_tps", "prefill_tps", "slowdown", "output_tokens", "output_cv")
+        named = [f"--{name.replace('_', '-')}={getattr(self.settings(), name)}" for name in names]
+        return [*named, "--no-prompt-cache", "--load-ms", "0"]
 
     @property
     def slo(self) -> str:
         """As `--slo` takes it."""
         return f"{self.metric} p{self.percent} < {self.limit_ms:g}"
 
-    @staticmethod
-    def of_json(told: Mapping[str, Any]) -> "Case":
-        """What `as_json` gave."""
-        return Case(**{**told, "asks": Asks(**told["asks"])})
-
-    def as_json(self) -> dict[str, Any]:
-        """All of it."""
-        return asdict(self)
-
 
 def draw(seed: int, place: int) -> Case:
-    """The case at a place of the trial; every second one is an open loop, every third an OpenAI-compatible server."""
+    """The case at a place of the trial; every second one is an open loop."""
     chance = random.Random(f"capacity {seed} {place}")
     is_open = place % 2 == 1
     slots, decode = chance.randint(2, 12), round(chance.uniform(100, 250), 1)
@@ -85,7 +68,6 @@ def draw(seed: int, place: int) -> Case:
     least = chance.randint(20, 100)
     made = Case(
         open=is_open,
-        openai=place % 3 == 2,
         slots=slots,
         decode=decode,
         prefill=round(chance.uniform(2000, 8000)),

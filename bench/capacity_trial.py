@@ -1,47 +1,123 @@
-"""`python -m bench.capacity_trial`: does `--find-capacity` find what a server can take? The simulator, drawn at random.
+"""`make bench-capacity`: does `--find-capacity` find what a server can take? The simulator, drawn at random.
 
 Half of the cases are closed loops (users), half open ones (requests a second); see bench/capacity_draw.py for what is
-drawn, and how the true capacity is computed. Then some cases in which the client is the limit on purpose, of which none
-may get an unqualified answer.
+drawn, and how the true capacity is computed. The search, its verdicts and its estimates are the product's; the server
+is the simulator's engine in virtual time, so what is measured is what the statistics alone are worth, in seconds a
+search; or with `--real` Locust and the simulator as a user starts them, in minutes.
 """
 
 import argparse
 import json
-import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import dataclass
 from statistics import median
-from typing import Any
 
-from bench import results
 from bench.capacity_draw import Case, capacity, draw
 from bench.markdown import number, table
+from bench.simulated import finished, serving, start, temporary
+from bench.virtual import World
+from tokenswarm.capacity.controller import FIRST_S, LEAST_SETTLING_S, LOOK_S, SETTLING_SHARE, TIMES_E2E
+from tokenswarm.capacity.search import SearchRange, Tried, Try, next_step
+from tokenswarm.capacity.stopping import Ended, drained, judge_trial, trial_end
+from tokenswarm.capacity.trial import Trial
+from tokenswarm.metrics.slo.language import parse
+from tokenswarm.simulator.settings import NS_PER_S
 
-ROOT = Path(__file__).parents[1]
-LISTENS = "simulator: listening on "
 USERS, RATE_PERCENT = 1, 5.0
-TRIAL_S = {False: "12s", True: "40s"}
+TRIAL_S = {False: 12.0, True: 40.0}
 START_PER_S = 8.0
-PATIENCE_S = 1800
-STARVED = ("--users", "--max-in-flight", "CPU")
+HEADS = ("", "hits", "median error", "worst error", "qualified or none", "trials", "seconds: median (range)")
 
 
-@contextmanager
-def serving(case: Case) -> Iterator[str]:
-    """Its URL while it runs."""
-    command = [sys.executable, "-m", "tokenswarm.simulator", "--port", "0", "--load-ms", "0", *case.options()]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
-        assert process.stdout is not None
-        try:
-            yield process.stdout.readline().removeprefix(LISTENS).strip()
-        finally:
-            process.terminate()
-            process.communicate()
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search found, its answer None if it has none; `truth`: users or requests a second."""
+
+    case: Case
+    truth: float
+    answer: float | None
+    trials: int
+    seconds: float
+    qualifier: str = ""
+
+    @property
+    def error(self) -> float | None:
+        """How far the answer is off: in users, or in %."""
+        if self.answer is None:
+            return None
+        return 100 * (self.answer / self.truth - 1) if self.case.open else self.answer - self.truth
+
+    @property
+    def hit(self) -> bool:
+        """Is it as good as the goal asks, and unqualified?"""
+        limit = RATE_PERCENT if self.case.open else USERS
+        return self.error is not None and not self.qualifier and abs(self.error) <= limit
+
+
+class Search:
+    """One search: what `capacity.controller` does, in virtual time."""
+
+    def __init__(self, case: Case, seed: int) -> None:
+        self._case, self._world = case, World(case.settings(), case.asks, seed=seed + 1_000)
+        self._e2e_s = FIRST_S
+        self._asked: set[int] = set()
+        self._tried: list[Tried] = []
+        self._seconds = 0.0
+
+    def found(self, truth: float) -> Found:
+        """The end of the search."""
+        is_open = self._case.open
+        field = SearchRange(is_open, START_PER_S if is_open else 1.0, 0.01 if is_open else 1.0, 1000.0, is_open)
+        while isinstance(step := next_step(self._tried, field), Try):
+            self._try(step)
+        return Found(self._case, truth, step.load, len(self._tried), self._seconds)
+
+    def _try(self, step: Try) -> None:
+        case, world, limit_s = self._case, self._world, TRIAL_S[self._case.open]
+        trial, began_ns = Trial([parse(case.slo)]), world.now_ns
+        users = 0 if case.open else int(step.load)
+        self._asked.clear()
+        if case.open:
+            least_s = SETTLING_SHARE * limit_s if step.firm else LEAST_SETTLING_S
+            settle_s = max(least_s, TIMES_E2E * self._e2e_s)
+            world.arrivals(step.load, limit_s + settle_s + 1, case.cv)
+        else:
+            settle_s = self._e2e_s
+            world.closed(users, round(settle_s * NS_PER_S))
+        from_ns = began_ns + round((settle_s + (self._e2e_s if users else 0)) * NS_PER_S)
+        end: Ended | None = None
+        while end is None:
+            world.run_until(world.now_ns + round(LOOK_S * NS_PER_S))
+            self._add(trial, began_ns + round(settle_s * NS_PER_S))
+            spent_s = (world.now_ns - from_ns) / NS_PER_S
+            end = trial_end(trial, spent_s, limit_s, users, firm=step.firm)
+        world.drain()
+        self._add(trial, began_ns + round(settle_s * NS_PER_S))
+        end = drained(end, trial, users, firm=step.firm)
+        tried = judge_trial(step, end, (), trial.mean_ms, pooled=case.open)
+        self._tried.append(tried)
+        self._seconds += (world.now_ns - began_ns) / NS_PER_S
+        if tried.verdict == "met" and trial.mean_ms:
+            self._e2e_s = trial.mean_ms / 1e3
+
+    def _add(self, trial: Trial, steady_ns: int) -> None:
+        for row in self._world.taken():
+            counts = row["sent_unix_ns"] >= steady_ns if self._case.open else row["user"] in self._asked
+            self._asked.add(row["user"])
+            if counts:
+                trial.add(row)
+
+
+def real(case: Case, truth: float) -> Found:
+    """One search by real processes, as a user starts it. SystemExit if it goes wrong."""
+    options = ["--find-capacity", "--slo", case.slo, "--trial-time", f"{TRIAL_S[case.open]:g}s", "--sample-every", "0s"]
+    options += ["--prompt-tokens", f"{case.asks.least}..{case.asks.most}", "--max-tokens", str(case.asks.max_tokens)]
+    options += ["--arrivals", arrivals(case)] if case.open else []
+    began_s = time.monotonic()
+    with serving(*case.options()) as server, temporary() as runs:
+        path = finished(start(server.url, runs, *options), runs)
+        said = json.loads((path / "run.json").read_text())["capacity"]
+    return Found(case, truth, said["answer"], len(said["trials"]), time.monotonic() - began_s, said["qualifier"])
 
 
 def arrivals(case: Case) -> str:
@@ -50,168 +126,40 @@ def arrivals(case: Case) -> str:
     return kind.format(f"{START_PER_S:g}")
 
 
-def search(case: Case, *more: str, prefix: tuple[str, ...] = ()) -> dict[str, Any]:
-    """One search by real processes, as a user starts it: `capacity` of its run.json."""
-    with serving(case) as url, tempfile.TemporaryDirectory() as folder:
-        command = [
-            *(*prefix, sys.executable, "-m", "locust", "-f", "locustfile.py", "--host", url, "--model", "sim:latest"),
-            *("--headless", "--only-summary", "--run-dir", folder, "--no-report", "--json-file", f"{folder}/stats"),
-            *("--sample-every", "0s", "--find-capacity", "--slo", case.slo, "--trial-time", TRIAL_S[case.open]),
-            *("--prompt-tokens", f"{case.asks.least}..{case.asks.most}", "--max-tokens", str(case.asks.max_tokens)),
-            *(("--arrivals", arrivals(case)) if case.open else ()),
-            *(*more, "OpenAIChatUser" if case.openai else "OllamaChatUser"),
-        ]
-        began_s = time.monotonic()
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
-        took_s = round(time.monotonic() - began_s, 3)
-        runs = list(Path(folder).glob("*/run.json"))
-        found = json.loads(runs[0].read_text()).get("capacity") if runs else None
-    if not found:
-        return {"answer": None, "qualifier": "", "said": done.stderr[-800:], "seconds": took_s, "trials": []}
-    kept = ("answer", "qualifier", "why", "error", "sentence")
-    trials = [{name: one[name] for name in ("load", "verdict", "firm", "steady", "seconds")} for one in found["trials"]]
-    limits = [line for one in found["trials"] for line in one["client"]]
-    return {**{name: found[name] for name in kept}, "seconds": took_s, "trials": trials, "limits": limits}
-
-
-def starved(seed: int, place: int) -> tuple[Case, tuple[str, ...], tuple[str, ...]]:
-    """A case whose client is the limit: a ceiling below the capacity, too few clients, or next to no CPU."""
-    how = STARVED[place % 3]
-    case = draw(seed, 1000 + 2 * place + (how == "--max-in-flight"))
-    while case.metric == "tpot_ms":  # of which a single user may be too many
-        place += 50
-        case = draw(seed, 1000 + 2 * place)
-    if how == "--users":
-        return case, ("--users", "2"), ()
-    if how == "--max-in-flight":
-        return case, ("--max-in-flight", "2"), ()
-    return case, (), (sys.executable, "-m", "bench.starved", "0.08")
-
-
-def error(case: Mapping[str, Any], truth: float, answer: float | None) -> float | None:
-    """How far an answer is off: in users, or in %."""
-    if answer is None:
-        return None
-    return round(100 * (answer / truth - 1), 3) if case["open"] else answer - truth
-
-
-def is_hit(row: Mapping[str, Any]) -> bool:
-    """Is an answer as good as the goal asks, and unqualified?"""
-    off = row["error"]
-    return off is not None and not row["qualifier"] and abs(off) <= (RATE_PERCENT if row["case"]["open"] else USERS)
-
-
-def known_truth(seed: int, place: int) -> dict[str, Any]:
-    """The case at a place and its true capacity: some 10 s of arithmetic."""
-    case = draw(seed, place)
-    return {"of": place, "case": case.as_json(), "truth": round(capacity(case), 4)}
-
-
-def starved_truth(seed: int, place: int) -> dict[str, Any]:
-    """The same of a case whose client is to be the limit: where it was not, the answer must be right."""
-    return {"of_starved": place, "truth": round(capacity(starved(seed, place)[0]), 4)}
-
-
-def one(case: Case, place: int, truth: float) -> dict[str, Any]:
-    """What was found of a case."""
-    found = search(case)
-    off = error(case.as_json(), truth, found["answer"])
-    return {"place": place, "case": case.as_json(), "slo": case.slo, "truth": truth, **{**found, "error": off}}
-
-
-def one_starved(seed: int, place: int, truth: float) -> dict[str, Any]:
-    """The same with a client that is the limit."""
-    case, more, prefix = starved(seed, place)
-    told = {"starved": place, "how": STARVED[place % 3], "case": case.as_json(), "slo": case.slo, "truth": truth}
-    found = search(case, *more, prefix=prefix)
-    return {**told, **found, "error": error(case.as_json(), truth, found["answer"])}
-
-
-def summary(rows: list[dict[str, Any]]) -> str:
-    """The tables, as Markdown."""
+def summary(found: list[Found]) -> str:
+    """The table, as Markdown."""
     cells = []
     for is_open, what in ((False, "closed loop, within 1 user"), (True, f"open loop, within {RATE_PERCENT:g} %")):
-        part = [row for row in rows if "place" in row and row["case"]["open"] == is_open]
-        if not part:
+        part = [one for one in found if one.case.open == is_open]
+        known = [one.error for one in part if one.error is not None]
+        if not known:
             continue
-        known = [row["error"] for row in part if row["error"] is not None]
-        seconds = sorted(row["seconds"] for row in part)
-        unit = " %" if is_open else ""
-        cells.append(
-            (
-                what,
-                f"{sum(map(is_hit, part))} / {len(part)}",
-                number(median(map(abs, known)), 2) + unit,
-                f"{max(known, key=abs):+.3g}{unit}",
-                str(sum(bool(row["qualifier"]) or row["error"] is None for row in part)),
-                number(median(len(row["trials"]) for row in part), 1),
-                f"{median(seconds):.0f} ({seconds[0]:.0f}–{seconds[-1]:.0f})",
-            )
-        )
-    heads = ("", "hits", "median error", "worst error", "qualified or none", "trials", "seconds: median (range)")
-    limited = [row for row in rows if "starved" in row]
-    ways = [
-        (
-            how,
-            str(len(part)),
-            str(sum(row["qualifier"] == "at least" for row in part)),
-            str(sum(row["answer"] is None for row in part)),
-            str(sum(map(is_hit, part))),
-            str(sum(row["answer"] is not None and not row["qualifier"] and not is_hit(row) for row in part)),
-        )
-        for how in STARVED
-        if (part := [row for row in limited if row["how"] == how])
-    ]
-    kinds = ("at least", "no answer", "unqualified and right", "unqualified and wrong")
-    said = table(("the client is limited by", "searches", *kinds), ways) if ways else ""
-    return f"{table(heads, cells)}\n\n{said}"
+        seconds, unit = sorted(one.seconds for one in part), " %" if is_open else ""
+        qualified = sum(bool(one.qualifier) or one.error is None for one in part)
+        hits, middle = f"{sum(one.hit for one in part)} / {len(part)}", number(median(map(abs, known)), 2) + unit
+        trials = number(median(one.trials for one in part), 1)
+        took = f"{median(seconds):.0f} ({seconds[0]:.0f}–{seconds[-1]:.0f})"
+        cells.append((what, hits, middle, f"{max(known, key=abs):+.3g}{unit}", str(qualified), trials, took))
+    return table(HEADS, cells)
 
 
 def main() -> None:
-    """Search one server after the other, print one line each, then the tables."""
+    """Search one server after the other, print a line each, then the table."""
     parser = argparse.ArgumentParser(prog="bench.capacity_trial", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--servers", type=int, default=50, help="stop when there are so many")
-    parser.add_argument("--starved", type=int, default=6, help="and so many with a client that is the limit")
+    parser.add_argument("--servers", type=int, default=50)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--at-once", type=int, default=4, help="searches side by side")
-    parser.add_argument("--seconds", type=float, default=1e9, help="begin none after so many; --resume goes on")
-    parser.add_argument("--out", type=Path, default=results.CAPACITY)
-    parser.add_argument("--truths", action="store_true", help="compute the true capacities only")
-    parser.add_argument("--resume", action="store_true", help="go on with the file")
+    parser.add_argument("--times", type=int, default=3, help="searches of each server")
+    parser.add_argument("--real", action="store_true", help="by Locust and the simulator, not in virtual time")
     given = parser.parse_args()
-    begun = results.begin(given.out, resume=given.resume)
-    known = [row for row in begun if "slo" in row]
-    done = {(name, row[name]) for row in known for name in ("place", "starved") if name in row}
-    wanted = [("place", at) for at in range(given.servers)] + [("starved", at) for at in range(given.starved)]
-    truths: dict[tuple[str, int], Any] = {
-        (name, row[name]): row for row in begun for name in ("of", "of_starved") if name in row
-    }
-    of = [("of", at) for at in range(given.servers)] + [("of_starved", at) for at in range(given.starved)]
-    for name, at in (key for key in of if key not in truths):  # before any load, which it would disturb
-        truths[name, at] = (known_truth if name == "of" else starved_truth)(given.seed, at)
-        results.append(given.out, truths[name, at])
-    if given.truths:
-        return
-    until_s = time.monotonic() + given.seconds
-
-    def work(which: tuple[str, int]) -> None:
-        if time.monotonic() > until_s:
-            return
-        name, at = which
-        row = (
-            one(Case.of_json(truths["of", at]["case"]), at, truths["of", at]["truth"])
-            if name == "place"
-            else one_starved(given.seed, at, truths["of_starved", at]["truth"])
-        )
-        known.append(row)
-        results.append(given.out, row)
-        right = is_hit(row) or (name == "starved" and (bool(row["qualifier"]) or row["answer"] is None))
-        print(f"{name} {at:>3} {row['seconds']:6.1f} s {'  ' if right else '✗ '}{row.get('error')} "
-              f"{row.get('sentence') or row.get('said')}", flush=True)  # fmt: skip
-
-    with ThreadPoolExecutor(given.at_once) as pool:
-        list(pool.map(work, [which for which in wanted if which not in done]))
-    print(summary(known))
+    found: list[Found] = []
+    for place in range(given.servers):
+        case = draw(given.seed, place)
+        truth = capacity(case)
+        some = [real(case, truth) if given.real else Search(case, time_).found(truth) for time_ in range(given.times)]
+        said = ", ".join(f"{one.error:+.3g}" if one.hit else f"{one.qualifier}{one.answer} ✗" for one in some)
+        print(f"{place:>3} {case.slo}: truth {truth:.4g}: off by {said}", flush=True)
+        found += some
+    print(summary(found))
 
 
 if __name__ == "__main__":

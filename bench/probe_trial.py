@@ -11,8 +11,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -20,10 +19,10 @@ from typing import Any
 
 from bench import results
 from bench.markdown import number, table
+from bench.simulated import serving
 
 DECODE_PER_S, PREFILL_PER_S = (5.0, 500.0), (100.0, 10_000.0)
 RATE_PERCENT = 5.0
-LISTENS = "simulator: listening on "
 ROWS = {
     "slots": "parallel slots, exact",
     "queue": "queue limit, exact",
@@ -80,19 +79,6 @@ def draw(seed: int, place: int) -> Server:
     )
 
 
-@contextmanager
-def serving(server: Server) -> Iterator[str]:
-    """Its URL while it runs."""
-    command = [sys.executable, "-m", "tokenswarm.simulator", "--port", "0", *server.options()]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield process.stdout.readline().removeprefix(LISTENS).strip()
-        finally:
-            process.terminate()
-            process.communicate()
-
-
 def errors(server: Server, figures: Mapping[str, Mapping[str, Any]]) -> dict[str, float | None]:
     """How far each figure is off: in requests, in %, or 1 for a wrong yes or no; None where it was not found."""
 
@@ -114,8 +100,8 @@ def errors(server: Server, figures: Mapping[str, Mapping[str, Any]]) -> dict[str
 
 def run(server: Server) -> dict[str, Any]:
     """One probe in a process of its own, as a user runs it."""
-    with serving(server) as url:
-        command = [sys.executable, "-m", "tokenswarm.probe", "--host", url, "--model", "sim:latest", "--json"]
+    with serving(*server.options()) as simulator:
+        command = [sys.executable, "-m", "tokenswarm.probe", "--host", simulator.url, "--model", "sim:latest", "--json"]
         began_s = time.monotonic()
         done = subprocess.run([*command, "--intrusive", "--max-burst", "256"], capture_output=True, text=True)
         took_s = round(time.monotonic() - began_s, 3)

@@ -11,7 +11,6 @@ Row = dict[str, Any]
 FOLDER = Path("runs/bench")
 CURVE, COMPARISONS, MEMORY = FOLDER / "curve.jsonl", FOLDER / "comparisons.jsonl", FOLDER / "memory.jsonl"
 TRIAL, PROBES = FOLDER / "trial.jsonl", FOLDER / "probes.jsonl"
-CAPACITY = FOLDER / "capacity.jsonl"
 
 
 def read(path: Path) -> list[Row]:

@@ -6,12 +6,11 @@ import pytest
 
 from bench import capacity_draw
 from bench.capacity_draw import Case, capacity, draw, percentile_ms, rows, saturated_per_s
-from bench.capacity_trial import arrivals, error, is_hit, summary
-from bench.capacity_virtual import one
+from bench.capacity_trial import Found, Search, arrivals, summary
 from bench.virtual import Asks
 
 # Each answer takes 50 ms of one slot: 40 ms of prefill, and 10 of 2 tokens.
-ONE = Case(False, False, 2, 100.0, 1000.0, 0.0, 1000.0, 0.0, Asks(40, 40, 2), "ttft_ms", 95, 60.0)
+ONE = Case(False, 2, 100.0, 1000.0, 0.0, 1000.0, 0.0, Asks(40, 40, 2), "ttft_ms", 95, 60.0)
 AT_CONSTANT_GAPS = replace(ONE, open=True, cv=0.0, metric="response_ms", limit_ms=60)
 
 
@@ -29,37 +28,27 @@ def test_the_engine_in_virtual_time_does_what_can_be_counted_out(monkeypatch: py
 
 
 def test_the_search_finds_what_can_be_counted_out() -> None:
-    assert one(ONE, 0, 2, 1)["answer"] == 2
-    assert abs(one(AT_CONSTANT_GAPS, 1, 40.0, 1)["error"]) <= 5
+    assert Search(ONE, 1).found(2).answer == 2
+    assert Search(AT_CONSTANT_GAPS, 1).found(40.0).hit
 
 
 def test_cases_are_the_same_for_the_same_seed_and_not_beside_their_limits() -> None:
     assert draw(7, 2) == draw(7, 2)
     for place in (1, 2):
         case = draw(7, place)
-        assert Case.of_json(case.as_json()) == case
         assert case.open == (place == 1)
-        assert case.openai == (place == 2)
         assert case.slo.startswith(f"{case.metric} p{case.percent} < ")
         assert case.limit_ms > 0
+        assert f"--parallel={case.slots}" in case.options()
     assert arrivals(replace(ONE, cv=0.5)) == "gamma 8/s cv=0.5"
 
 
 def test_hits_and_tables() -> None:
-    case = ONE.as_json()
-    found = {"qualifier": "", "trials": [1, 2], "seconds": 30.0, "answer": 3}
-    row = {"place": 0, "case": case, "error": 1.0, **found}
-    assert is_hit(row)
-    assert not is_hit({**row, "error": 2.0})
-    assert not is_hit({**row, "qualifier": "at least"})
-    assert not is_hit({**row, "error": None})
-    rate = {**row, "case": {**case, "open": True}, "error": -4.9}
-    assert is_hit(rate)
-    assert not is_hit({**rate, "error": 5.1})
-    assert error(case, 4, 3) == -1
-    assert error({"open": True}, 10.0, 10.5) == 5
-    starved = {"starved": 0, "how": "--users", "case": case, **found, "qualifier": "at least", "error": -2.0}
-    text = summary([row, rate, starved])
-    assert "| closed loop, within 1 user | 1 / 1 |" in text
-    assert "| open loop, within 5 % | 1 / 1 |" in text
-    assert "| --users | 1 | 1 | 0 | 0 |" in text
+    found = [Found(case, 40, 40 + off, 2, 30.0) for case in (ONE, AT_CONSTANT_GAPS) for off in (1, 1.9, 2.1)]
+    assert [one.hit for one in found] == [True, False, False, True, True, False]
+    assert not replace(found[0], qualifier="at least").hit
+    assert not replace(found[0], answer=None).hit
+    assert found[3].error == pytest.approx(2.5)
+    text = summary([*found, replace(found[0], qualifier="at least")])
+    assert "| closed loop, within 1 user | 1 / 4 | 1.45 | +2.1 | 1 | 2.0 | 30 (30–30) |" in text
+    assert "| open loop, within 5 % | 2 / 3 | 4.75 % | +5.25 % | 0 |" in text

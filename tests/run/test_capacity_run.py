@@ -55,7 +55,7 @@ def test_the_most_users_whose_requests_do_not_wait(tmp_path: Path) -> None:
 def test_the_highest_rate(tmp_path: Path) -> None:
     """One slot that takes 50 ms a request, at constant gaps: beyond 20 a second there is a queue that only grows.
 
-    How near the answer comes is for `bench.capacity_trial` and `bench.capacity_virtual`.
+    How near the answer comes is for `make bench-capacity`.
     """
     server = ("--parallel", "1", "--decode-tps", "200", "--output-tokens", "200", "--prefill-tps", "100000")
     slos = ("response_ms p50 < 500", "response_ms mean < 700", "outcome ok > 90%")
