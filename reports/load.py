@@ -88,12 +88,22 @@ def load(folder: Path) -> Run:
     gone |= {one.row for one in astray}
     if gone:
         found.gaps.take_out(pooled(path, gone))
-    frame = frame.assign(**output(frame))
+    frame = _in_stages(frame.assign(**output(frame)), dicts(info.get("stages")))
     if lost := lost_rows(info, len(frame), len(odd)):
         notices.append(f"{lost.what}; judged by {many(len(frame), 'row')}")
         info = judged_again(path, info, frame["file_row"], lost)
     damaged = len(frame) < count + len(found.odd)
     return Run(folder, info, frame, tuple(notices), looks(folder / "server.csv"), damaged, found.gaps)
+
+
+def _in_stages(frame: Rows, stages: list[dict[str, Any]]) -> Rows:
+    """Where users were changed by hand, what was sent before the first change is of the first stage."""
+    if not stages or not stages[0].get("by_hand"):
+        return frame
+    stage = Wholes()
+    for rows in frame[["stage"]].parts():
+        stage.put(Wholes.piece(rows["stage"].fillna(1)), len(rows))
+    return frame.assign(stage=stage)
 
 
 def _twice(frame: Rows) -> Any:

@@ -109,11 +109,16 @@ def _began(run: Run) -> float:
 def _stages(runs: Sequence[Run]) -> list[int]:
     """Numbers of the stages that hold a number of users; none where there is but one."""
     listed = [run.info.get("stages") for run in runs]
-    known = [stages for stages in listed if isinstance(stages, list) and len(stages) > 1]
+    known = [stages for stages in listed if isinstance(stages, list) and len(stages) > 1 and not _by_hand(stages)]
     if len(known) < len(runs):
         return []
     first = [stage if isinstance(stage, dict) else {} for stage in known[0]]
     return [at for at, stage in enumerate(first, start=1) if stage.get("from_users") == stage.get("users")]
+
+
+def _by_hand(stages: list[Any]) -> bool:
+    """Were the users changed while the run went on? Then no other run has the same stages."""
+    return isinstance(stages[0], dict) and bool(stages[0].get("by_hand"))
 
 
 def _silent(found: Sequence[Difference], made: Sequence[Figure]) -> Collection[str]:

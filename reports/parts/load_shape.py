@@ -5,7 +5,7 @@ from typing import Any
 
 from tokenswarm.reports.load import Run
 from tokenswarm.reports.parts.part import Part, Summary
-from tokenswarm.reports.rejudging import mapping
+from tokenswarm.reports.rejudging import dicts, mapping
 from tokenswarm.reports.render.numbers import many, number, plain
 from tokenswarm.reports.slices import asking
 
@@ -22,9 +22,13 @@ def load_shape(run: Run) -> dict[str, Any]:
     )
     name, shape = next(((name, shape) for name, shape in named if options.get(name)), ("", "closed loop"))
     users, rows = options.get("num_users"), asking(run.measured)
+    by_hand = [one for one in dicts(run.info.get("stages")) if one.get("by_hand")]
+    asked = str(options[name]) if name and name != "find_capacity" else ""
+    if by_hand:
+        asked, users = f"of {' → '.join(str(one['text']) for one in by_hand)} users", None
     return {
         "shape": shape,
-        "asked": str(options[name]) if name and name != "find_capacity" else "",
+        "asked": asked,
         "users": users if isinstance(users, int) and shape in ("closed loop", "depths") else None,
         "apis": int(rows["endpoint"].nunique()),
         "models": int(rows["model"].nunique()),

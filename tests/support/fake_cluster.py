@@ -56,6 +56,14 @@ class FakeCluster(Cluster):
         self.done.append(("start", users, per_s))
         self.target_users = self.target_users if users is None else users
 
+    def before_start(self, heard: Callable[[int], None]) -> None:
+        self._heard = heard
+
+    def order(self, users: int) -> None:
+        """Somebody asks for so many users."""
+        self._heard(users)
+        self.target_users = users
+
     def stop(self) -> None:
         self.done.append(("stop",))
 

@@ -138,6 +138,16 @@ class Cluster:
         users = self._runner.target_user_count if users is None else users
         self._runner.start(users, self._runner.spawn_rate if per_s is None else per_s)
 
+    def before_start(self, heard: Callable[[int], None]) -> None:
+        """Have it told, just before, whenever so many users are to run, whoever asks for them."""
+        start = self._runner.start
+
+        def told(user_count: int, *more: Any, **named: Any) -> Any:
+            heard(int(user_count))
+            return start(user_count, *more, **named)
+
+        self._runner.start = told
+
     def stop(self) -> None:
         """End the run in this process (on the master: in all)."""
         self._runner.stop()

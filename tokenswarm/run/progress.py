@@ -46,18 +46,20 @@ def progress(lifecycle: "RunLifecycle") -> Progress:
         state = "warm-up"
     elif not shared(options)["all_started"]:
         state = "ramp-up"
-    doing, left_s = _stage(recorder.circumstances, options, elapsed_s) or (lifecycle.trial, None)
+    doing, left_s = _stage(recorder.circumstances, options) or (lifecycle.trial, None)
     if left_s is None and options.run_time and not lifecycle.ending:
         left_s = max(0.0, float(options.run_time) - elapsed_s)
     stage = int(shared(options)["stage"][0] or 0)
     return Progress(run, state, elapsed_s, left_s, doing, done, findings, verdict, stage)
 
 
-def _stage(circumstances: Any, options: Any, elapsed_s: float) -> tuple[str, float] | None:
-    """The stage that runs, with what is left of it, and of all of them."""
+def _stage(circumstances: Any, options: Any) -> tuple[str, float | None] | None:
+    """The stage that runs, with what is left of it, and of all of them (None where they are changed by hand)."""
     stages, number = circumstances.get("stages") or [], shared(options)["stage"][0]
     if not stages or not number:
         return None
+    if stages[0].get("by_hand"):
+        return f"stage {number}: {stages[number - 1]['text']} users, changed by hand", None
     began_s = float(stages[number - 1].get("began_unix_s") or circumstances["started_unix_s"])
     left_s = max(0.0, began_s + stages[number - 1]["span_s"] - time.time())
     later_s = sum(stage["span_s"] for stage in stages[number:])

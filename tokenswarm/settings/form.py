@@ -60,6 +60,11 @@ def fill(options: Any, fields: Mapping[str, str]) -> None:
             setattr(options, name, value == "true" if kind is bool else kind(value))
 
 
+def changed(fields: Mapping[str, str], started: Mapping[str, str]) -> list[str]:
+    """Our options of which the form holds something else than when the run was started by it."""
+    return sorted(name for name in checks.OURS & set(fields) & set(started) if fields[name] != started[name])
+
+
 def check_files(options: Any, given: Mapping[str, Any]) -> None:
     """Raise UsageError where the options name a file that nobody has said the form may name.
 

@@ -106,7 +106,12 @@ def _of_now(now: Progress, view: LiveView) -> Iterator[Family]:
     levels = Counter(level for level, _ in now.findings)
     counted: list[Sample] = [("", {"level": level}, levels[level]) for level in ("remark", "warning", "invalid")]
     yield from family("findings", "gauge", "Findings for and against the run's validity so far, by level", counted)
-    yield from family("stage", "gauge", "The stage of --stages that runs, from 1; 0: none", [("", {}, now.stage)])
+    yield from family(
+        "stage",
+        "gauge",
+        "The stage that runs (of --stages, or of users changed by hand), from 1; 0: none",
+        [("", {}, now.stage)],
+    )
     counts: list[tuple[Labels, Count, dict[str, Any]]] = [
         ({"endpoint": endpoint, "model": model}, view.so_far((endpoint, model)), view.recent((endpoint, model)))
         for endpoint, model in view.groups()

@@ -5,7 +5,7 @@
 // While a start is being checked (the server asked, a model loaded), a line says what goes on.
 const SECTIONS = window.templateArgs.tokenswarm_form || [];
 const camel = name => name.replace(/_([a-z0-9])/g, (_, letter) => letter.toUpperCase());
-const ZH = {"list the server's models": "列出服务器的模型", "asking …": "正在询问 …", "models; any other name can be typed": "个模型；也可输入其他名称"};
+const ZH = {"list the server's models": "列出服务器的模型", "asking …": "正在询问 …", "Another number of users begins a stage of the run that goes on, with figures of its own. All that stands below counts from the next run.": "改变用户数会在进行中的运行里开始一个新阶段，有自己的数字；下面的其他内容从下一次运行起生效。", "models; any other name can be typed": "个模型；也可输入其他名称"};
 const say = text => window.templateArgs.tokenswarm_lang === "zh" ? ZH[text] : text;
 const offered = document.createElement("datalist"), said = document.createElement("small");
 offered.id = "tokenswarm-models";
@@ -42,7 +42,18 @@ function offer(model) {
   row.append(button, said);
   model.closest(".MuiFormControl-root").append(row, offered);
 }
+// Locust's form for a run that goes on has no host, but all of our options: what of it counts, and when.
+function remark() {
+  const form = document.querySelector('form [name="userCount"]')?.form;
+  if (!form || form.querySelector('[name="host"]') || form.querySelector(".tokenswarm-edit")) return;
+  const line = document.createElement("p");
+  line.className = "tokenswarm-edit";
+  line.style.cssText = "margin:0;font:14px Roboto,Helvetica,Arial,sans-serif";
+  line.textContent = say("Another number of users begins a stage of the run that goes on, with figures of its own. All that stands below counts from the next run.");
+  form.querySelector('[name="spawnRate"]').closest(".MuiFormControl-root").after(line);
+}
 function place() {
+  remark();
   offer(document.querySelector('form input[name="model"]'));
   for (const name of window.templateArgs.tokenswarm_internal || []) {  // set by the master; sent along with the rest
     const root = document.querySelector(`form [name="${camel(name)}"]`)?.closest(".MuiFormControl-root");

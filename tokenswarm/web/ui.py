@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Response, jsonify, request
@@ -39,6 +40,8 @@ def attach(web_ui: Any, lifecycle: RunLifecycle, exporter: Exporter) -> None:
 
     swarm_view = web_ui.app.view_functions["locust.swarm"]
 
+    started: dict[str, str] = {}
+
     def checked() -> Any:
         try:
             with lifecycle.beginning():
@@ -48,7 +51,10 @@ def attach(web_ui: Any, lifecycle: RunLifecycle, exporter: Exporter) -> None:
                 for name, value in changes.items():
                     fields[name] = value
                 request.form = fields
-                return _edit(web_ui, fields, swarm_view) if edited else swarm_view()
+                if edited:
+                    return _edit(web_ui, fields, swarm_view, started)
+                started.update(fields)
+                return swarm_view()
         except UsageError as error:
             if error.place:
                 print(f"tokenswarm: error in the web form: {error}", file=sys.stderr)
@@ -77,8 +83,11 @@ def attach(web_ui: Any, lifecycle: RunLifecycle, exporter: Exporter) -> None:
         return Response(exporter.text(), content_type=CONTENT_TYPE)
 
 
-def _edit(web_ui: Any, fields: Any, swarm_view: Any) -> Any:
+def _edit(web_ui: Any, fields: Any, swarm_view: Any, started: Mapping[str, str]) -> Any:
     """Change the number of users of a run that goes on; what else it has is settled, also for workers that join it."""
+    if changed := form.changed(fields, started):
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in changed)
+        print(f"tokenswarm: {names} counts from the next run: this one keeps what it began with", file=sys.stderr)
     for name in set(fields) - form.EDITED:
         del fields[name]
     # Which Locust would cancel: the form for this has no run time.

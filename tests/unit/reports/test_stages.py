@@ -81,3 +81,15 @@ def test_a_stage_says_where_its_figures_may_lie(tmp_path: Path) -> None:
     assert low <= stage["output_tokens_per_s"] <= high
     assert high - low < 0.05 * stage["output_tokens_per_s"]
     assert stage["intervals"]["ttft_ms_p95"] in ([120, 120], [120, None])
+
+
+def test_rows_from_before_a_change_by_hand_are_the_first_stage(tmp_path: Path) -> None:
+    users = [{"text": str(n), "from_users": n, "users": n, "by_hand": True} for n in (1, 2)]
+    times = (*((at_ms, None) for at_ms in range(0, 4500, 1005)), *((at_ms, 2) for at_ms in range(4520, 7000, 1005)))
+    rows = [
+        ollama(number, at_ms=at_ms, tokens=89, identity=replace(identity(number), stage=stage))
+        for number, (at_ms, stage) in enumerate(times)
+    ]
+    summary = summarise(load(folder(tmp_path, rows, {**RUN, "stages": users})))
+    assert [(stage["users"], stage["requests"]) for stage in summary["stages"]] == [("1", 5), ("2", 3)]
+    assert (summary["load"]["asked"], summary["load"]["users"]) == ("of 1 → 2 users", None)

@@ -211,8 +211,12 @@ def test_users_that_were_changed_by_hand_are_told(
         for run in range(2):  # of the one before nothing is told
             cluster.target_users = users[0] if run else 3
             events.test_start.fire(environment=lifecycle.environment)
-            for cluster.target_users in users[:: 1 if run else len(users)]:
-                events.spawning_complete.fire(user_count=cluster.target_users)
+            events.spawning_complete.fire(user_count=cluster.target_users)
+            cluster.running = True
+            for asked in users[1:] if run else ():
+                cluster.order(asked)
+                events.spawning_complete.fire(user_count=asked)
+            cluster.running = False
             events.test_stopping.fire(environment=lifecycle.environment)
             cluster.target_users = 0
             events.spawning_complete.fire(user_count=0)
