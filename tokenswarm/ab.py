@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from locust.argument_parser import LocustArgumentParser, setup_parser_arguments
-
 from tokenswarm.features import offline
 from tokenswarm.settings import option_types, options
+from tokenswarm.settings.command_line import parse_run
 from tokenswarm.settings.errors import UsageError
 
 PACKAGE = Path(__file__).parent
@@ -135,13 +134,6 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"ab: {message}")
 
 
-class _LocustParser(LocustArgumentParser):
-    """The same for a run's own options."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"ab: {message}")
-
-
 def _parser() -> argparse.ArgumentParser:
     about = f"{__doc__} Everything else is handed on to the runs of both sides."
     parser = _Parser(prog="tokenswarm ab", usage=USAGE, description=about, allow_abbrev=False)
@@ -162,10 +154,10 @@ def _check(side: str, words: Sequence[str]) -> Any:
             raise UsageError(f"ab: {word} is nothing for runs in turns; leave it out")
         if word in ("-f", "--locustfile"):
             raise UsageError("ab: runs are those of our own locustfile; compare runs of yours with tokenswarm compare")
-    parser = _LocustParser(prog="tokenswarm ab", allow_abbrev=False, default_config_files=[])
-    setup_parser_arguments(parser)
-    options.add(parser)
-    known, unknown = parser.parse_known_args(list(words))
+    try:
+        known, unknown = parse_run(words, "tokenswarm ab", options.add)
+    except UsageError as error:
+        raise UsageError(f"ab: {error}") from None
     if unknown:
         raise UsageError(f"ab: {side.upper()}: no option ▸{unknown[0]}◂; see tokenswarm run --help")
     if not (known.run_time or known.stages or known.trace):

@@ -47,11 +47,10 @@ def _run(arguments: list[str]) -> int:
 
 def _options() -> str:
     """Our options as argparse shows them: `locust --help` lists its own alone."""
-    from locust.argument_parser import LocustArgumentParser
-
     from tokenswarm.settings import options
+    from tokenswarm.settings.command_line import own_parser
 
-    parser = LocustArgumentParser(prog="tokenswarm run", usage="tokenswarm run [OPTIONS] [USER CLASS ...]")
+    parser = own_parser(prog="tokenswarm run", usage="tokenswarm run [OPTIONS] [USER CLASS ...]")
     parser.description = "Our options; all of Locust's are there beside them (locust --help)."
     options.add(parser)
     return str(parser.format_help())

@@ -28,7 +28,7 @@ from tokenswarm.users.context import RunContext, UnderWay
 from tokenswarm.users.conversation import hold
 from tokenswarm.users.depths import ask_at_a_depth
 from tokenswarm.users.same_prompts import ask_in_turns
-from tokenswarm.users.waiting import rest, stops_at_once, take_turn
+from tokenswarm.users.waiting import never_pause, rest, stops_at_once, take_turn
 from tokenswarm.wire import apis, embeddings
 from tokenswarm.wire.values import Answer, Api, Ask, Call, Transcript
 
@@ -70,8 +70,7 @@ class LLMUser(User):
         self._ask: Ask = asking.ask_of(type(self), s)
         self._judge = AnswerChecker(s.expect)
         if self.run_context.pacer.scheduled:
-            # Between two tasks it is the next arrival that a user waits for; a wait time would keep it from that.
-            self._taskset_instance.wait_time = lambda: 0.0
+            never_pause(self)
         self.transport = Transport(s.target.host, s.target.port, s.timeouts, s.tls, s.new_connection)
 
     def on_stop(self) -> None:

@@ -5,10 +5,10 @@ from contextlib import suppress
 from dataclasses import replace
 
 import gevent
-from locust.util.timespan import parse_timespan
 
 from tokenswarm.metrics.record import Record
 from tokenswarm.payloads.prompt import Message, Prompt
+from tokenswarm.settings.command_line import seconds_in
 from tokenswarm.transport.control import Unanswered
 from tokenswarm.transport.listing import ModelListing
 from tokenswarm.users.base import LLMUser
@@ -33,7 +33,7 @@ class OllamaColdStartUser(LLMUser):
         super().on_start()
         s = self.run_context.settings
         self._listing = ModelListing(s, PATIENCE_S)
-        self._keep_alive_s = int(parse_timespan(self.environment.parsed_options.cold_keep_alive))
+        self._keep_alive_s = int(seconds_in(self.environment.parsed_options.cold_keep_alive))
         self._warm_requests = self.environment.parsed_options.warm_requests
         self._round = self._number + self.run_context.worker
         self._next_model()

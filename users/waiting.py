@@ -39,6 +39,11 @@ def take_ticket(user: Any, stock: Stock) -> int:
     return number
 
 
+def never_pause(user: Any) -> None:
+    """Between two tasks it is the next arrival that a user waits for; a wait time would keep it from that."""
+    user._taskset_instance.wait_time = lambda: 0.0
+
+
 def rest(user: Any, delay_s: float) -> None:
     """Pause for so long. Raises StopUser, also before, if the user is to stop."""
     if user._state == LOCUST_STATE_STOPPING:

@@ -39,7 +39,7 @@ LIBRARIES = {
     # orjson: the JSON of an answer may be long, and is read while others' chunks come in.
     "metrics": {"jsonschema_rs", "orjson"},
     "folder": set(),
-    "transport": {"gevent", "httptools", "locust", "psutil"},
+    "transport": {"gevent", "httptools", "psutil"},
     "settings": {"locust", "orjson", "configargparse"},  # Locust's own parser
     "load": {"gevent"},
     "users": {"locust", "gevent", "requests"},
@@ -47,14 +47,14 @@ LIBRARIES = {
     # prometheus_client: its parser, for what servers say of themselves.
     # opentelemetry: an extra, imported where --otel asks for it.
     "run": {"locust", "gevent", "psutil", "zmq", "prometheus_client", "opentelemetry"},
-    "capacity": {"locust", "gevent"},
-    "probe": {"locust", "gevent"},
+    "capacity": {"gevent"},
+    "probe": {"gevent"},
     # flask_login: Locust's own way to a login of its web UI.
-    "web": {"locust", "gevent", "flask", "flask_login", "prometheus_client"},
+    "web": {"gevent", "flask", "flask_login", "prometheus_client"},
     "features": set(),
-    "ab": {"locust"},
+    "ab": set(),
     "locustfile": {"locust"},
-    "cli": {"locust"},
+    "cli": set(),
     # jinja2: the page of a report; it comes with Locust, by Flask, as does markupsafe.
     "reports": {"pandas", "numpy", "plotly", "jinja2", "markupsafe"},
     "simulator": {"uvicorn"},
@@ -68,8 +68,17 @@ NEVER = {
 RUNNERS = {
     "run/cluster.py",  # so that nobody else has to
     "run/curve.py",  # seals the sockets as they are made
-    "run/outlets.py",  # keeps secrets out of what is sent and logged, from before there is a runner
-    "web/runs.py",  # shows their state
+}
+# Who may import Locust at all.
+LOCUST = RUNNERS | {
+    "locustfile.py",
+    "run/locust_options.py",
+    "run/locust_stats.py",
+    "run/stages.py",  # a load shape
+    "settings/command_line.py",
+    "users/base.py",
+    "users/lifecycle.py",
+    "users/waiting.py",
 }
 # What must not even be loaded, by whatever way, when a room's modules are.
 UNLOADED = {
@@ -132,6 +141,13 @@ def test_who_knows_locusts_runners() -> None:
         return "runner" in attributes or any(one.startswith(("locust.runners", "locust.rpc")) for one in imports(path))
 
     assert {name(path) for room in ROOMS if room != "simulator" for path in files(room) if knows(path)} == RUNNERS
+
+
+def test_who_imports_locust() -> None:
+    def knows(path: Path) -> bool:
+        return any(module.partition(".")[0] == "locust" for module in imports(path))
+
+    assert {name(path) for room in ROOMS for path in files(room) if knows(path)} == LOCUST
 
 
 @pytest.mark.parametrize("room", UNLOADED)

@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from locust.util.timespan import parse_timespan
-
 from tokenswarm.capacity.search import SearchRange, round_load
 from tokenswarm.load.arrivals import Arrivals, ArrivalsError, parse
 from tokenswarm.metrics.slo.judge import allowed_share
 from tokenswarm.run.slo_gate import slos
+from tokenswarm.settings.command_line import seconds_in
 from tokenswarm.settings.errors import UsageError
 
 NAME = "capacity"  # in the list of features
@@ -32,7 +31,7 @@ def check(options: Any) -> SearchRange | None:
         ("--stages", options.stages, "the search chooses the numbers of users itself"),
         ("--trace", options.trace, f"a trace has its own rate; {KINDS}"),
         ("--slo-abort", options.slo_abort, "the search ends by itself"),
-        ("--warmup", parse_timespan(options.warmup), "each trial has a settling of its own"),
+        ("--warmup", seconds_in(options.warmup), "each trial has a settling of its own"),
     ):
         if given:
             raise UsageError(f"{name} and --find-capacity: {what}; leave one of them out")
@@ -48,7 +47,7 @@ def check(options: Any) -> SearchRange | None:
 
 def trial_s(options: Any) -> float:
     """The longest time of a trial."""
-    return float(parse_timespan(options.trial_time))
+    return seconds_in(options.trial_time)
 
 
 def at(options: Any, rate_per_s: float) -> str:

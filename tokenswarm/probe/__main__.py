@@ -8,8 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from locust.argument_parser import LocustArgumentParser
-
 from tokenswarm.payloads.field_check import misfit
 from tokenswarm.preflight.discovery import Server
 from tokenswarm.preflight.server import Preflight
@@ -18,6 +16,7 @@ from tokenswarm.probe.questions import MAX_BURST, MAX_PARALLEL, Limits, probe
 from tokenswarm.run import outlets
 from tokenswarm.settings import open_files, options
 from tokenswarm.settings import secrets as secret
+from tokenswarm.settings.command_line import own_parser
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.models import models
 from tokenswarm.settings.option_types import number
@@ -78,7 +77,7 @@ def _at_its_address(preflight: Preflight, server: Server, api: Api, ask: Ask, pa
 
 def _parser() -> Any:
     about = (__doc__ or "").partition(": ")[2]
-    parser = LocustArgumentParser(
+    parser = own_parser(
         prog="python -m tokenswarm.probe", description=about, add_env_var_help=False, allow_abbrev=False
     )
     parser.add_argument("-H", "--host", default=None, help="the server, as for a run; else OLLAMA_HOST")

@@ -11,17 +11,20 @@ from typing import Any
 import gevent
 import zmq.green as zmq
 from locust.exception import RPCError
+from locust.rpc import Message, zmqrpc
 from locust.runners import (
     HEARTBEAT_DEAD_INTERNAL,
     STATE_MISSING,
     STATE_RUNNING,
     STATE_SPAWNING,
     MasterRunner,
+    Runner,
     WorkerRunner,
 )
 
 NotSent = RPCError  # a message found no way; Locust connects anew by itself
 Handler = Callable[[Any, str], None]  # a message's data, and the id of who sent it
+RUNNING = STATE_RUNNING  # as Locust's page is told
 LOADED = (STATE_RUNNING, STATE_SPAWNING)
 # Locust forgets a worker that has been missing for a minute, and then begins all its users anew, as if there were none.
 FORGET_BEFORE = 3
@@ -39,6 +42,16 @@ class Worker:
     loaded: bool = True
     heartbeat: int = 3
     classes: tuple[str, ...] = ()
+
+
+def clean_messages(clean: Callable[[Any], Any], redact: Callable[[str], str]) -> None:
+    """Have what workers send, and the exceptions that are counted, cleaned.
+
+    What a master sends are the options that its workers need.
+    """
+    send, log_exception = zmqrpc.BaseSocket.send, Runner.log_exception
+    zmqrpc.BaseSocket.send = lambda self, msg: send(self, Message(msg.type, clean(msg.data), msg.node_id))
+    Runner.log_exception = lambda self, node, msg, text: log_exception(self, node, redact(msg), redact(text))
 
 
 class Cluster:

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from locust.argument_parser import get_parser
+from tokenswarm.settings.command_line import parse_nothing
 
 
 def fill(environment: Any) -> None:
     """Give an Environment without parsed options ours and Locust's, as the variables of the environment have them."""
     if environment.parsed_options is not None:
         return
-    options = get_parser(default_config_files=[]).parse_args(["--headless", "--skip-log-setup"])
+    options = parse_nothing()
     options.host = environment.host or options.host
     environment.parsed_options = options

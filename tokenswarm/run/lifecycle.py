@@ -22,6 +22,7 @@ from tokenswarm.run.feature import Feature
 from tokenswarm.run.folder_watch import watch
 from tokenswarm.run.handover import Spooling
 from tokenswarm.run.interrupt import hear_hangups, hear_interrupts
+from tokenswarm.run.locust_options import spare_the_loop
 from tokenswarm.run.preparation import Preparation
 from tokenswarm.run.publisher import ACKNOWLEDGE, OURS, ROWS, Publisher
 from tokenswarm.run.recorder import Recorder
@@ -36,7 +37,7 @@ from tokenswarm.settings.redaction import header_shown, learn_options, redact
 from tokenswarm.settings.scraping import scrape_urls, shown
 from tokenswarm.settings.settings import Settings, settings
 from tokenswarm.transport import kernel_stamps as stamps
-from tokenswarm.transport.health import Health, spare_the_loop
+from tokenswarm.transport.health import Health
 from tokenswarm.transport.receiving import plain_socket
 from tokenswarm.users.base import LLMUser
 from tokenswarm.users.context import RunContext

@@ -9,13 +9,13 @@ from contextlib import suppress
 from typing import Any
 
 import gevent
-from locust.util.timespan import parse_timespan
 
 from tokenswarm.folder.server_csv import append
 from tokenswarm.metrics.text import cell
 from tokenswarm.metrics.validity.rules import finding
 from tokenswarm.run.lifecycle import RunLifecycle
 from tokenswarm.run.recorder import Recorder
+from tokenswarm.settings.command_line import seconds_in
 from tokenswarm.settings.redaction import clean_line
 from tokenswarm.settings.settings import Settings, settings
 from tokenswarm.transport.control import Unanswered, text_in
@@ -75,7 +75,7 @@ class Sampler:
     def on_test_start(self, **_: Any) -> None:
         """A run begins."""
         options, recorder = self._lifecycle.options, self._lifecycle.recorder
-        every_s = float(parse_timespan(options.sample_every))
+        every_s = seconds_in(options.sample_every)
         if recorder and every_s and self._lifecycle.server_kind == "ollama":
             checked = settings(options)
             self._seen = MemoryLooks(checked.models)

@@ -8,7 +8,6 @@ from itertools import chain, dropwhile, islice, takewhile
 from typing import Any, NamedTuple, TypeVar
 
 import gevent
-from locust.util.timespan import parse_timespan
 
 from tokenswarm.load import trace
 from tokenswarm.load.arrivals import ArrivalsError, parse
@@ -18,6 +17,7 @@ from tokenswarm.metrics.record import Identity, Record
 from tokenswarm.payloads.prompt import Prompt
 from tokenswarm.run.clock_sync import ClockSync
 from tokenswarm.run.cluster import Cluster
+from tokenswarm.settings.command_line import seconds_in
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.users.base import LLMUser
 from tokenswarm.users.context import RunContext
@@ -127,8 +127,8 @@ def window(text: str) -> tuple[float, float]:
         return 0.0, math.inf
     first, dots, last = text.partition("..")
     try:
-        from_s = float(parse_timespan(first.strip() or "0s"))
-        to_s = float(parse_timespan(last.strip())) if last.strip() else math.inf
+        from_s = seconds_in(first.strip() or "0s")
+        to_s = seconds_in(last.strip()) if last.strip() else math.inf
     except ValueError:
         dots = ""
     if not dots or to_s <= from_s:

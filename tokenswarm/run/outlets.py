@@ -10,10 +10,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from locust.rpc import Message, zmqrpc
-from locust.runners import Runner
-from locust.stats import StatsError
-
+from tokenswarm.run.cluster import clean_messages
+from tokenswarm.run.locust_stats import clean_errors
 from tokenswarm.settings import secrets
 from tokenswarm.settings.redaction import clean, learn, learn_header, learn_host, redact
 
@@ -50,12 +48,8 @@ def install(*_: Any, **__: Any) -> None:
     streams.stdout, streams.stderr = _Redacting(sys.stdout), _Redacting(sys.stderr)
     learn_given(sys.argv, os.environ)
     logging.setLogRecordFactory(_redacting(logging.getLogRecordFactory()))
-    send, log_exception, parse_error = zmqrpc.BaseSocket.send, Runner.log_exception, StatsError.parse_error
-    locusts: Any = (zmqrpc.BaseSocket, Runner, StatsError)
-    # What a worker sends; what a master sends are the options that its workers need.
-    locusts[0].send = lambda self, msg: send(self, Message(msg.type, clean(msg.data), msg.node_id))
-    locusts[1].log_exception = lambda self, node, msg, text: log_exception(self, node, redact(msg), redact(text))
-    locusts[2].parse_error = staticmethod(lambda error: redact(parse_error(error)))
+    clean_messages(clean, redact)
+    clean_errors(redact)
 
 
 def _redacting(make: Any) -> Any:

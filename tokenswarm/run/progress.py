@@ -3,9 +3,8 @@
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from locust.util.timespan import parse_timespan
-
 from tokenswarm.run.shared import shared
+from tokenswarm.settings.command_line import seconds_in
 
 if TYPE_CHECKING:
     from tokenswarm.run.lifecycle import RunLifecycle
@@ -42,7 +41,7 @@ def progress(lifecycle: "RunLifecycle") -> Progress:
     options, state = lifecycle.options, "running"
     if lifecycle.ending:
         state = "ending"
-    elif elapsed_s < parse_timespan(options.warmup):
+    elif elapsed_s < seconds_in(options.warmup):
         state = "warm-up"
     elif not shared(options)["all_started"]:
         state = "ramp-up"

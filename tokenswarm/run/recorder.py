@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import gevent
-from locust.stats import CSV_STATS_INTERVAL_SEC, PERCENTILES_TO_REPORT, StatsCSVFileWriter
 
 from tokenswarm.folder.lines import cells
 from tokenswarm.folder.row import Row
@@ -17,6 +16,7 @@ from tokenswarm.folder.verdict import validity
 from tokenswarm.metrics.clock import tracks
 from tokenswarm.metrics.slo.judge import SloJudge, SloResult, as_json
 from tokenswarm.metrics.slo.junit import junit, why_invalid
+from tokenswarm.run.locust_stats import CSV_EVERY_S, csv_writer
 from tokenswarm.settings.redaction import clean, redact
 
 SOFTWARE = ("locust", "gevent", "requests", "httptools", "orjson", "pandas")
@@ -42,9 +42,7 @@ class Recorder:
         self._write(self.circumstances)
         self._csv = None
         if locust_csv:
-            # Without the history of each row: percentiles of all our rows every second took 14 % of the CPU at 600
-            # streams, 100 ms at a time, in which no socket was read.
-            self._csv = StatsCSVFileWriter(environment, PERCENTILES_TO_REPORT, str(path / "locust"), full_history=False)
+            self._csv = csv_writer(environment, str(path / "locust"))
             self._csv_greenlet = gevent.spawn(self._csv.stats_writer)
 
     def tell(self, **facts: Any) -> None:
@@ -63,7 +61,7 @@ class Recorder:
         """Close the folder and judge the run; give the verdict (see `metrics.validity.rules`)."""
         if self._csv:
             # Its writer looks at the statistics once a second; this is its look at the last of them.
-            gevent.sleep(CSV_STATS_INTERVAL_SEC + 0.1)
+            gevent.sleep(CSV_EVERY_S + 0.1)
             self._csv_greenlet.kill()
             with contextlib.suppress(OSError):
                 self._csv.close_files()

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 from gevent.event import Event
-from locust.util.timespan import parse_timespan
 
 from tokenswarm.folder.server_csv import append, sample
 from tokenswarm.metrics.server_metrics import METRICS, POWER
@@ -23,6 +22,7 @@ from tokenswarm.preflight.waiting import step
 from tokenswarm.run import busy_slots, power
 from tokenswarm.run.recorder import Recorder
 from tokenswarm.run.scraper import NoReading, Scraper, Source
+from tokenswarm.settings.command_line import seconds_in
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.redaction import clean_line
 from tokenswarm.settings.scraping import scrape_urls
@@ -79,7 +79,7 @@ class Rest:
 
 def check(options: Any) -> None:
     """Do the options go together? Raises UsageError."""
-    if options.scrape and not parse_timespan(options.sample_every):
+    if options.scrape and not seconds_in(options.sample_every):
         raise UsageError("--sample-every 0s never looks at what --scrape names; leave one of them out")
 
 
@@ -88,11 +88,11 @@ def at_rest(options: Any, engine: str) -> Rest:
 
     A llama.cpp is asked for its slots, too, if it tells them: it can be told not to.
     """
-    if not parse_timespan(options.sample_every):
+    if not seconds_in(options.sample_every):
         return Rest()
     checked = settings(options)
     watched = tuple(map(Watched, _sources(options, checked)))
-    began_s, until_s = time.time(), time.monotonic() + float(parse_timespan(options.idle_time))
+    began_s, until_s = time.time(), time.monotonic() + seconds_in(options.idle_time)
     rest = Rest(watched, _all(watched))
     if engine == busy_slots.ENGINE:
         rest = _with_slots(rest, Watched(busy_slots.BusySlots(checked)))
@@ -156,7 +156,7 @@ class ServerSide:
         recorder.tell(server_side={"sources": [clean_line(one.source.name) for one in rest.watched], **span})
         self._write(rest.lines)
         self._ended.clear()
-        every_s = float(parse_timespan(self._lifecycle.options.sample_every))
+        every_s = seconds_in(self._lifecycle.options.sample_every)
         self._looking = [gevent.spawn(self._watch, one, every_s) for one in rest.watched]
 
     def end(self) -> None:

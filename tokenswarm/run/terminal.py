@@ -10,9 +10,9 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import gevent
-from locust import stats
 
 from tokenswarm.run import outlets
+from tokenswarm.run.locust_stats import print_tables_by
 from tokenswarm.run.progress import progress
 from tokenswarm.run.screen import block, line
 from tokenswarm.settings.redaction import redact
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from tokenswarm.run.lifecycle import RunLifecycle
 
 DRAW_S, PLAIN_S = 0.5, 10.0
-_TABLES = ("print_stats", "print_percentile_stats", "print_error_report")
 
 
 class Terminal:
@@ -43,8 +42,7 @@ class Terminal:
         options = self._lifecycle.options
         if not options.locust_tables:
             options.only_summary = True
-            for name in _TABLES:
-                setattr(stats, name, self._only_for_others(getattr(stats, name)))
+            print_tables_by(self._only_for_others)
 
     def _only_for_others(self, table: Any) -> Any:
         """Locust's tables at the end: only where there are classes of whom our summary does not tell."""

@@ -5,14 +5,13 @@ from argparse import ArgumentTypeError
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from locust.util.timespan import parse_timespan
-
 from tokenswarm.metrics.checks.expect import check as check_expected
 from tokenswarm.payloads.batch import MOST as MOST_TEXTS
 from tokenswarm.payloads.columns import columns
 from tokenswarm.payloads.distribution import parse
 from tokenswarm.payloads.expect import from_option
 from tokenswarm.payloads.formats.lengths import MOST as MOST_TOKENS
+from tokenswarm.settings.command_line import seconds_in
 from tokenswarm.settings.scraping import scrape_urls
 
 # This process's own folder. With the order to spawn the master's options come over a worker's, and to one that joins a
@@ -101,7 +100,7 @@ def column_names(text: str) -> str:
 def timespan(text: str) -> str:
     """A time span as Locust writes it; kept as text, since the web form gives it back so."""
     try:
-        parse_timespan(text)
+        seconds_in(text)
     except (ValueError, OverflowError):
         raise ArgumentTypeError(f"▸{text}◂ is no time span; give 20, 20s, 3m, 1h20m …") from None
     return text

@@ -7,14 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from locust.util.timespan import parse_timespan
-
 from tokenswarm.payloads.conversation import Conduct
 from tokenswarm.payloads.distribution import Distribution, parse
 from tokenswarm.payloads.expect import Expected, from_option
 from tokenswarm.payloads.mix import Mix
 from tokenswarm.payloads.prompt import Prompt
 from tokenswarm.settings import expectations
+from tokenswarm.settings.command_line import seconds_in
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.mixing import mix
 from tokenswarm.settings.models import models
@@ -84,7 +83,7 @@ def settings(options: Any) -> Settings:
         new_connection=options.new_connection,
         pause_after_error_s=options.pause_after_error,
         warmup_s=_warmup_s(options),
-        wait_ready_s=float(parse_timespan(options.wait_ready)),
+        wait_ready_s=seconds_in(options.wait_ready),
         batch_size=parse(options.batch_size.strip() or "1", least=1),
         models=several,
         tls=tls_context(options) if where.scheme == "https" else None,
@@ -120,14 +119,14 @@ def _expect(texts: Sequence[str], prompts: Sequence[Prompt]) -> tuple[Expected, 
 
 
 def _warmup_s(options: Any) -> float:
-    warmup_s, run_time_s = parse_timespan(options.warmup), 0
+    warmup_s, run_time_s = seconds_in(options.warmup), 0.0
     with contextlib.suppress(ValueError):  # the form's run time, which Locust itself will refuse
-        run_time_s = parse_timespan(str(options.run_time or 0))
+        run_time_s = seconds_in(str(options.run_time or 0))
     if 0 < run_time_s <= warmup_s:
         raise UsageError(
-            f"--warmup {options.warmup} leaves nothing of --run-time {run_time_s}s; shorten it, or run longer"
+            f"--warmup {options.warmup} leaves nothing of --run-time {run_time_s:g}s; shorten it, or run longer"
         )
-    return float(warmup_s)
+    return warmup_s
 
 
 def headers(options: Any) -> tuple[tuple[str, str], ...]:

@@ -1,14 +1,11 @@
 """How well this process itself is doing: the event loop's lag, CPU, and garbage collection kept out of the way."""
 
-import functools
 import gc
-import inspect
 import os
 import socket
 import time
 
 from gevent.hub import get_hub
-from locust import argument_parser
 
 from tokenswarm.metrics.percentile import rank
 from tokenswarm.transport.room import ROOM
@@ -102,15 +99,3 @@ class Health:
         if wall_s - self._wall_s >= COLLECT_EVERY_S:
             self._cpu_max = max(self._cpu_max, 100 * (cpu_s - self._cpu_s) / (wall_s - self._wall_s))
             self._cpu_s, self._wall_s = cpu_s, wall_s
-
-
-def spare_the_loop() -> None:
-    """Do once, before any load, what Locust would stop the event loop with in the middle of it.
-
-    With each of the master's messages to start users, a worker builds Locust's whole parser anew for every single
-    option, 100 to 200 ms in all, to see which of them are Locust's own: that does not change while a process lives. And
-    the first `inspect.stack()`, which `runner.stop` calls, looks through all modules: 30 ms.
-    """
-    argument_parser.default_args_dict = functools.cache(argument_parser.default_args_dict)
-    argument_parser.default_args_dict()
-    inspect.stack()

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from flask import Response, abort, jsonify, redirect, request, send_from_directory
-from locust.runners import STATE_RUNNING
 
+from tokenswarm.run.cluster import RUNNING
 from tokenswarm.run.lifecycle import RunLifecycle
 
 TAB = "tokenswarm-runs"
@@ -51,7 +51,7 @@ def attach(web_ui: Any, base: str, lifecycle: RunLifecycle) -> None:
         # Until the run's verdict is there, the page goes on asking.
         if lifecycle.ending and request.endpoint == "locust.request_stats" and response.is_json:
             # A new answer: Locust keeps its own for two seconds, for whoever asks next.
-            return jsonify({**(response.json or {}), "state": STATE_RUNNING})
+            return jsonify({**(response.json or {}), "state": RUNNING})
         return response
 
 

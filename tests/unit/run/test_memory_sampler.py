@@ -34,7 +34,7 @@ def sampled(
     def version(_: bytes) -> bytes:
         return said({"version": versions[min(asked, len(versions)) - 1]})
 
-    monkeypatch.setattr(memory_sampler, "parse_timespan", lambda _: 0.001)
+    monkeypatch.setattr(memory_sampler, "seconds_in", lambda _: 0.001)
     with (
         serving(Door({"/api/ps": ps, "/api/version": version}).handle) as port,
         process(FakeCluster(), tmp_path, monkeypatch, features=[MEMORY]) as lifecycle,
