@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from simulator_process import Simulator, command, generation, receive, running
 
-from tokenswarm.simulator.faults import BUSY, DIED
+from tokenswarm.simulator.model.faults import BUSY, DIED
 from tokenswarm.simulator.model.tools import NO_JSON
 
 CHAT = "/v1/chat/completions"

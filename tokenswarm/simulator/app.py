@@ -8,10 +8,10 @@ from tokenswarm.simulator.api import counting, engines, generation, ollama, open
 from tokenswarm.simulator.api.answer import JSON, Answer, Request, failed
 from tokenswarm.simulator.api.reply import Exchange, run_now
 from tokenswarm.simulator.api.request import Refused
-from tokenswarm.simulator.routes import ENDPOINTS, methods, route
+from tokenswarm.simulator.api.routes import ENDPOINTS, methods, route
+from tokenswarm.simulator.api.strangers import strange_host, strange_origin
 from tokenswarm.simulator.server import Server
 from tokenswarm.simulator.settings import Settings
-from tokenswarm.simulator.strangers import strange_host, strange_origin
 from tokenswarm.simulator.transport import HoldingTransport
 
 _PLAIN = b"text/plain"

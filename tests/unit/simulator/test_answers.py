@@ -7,8 +7,8 @@ import pytest
 
 from tokenswarm.simulator.api.readers import read
 from tokenswarm.simulator.api.request import Ask, Refused
-from tokenswarm.simulator.faults import FAULTS
 from tokenswarm.simulator.model import models
+from tokenswarm.simulator.model.faults import FAULTS
 from tokenswarm.simulator.model.models import Model
 from tokenswarm.simulator.model.plan import make_plan
 from tokenswarm.simulator.model.script import Task

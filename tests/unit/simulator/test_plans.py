@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tokenswarm.simulator.api import gojson, listing
-from tokenswarm.simulator.faults import FAULTS
 from tokenswarm.simulator.model import models, tokens
+from tokenswarm.simulator.model.faults import FAULTS
 from tokenswarm.simulator.model.plan import Plan, Style, make_plan
 from tokenswarm.simulator.settings import NS_PER_S, from_args, go_duration_ns
 from tokenswarm.simulator.truth import Lateness

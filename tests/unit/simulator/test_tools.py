@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from tokenswarm.simulator.api.readers import read
 from tokenswarm.simulator.api.request import Ask
-from tokenswarm.simulator.faults import FAULTS, Fault
 from tokenswarm.simulator.model import json_text, models
+from tokenswarm.simulator.model.faults import FAULTS, Fault
 from tokenswarm.simulator.model.plan import Plan, Style, make_plan
 from tokenswarm.simulator.model.script import Task
 from tokenswarm.simulator.model.tools import CUT, NO_JSON

@@ -1,1 +1,1 @@
-"""What the simulator speaks: one dialect a file, request readers, replies, management."""
+"""What the simulator speaks: its paths (`routes`), one dialect a file, request readers, replies, management."""

@@ -11,8 +11,8 @@ from tokenswarm.simulator.api.gojson import check_types, quote
 from tokenswarm.simulator.api.request import Refused, check_options, keep_alive
 from tokenswarm.simulator.engine.loader import Busy, TooBig
 from tokenswarm.simulator.engine.schedule import Job, Timing
-from tokenswarm.simulator.faults import BUSY
 from tokenswarm.simulator.model import vectors
+from tokenswarm.simulator.model.faults import BUSY
 from tokenswarm.simulator.model.models import Model
 from tokenswarm.simulator.model.names import full_name
 from tokenswarm.simulator.model.tokens import count_tokens

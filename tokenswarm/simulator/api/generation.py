@@ -13,8 +13,8 @@ from tokenswarm.simulator.api.reply import Dialect, Exchange, Reply
 from tokenswarm.simulator.api.request import Api, Ask, Refused
 from tokenswarm.simulator.engine.loader import Busy, TooBig
 from tokenswarm.simulator.engine.pacer import wall_minus_clock_ns
-from tokenswarm.simulator.faults import BUSY, CRASHED
 from tokenswarm.simulator.model import plan, tokens
+from tokenswarm.simulator.model.faults import BUSY, CRASHED
 from tokenswarm.simulator.model.script import Task
 from tokenswarm.simulator.server import Server
 from tokenswarm.simulator.truth import Record

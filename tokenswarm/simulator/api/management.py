@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
-from tokenswarm.simulator import races
-from tokenswarm.simulator.api import registry
+from tokenswarm.simulator.api import races, registry
 from tokenswarm.simulator.api.answer import SUCCESS, Answer, Request, failed, told
 from tokenswarm.simulator.api.gojson import check_types, encode
 from tokenswarm.simulator.api.listing import digest

@@ -9,9 +9,9 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from tokenswarm.simulator import faults
 from tokenswarm.simulator.api.request import Ask
 from tokenswarm.simulator.engine.schedule import Engine, Job, Timing
+from tokenswarm.simulator.model import faults
 from tokenswarm.simulator.model.plan import Kind, Line, Plan
 from tokenswarm.simulator.model.tokens import context_ids, text_of_ids
 from tokenswarm.simulator.settings import NS_PER_S

@@ -6,7 +6,7 @@ from functools import lru_cache
 from time import gmtime, strftime
 from typing import Any
 
-from tokenswarm.simulator.faults import FAULTS, SOUND, Capability, Fault, OutputPath
+from tokenswarm.simulator.model.faults import FAULTS, SOUND, Capability, Fault, OutputPath
 from tokenswarm.simulator.model.names import full_name as full_name
 from tokenswarm.simulator.settings import LARGEST_CONTEXT_TOKENS
 

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from tokenswarm.simulator import faults
-from tokenswarm.simulator.model import logprobs, script, tokens, tools
+from tokenswarm.simulator.model import faults, logprobs, script, tokens, tools
 from tokenswarm.simulator.model.script import Task, Token
 from tokenswarm.simulator.model.tools import Call
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
-from tokenswarm.simulator.faults import Fault, OutputPath
 from tokenswarm.simulator.model import json_text, tools
+from tokenswarm.simulator.model.faults import Fault, OutputPath
 from tokenswarm.simulator.model.tokens import text_tape
 from tokenswarm.simulator.model.tools import Call
 

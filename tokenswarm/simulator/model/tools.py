@@ -6,8 +6,8 @@ import string
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from tokenswarm.simulator.faults import Fault, OutputPath
 from tokenswarm.simulator.model import json_text
+from tokenswarm.simulator.model.faults import Fault, OutputPath
 
 _LETTERS = string.ascii_lowercase + string.digits
 _NATIVE_LETTERS = string.ascii_letters + string.digits
