@@ -85,8 +85,8 @@ class RecordBuilder:
             self._context = context
         if embeddings is not None:
             self.embeddings = embeddings
-        if error is not None or broken is not None:
-            self.failed = chunk
+        if (error is not None or broken is not None) and not (self.done and self.finish_reason):
+            self.failed = chunk  # what comes after the answer's own end takes nothing away
 
     def add_stretch(self, stretch: Stretch) -> None:
         """The same as `add` of each of its chunks, in fewer steps where they are short and came one after the other."""

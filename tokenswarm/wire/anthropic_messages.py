@@ -1,6 +1,6 @@
 """Anthropic's /v1/messages, which Ollama, llama.cpp, vLLM and LM Studio serve too: typed events, or one message."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any
 
@@ -120,11 +120,10 @@ def read(ns: int, frame: dict[str, Any]) -> Chunk:
         used = frame.get("usage") or delta.get("usage")
         return Chunk(ns, finish_reason=openai.finish_reason(delta.get("stop_reason")), usage=usage(used))
     if kind == "message_stop":
-        return Chunk(ns, done=True)
+        return Chunk(ns, done=True, usage=usage(frame.get("usage")))
     if kind == "message_start":
-        # Who knows by now what was cached has evaluated the prompt; others only guess its tokens here (Ollama does).
         said = lenient.mapping(lenient.mapping(frame.get("message")).get("usage"))
-        return Chunk(ns, usage=usage({**said, "output_tokens": None}) if _CACHED in said else None)
+        return Chunk(ns, usage=usage({**said, "output_tokens": None}))
     if kind in _NOTHING:
         return Chunk(ns)
     if kind == "message" or ("content" in frame and "error" not in frame):
@@ -171,6 +170,23 @@ def _whole(ns: int, frame: dict[str, Any]) -> Chunk:
         usage(frame.get("usage")),
         done=bool(frame.get("stop_reason")),
     )
+
+
+def counted(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+    """The same chunks; the prompt's tokens that the start says count where the answer ends without any.
+
+    Some evaluate the prompt later and guess here (Ollama does); who knows by now what was cached has evaluated it.
+    """
+    guess: int | None = None
+    for chunk in chunks:
+        said = chunk.usage
+        if said and said.source is None and said.cached_tokens is None and not chunk.finish_reason and not chunk.done:
+            guess, chunk = said.prompt_tokens, chunk._replace(usage=None)
+        elif said and said.prompt_tokens:
+            guess = None
+        elif guess and (chunk.finish_reason or chunk.done):
+            chunk, guess = chunk._replace(usage=(said or Usage())._replace(prompt_tokens=guess)), None
+        yield chunk
 
 
 def usage(said: object) -> Usage | None:

@@ -1,5 +1,6 @@
 """The APIs that are spoken, and by what their answers are known and end."""
 
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from tokenswarm.wire import (
@@ -13,7 +14,7 @@ from tokenswarm.wire import (
     openai_embeddings,
     openai_responses,
 )
-from tokenswarm.wire.values import Api
+from tokenswarm.wire.values import Api, Chunk
 
 GENERATING: tuple[Api, ...] = (
     ollama_chat,
@@ -54,8 +55,12 @@ _ENDS = {
     anthropic_messages.PATH: End(b'"message_stop"', "message_stop", "a stop reason", "stop_reason"),
     lm_studio_chat.PATH: End(b'"chat.end"', "chat.end", "", "stop_reason"),
 }
-# At the end of a stream these say again all that their deltas said.
-SAY_AGAIN: tuple[Api, ...] = (openai_responses, lm_studio_chat)
+# What goes along a whole answer's chunks, where one alone does not tell: what was said before, what is said later.
+ALONG: dict[str, Callable[[Iterable[Chunk]], Iterator[Chunk]]] = {
+    openai_responses.PATH: openai_responses.said_once,
+    lm_studio_chat.PATH: openai_responses.said_once,
+    anthropic_messages.PATH: anthropic_messages.counted,
+}
 
 
 def end_of(api: Api) -> End:

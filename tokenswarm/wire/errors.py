@@ -8,12 +8,13 @@ from typing import Any
 import orjson
 
 from tokenswarm.wire.decoding import decode, printable
+from tokenswarm.wire.endings import meaning
 
 _MOST_BYTES, _MOST_OF_A_PAGE = 64 * 1024, 4096  # read of a body; patterns may take the square of a page's length
 _DEEPEST = 6
 _MOST_OF_A_LIST = 3
 # Where the words of an error object stand, by their names in lower case; the first of each that says something.
-_ERRORS, _ENVELOPES = ("error", "errors", "err", "fault", "exception"), ("base_resp", "header", "x_groq")
+_ERRORS, _ENVELOPES = ("error", "errors", "err", "fault", "exception"), ("base_resp", "header", "x_groq", "response")
 _WORDS = (
     *("message", "msg", "error_message", "errormessage", "error_msg", "errmsg", "err_msg", "status_msg"),
     *("retmsg", "ret_msg"),
@@ -32,6 +33,8 @@ _CODES = (
     "retcode",
 )
 _STATES = ("object", "type", "status")
+_DENIED = ("success", "ok", "status")  # false, where something failed
+_NAMED_WORDS = ("error_message", "errormessage", "error_msg", "errmsg", "err_msg")  # which no answer has
 _FAILED = ("error", "failed", "failure", "fail")
 _NAMES_ERROR = ("error", "exception")  # how the name of an error object ends, as Amazon's modelStreamErrorException
 _FINE = frozenset(
@@ -41,6 +44,11 @@ _FINE = frozenset(
         " starting waiting queued pending processing in_progress running generating",
     )
 ) | {""}
+# What a message is that some send while a request waits, by its kind or its first word.
+_KINDS = frozenset(
+    {"status", "info", "log", "notice", "warning", "progress", "heartbeat", "keepalive", "ping", "queue"}
+)
+_WAITS = frozenset({"queued", "waiting", "pending", "processing", "starting", "loading", "warming", "initializing"})
 # Names that none of the rules above reads: a frame with no others is no error object, as nearly all that are asked.
 _OF_AN_ANSWER = frozenset(
     re.findall(
@@ -72,12 +80,14 @@ def found(frame: Mapping[str, Any]) -> str | None:
         return None
     said = _lowered(frame)
     alone = "message" in said and "choices" not in said and not any(name in said for name in _CODES)
-    failed = _is_error(said) or (alone and _words(said) is not None)
+    failed = _is_error(said) or (alone and _words(said) is not None and not _waits(said))
     return _of(frame, _DEEPEST) if failed else None
 
 
 def _is_error(said: Mapping[str, Any]) -> bool:
-    if any(_says(said.get(name)) for name in (*_ERRORS, "detail")) or said.get("success") is False:
+    if any(_says(said.get(name)) for name in (*_ERRORS, "detail", *_NAMED_WORDS)):
+        return True
+    if any(said.get(name) is False for name in _DENIED):
         return True
     if any(name.endswith(_NAMES_ERROR) and isinstance(inner, dict) and _says(inner) for name, inner in said.items()):
         return True
@@ -86,6 +96,14 @@ def _is_error(said: Mapping[str, Any]) -> bool:
     if any(isinstance(inner := said.get(name), dict) and _is_error(_lowered(inner)) for name in _ENVELOPES):
         return True
     return _words(said) is not None and any(map(_failing, map(said.get, _CODES)))
+
+
+def _waits(said: Mapping[str, Any]) -> bool:
+    """Is it news of a request that waits?"""
+    if any(isinstance(kind := said.get(name), str) and kind.lower() in _KINDS for name in ("type", "event")):
+        return True
+    words = (_words(said) or "").lower()
+    return words.split(maxsplit=1)[0].strip(".,:") in _WAITS and meaning(words) != "failure"
 
 
 def _says(value: object) -> bool:

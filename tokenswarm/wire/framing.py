@@ -1,5 +1,6 @@
 """Frames out of pieces: NDJSON lines, SSE events or one JSON object, by what the body is and wherever reads cut it."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal, overload
 
@@ -50,6 +51,8 @@ Frame = tuple[int, Any, bool, str]
 Form = Literal["events", "lines", "whole"]
 
 _FIELDS = (b"data:", b"event:", b"error:", b"id:", b"retry:", b":")
+# A field's name as small programs write it: after spaces, before one, in capitals.
+_ODD_FIELD = re.compile(rb"\s*(data|event|error|id|retry)\s*:", re.IGNORECASE)
 # Names of events, or words in the place of JSON, by which a connection is only kept alive.
 _KEEP_ALIVE = frozenset({b"ping", b"pong", b"heartbeat", b"keepalive", b"keep-alive", b"keep_alive"})
 _MARK = b"\xef\xbb\xbf"  # a byte order mark, which may stand before all others
@@ -81,7 +84,7 @@ def form(pieces: Sequence[tuple[int, bytes]], label: str) -> Form:
     if "ndjson" in label and begun.startswith(b"{") and begun.find(b"\n") == len(begun) - 1 and begun[-2:-1] == b"}":
         return "lines"  # as nearly all begin
     first, last, _, more = _first_line(pieces)
-    if first.startswith(_FIELDS):
+    if first.startswith(_FIELDS) or _ODD_FIELD.match(first):
         return "events"
     labelled: Form = "events" if "event-stream" in label else "lines" if "ndjson" in label else "whole"
     if not first.startswith((b"{", b"[")):
@@ -184,6 +187,8 @@ def events(pieces: Pieces) -> Iterator[Frame]:
             data, data_ns, words = [line[6:]], ns, b""
             continue
         line = line.removeprefix(_MARK)
+        if not line.startswith(_FIELDS) and (odd := _ODD_FIELD.match(line)):
+            line = b"%s:%s" % (odd[1].lower(), line[odd.end() :])
         words = b""
         if line.startswith(_FIELDS):
             tries += 1
@@ -196,6 +201,9 @@ def events(pieces: Pieces) -> Iterator[Frame]:
             elif field in (b"data", b"error"):
                 data.append(value[1:] if value.startswith(b" ") else value)
                 data_ns, name = ns, name or ("error" if field == b"error" else "")
+        elif data and not line.startswith(b"<") and (tries := tries + 1) and _goes_on(data, line, tries):
+            data.append(line)
+            data_ns = ns
         elif bare or line.lstrip().startswith((b"{", b"[")):
             bare.append(line)
             data_ns = ns
@@ -209,6 +217,13 @@ def events(pieces: Pieces) -> Iterator[Frame]:
         yield data_ns, words, True, ""
     if data or bare:
         yield data_ns, b"\n".join(data or bare), False, name
+
+
+def _goes_on(data: Sequence[bytes], line: bytes, tries: int) -> bool:
+    """Is it a further line of JSON that was begun as data, as of JSON for reading? Not where it is whole itself."""
+    if tries < MOST_TRIES and (_whole(b"\n".join(data)) or (line.startswith(b"{") and _whole(line))):
+        return False
+    return data[0].lstrip().startswith((b"{", b"["))
 
 
 def _first_line(pieces: Pieces) -> tuple[bytes, bytes, bytes, bool]:

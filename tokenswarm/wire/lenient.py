@@ -26,6 +26,7 @@ _ASIDE = frozenset(
         "role name id index type object finish_reason stop_reason native_finish_reason matched_stop logprobs usage"
         " content text annotations citations provider_specific_fields obfuscation padding channel token_ids"
         " prompt_token_ids prompt_logprobs signature thinking_signature content_filter_results content_filter_result"
+        " content_filter_offsets finishReason"
         " tool_name habit error",
     )
 )
@@ -111,9 +112,11 @@ def _tool_call(piece: object, position: int | None) -> ToolCall | None:
     if not isinstance(piece, dict):
         return None
     function = piece.get("function")
-    inner = function if isinstance(function, dict) else piece
+    inner = function if isinstance(function, dict) else mapping(piece.get("custom")) or piece
     name = function if isinstance(function, str) else inner.get("name")
     arguments = inner.get("arguments")
+    if arguments is None and name:  # of a custom tool, and as Cohere and Anthropic call them
+        arguments = inner.get("input") or inner.get("parameters")
     index = piece.get("index")
     place = count(inner.get("index") if index is None else index)
     call = ToolCall(position if place is None else place, _text(piece.get("id")), _text(name), arguments)

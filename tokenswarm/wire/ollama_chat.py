@@ -60,7 +60,7 @@ def plain(frames: Sequence[Any]) -> tuple[list[str], list[str]]:
 
 def read(ns: int, frame: dict[str, Any]) -> Chunk:
     """One line: `message.content`, `message.thinking`, `message.tool_calls`, and the numbers when it is done."""
-    message = frame.get("message") or {}
+    message = frame.get("message") or ({"content": frame["response"]} if {"response", "done"} <= frame.keys() else {})
     if type(message) is not dict:
         message = {"content": message} if "done" in frame else {}  # alone it is a gateway's error
     calls = message.get("tool_calls")
@@ -73,4 +73,5 @@ def read(ns: int, frame: dict[str, Any]) -> Chunk:
     )
     if chunk[1] or chunk[2] or chunk[3] or not lenient.unread(message):  # `chunk.output`, of each token
         return chunk
-    return chunk._replace(unread=True)
+    thinking = lenient.text_and_thinking([{"thinking": message}])[1]  # as OpenAI's servers call it
+    return chunk._replace(thinking=thinking, unread=not thinking)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tokenswarm.payloads.prompt import Prompt
-from tokenswarm.wire import embeddings, errors, ollama
+from tokenswarm.wire import embeddings, errors, lenient, ollama
 from tokenswarm.wire.body import encode_body
 from tokenswarm.wire.values import Ask, Call, Chunk
 
@@ -26,6 +26,8 @@ def read(ns: int, frame: dict[str, Any]) -> Chunk:
     One vector that is in no list of them counts as one. Raises TypeError where there are none at all.
     """
     vectors = frame.get("embeddings", frame.get("embedding"))
+    if vectors is None and isinstance(data := frame.get("data"), list):  # as OpenAI has it
+        vectors = [lenient.mapping(item).get("embedding") for item in data]
     if not vectors and (failed := errors.found(frame)):
         return Chunk(ns, error=failed)
     if not isinstance(vectors, list):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tokenswarm.payloads.prompt import Prompt
-from tokenswarm.wire import ollama
+from tokenswarm.wire import ollama, ollama_chat
 from tokenswarm.wire.values import Ask, Call, Chunk
 
 PATH = "/api/generate"
@@ -41,6 +41,8 @@ def plain(frames: Sequence[Any]) -> tuple[list[str], list[str]]:
 
 def read(ns: int, frame: dict[str, Any]) -> Chunk:
     """One line: `response`, `thinking`, and the numbers when it is done. Empty lines (tag tokens) carry no output."""
+    if "response" not in frame and "done" in frame and type(frame.get("message")) is dict:
+        return ollama_chat.read(ns, frame)
     chunk = ollama.chunk(ns, frame, frame.get("response") or "", frame.get("thinking") or "")
     context = frame.get("context")
     return chunk._replace(context=tuple(context)) if context and _token_ids(context) else chunk

@@ -86,10 +86,11 @@ def read(ns: int, frame: dict[str, Any]) -> Chunk:
         text, thinking = lenient.text_and_thinking([text, {"thinking": thinking}])
     calls = said.get("tool_calls")
     calls, unread = lenient.tool_calls(calls) if calls else (), False
-    if said and not text and not thinking and not calls:
+    if choice and not text and not thinking and not calls:
         if said.get("error") and (failed := openai.error(ns, said)):
             return failed
-        text, thinking, calls, unread = _by_other_names(said)
+        text, thinking, calls, unread = _by_other_names(said, choice)
+        reason = reason or _reason_elsewhere(frame, choice, said)
     return Chunk(
         ns,
         text,
@@ -104,9 +105,22 @@ def read(ns: int, frame: dict[str, Any]) -> Chunk:
     )
 
 
-def _by_other_names(said: dict[str, Any]) -> tuple[str, str, tuple[ToolCall, ...], bool]:
-    """Text, thinking and tool calls where the usual names hold none of them; and is there anything else?"""
-    text, thinking = lenient.text_and_thinking(said.get("refusal"))
-    thinking += lenient.text_and_thinking([{"thinking": [said.get(name) for name in _THOUGHTS]}])[1]
-    calls = lenient.tool_calls(said["function_call"]) if said.get("function_call") else ()
-    return text, thinking, calls, not text and not thinking and not calls and lenient.unread(said)
+def _by_other_names(said: dict[str, Any], choice: dict[str, Any]) -> tuple[str, str, tuple[ToolCall, ...], bool]:
+    """Text, thinking and tool calls where the usual names hold none of them; and is there anything else?
+
+    Some have them in the choice itself, as /v1/completions has its text; spoken words have a transcript.
+    """
+    spoken = lenient.mapping(said.get("audio")).get("transcript")
+    text, thinking = lenient.text_and_thinking([said.get("refusal"), spoken, choice.get("text"), choice.get("content")])
+    thoughts = [*map(said.get, _THOUGHTS), choice.get("reasoning_content")]
+    thinking += lenient.text_and_thinking([{"thinking": thoughts}])[1]
+    called = said.get("function_call") or choice.get("tool_calls")
+    calls = lenient.tool_calls(called) if called else ()
+    holds = said or (choice if "delta" not in choice and "message" not in choice else {})
+    return text, thinking, calls, not text and not thinking and not calls and lenient.unread(holds)
+
+
+def _reason_elsewhere(frame: dict[str, Any], choice: dict[str, Any], said: dict[str, Any]) -> object:
+    """The finish reason where it has another name, or stands beside the choice or in its delta."""
+    named = (choice.get(name) for name in ("finishReason", "stop_reason", "native_finish_reason"))
+    return next(filter(None, (said.get("finish_reason"), *named, frame.get("finish_reason"))), None)

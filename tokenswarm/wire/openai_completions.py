@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tokenswarm.payloads.prompt import Prompt
-from tokenswarm.wire import lenient, openai
+from tokenswarm.wire import lenient, openai, openai_chat
 from tokenswarm.wire.values import Ask, Call, Chunk
 
 PATH = "/v1/completions"
@@ -35,6 +35,8 @@ def plain(frames: Sequence[Any]) -> tuple[list[str], list[str]]:
 def read(ns: int, frame: dict[str, Any]) -> Chunk:
     """One event. Ollama throws thinking away here and sends empty texts meanwhile: they carry no output."""
     choice = openai.choice(frame)
+    if "text" not in choice and ("delta" in choice or "message" in choice):
+        return openai_chat.read(ns, frame)  # what some answer at any path
     reason = choice.get("finish_reason")
     ends = reason or not choice  # where errors and counts may stand in other places, too
     if (ends or frame.get("error") or choice.get("error")) and (failed := openai.error(ns, frame, choice)):

@@ -27,23 +27,28 @@ def read(ns: int, frame: dict[str, Any]) -> Chunk:
 
     Raises TypeError and ValueError on data of another shape.
     """
-    data = frame.get("data")
+    data = frame.get("data") or frame.get("embeddings")
     if not data and (failed := openai.error(ns, frame)):
         return failed
     data = [data] if isinstance(data, dict) and data else data or []
     if not isinstance(data, list):
         raise TypeError("data is no list")
-    places = [count(lenient.mapping(item).get("index")) for item in data]
-    if None not in places and sorted(places) != list(range(len(data))):  # type: ignore[type-var]
+    indexes = (count(lenient.mapping(item).get("index")) for item in data)
+    places = sorted(index for index in indexes if index is not None)
+    if data and len(places) == len(data) and places != list(range(places[0], places[0] + len(data))):  # from 0 or 1 on
         raise ValueError("the indexes of data are not those of the texts")
     usage = openai.usage(frame)
     if usage:
         usage = usage._replace(output_tokens=None, source=None)  # vLLM says 0: nothing was generated
-    vectors = (_vector(lenient.mapping(item).get("embedding")) for item in data)
+    vectors = (_vector(item if isinstance(item, list) else lenient.mapping(item).get("embedding")) for item in data)
     return Chunk(ns, usage=usage, done=True, embeddings=embeddings.look(vectors))
 
 
 def _vector(said: object) -> object:
+    if isinstance(said, dict) and len(said) == 1:  # by its type, as Cohere has it
+        (said,) = said.values()
+    if isinstance(said, list) and len(said) == 1 and isinstance(said[0], list):
+        (said,) = said  # a row of a matrix, as llama.cpp's own endpoint has it
     if not isinstance(said, str):
         return said  # what is no list is found out when it is looked at
     numbers = array("f", b64decode(said, validate=True))

@@ -17,6 +17,11 @@ PATH = "/v1/responses"
 done_by_sentinel = False
 _TEXTS = ("response.output_text.delta", "response.refusal.delta")
 _ARGUMENTS = "response.function_call_arguments.delta"
+# What says again what deltas said, or says it alone.
+_DONE = ("response.output_text.done", "response.content_part.done", "response.output_item.done")
+_ARGUMENTS_DONE = "response.function_call_arguments.done"
+_RUNNING = ("in_progress", "queued")  # of a response that has not ended
+_MOST_REPEATED = 65_536  # characters in which it is looked for what was said before
 _ENDS = ("response.completed", "response.incomplete", "response.failed", "response.cancelled", "response.done")
 
 
@@ -91,6 +96,12 @@ def read(ns: int, frame: dict[str, Any]) -> Chunk:
         return Chunk(ns, tool_calls=(ToolCall(count(frame.get("output_index")), "", "", pieces),) if pieces else ())
     if kind is None or kind in _ENDS or "output" in frame:
         return _whole(ns, frame)
+    if kind in _DONE:
+        said = frame.get("item") or frame.get("part") or frame
+        return Chunk(ns, *_item(lenient.mapping(said), count(frame.get("output_index"))), whole=True)
+    if kind == _ARGUMENTS_DONE:
+        call = ToolCall(count(frame.get("output_index")), "", "", frame.get("arguments"))
+        return Chunk(ns, tool_calls=(call,), whole=True)
     if kind == "response.output_item.added":
         item = lenient.mapping(frame.get("item"))
         called = item.get("type") == "function_call"
@@ -115,26 +126,18 @@ def _whole(ns: int, frame: dict[str, Any]) -> Chunk:
         failed = errors.found({"error": response.get("error")}) if response.get("error") else errors.found(response)
         if failed is not None or status == "failed":
             return Chunk(ns, error=failed or "the response failed")
-    text: list[str] = []
-    thinking: list[str] = []
-    calls: list[ToolCall] = []
-    for place, item in enumerate(map(lenient.mapping, items if isinstance(items, list) else [])):
-        if item.get("type") == "function_call":
-            calls.append(_called(item, place, item.get("arguments")))
-        elif item.get("type") == "reasoning":
-            thought = item.get("summary") or item.get("content")
-            thinking.append(lenient.text_and_thinking([{"thinking": thought}])[1])
-        else:
-            said, thought = lenient.text_and_thinking(item.get("content"))
-            text.append(said)
-            thinking.append(thought)
+    if isinstance(items, str) or not items:  # its text alone, as clients have it
+        items = [{"text": items or response.get("output_text")}]
+    listed = map(lenient.mapping, items if isinstance(items, list) else [])
+    said = [_item(item, place) for place, item in enumerate(listed)]
     details = lenient.mapping(response.get("incomplete_details"))
-    reason = openai.finish_reason(details.get("reason") or status)
+    status = status or (str(frame["type"]).rpartition(".")[2] if frame.get("type") in _ENDS else None)
+    reason = openai.finish_reason(details.get("reason") or (None if status in _RUNNING else status))
     return Chunk(
         ns,
-        "".join(text),
-        "".join(thinking),
-        tuple(calls),
+        "".join(text for text, _, _ in said),
+        "".join(thinking for _, thinking, _ in said),
+        tuple(call for _, _, calls in said for call in calls),
         reason,
         openai.usage({name: response.get(name) or frame.get(name) for name in ("usage", *ENGINES)}),
         done=reason is not None,
@@ -143,17 +146,51 @@ def _whole(ns: int, frame: dict[str, Any]) -> Chunk:
     )
 
 
+def _item(item: dict[str, Any], place: int | None) -> tuple[str, str, tuple[ToolCall, ...]]:
+    """Text, thinking and the tool call of one item of the output, or of a part of it."""
+    kind = str(item.get("type"))
+    if kind == "function_call":
+        return "", "", (_called(item, place, item.get("arguments")),)
+    if kind.startswith("reasoning"):
+        thought = item.get("summary") or item.get("content") or item.get("text")
+        return "", lenient.text_and_thinking([{"thinking": thought}])[1], ()
+    return *lenient.text_and_thinking(item.get("content") or item.get("text") or item.get("refusal")), ()
+
+
 def said_once(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
-    """The same chunks, the whole response at the end without what its deltas have said."""
-    text = thinking = calls = False
+    """The same chunks; what says again what was said, as the whole response at the end does, without that."""
+    text, thinking = _Said(), _Said()
+    ids: dict[int | None, str] = {}  # of the calls, by their places
+    called: set[str] = set()
     for chunk in chunks:
         if chunk.whole:
+            new = tuple(call for call in chunk.tool_calls if (call.id or ids.get(call.place, "")) not in called)
             chunk = chunk._replace(
-                text="" if text else chunk.text,
-                thinking="" if thinking else chunk.thinking,
-                tool_calls=() if calls else chunk.tool_calls,
-                whole=False,
+                text=text.new(chunk.text), thinking=thinking.new(chunk.thinking), tool_calls=new, whole=False
             )
-        text, thinking = text or bool(chunk.text), thinking or bool(chunk.thinking)
-        calls = calls or any(call.arguments for call in chunk.tool_calls)
+        else:
+            text.by_deltas |= bool(chunk.text)
+            thinking.by_deltas |= bool(chunk.thinking)
+        for call in chunk.tool_calls:
+            ids[call.place] = call.id or ids.get(call.place, "")
+            if call.arguments:
+                called.add(ids[call.place])
         yield chunk
+
+
+class _Said:
+    """What was said so far: by deltas, or by what says it whole."""
+
+    __slots__ = ("_whole", "by_deltas")
+
+    def __init__(self) -> None:
+        self.by_deltas, self._whole = False, ""
+
+    def new(self, whole: str) -> str:
+        """What of it was not said before."""
+        if not whole or self.by_deltas or whole in self._whole:
+            return ""
+        new = whole.removeprefix(self._whole)
+        self._whole += new
+        self.by_deltas = len(self._whole) > _MOST_REPEATED
+        return new

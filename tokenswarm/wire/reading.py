@@ -1,15 +1,14 @@
 """From a Transcript to its Chunks, and to the verdict on how the answer ended."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import orjson
 
-from tokenswarm.wire import errors, framing, openai_responses
-from tokenswarm.wire.apis import GENERATING, KEYS, SAY_AGAIN, end_of
-from tokenswarm.wire.decoding import decode, values
+from tokenswarm.wire import errors, framing
+from tokenswarm.wire.apis import ALONG, GENERATING, KEYS, end_of
 from tokenswarm.wire.endings import meaning
+from tokenswarm.wire.odd_frames import SHAPE_ERRORS, names_error, read_leniently, unknown_keys
 from tokenswarm.wire.stretch import Stretch, stretches
 from tokenswarm.wire.thinking import PAUSE, separate
 from tokenswarm.wire.values import Api, Chunk, Embeddings, Transcript
@@ -26,11 +25,8 @@ OUTCOMES = (
     "dropped",
 )
 
-_SHAPE_ERRORS = (TypeError, KeyError, ValueError, AttributeError, IndexError, ArithmeticError, RecursionError)
 _MAX_ERROR_CHARACTERS = 300
-_MOST_SHOWN, _MOST_KEYS = 4096, 100
-_ERROR = re.compile(r"\[error\]|error:")
-_MOST_WORD = 20
+_NOTHING = ("", "{}", "[]", "null")  # in the place of an error's words
 _MOST_NUMBERS = 32  # more choices than anybody asks for
 _LOADS = ("load", "unload")  # Ollama's to a request without a prompt
 _LABELS = {"events": ("event-stream",), "lines": ("ndjson", "jsonl", "jsonlines", "json-seq", "stream+json")}
@@ -52,7 +48,8 @@ def chunks(api: Api, transcript: Transcript) -> Iterator[Chunk | Stretch]:
     An unreadable frame gives a chunk with `broken` and ends the reading; so does an error object. Raises nothing.
     """
     read = _frames(api, transcript)
-    return separate(openai_responses.said_once(_singly(read)) if api in SAY_AGAIN else read)
+    along = ALONG.get(api.PATH)
+    return separate(along(_singly(read)) if along else read)
 
 
 def each_chunk(api: Api, transcript: Transcript) -> Iterator[Chunk]:
@@ -79,6 +76,7 @@ def _frames(api: Api, transcript: Transcript) -> Iterator[Chunk | Stretch]:
     numbered: bool | None = None  # is that the token's number and not the choice's?
     ended = False
     unknown: bytes | None = b""  # the first frame, until one says anything that is known
+    typed = "type" in KEYS.get(api.PATH, ())
     try:
         number = 0
         for ns, frame, terminated, event in framing.frames(transcript.pieces, transcript.form, _gatherer(api)):
@@ -89,16 +87,20 @@ def _frames(api: Api, transcript: Transcript) -> Iterator[Chunk | Stretch]:
                 unknown = None
                 yield frame
                 continue
+            if event and names_error(event):
+                said = errors.text(frame)
+                yield Chunk(ns, error=event if said in _NOTHING else said)
+                return
             if (event or not frame) and (not frame or frame.isspace() or framing.keeps_alive(event.encode())):
                 if number % FRAMES_A_PAUSE == 0:
                     yield PAUSE
                 continue
-            if event and _names_error(event):
-                yield Chunk(ns, error=errors.text(frame) or event)
-                return
             try:  # the plain reading, which serves nearly all
-                chunk = read(ns, loads(frame))
-            except _SHAPE_ERRORS:
+                value = loads(frame)
+                if typed and event and "type" not in value:
+                    value["type"] = event  # as some say it, there alone
+                chunk = read(ns, value)
+            except SHAPE_ERRORS:
                 pass
             else:
                 if chunk.error is None and chunk.choice == choice:
@@ -106,8 +108,10 @@ def _frames(api: Api, transcript: Transcript) -> Iterator[Chunk | Stretch]:
                     if unknown is not None:
                         unknown = None if chunk.output or chunk.finish_reason else unknown or frame
                     continue
-            for chunk in frame.chunks() if type(frame) is Stretch else _decode(api, ns, frame):
+            for chunk in frame.chunks() if type(frame) is Stretch else read_leniently(api, ns, frame):
                 if chunk.broken and (ended or not (terminated and (transcript.complete or not whole))):
+                    if not ended and transcript.complete and not frame.lstrip().startswith((b"{", b"[")):
+                        yield chunk  # words in place of a frame
                     return  # cut in the middle of a frame: the missing end says so, not what is left of it
                 if chunk.choice != choice and (chunk.output or chunk.finish_reason):
                     if unknown is None and numbered is None:
@@ -122,7 +126,7 @@ def _frames(api: Api, transcript: Transcript) -> Iterator[Chunk | Stretch]:
                     return
                 if unknown is not None:
                     unknown = None if chunk.output or chunk.finish_reason else unknown or frame
-        if unknown and (keys := _unknown_keys(api, unknown)):
+        if unknown and (keys := unknown_keys(api, unknown)):
             yield Chunk(_end(transcript), broken=f"frames of an unknown form (keys {keys})")
     except framing.TooMuch as error:
         yield Chunk(error.ns, broken=str(error))
@@ -137,72 +141,11 @@ def _numbers_tokens(api: Api, transcript: Transcript) -> bool:
     """Does a server number its chunks where the choices' numbers are? (TGI before 1.4.4.) The first of them tell."""
     numbers: list[int] = []
     for ns, frame, *_ in framing.frames(transcript.pieces, transcript.form):
-        read = _decode(api, ns, frame) if frame.strip() else ()
+        read = read_leniently(api, ns, frame) if frame.strip() else ()
         numbers.extend(chunk.choice for chunk in read if chunk.output)
         if len(numbers) >= _MOST_NUMBERS:
             break
     return len(numbers) > 2 and numbers == list(range(numbers[0], numbers[0] + len(numbers)))
-
-
-def _decode(api: Api, ns: int, frame: bytes, levels: int = 2) -> tuple[Chunk, ...]:
-    """The chunk of a frame; of one that holds several JSON values, or a list of them, one each.
-
-    JSON within a JSON text, and a field's name twice (`data: data:`), come of two programs that both do the framing.
-    """
-    said = frame.strip()
-    if said == b"[DONE]":
-        return (Chunk(ns, done=api.done_by_sentinel),)
-    try:
-        found = values(said)
-    except ValueError:
-        found = None
-    if found and len(found) == 1 and isinstance(found[0], str) and levels:
-        return _decode(api, ns, found[0].encode(), levels - 1)
-    if found and len(found) == 1 and isinstance(found[0], list) and all(isinstance(one, dict) for one in found[0]):
-        found = tuple(found[0])  # Google's form
-    if found is not None:
-        return tuple(_read(api, ns, value, frame) for value in found)
-    if said.startswith(b"data:") and levels:
-        return _decode(api, ns, said[5:], levels - 1)
-    word = said[:_MOST_WORD].decode("utf-8", "replace").lower()
-    if word == "[done]":
-        return (Chunk(ns, done=api.done_by_sentinel),)
-    if framing.keeps_alive(said):
-        return (Chunk(ns),)
-    if _ERROR.match(word):
-        return (Chunk(ns, error=errors.text(said)),)
-    start = frame[:_MOST_SHOWN].decode("utf-8", "replace")
-    if errors.is_page(start):
-        return (Chunk(ns, broken=f"not JSON: {errors.page(start)}"),)
-    return (Chunk(ns, broken=f"not JSON: {frame[:60]!r}"),)
-
-
-def _names_error(event: str) -> bool:
-    """Does the name of a server-sent event say that it is an error?"""
-    return "error" in event or event in ("exception", "failed", "failure", "abort")
-
-
-def _unknown_keys(api: Api, frame: bytes) -> str:
-    """The names that stand in an object which is no frame of the API; "" if it is one."""
-    keys = KEYS.get(api.PATH)
-    try:
-        said = decode(frame)
-    except ValueError:
-        return ""
-    if keys is None or not isinstance(said, dict) or any(key in said for key in keys):
-        return ""
-    return ", ".join(map(str, said))[:_MOST_KEYS]
-
-
-def _read(api: Api, ns: int, value: object, frame: bytes) -> Chunk:
-    if type(value) is not dict:
-        if value is None or isinstance(value, bool | int | float):
-            return Chunk(ns)  # says nothing, as some keep a connection alive
-        return Chunk(ns, broken=f"not a JSON object: {frame[:60]!r}")
-    try:
-        return api.read(ns, value)
-    except _SHAPE_ERRORS as error:
-        return Chunk(ns, broken=f"unexpected shape ({error}): {frame[:60]!r}")
 
 
 class Ending(NamedTuple):

@@ -48,10 +48,20 @@ def test_messages_cached_tokens_are_absent_0_and_n() -> None:
         builder, verdict = interpret(anthropic_messages, whole({**said, "usage": usage}), stream=False)
         assert (verdict.outcome, builder.usage[:3], builder.answer().text) == ("ok", right, "Hi")
         begun = start(**{**usage, "output_tokens": 0})
-        for last in (usage, {"output_tokens": 2}):  # the counts of the prompt again, or (llama.cpp) only at first
+        for last in (usage, {"output_tokens": 2}):  # the counts of the prompt again, or only at first
             streamed = events(begun, *TEXT, ends("end_turn", **last), STOP)
-            found = interpret(anthropic_messages, seen(streamed), stream=True).builder.usage[:3]
-            assert found == (right if "input_tokens" in last or right[2] is not None else (None, 2, None))
+            assert interpret(anthropic_messages, seen(streamed), stream=True).builder.usage[:3] == right
+
+
+def test_tokens_of_the_prompt_that_are_guessed_at_first_do_not_stand() -> None:
+    guess = start(input_tokens=7, output_tokens=0)
+    for rest, right in (
+        ((ends("end_turn", input_tokens=9, output_tokens=2), STOP), 9),
+        ((ends("end_turn"), {**STOP, "usage": {"input_tokens": 9, "output_tokens": 2}}), 9),
+        ((), None),  # cut: nobody said them
+    ):
+        found = interpret(anthropic_messages, seen(events(guess, *TEXT, *rest)), stream=True)
+        assert found.builder.usage.prompt_tokens == right
 
 
 @pytest.mark.parametrize(
@@ -102,3 +112,13 @@ def test_errors_of_messages() -> None:
         "http_error",
         "HTTP 529 Overloaded",
     )
+
+
+def test_an_event_may_say_its_type_by_its_name_alone() -> None:
+    frames = (start(input_tokens=9, output_tokens=1), *TEXT, ends("end_turn", output_tokens=2), STOP)
+    bare = ({name: value for name, value in frame.items() if name != "type"} for frame in frames)
+    body = "".join(
+        f"event: {frame['type']}\ndata: {json.dumps(rest)}\n\n" for frame, rest in zip(frames, bare, strict=True)
+    )
+    builder, verdict = interpret(anthropic_messages, seen(body.encode()), stream=True)
+    assert (verdict.outcome, builder.answer().text, builder.usage[:2]) == ("ok", "Hello", (9, 2))

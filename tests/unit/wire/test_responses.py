@@ -93,3 +93,67 @@ def test_a_response_that_is_not_streamed() -> None:
     assert builder.usage[:3] == (50, 9, 41)
     failed = {**body, "status": "failed", "output": [], "error": {"code": "x", "message": "too long"}}
     assert interpret(openai_responses, whole(failed), stream=False).verdict == ("server_error", "too long")
+
+
+DONE_TEXT = {"type": "response.output_text.done", "output_index": 0, "text": "It is noon."}
+DONE_PART = {"type": "response.content_part.done", "part": {"type": "output_text", "text": "It is noon."}}
+DONE_ITEM = {"type": "response.output_item.done", "output_index": 0, "item": message("It is noon.")}
+DONE_CALL = {"type": "response.output_item.done", "output_index": 1, "item": called("{}")}
+ADDED = {"type": "response.output_item.added", "output_index": 1, "item": called("", "in_progress")}
+DONE_ARGUMENTS = {"type": "response.function_call_arguments.done", "output_index": 1, "arguments": "{}"}
+OTHER_CALL = {**DONE_CALL, "output_index": 2, "item": {**called("[]"), "call_id": "call_2"}}
+
+
+@pytest.mark.parametrize("output", [[], [message("It is noon."), called("{}"), {**called("[]"), "call_id": "call_2"}]])
+@pytest.mark.parametrize(
+    "frames",
+    [
+        (DONE_TEXT, DONE_CALL, OTHER_CALL),
+        (DONE_PART, ADDED, DONE_ARGUMENTS, OTHER_CALL),
+        (DONE_TEXT, DONE_PART, DONE_ITEM, ADDED, DONE_ARGUMENTS, DONE_CALL, OTHER_CALL),
+        (said("output_text", "It is noon."), DONE_TEXT, DONE_ITEM, DONE_CALL, OTHER_CALL),
+    ],
+)
+def test_what_only_a_done_event_says_is_read_once(frames: tuple[dict[str, Any], ...], output: list[Any]) -> None:
+    builder, verdict = interpret(openai_responses, seen(events(CREATED, *frames, response(output=output))), stream=True)
+    answer = builder.answer()
+    assert (verdict.outcome, answer.text) == ("ok", "It is noon.")
+    assert [call[1:] for call in answer.tool_calls] == [("call_1", "now", "{}"), ("call_2", "now", "[]")]
+    assert builder.output_chunks == 3 + (ADDED in frames)
+
+
+def test_several_texts_of_one_response_are_all_read() -> None:
+    frames = [{**DONE_ITEM, "item": message(text)} for text in ("One. ", "Two.")]
+    both = response(output=[message("One. "), message("Two.")])
+    assert interpret(openai_responses, seen(events(CREATED, *frames, both)), stream=True).builder.answer().text == (
+        "One. Two."
+    )
+
+
+@pytest.mark.parametrize(
+    ("end", "outcome"),
+    [
+        ({"type": "response.completed", "response": {"output": [message("Hi")]}}, "ok"),  # no status
+        ({"type": "response.completed"}, "ok"),
+        ({"type": "response.completed", "response": {"status": "in_progress"}}, "truncated"),
+    ],
+)
+def test_a_response_ends_by_its_last_event_whatever_that_holds(end: dict[str, Any], outcome: str) -> None:
+    body = events(CREATED, said("output_text", "Hi"), end)
+    assert interpret(openai_responses, seen(body), stream=True).verdict.outcome == outcome
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"output": [], "output_text": "Noon."},
+        {"output": "Noon."},
+        {"output": [{"type": "output_text", "text": "Noon."}]},
+        {"output": [{"type": "message", "content": "Noon."}]},
+    ],
+)
+def test_text_of_a_whole_response_wherever_it_stands(form: dict[str, Any]) -> None:
+    builder, verdict = interpret(openai_responses, whole({"status": "completed", **form}), stream=False)
+    assert (verdict.outcome, builder.answer().text) == ("ok", "Noon.")
+    running = whole({"status": "in_progress", **form})
+    assert interpret(openai_responses, running, stream=False).verdict.outcome == "truncated"

@@ -114,7 +114,8 @@ def test_what_is_said_under_other_names_is_read(said: dict[str, Any], what: tupl
     ("said", "unread"),
     [
         ({"ponderings": "hm"}, 1),
-        ({"audio": {"transcript": "hi"}}, 1),
+        ({"audio": {"data": "UklGRg=="}}, 1),
+        ({"audio": {"transcript": "hi"}}, 0),
         ({"images": [{"image_url": {"url": "data:"}}]}, 1),
         ({"reasoning_details": [{"type": "reasoning.encrypted", "data": "x"}]}, 1),
         ({"role": "assistant", "content": ""}, 0),

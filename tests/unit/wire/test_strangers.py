@@ -5,68 +5,32 @@ The names of the cases say where they were seen: repositories with the number of
 
 import gzip
 import json
-from typing import Any
 
 import pytest
 from doors import CHAT as PATH
 from doors import GOOD as ANSWER
 from doors import Door, attempt, said
-from wire_http import Case, Exchange, read
+from raw_answers import (
+    CHAT,
+    END,
+    GOOD,
+    LAST,
+    LINES,
+    NATIVE,
+    TEXT,
+    TEXTS,
+    WHOLE,
+    WORDS,
+    Frame,
+    check,
+    delta,
+    dumped,
+    http,
+    message,
+    sse,
+)
 
 from tokenswarm.settings.target import readings
-from tokenswarm.wire import ollama_chat, openai_chat
-
-CHAT, NATIVE = openai_chat.PATH, ollama_chat.PATH
-WORDS = [f"w{n} " for n in range(12)]
-TEXT = "".join(WORDS)
-USAGE = {"prompt_tokens": 60, "completion_tokens": 12, "total_tokens": 72}
-WHOLE = {"outcome": "ok", "error": "", "text": TEXT, "output_tokens": 12, "prompt_tokens": 60, "output_chunks": 12}
-Frame = dict[str, Any] | str | bytes
-
-
-def delta(content: str | None = None, reason: str | None = None, index: int = 0, **more: Any) -> dict[str, Any]:
-    said = {"content": content} if content is not None else {}
-    return {"choices": [{"index": index, "delta": {**said, **more}, "finish_reason": reason}]}
-
-
-def message(content: str) -> dict[str, Any]:
-    return {"choices": [{"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": None}]}
-
-
-TEXTS: list[Frame] = [delta(word) for word in WORDS]
-COUNTS: Frame = {"choices": [], "usage": USAGE}
-END: list[Frame] = [delta(reason="stop"), COUNTS]
-GOOD = [*TEXTS, *END]
-LINES: list[Frame] = [{"message": {"content": word}, "done": False} for word in WORDS]
-LAST = {"message": {"content": ""}, "done": True, "done_reason": "stop", "prompt_eval_count": 60, "eval_count": 12}
-
-
-def dumped(frame: Frame) -> bytes:
-    return frame if isinstance(frame, bytes) else (frame if isinstance(frame, str) else json.dumps(frame)).encode()
-
-
-def sse(frames: list[Frame], done: bytes | None = b"[DONE]", before: bytes = b"data: ") -> list[bytes]:
-    """Events; bytes stand for themselves."""
-    cut = [frame if isinstance(frame, bytes) else before + dumped(frame) + b"\n\n" for frame in frames]
-    return cut if done is None else [*cut, before + done + b"\n\n"]
-
-
-def http(parts: list[bytes], label: str = "text/event-stream", status: str = "200 OK", header: str = "") -> bytes:
-    head = f"HTTP/1.1 {status}\r\nContent-Type: {label}\r\n{header}Transfer-Encoding: chunked\r\n\r\n".encode()
-    return head + b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
-
-
-def check(raw: bytes, right: dict[str, Any], path: str = CHAT) -> None:
-    outcome = read(Case("", "", "", (Exchange("POST", path, {"stream": True}, raw, left_open=False),)))
-    record = outcome.record
-    for what, wanted in right.items():
-        if what == "text":
-            found: object = outcome.answer.text
-        else:
-            found = getattr(record.usage if hasattr(record.usage, what) else record, what)
-        same = wanted in str(found) if what == "error" and wanted else found == wanted
-        assert same, f"{what}: {found!r}, not {wanted!r}; {record.outcome} {record.error}"
-
 
 GEMINI = {"promptTokenCount": 60, "candidatesTokenCount": 12, "totalTokenCount": 72}
 CAMEL = {"promptTokens": 60, "completionTokens": 12, "totalTokens": 72}

@@ -192,6 +192,8 @@ def test_done_that_is_no_truth_value() -> None:
         ({"data": [{"embedding": [1, 2], "index": "0"}, {"embedding": [1, 2], "index": 1.0}]}, Embeddings(2, 2, 0)),
         ({"data": [{"embedding": [1, 2], "index": 0}, {"embedding": None, "index": 1}, 7]}, Embeddings(3, 2, 2)),
         ({"data": {"embedding": [1, 2], "index": 0}}, Embeddings(1, 2, 0)),
+        ({"data": [{"embedding": [1, 2], "index": 2}, {"embedding": [1, 2], "index": 1}]}, Embeddings(2, 2, 0)),
+        ({"data": [{"embedding": [[1, 2]]}, {"embedding": {"float": [1, 2]}}]}, Embeddings(2, 2, 0)),
         ({"data": None}, Embeddings(0, 0, 0)),
     ],
 )
