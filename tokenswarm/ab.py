@@ -77,7 +77,8 @@ def plan(arguments: Sequence[str]) -> Plan:
     if len(dirs) > 1:
         raise UsageError("ab: the runs of both sides go into one --run-dir; name it once")
     limits = [word for text in own.fail_on for word in ("--fail-on", text)]
-    return Plan(own.rounds, own.name, sides, dirs.pop(), (*limits, *(["--out", own.out] if own.out else [])))
+    out = ["--out", own.out] if own.out else []
+    return Plan(own.rounds, own.name, sides, dirs.pop(), ("--lang", checked["a"].lang, *limits, *out))
 
 
 def load(made: Plan) -> dict[str, list[Path]]:

@@ -11,11 +11,13 @@ from tokenswarm.metrics.text import plain
 from tokenswarm.reports.compare import console, data, gates, page, plots
 from tokenswarm.reports.compare.comparison import Comparison, Tolerances, compare
 from tokenswarm.reports.compare.verdicts import EDGE, MARGIN
-from tokenswarm.reports.compare.words import say
+from tokenswarm.reports.compare.words import say, speaking
 from tokenswarm.reports.errors import ReportError
 from tokenswarm.reports.load import Run, load
+from tokenswarm.reports.render import chinese
 from tokenswarm.reports.render import html as render_html
 from tokenswarm.reports.render import markdown as render_md
+from tokenswarm.reports.render.chinese import LANGUAGES
 from tokenswarm.reports.write import as_json, write
 
 CROSSED, NOT_COMPARABLE = 99, 3
@@ -36,14 +38,14 @@ def main(arguments: Sequence[str]) -> int:
         raise ReportError("--margin: what counts as no difference must be more than --edge")
     asked = tuple((limit.metric, limit.aggregate) for limit in limits)
     made = compare(_loaded(a), _loaded(b), Tolerances(options.edge, options.margin, asked))
-    answers = [] if made.stops else gates.answers(limits, made.judged)
-    code = _exit_code(made, answers)
-    path = _write(made, answers, code, options.out or b[-1])
+    code = _exit_code(made, _answers(limits, made))
+    path = _write(made, limits, code, options.out or b[-1], options.lang)
     if not options.quiet:
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="backslashreplace")
-        print(plain(console.render(made, answers), lines=True))
-        print(say("report at", path=path))
+        with speaking(options.lang):
+            print(plain(console.render(made, _answers(limits, made)), lines=True))
+            print(say("report at", path=path))
     return code
 
 
@@ -61,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--edge", type=_share, default=EDGE, help="less is no difference (default: 1%%)")
     parser.add_argument("--margin", type=_share, default=MARGIN, help="'no difference' excludes so much (default: 5%%)")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where the report goes (default: B's folder)")
+    parser.add_argument("--lang", choices=LANGUAGES, default="en", help="of the report and the terminal")
     parser.add_argument("--quiet", action="store_true", help="write the files, print nothing")
     return parser
 
@@ -98,19 +101,27 @@ def _loaded(paths: Sequence[Path]) -> list[Run]:
     return [load(path) for path in paths]
 
 
+def _answers(limits: Sequence[gates.Limit], made: Comparison) -> list[gates.JudgedLimit]:
+    return [] if made.stops else gates.answers(limits, made.judged)
+
+
 def _exit_code(made: Comparison, answers: Sequence[gates.JudgedLimit]) -> int:
     if made.stops or any(gate.crossed is None for gate in answers):
         return NOT_COMPARABLE
     return CROSSED if any(gate.crossed for gate in answers) else 0
 
 
-def _write(made: Comparison, answers: Sequence[gates.JudgedLimit], code: int, folder: Path) -> Path:
+def _write(made: Comparison, limits: Sequence[gates.Limit], code: int, folder: Path, lang: str) -> Path:
     """compare-with-A in B's folder, three files; gives the page's path. Raises ReportError."""
     if not folder.is_dir():
         raise ReportError(f"{folder}: no such folder; make it, or leave --out away")
     stem = f"compare-with-{made.a[0].folder.resolve().name}"
-    document, path = page.document(made, answers), folder / f"{stem}.html"
-    write(folder / f"{stem}.json", as_json(data.as_json(made, answers, code)))
+    path = folder / f"{stem}.html"
+    write(folder / f"{stem}.json", as_json(data.as_json(made, _answers(limits, made), code)))
+    with speaking(lang):
+        document, figures = page.document(made, _answers(limits, made)), plots.plots(made)
+    if lang == "zh":
+        figures = chinese.plots(figures)
     write(folder / f"{stem}.md", render_md.render(document))
-    write(path, render_html.render(document, plots.plots(made)))
+    write(path, render_html.render(document, figures, "zh-CN" if lang == "zh" else lang))
     return path

@@ -48,14 +48,14 @@ def digest(run: Run) -> str:
 
 def _invalid(a: Side, b: Side) -> Iterator[Difference]:
     bad = [[run for run in side if _mapping(run.info, "validity").get("verdict") != "VALID"] for side in (a, b)]
-    said = [say("valid", n=len(side) - len(own), of=len(side)) for side, own in zip((a, b), bad, strict=True)]
+    said = [say("valid", n1=len(side) - len(own), n2=len(side)) for side, own in zip((a, b), bad, strict=True)]
     for name, side, own in zip("AB", (a, b), bad, strict=True):
         if own:
             findings = [f for run in own for f in _mapping(run.info, "validity").get("findings") or ()]
             levels = (f for f in findings if isinstance(f, dict) and f.get("level") == "invalid")
             rules = _list(str(found.get("rule")) for found in levels) or say("unknown")
             key = "invalid why" if len(side) == 1 else "invalid some"
-            why = say(key, side=name, n=len(own), of=len(side), why=rules)
+            why = say(key, side=name, n1=len(own), n2=len(side), why=rules)
             yield Difference(say("invalid"), said[0], said[1], STOPS, why)
 
 

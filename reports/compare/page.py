@@ -11,7 +11,7 @@ from tokenswarm.reports.compare.figures import RATES
 from tokenswarm.reports.compare.gates import JudgedLimit
 from tokenswarm.reports.compare.sentence import sentence
 from tokenswarm.reports.compare.verdicts import FIRST, Judged
-from tokenswarm.reports.compare.words import say
+from tokenswarm.reports.compare.words import say, translated
 from tokenswarm.reports.load import Run
 from tokenswarm.reports.parts.time_spent import LABELS
 from tokenswarm.reports.render.document import Cell, Code, Document, Line, Section, Table
@@ -39,12 +39,12 @@ def document(made: Comparison, gates: Sequence[JudgedLimit] = ()) -> Document:
 
 def title(made: Comparison) -> str:
     """`20261127T131608Z-a against …`."""
-    return say("title", a=_names(made.a), b=_names(made.b))
+    return f"{_names(made.a)} {say('against')} {_names(made.b)}"
 
 
 def _names(side: Sequence[Run]) -> str:
     first = side[0].folder.resolve().name
-    return say("and more", name=first, n=len(side) - 1) if len(side) > 1 else first
+    return say("and more", name=first, n1=len(side) - 1) if len(side) > 1 else first
 
 
 def _facts(made: Comparison) -> tuple[tuple[str, Cell], ...]:
@@ -52,7 +52,7 @@ def _facts(made: Comparison) -> tuple[tuple[str, Cell], ...]:
     sides: list[tuple[str, Cell]] = []
     for key, side in (("A", made.a), ("B", made.b)):
         all_names = ", ".join(run.folder.resolve().name for run in side)
-        text = all_names if len(side) == 1 else say("folders", n=len(side), names=all_names)
+        text = all_names if len(side) == 1 else say("folders", n1=len(side), names=all_names)
         sides.append((say(key), Code(text)))
     return (*sides, (say("compared by"), say(by)))
 
@@ -79,7 +79,7 @@ def _figures(made: Comparison) -> Section:
     if len(made.a) > 1:
         lines.append((say("run unit"),))
     else:
-        lines.append((say("worth note", least=LEAST_WORTH), " ", say("p95 note")))
+        lines.append((say("worth note", n1=LEAST_WORTH), " ", say("p95 note")))
     judged = [each for each in made.judged if not made.staged or each.figure.aggregate in FIRST]
     columns = tuple(say("columns", margin=margin).split("|"))
     table = Table(columns, tuple(_row(each, made) for each in judged), names=2)
@@ -103,14 +103,14 @@ def _worth(n: int, worth: float) -> str:
 
 
 def _comparable(made: Comparison) -> Section:
-    listed = (
-        (Code(each.what), Code(each.a or ABSENT), Code(each.b or ABSENT), say(_SO[each.effect]))
-        for each in made.differences
-    )
+    listed: list[tuple[Cell, ...]] = []
+    for each in made.differences:
+        what, a, b = (Code(translated(text) or ABSENT) for text in (each.what, each.a, each.b))
+        listed.append((what, a, b, say(_SO[each.effect])))
     rows = tuple(dict.fromkeys(listed))  # two INVALID sides differ once
     tables = (Table(tuple(say("difference columns").split("|")), rows, names=4),) if rows else ()
     lines: tuple[Line, ...] = () if rows else ((say("all the same"),),)
-    return Section("comparable", say("comparable"), lines, tuple((text,) for text in made.remarks), tables)
+    return Section("comparable", say("comparable"), lines, tuple((translated(text),) for text in made.remarks), tables)
 
 
 def _ledger(made: Comparison) -> Section:
@@ -125,8 +125,8 @@ def _ledger(made: Comparison) -> Section:
         ]
         parts = list(dict.fromkeys(part for _, account in found for part in account["parts_mean_ms"]))
         rows = tuple(_account(key, account, parts) for key, account in found)
-        heads = (say("A") + " / " + say("B"), "n", *(LABELS[part] for part in parts), say("sum"))
-        tables.append(Table(heads, rows, caption=(kind,)))
+        heads = (say("A") + " / " + say("B"), "n", *(translated(LABELS[part]) for part in parts), say("sum"))
+        tables.append(Table(heads, rows, caption=(translated(f"As told by the {kind}; mean ms"),)))
     lines: tuple[Line, ...] = ((say("ledger note"),),) if tables else ()
     return Section("ledger", say("ledger"), lines=lines, tables=tuple(tables))
 

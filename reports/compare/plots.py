@@ -13,7 +13,7 @@ from tokenswarm.reports.compare.figures import RATES
 from tokenswarm.reports.compare.rates import BINS
 from tokenswarm.reports.compare.shift import Shift
 from tokenswarm.reports.compare.verdicts import BETTER, SAME, WORSE, Judged
-from tokenswarm.reports.compare.words import say
+from tokenswarm.reports.compare.words import bracketed, say
 from tokenswarm.reports.parts import time_spent
 from tokenswarm.reports.parts.throughput import steps
 from tokenswarm.reports.render.numbers import number
@@ -71,7 +71,7 @@ def _whisker(drawn: Any, at: int, each: Judged, made: Comparison) -> None:
     low, middle, high = (shown.percent(each.figure, end) for end in (each.low, each.figure.contrast.change, each.high))
     ends = [-2 * _WIDEST if low is None else low, 2 * _WIDEST if high is None else high]
     verdict = shown.verdict_and_needs(each, made.settings.edge, made.settings.margin)
-    said = f"{shown.change(each)} ({shown.interval(each)}): {verdict}"
+    said = f"{shown.change(each)}{bracketed(shown.interval(each))}: {verdict}"
     drawn.add_scatter(x=ends, y=[at, at], mode="lines", line={"color": colour, "width": 2}, hoverinfo="skip")
     drawn.add_scatter(
         x=[middle],
@@ -147,6 +147,6 @@ def _throughput(made: Comparison) -> Plot | None:
                 x=edges, y=steps(means), mode="lines", line=line, hovertemplate="%{y:,.4~g}<extra></extra>"
             )
     keys = tuple((colour, say(key)) for colour, key in zip(_SIDES, "AB", strict=True))
-    note = say("throughput note", width=number(longest_s / BINS))
-    title = say("rate plot", what=say(RATES[made.counted]))
+    note = say("throughput note", n1=number(longest_s / BINS))
+    title = say(f"{RATES[made.counted]} plot")
     return Plot("throughput", "throughput", title, note, (drawn,), keys)

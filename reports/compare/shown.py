@@ -4,15 +4,14 @@ import math
 
 from tokenswarm.reports.compare.figures import FAILED, Figure
 from tokenswarm.reports.compare.verdicts import BETTER, NONE, SAME, WORSE, Judged
-from tokenswarm.reports.compare.words import say
+from tokenswarm.reports.compare.words import listed, say
 from tokenswarm.reports.render.numbers import ABSENT, number
 
 
 def name(figure: Figure) -> str:
     """`TPOT mean`; of a stage `stage 2, TPOT mean`."""
-    words = [say(figure.metric), *([say(figure.aggregate)] if figure.aggregate else [])]
-    said = " ".join(words)
-    return said if figure.stage is None else f"{say('stage', stage=figure.stage)}, {said}"
+    said = say(f"{figure.metric} {figure.aggregate}".rstrip())
+    return said if figure.stage is None else listed((say("stage", n1=figure.stage), said), ", ")
 
 
 def sides(figure: Figure) -> tuple[str, str]:
@@ -35,7 +34,7 @@ def amount(value: float | None, figure: Figure) -> str:
     if value is None:
         return ABSENT
     said = f"{_sign(value)}{_digits(abs(value))}"
-    return say("points", number=said) if figure.contrast.points else f"{said} %"
+    return say("points", n1=said) if figure.contrast.points else f"{said} %"
 
 
 def percentage(change: float | None) -> str:
@@ -64,14 +63,14 @@ def interval(judged: Judged) -> str:
     low, high = (amount(percent(judged.figure, bound), judged.figure) for bound in (judged.low, judged.high))
     if low == high == ABSENT:
         return ABSENT
-    return say("between", low=low.partition(" ")[0], high=high)
+    return say("between", n1=low.partition(" ")[0], n2=high)
 
 
 def most(judged: Judged, edge: float) -> str:
     """The least x of which it is true that there is no difference over x; never less than the edge."""
     bounds = [percent(judged.figure, bound) or 0.0 for bound in (judged.low, judged.high)]
     said = f"{max(100 * edge, math.ceil(10 * max(map(abs, bounds))) / 10):g}"
-    return say("points", number=said) if judged.figure.contrast.points else f"{said} %"
+    return say("points", n1=said) if judged.figure.contrast.points else f"{said} %"
 
 
 def word(judged: Judged) -> str:
@@ -86,7 +85,7 @@ def verdict(judged: Judged, edge: float) -> str:
     if judged.verdict in (BETTER, WORSE):
         return word(judged)
     if judged.verdict == SAME:
-        return say("no difference", most=most(judged, edge))
+        return say("no difference", n1=most(judged, edge))
     return say("no verdict" if judged.verdict == NONE else "cannot tell")
 
 

@@ -1,6 +1,13 @@
-"""Every text of a comparison that people read, in one table: another language is another table beside it."""
+"""Every text of a comparison that people read, by keys. Their Chinese is in the one table of messages, zh.txt.
 
-from collections.abc import Mapping
+A comparison itself is in English, as its JSON is; what shows it says it within `speaking`.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from tokenswarm.reports.render.chinese import pattern, zh
 
 EN: Mapping[str, str] = {
     # names of metrics, and the units of their values
@@ -11,36 +18,42 @@ EN: Mapping[str, str] = {
     "vectors_per_s": "vectors/s",
     "ok_per_s": "ok requests/s",
     "failed": "failed",
-    "mean": "mean",
-    "p50": "p50",
-    "p95": "p95",
+    "tpot_ms mean": "TPOT mean",
+    "tpot_ms p50": "TPOT p50",
+    "tpot_ms p95": "TPOT p95",
+    "ttft_ms mean": "TTFT mean",
+    "ttft_ms p50": "TTFT p50",
+    "ttft_ms p95": "TTFT p95",
+    "e2e_ms mean": "E2E mean",
+    "e2e_ms p50": "E2E p50",
+    "e2e_ms p95": "E2E p95",
     # verdicts
     "slower": "slower",
     "faster": "faster",
     "more failures": "more failures",
     "fewer failures": "fewer failures",
-    "no difference": "no difference over {most}",
+    "no difference": "no difference over {n1}",
     "cannot tell": "cannot tell",
     "needs": "{verdict}: {margin} would need about {needed} a side",
     "no verdict": "no verdict",
     "requests": "requests",
     "runs": "runs",
     # the sentence
-    "title": "{a} against {b}",
+    "against": "against",
     "B is": "B is {word}: {figures}.",
     "B has": "B has {word}: {figures}.",
     "differs not": "No difference: {figures}.",
-    "over": "{figure} (over {most})",
+    "over": "{figure} (over {n1})",
     "nobody knows": "Cannot tell: {figures}.",
     "none of it": "No verdict on {figures}, since {why}.",
     "not comparable": "Not comparable: {why}.",
-    "stage": "stage {stage}",
-    "points": "{number} pp",
-    "between": "{low} to {high}",
+    "stage": "stage {n1}",
+    "points": "{n1} pp",
+    "between": "{n1} to {n2}",
     # facts and sections
     "A": "A",
     "B": "B",
-    "folders": "{n} runs: {names}",
+    "folders": "{n1} runs: {names}",
     "compared by": "requests compared",
     "by arrival": "arrival by arrival",
     "by prompt": "prompt by prompt",
@@ -64,7 +77,7 @@ EN: Mapping[str, str] = {
     ),
     "worth note": (
         "Worth: how many independent requests these are; neighbours share a queue, so 500 may be worth 15. Below "
-        "{least} nobody can tell."
+        "{n1} nobody can tell."
     ),
     "run unit": "Each side has several runs: the run is the unit, so what differs from run to run is in the interval.",
     "trend": "The runs of A and B lie among each other in time: a straight line of time is taken out.",
@@ -86,8 +99,10 @@ EN: Mapping[str, str] = {
     "same": "no difference",
     "shift columns": "B / A − 1",
     "shift plot": "The shift function",
-    "rate plot": "{what} over time",
-    "and more": "{name} and {n} more",
+    "output_tokens_per_s plot": "output tokens/s over time",
+    "vectors_per_s plot": "vectors/s over time",
+    "ok_per_s plot": "ok requests/s over time",
+    "and more": "{name} and {n1} more",
     "throughput columns": "run|side|{what}|over s",
     "shift note": (
         "B / A − 1 at each percentile, with its own 95 % interval: above 0 B is slower. A line that climbs to the "
@@ -98,19 +113,20 @@ EN: Mapping[str, str] = {
         "(pp). Shaded: less than counts as a difference. Hollow: no verdict, or cannot tell."
     ),
     "ledger note": "Mean ms a request, of steady requests that ended ok; all runs of a side together.",
-    "throughput note": "Means over {width} s, in s since the first steady request; a line a run.",
+    "throughput note": "Means over {n1} s, in s since the first steady request; a line a run.",
     "change axis": "B / A − 1, %",
     "percentile axis": "percentile",
     "time axis": "s since the first steady request",
     # what differs, and what follows
+    "difference": "{what}: A {a}, B {b}",
     "so not comparable": "not comparable",
     "so no verdict": "no verdict on TTFT and E2E",
     "so noted": "",
     "so compared": "this is compared",
     "invalid": "verdict of the run",
-    "valid": "{n} of {of} VALID",
+    "valid": "{n1} of {n2} VALID",
     "invalid why": "{side} is INVALID ({why})",
-    "invalid some": "{n} of {of} runs of {side} are INVALID ({why})",
+    "invalid some": "{n1} of {n2} runs of {side} are INVALID ({why})",
     "capacity": "capacity search",
     "capacity why": "the load of a capacity search follows its server; compare the answers: A {a}, B {b}",
     "nothing ok": "requests that ended ok",
@@ -155,6 +171,41 @@ EN: Mapping[str, str] = {
 }
 
 
+_LANG = ContextVar("lang", default="en")
+
+
+@contextmanager
+def speaking(lang: str) -> Iterator[None]:
+    """Say all in that language, en or zh."""
+    token = _LANG.set(lang)
+    try:
+        yield
+    finally:
+        _LANG.reset(token)
+
+
 def say(key: str, **values: object) -> str:
     """The text of that key, filled in."""
-    return EN[key].format(**values)
+    return (pattern(EN[key]) if _chinese() else EN[key]).format(**values)
+
+
+def translated(text: str) -> str:
+    """What was said in English before."""
+    if not _chinese():
+        return text
+    said, (server, _, fact) = zh(text), text.partition(" ")
+    return f"{zh(server)} {fact}" if said == text and server == EN["server"] else said
+
+
+def listed(texts: Iterable[str], mark: str) -> str:
+    """One after the other, with that mark (", ", "; ", " ") between."""
+    return {", ": "、", "; ": "；", " ": ""}[mark].join(texts) if _chinese() else mark.join(texts)
+
+
+def bracketed(text: str) -> str:
+    """Behind what it belongs to."""
+    return f"（{text}）" if _chinese() else f" ({text})"
+
+
+def _chinese() -> bool:
+    return _LANG.get() == "zh"

@@ -27,6 +27,11 @@ def pairs() -> list[tuple[str, str]]:
 
 
 @cache
+def _pairs() -> dict[str, str]:
+    return dict(pairs())
+
+
+@cache
 def _table() -> tuple[dict[str, str], list[tuple[re.Pattern[str], str]]]:
     exact, patterns = {}, []
     for english, chinese in pairs():
@@ -55,6 +60,11 @@ def zh(text: str) -> str:
             return chinese.format(**{name: zh(value) for name, value in found.groupdict().items()})
     sentences = _NEXT.split(text)
     return "".join(map(zh, sentences)) if len(sentences) > 1 else text
+
+
+def pattern(text: str) -> str:
+    """The same for a text whose places are still to be filled."""
+    return _pairs().get(text, text)
 
 
 def document(made: Document) -> Document:
