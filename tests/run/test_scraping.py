@@ -2,15 +2,13 @@
 
 import csv
 import json
-import os
 import re
 import shutil
 import socket
 import subprocess
 import time
 from argparse import ArgumentTypeError
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,6 +18,7 @@ import requests
 from browser import browser
 from locust_process import ROOT, Run, command, environment, folder, free_port, processes
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_process import scraping, skip_without
 from simulator_process import Simulator, running
 from web_run import web
 
@@ -87,24 +86,22 @@ def test_the_ui_is_closed_without_its_login_and_scraped_with_it(tmp_path: Path) 
             assert cookie.has_nonstandard_attr("HttpOnly")
             started = session.post(f"{url}/swarm", data=FORM, timeout=30).json()
             assert started["success"], started
-            with _prometheus(url, tmp_path) as ask:
+            with scraping(url.removeprefix("http://"), tmp_path, PASSWORD) as prometheus:
                 text = _until_it_ended(session, url)
                 run = folder(runs)
                 _same(run.path, text)
                 _no_complaints(text)
                 _seen_live(session, url, run)
                 # Prometheus itself, where it is installed: it takes the text, and finds the run's own sum.
-                if ask is not None:
+                if prometheus:
                     total = len(run.rows)
-                    assert _wait_for(lambda: ask("sum(tokenswarm_requests_total)") == total), ask("up")
+                    assert _wait_for(lambda: prometheus.value("sum(tokenswarm_requests_total)") == total)
             report = f"{url}/runs/{run.path.name}/report.html"
             assert _wait_for(lambda: session.get(report, timeout=10).ok)
             assert session.get(f"{url}/runs/{run.path.name}/.env", timeout=10).status_code == 404
             assert requests.get(report, timeout=10, allow_redirects=False).status_code == 302
     assert PASSWORD not in (tmp_path / "locust.log").read_text() + json.dumps(run.run)
-    if ask is None:
-        assert not os.environ.get("CI"), "Prometheus is not installed: apt-get install prometheus"
-        pytest.skip("all but Prometheus itself was tried: apt-get install prometheus")
+    skip_without()  # all but Prometheus itself was tried
 
 
 def test_the_login_page_in_a_browser(tmp_path: Path) -> None:
@@ -192,41 +189,6 @@ def _wait_for(true: Any) -> bool:
     while not (said := true()) and time.monotonic() < deadline:
         time.sleep(0.2)
     return bool(said)
-
-
-@contextmanager
-def _prometheus(url: str, tmp_path: Path) -> Iterator[Any]:
-    """Prometheus with deploy's configuration, aimed at this UI: a function that asks it; None if there is none."""
-    if not shutil.which("prometheus"):
-        yield None
-        return
-    text = (ROOT / "deploy/prometheus/prometheus.yml").read_text()
-    for theirs, ours in (
-        ("master:8089", url.removeprefix("http://")),
-        ("/run/secrets/web_password", str(tmp_path / "password")),
-        ("interval: 5s", "interval: 1s"),
-    ):
-        assert theirs in text
-        text = text.replace(theirs, ours)
-    (tmp_path / "prometheus.yml").write_text(text)
-    where = f"127.0.0.1:{free_port()}"
-    options = (f"--config.file={tmp_path / 'prometheus.yml'}", f"--storage.tsdb.path={tmp_path / 'tsdb'}")
-    with (tmp_path / "prometheus.log").open("w") as log:
-        full = ["prometheus", *options, f"--web.listen-address={where}"]
-        process = subprocess.Popen(full, stdout=log, stderr=subprocess.STDOUT)
-
-    def ask(query: str) -> float | None:
-        with suppress(requests.ConnectionError):
-            answer = requests.get(f"http://{where}/api/v1/query", params={"query": query}, timeout=10)
-            found = answer.json()["data"]["result"] if answer.ok else []
-            return float(found[0]["value"][1]) if found else None
-        return None
-
-    try:
-        yield ask
-    finally:
-        process.terminate()
-        process.wait(180)
 
 
 def test_a_headless_run_is_scraped_on_a_port_of_its_own(tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ class Exporter:
             path = folder / "requests.csv"
             if self._totals is None or self._totals.path != path:
                 self._totals = Totals(path)
+            self._totals.expect(self._lifecycle.live.groups())
             if run and path.exists():
                 self._totals.read_on(_breathe, tracks(self._lifecycle.publisher.workers.values()))
             families = of_run(chain(now, self._totals.families(time.time_ns())), run, str(self._lifecycle.options.name))

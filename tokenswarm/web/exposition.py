@@ -18,15 +18,25 @@ from tokenswarm.folder.row import Row
 from tokenswarm.metrics.catalogue import METRICS, Metric
 from tokenswarm.metrics.clock import Tracks, onto_master
 from tokenswarm.metrics.histogram import bucket, decode, middle_ms, percentile_ms
+from tokenswarm.metrics.otel_names import OPERATIONS
 from tokenswarm.metrics.percentile import is_supported
 from tokenswarm.metrics.recent import Recent
 
 LABELS = ("endpoint", "model", "outcome")
 COARSE_NS = tuple(digit * 10**power for power in range(6, 12) for digit in (1, 2, 5))  # of the buckets: 1 ms to 500 s
-# 0.5 ms to 300 s, each 23 % above the one before: a quantile between two of them is right to 12 %.
-FINE_NS = tuple(int(float(f"{500_000 * 600_000 ** (step / 64):.3g}")) for step in range(65))
-FINE = ("first_byte_ms", "ttft_ms", "ttfa_ms", "itl_ms_hist", "tpot_ms", "e2e_ms", "response_ms", "queue_ms")
-SHOWN_EXACTLY = ("ttft_ms", "tpot_ms", "itl_ms_hist", "e2e_ms")  # p50 and p95 as they are, to 1 %
+
+
+def _bounds_ns(steps: int) -> tuple[int, ...]:
+    """0.5 ms to 300 s in even steps."""
+    return tuple(int(float(f"{500_000 * 600_000 ** (step / steps):.4g}")) for step in range(steps + 1))
+
+
+FINE_NS = _bounds_ns(64)  # each 23 % above the one before
+FINEST_NS = _bounds_ns(144)  # 9.7 %: so far is a quantile off at most that lies between two of them
+FINE = ("first_byte_ms", "ttfa_ms", "response_ms", "queue_ms")
+# Of these the dashboard has quantiles: by the finest buckets in any window, and p50 and p95 of the run to 1 %.
+FINEST = ("ttft_ms", "tpot_ms", "itl_ms_hist", "e2e_ms")
+STREAMED = ("chat", "text_completion")
 _BREATHE_EVERY = 20  # rows, about a millisecond
 _LINES = 50
 MADE = (
@@ -56,12 +66,12 @@ class Sum:
     def __post_init__(self) -> None:
         self.buckets = [0] * (len(self.bounds_ns) + 1)
 
-    def add(self, millionths: int, count: int = 1) -> None:
-        """Take in a value that occurred so many times."""
+    def add(self, millionths: int, count: int = 1, measured: bool = True) -> None:
+        """Take in a value that occurred so many times; `exactly` leaves out the warm-up, as the report does."""
         self.count += count
         self.millionths += millionths * count
         self.buckets[bisect_left(self.bounds_ns, millionths)] += count
-        if self.exactly is not None:
+        if self.exactly is not None and measured:
             self.exactly[bucket(millionths)] += count
 
 
@@ -95,6 +105,7 @@ class Totals:
     def _add(self, row: Row) -> None:
         labels = tuple(str(row[name] or "") for name in LABELS)
         self._requests[labels] += 1
+        measured = row["phase"] != "warm-up"
         for metric in METRICS:
             given = row[metric.name]
             if given is None:
@@ -102,9 +113,18 @@ class Totals:
             total = self._sums[metric.name][labels]
             if metric.kind == "histogram":
                 for number, count in decode(str(given)).items():
-                    total.add(round(middle_ms(number) * 1e6), count)
+                    total.add(round(middle_ms(number) * 1e6), count, measured)
             else:
-                total.add(round(float(given) * 1e6))
+                total.add(round(float(given) * 1e6), 1, measured)
+
+    def expect(self, whose: Iterable[tuple[str, str]]) -> None:
+        """What was asked has zeros until it answers: of a series' first value `rate` sees nothing."""
+        for endpoint, model in whose:
+            if OPERATIONS.get(endpoint) in STREAMED:
+                labels = (endpoint, model, "ok")
+                self._requests[labels] += 0
+                for name in FINEST:
+                    self._sums[name][labels].add(0, 0, measured=False)
 
     def families(self, now_ns: int | None = None) -> Iterator[Family]:
         """The sums; a metric that no request had is left out. With a moment also what is made a second."""
@@ -113,7 +133,7 @@ class Totals:
         for metric in METRICS:
             name, samples = _samples(metric, sorted(self._sums[metric.name].items()))
             yield from family(name, _TYPES[metric.kind], metric.definition, samples)
-        for name in SHOWN_EXACTLY:
+        for name in FINEST:
             yield from _quantiles(name, sorted(self._sums[name].items()))
         if now_ns is not None:
             rates, behind_s = self._recent.per_s(now_ns)
@@ -127,8 +147,10 @@ class Totals:
 
 
 def _sum_of(metric: Metric) -> Callable[[], Sum]:
+    if metric.name in FINEST:
+        return lambda: Sum(bounds_ns=FINEST_NS, exactly=Counter())
     bounds_ns = FINE_NS if metric.name in FINE else COARSE_NS
-    return lambda: Sum(bounds_ns=bounds_ns, exactly=Counter() if metric.name in SHOWN_EXACTLY else None)
+    return lambda: Sum(bounds_ns=bounds_ns)
 
 
 def _quantiles(name: str, sums: Sequence[tuple[tuple[str, ...], Sum]]) -> Iterator[Family]:
@@ -140,7 +162,7 @@ def _quantiles(name: str, sums: Sequence[tuple[tuple[str, ...], Sum]]) -> Iterat
             for (endpoint, model, outcome), total in sums
             if outcome == "ok" and total.exactly and is_supported(total.exactly.total(), percent)
         ]
-        words = f"p{percent} of {stem} of the run's requests that ended ok so far, right to 1 %"
+        words = f"p{percent} of {stem} of the run's requests that ended ok so far, without its warm-up, right to 1 %"
         yield from family(f"{stem}_p{percent}_seconds", "gauge", words, samples)
 
 
@@ -179,6 +201,10 @@ def _ends(labels: Labels, total: Sum, unit: float) -> Iterator[Sample]:
 
 
 def _histogram(labels: Labels, total: Sum) -> Iterator[Sample]:
+    if labels["outcome"] != "ok":  # in an SLO's percentile a failure counts as infinite, too; and series are bounded
+        yield "_bucket", {**labels, "le": "+Inf"}, total.count
+        yield from _ends(labels, total, 1e9)
+        return
     seen = 0
     for bound, count in zip((*(f"{ns / 1e9:g}" for ns in total.bounds_ns), "+Inf"), total.buckets, strict=True):
         seen += count
