@@ -213,6 +213,8 @@ class LLMUser(User):
             pause=pause,
         )
         self.answer = builder.answer()
+        if note := self.run_context.note:
+            note(identity.sequence, self._ask, prompt, transcript)
         said = embeddings.texts(prompt) if identity.batch_size else [message.content for message in prompt.messages]
         asked = Sent(prompt, self._ask, self._call, identity, "\n\n".join(said))
         clean = transcript.complete and transcript.failure is None

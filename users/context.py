@@ -18,7 +18,7 @@ from tokenswarm.transport.exchange import Exchange
 from tokenswarm.transport.health import Health
 from tokenswarm.transport.time_slices import TimeSlices
 from tokenswarm.users.waiting import take_ticket
-from tokenswarm.wire.values import Api, Transcript
+from tokenswarm.wire.values import Api, Ask, Transcript
 
 # Answers of which the run's end may leave the rest unread, bytes; and how long it takes for all of them together, s.
 SHORT_BYTES, CLOSING_S = 128 * 1024, 2.0
@@ -57,6 +57,7 @@ class RunContext:
         self._next_conversation = itertools.count().__next__
         self.next_round = itertools.count().__next__  # of --same-prompts and --depths
         self.trace_headers: Callable[[int], tuple[tuple[str, str], ...]] = lambda _: ()  # by sequence; of --otel
+        self.note: Callable[[int, Ask, Prompt, Transcript], None] | None = None  # of each answer that is read; likewise
         self.under_way: dict[int, UnderWay] = {}  # by the request's sequence
         self.all_started = self.ending = self.ramping = False
         self.stage: int | None = None  # of --stages

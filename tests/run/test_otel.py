@@ -77,7 +77,8 @@ def done(simulator: Simulator, tmp_path_factory: pytest.TempPathFactory) -> tupl
             "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
             "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}",
         }
-        load = ("OllamaChatUser", "--model", "sim", "--users", "4", "--spawn-rate", "4", "--run-time", "4s", "--otel")
+        load = ("OllamaChatUser", "OpenAIChatUser", "--options", "temperature=0.5 seed=7")
+        load += ("--model", "sim", "--users", "4", "--spawn-rate", "4", "--run-time", "4s", "--otel")
         load += ("--stop-timeout", "5", "--no-report", *processes(2))
         ended = headless(url, path, *load, OTEL_SEMCONV_STABILITY_OPT_IN="gen_ai_latest_experimental", **sent_to)
     assert ended.returncode == 0, ended.stderr
@@ -100,6 +101,7 @@ def test_each_row_is_one_span_at_the_same_time(done: tuple[Run, Receiver, Tape])
         said = named(span.attributes)
         assert said["gen_ai.usage.output_tokens"].int_value == int(row["output_tokens"])
         assert said["gen_ai.provider.name"].string_value == "ollama"
+        assert (said["gen_ai.request.temperature"].double_value, said["gen_ai.request.seed"].int_value) == (0.5, 7)
 
 
 def test_the_server_was_told_of_the_span_that_came(done: tuple[Run, Receiver, Tape]) -> None:
@@ -108,6 +110,17 @@ def test_the_server_was_told_of_the_span_that_came(done: tuple[Run, Receiver, Ta
         asked = tape.asked[f"{run.run['run']}-{worker}-{sequence}"]
         (said,) = re.findall(rb"\r\ntraceparent: (\S+)\r\n", asked)
         assert said.decode() == f"00-{span.trace_id.hex()}-{span.span_id.hex()}-01"
+
+
+def test_answers_that_have_an_id_are_called_by_it(done: tuple[Run, Receiver, Tape]) -> None:
+    run, receiver, tape = done
+    apis = {(int(row["worker"]), int(row["sequence"])): row["endpoint"] for row in run.rows}
+    assert set(apis.values()) == {"/api/chat", "/v1/chat/completions"}
+    for (worker, sequence), span in receiver.spans.items():
+        ids = re.findall(rb'"id": ?"(chatcmpl-[^"]+)"', tape.said[f"{run.run['run']}-{worker}-{sequence}"])
+        found = named(span.attributes).get("gen_ai.response.id")
+        assert (found.string_value if found else "") == (ids[0].decode() if ids else "")
+        assert bool(ids) == (apis[worker, sequence] == "/v1/chat/completions")
 
 
 def test_the_metrics_count_what_the_rows_do(done: tuple[Run, Receiver, Tape]) -> None:
@@ -126,13 +139,18 @@ def test_the_metrics_count_what_the_rows_do(done: tuple[Run, Receiver, Tape]) ->
     assert sum(point.sum for point in gaps) == pytest.approx(total_s)
 
 
-def test_a_collector_that_is_not_there_costs_the_run_nothing(simulator: Simulator, tmp_path: Path) -> None:
+@pytest.mark.parametrize("silent", [False, True])
+def test_a_collector_that_does_not_answer_is_one_line(simulator: Simulator, tmp_path: Path, silent: bool) -> None:
     load = ("OllamaChatUser", "--model", "sim", "--users", "1", "--run-time", "2s", "--otel", "--no-report")
-    nobody = {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}
-    nobody["OTEL_EXPORTER_OTLP_TIMEOUT"] = "1"  # s, which the SDK takes for each signal as the process ends
-    ended = headless(simulator.url, tmp_path, *load, **nobody)
+    with socket.create_server(("127.0.0.1", 0)) as listener:  # takes connections, and never says a word
+        port = listener.getsockname()[1] if silent else 9
+        nobody = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}"}
+        ended = headless(simulator.url, tmp_path, *load, OTEL_EXPORTER_OTLP_PROTOCOL="http/protobuf", **nobody)
     assert ended.returncode == 0, ended.stderr
     assert folder(tmp_path).outcomes["ok"] > 3
+    assert ended.stderr.count("collector did not answer") == 1
+    assert "retrying" not in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 def test_a_way_that_nothing_sends_by_is_one_line(simulator: Simulator, tmp_path: Path) -> None:

@@ -4,10 +4,12 @@ The conventions are "Development", and have renamed their metrics twice: `OLDER`
 token.usage), `LATEST` those of the repository semantic-conventions-genai (inference.…). See docs/metrics.md.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from tokenswarm.metrics.record import Record
+from tokenswarm.payloads.prompt import Prompt
+from tokenswarm.wire.values import Ask
 
 # What each endpoint does, in the conventions' words; other endpoints generate nothing.
 OPERATIONS = {
@@ -16,6 +18,11 @@ OPERATIONS = {
     **dict.fromkeys(("/api/embed", "/v1/embeddings"), "embeddings"),
 }
 PROVIDERS = {"Ollama": "ollama", "vLLM": "vllm", "llama.cpp": "llama_cpp", "SGLang": "sglang", "LM Studio": "lm_studio"}
+# Sampling options by their name in a body and in an attribute, and the attribute's type.
+REQUESTED: dict[str, Callable[[float], float]] = {
+    **dict.fromkeys(("temperature", "top_p", "top_k", "frequency_penalty", "presence_penalty"), float),
+    "seed": int,
+}
 # The buckets that the conventions ask for: durations in s, and tokens.
 SECONDS = tuple(0.01 * 2**n for n in range(14))
 TOKENS = tuple(float(4**n) for n in range(14))
@@ -98,6 +105,22 @@ def span_attributes(record: Record, run_id: str) -> dict[str, Any]:
         "tokenswarm.phase": record.phase,
     }
     return {name: value for name, value in found.items() if value is not None}
+
+
+def noted_attributes(ask: Ask, prompt: Prompt, response_id: str) -> dict[str, Any]:
+    """Those of a span alone that a Record does not hold; what was not sent is left out."""
+    given: dict[str, Any] = {**ask.options, **ask.fields, **prompt.options, **prompt.fields}
+    found: dict[str, Any] = {
+        f"gen_ai.request.{name}": kind(value)
+        for name, kind in REQUESTED.items()
+        if isinstance(value := given.get(name), (int, float)) and not isinstance(value, bool)
+    }
+    stop = given.get("stop", given.get("stop_sequences"))
+    if stop and isinstance(stop, (str, list, tuple)):
+        found["gen_ai.request.stop_sequences"] = [stop] if isinstance(stop, str) else [str(one) for one in stop]
+    if prompt.format is not None or given.get("response_format") is not None:
+        found["gen_ai.output.type"] = "json"
+    return found | ({"gen_ai.response.id": response_id} if response_id else {})
 
 
 def first_chunk_s(record: Record) -> float | None:

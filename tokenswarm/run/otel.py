@@ -7,7 +7,7 @@ be kept until it ends. Names are those of the generation that OTEL_SEMCONV_STABI
 import os
 import secrets
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from hashlib import blake2b
 from importlib.util import find_spec
@@ -15,11 +15,24 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 
-from tokenswarm.metrics.otel_names import OPERATIONS, Server, attributes, error_type, provider_of, span_attributes
+from tokenswarm.metrics.otel_names import (
+    OPERATIONS,
+    Server,
+    attributes,
+    error_type,
+    noted_attributes,
+    provider_of,
+    span_attributes,
+)
 from tokenswarm.metrics.record import Record
+from tokenswarm.payloads.prompt import Prompt
+from tokenswarm.run.otel_end import Complaints, shut_down
 from tokenswarm.run.otel_metrics import Instruments
 from tokenswarm.run.shared import shared
 from tokenswarm.settings.errors import UsageError
+from tokenswarm.settings.redaction import clean_line
+from tokenswarm.wire.response_id import response_id
+from tokenswarm.wire.values import Ask, Transcript
 
 if TYPE_CHECKING:
     from tokenswarm.run.lifecycle import RunLifecycle
@@ -87,9 +100,9 @@ class Ids:
         return True
 
 
-def traceparent(ids: bytes) -> tuple[tuple[str, str], ...]:
-    """The header of a request, by W3C Trace Context: sampled."""
-    return (("traceparent", f"00-{ids[:16].hex()}-{ids[16:].hex()}-01"),)
+def traceparent(ids: bytes, sampled: bool = True) -> tuple[tuple[str, str], ...]:
+    """The header of a request, by W3C Trace Context."""
+    return (("traceparent", f"00-{ids[:16].hex()}-{ids[16:].hex()}-{sampled:02x}"),)
 
 
 class Telemetry:
@@ -97,22 +110,27 @@ class Telemetry:
 
     def __init__(self, lifecycle: "RunLifecycle") -> None:
         self._lifecycle, self._options = lifecycle, lifecycle.options
-        self._ended: deque[Record] = deque()
+        self._ended: deque[tuple[Record, dict[str, Any]]] = deque()
         self._telling: gevent.Greenlet | None = None
         self._ids: Ids | None = None
         self._tracer: Any = None
         self._instruments: Instruments | None = None
         self._server = Server("", 0, "")
+        self._noted: dict[int, dict[str, Any]] = {}  # of requests whose answer is being read, by their sequence
+        self._complaints = Complaints()
 
     def listen(self) -> None:
         """Connect to Locust's events, if it was asked for; after the lifecycle, which makes the RunContext."""
-        if not wanted(self._options) or self._lifecycle.cluster.is_master:
+        if not wanted(self._options):
             return
+        self._complaints.listen()
         events = self._lifecycle.environment.events
+        events.quitting.add_listener(self.on_quitting)
+        if self._lifecycle.cluster.is_master:
+            return
         events.test_start.add_listener(self.on_test_start)
         events.generation.add_listener(self.on_generation)
         events.test_stop.add_listener(self.finish)
-        events.quitting.add_listener(self.finish)
 
     def on_test_start(self, **_: Any) -> None:
         """A run begins: its requests bear a traceparent."""
@@ -132,34 +150,55 @@ class Telemetry:
             self._server = Server(
                 where.host, where.port, provider_of(shared(self._options)["facts"].get("target") or {})
             )
-            context.trace_headers = lambda sequence: traceparent(ids.of(run_id, context.worker, sequence))
+            sampled = _sampling(trace.get_tracer_provider())
+
+            def headers(sequence: int) -> tuple[tuple[str, str], ...]:
+                drawn = ids.of(run_id, context.worker, sequence)
+                return traceparent(drawn, sampled(drawn))
+
+            context.trace_headers, context.note = headers, self.note
         self._telling = gevent.spawn(self._tell)
+
+    def note(self, sequence: int, ask: Ask, prompt: Prompt, transcript: Transcript) -> None:
+        """What a span says of a request that its Record does not hold."""
+        self._noted[sequence] = noted_attributes(ask, prompt, clean_line(response_id(transcript) or ""))
 
     def on_generation(self, record: Record, **_: Any) -> None:
         """A request has ended: it is told of later."""
+        noted = self._noted.pop(record.identity.sequence, {})
         if record.identity.endpoint in OPERATIONS:
-            self._ended.append(record)
+            self._ended.append((record, noted))
+
+    def on_quitting(self, **_: Any) -> None:
+        """The process ends: what is left is sent, if anybody takes it."""
+        if not _there(SDK):
+            return
+        from opentelemetry import _logs, metrics, trace
+
+        self.finish()
+        providers = (trace.get_tracer_provider(), metrics.get_meter_provider(), _logs.get_logger_provider())
+        shut_down(providers, self._complaints)
 
     def finish(self, **_: Any) -> None:
-        """The run has ended in this process: what is left is told. The SDK sends it as the process ends."""
+        """The run has ended in this process: what is left is told."""
         if self._telling:
             self._telling.kill()
             self._telling = None
         while self._ended:
-            self._make(self._ended.popleft())
+            self._make(*self._ended.popleft())
 
     def _tell(self) -> None:
         while True:
             gevent.sleep(EVERY_S)
             while self._ended:
-                self._make(self._ended.popleft())
+                self._make(*self._ended.popleft())
                 gevent.sleep(0)
 
-    def _make(self, record: Record) -> None:
+    def _make(self, record: Record, noted: dict[str, Any]) -> None:
         assert self._ids
         assert self._instruments
         labels = attributes(record, self._server)
-        self._span(record, labels)
+        self._span(record, labels | noted)
         self._instruments.record(record, labels, lambda: gevent.sleep(0))
 
     def _span(self, record: Record, labels: Mapping[str, Any]) -> None:
@@ -185,6 +224,21 @@ class Telemetry:
         if error_type(record):
             span.set_status(Status(StatusCode.ERROR, record.error or record.outcome))
         span.end(ended_ns)
+
+
+def _sampling(provider: Any) -> Callable[[bytes], bool]:
+    """Will the span of these ids be sent? As the SDK's sampler says, by the trace's id; without one none is."""
+    sampler = getattr(provider, "sampler", None)
+    if sampler is None:
+        return lambda _: False
+    from opentelemetry.context import Context
+    from opentelemetry.trace import SpanKind
+
+    def sampled(ids: bytes) -> bool:
+        found = sampler.should_sample(Context(), int.from_bytes(ids[:16]), NAME, SpanKind.CLIENT, {})
+        return bool(found.decision.is_sampled())
+
+    return sampled
 
 
 def span_ns(record: Record) -> tuple[int | None, int | None]:

@@ -1,5 +1,6 @@
 """What `--otel` tells of requests: spans and metrics by the conventions' names, as OpenTelemetry's own SDK has them."""
 
+import logging
 import os
 import re
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 from fake_cluster import FakeCluster, wait_until
+from gevent.event import Event
 from golden.make import MS, ZERO_NS, failed, identity, ollama, openai
 from one_process import begin, end, process
 from opentelemetry import metrics, trace
@@ -17,15 +19,19 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 from opentelemetry.trace import SpanKind, StatusCode
 
 from tokenswarm.metrics.otel_names import OPERATIONS, provider_of
 from tokenswarm.metrics.record import Record
-from tokenswarm.run import otel
+from tokenswarm.payloads.prompt import Prompt
+from tokenswarm.run import otel, otel_end
 from tokenswarm.run.feature import Feature
 from tokenswarm.run.otel import Ids, Telemetry, check, traceparent
+from tokenswarm.run.otel_end import Complaints
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.wire.apis import APIS
+from tokenswarm.wire.values import Ask, Transcript
 
 OTEL = Feature("otel", join=lambda run: Telemetry(run).listen())
 LATEST = "gen_ai_latest_experimental"
@@ -179,6 +185,76 @@ def test_records_are_told_of_while_the_run_goes_on(
         wait_until(exporter.get_finished_spans)
         end(lifecycle)
     assert len(exporter.get_finished_spans()) == 1  # a management call generates nothing
+
+
+def test_the_header_says_whether_the_span_is_sent(
+    providers: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider: Any = trace.get_tracer_provider()
+    provider.sampler = TraceIdRatioBased(0.5)
+    found, headers = told(providers, tmp_path, monkeypatch, *(ollama(n) for n in range(40)))
+    flags = {n: headers(n)[0][1][-2:] for n in range(40)}
+    assert 5 < len(found.spans) < 35
+    assert {n for n, flag in flags.items() if flag == "01"} == set(found.spans)
+    assert set(flags.values()) == {"00", "01"}
+
+
+def test_a_span_says_how_was_asked_and_what_the_answer_is_called(
+    providers: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exporter, _ = providers
+    answer = b'data: {"id": "chatcmpl-7", "choices": []}\n\n'
+    transcript = Transcript(pieces=((1, answer),), content_type="text/event-stream", status=200)
+    ask = Ask("m", options={"temperature": 0.5, "seed": 7, "top_p": None}, fields={"stop": ["\n"]})
+    prompt = Prompt("p", (("user", "hi"),), options={"temperature": 0, "top_k": True}, format="json")
+    with process(FakeCluster(), tmp_path, monkeypatch) as lifecycle:
+        lifecycle.options.otel = True
+        Telemetry(lifecycle).listen()
+        begin(lifecycle)
+        lifecycle.run_context.note(0, ask, prompt, transcript)
+        for n in range(2):
+            lifecycle.environment.events.generation.fire(record=ollama(n), response_bytes=0)
+        end(lifecycle)
+    said, other = (dict(span.attributes) for span in exporter.get_finished_spans())
+    asked = {"temperature": 0.0, "seed": 7, "stop_sequences": ("\n",), "max_tokens": 128, "model": "sim:latest"}
+    prefix = "gen_ai.request."
+    found = {name.removeprefix(prefix): value for name, value in said.items() if name.startswith(prefix)}
+    assert found == asked | {"stream": True}
+    assert (said["gen_ai.response.id"], said["gen_ai.output.type"]) == ("chatcmpl-7", "json")
+    assert "gen_ai.response.id" not in other
+    assert prefix + "seed" not in other
+
+
+def test_the_end_waits_for_no_collector_that_is_silent(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(otel_end, "PATIENCE_S", 0.01)
+    monkeypatch.delenv("OTEL_EXPORTER_OTLP_TIMEOUT", raising=False)
+    sent: list[str] = []
+    hanging = SimpleNamespace(shutdown=Event().wait)
+    otel_end.shut_down([hanging, SimpleNamespace(shutdown=lambda: sent.append("metrics")), object()], Complaints())
+    assert sent == ["metrics"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "--otel: the collector did not answer in 0.01 s: what was left is not sent"
+    ]
+
+
+def test_what_exporters_say_again_and_again_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    theirs = logging.getLogger("opentelemetry.exporter")
+    monkeypatch.setattr(theirs, "propagate", True)
+    monkeypatch.setattr(theirs, "handlers", [])
+    complaints = Complaints()
+    complaints.listen()
+    for _ in range(3):
+        theirs.getChild("otlp.http").warning("Transient error (… [Errno 111] Connection refused')) …, retrying in 2 s")
+    complaints_of_the_end = SimpleNamespace(shutdown=Event().wait)
+    monkeypatch.setattr(otel_end, "PATIENCE_S", 0.01)
+    otel_end.shut_down([complaints_of_the_end], complaints)
+    assert [record.getMessage() for record in caplog.records] == [
+        "--otel: the collector did not answer (Connection refused); the run goes on, and its rows are whole"
+    ]
 
 
 def test_without_otel_nothing_is_heard_and_no_header_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
