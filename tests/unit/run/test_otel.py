@@ -1,6 +1,5 @@
 """What `--otel` tells of requests: spans and metrics by the conventions' names, as OpenTelemetry's own SDK has them."""
 
-import logging
 import os
 import re
 from collections.abc import Iterator
@@ -10,7 +9,6 @@ from typing import Any
 
 import pytest
 from fake_cluster import FakeCluster, wait_until
-from gevent.event import Event
 from golden.make import MS, ZERO_NS, failed, identity, ollama, openai
 from one_process import begin, end, process
 from opentelemetry import metrics, trace
@@ -25,10 +23,9 @@ from opentelemetry.trace import SpanKind, StatusCode
 from tokenswarm.metrics.otel_names import OPERATIONS, provider_of
 from tokenswarm.metrics.record import Record
 from tokenswarm.payloads.prompt import Prompt
-from tokenswarm.run import otel, otel_end
+from tokenswarm.run import otel
 from tokenswarm.run.feature import Feature
 from tokenswarm.run.otel import Ids, Telemetry, check, traceparent
-from tokenswarm.run.otel_end import Complaints
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.wire.apis import APIS
 from tokenswarm.wire.values import Ask, Transcript
@@ -223,38 +220,6 @@ def test_a_span_says_how_was_asked_and_what_the_answer_is_called(
     assert (said["gen_ai.response.id"], said["gen_ai.output.type"]) == ("chatcmpl-7", "json")
     assert "gen_ai.response.id" not in other
     assert prefix + "seed" not in other
-
-
-def test_the_end_waits_for_no_collector_that_is_silent(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(otel_end, "PATIENCE_S", 0.01)
-    monkeypatch.delenv("OTEL_EXPORTER_OTLP_TIMEOUT", raising=False)
-    sent: list[str] = []
-    hanging = SimpleNamespace(shutdown=Event().wait)
-    otel_end.shut_down([hanging, SimpleNamespace(shutdown=lambda: sent.append("metrics")), object()], Complaints())
-    assert sent == ["metrics"]
-    assert [record.getMessage() for record in caplog.records] == [
-        "--otel: the collector did not answer in 0.01 s: what was left is not sent"
-    ]
-
-
-def test_what_exporters_say_again_and_again_is_one_line(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    theirs = logging.getLogger("opentelemetry.exporter")
-    monkeypatch.setattr(theirs, "propagate", True)
-    monkeypatch.setattr(theirs, "handlers", [])
-    complaints = Complaints()
-    complaints.listen()
-    for _ in range(3):
-        theirs.getChild("otlp.http").warning("Transient error (… [Errno 111] Connection refused')) …, retrying in 2 s")
-    complaints_of_the_end = SimpleNamespace(shutdown=Event().wait)
-    monkeypatch.setattr(otel_end, "PATIENCE_S", 0.01)
-    otel_end.shut_down([complaints_of_the_end], complaints)
-    assert [record.getMessage() for record in caplog.records] == [
-        "--otel: the collector did not answer (Connection refused); the run goes on, and its rows are whole"
-    ]
 
 
 def test_without_otel_nothing_is_heard_and_no_header_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
