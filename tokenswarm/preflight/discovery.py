@@ -22,6 +22,10 @@ RUNS_OLLAMA = b"Ollama is running"
 _NOISE = re.compile(r"^no connection: |\[Errno -?\d+\] |\(_ssl\.c:\d+\)")
 
 
+class Hanging(NotReady):
+    """It is there, but answers none of our questions in time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """What was found: `kind` is `ollama` (speaks both APIs) or `openai`; `loaded` are models in memory, Ollama only.
@@ -117,7 +121,7 @@ class Look:
         said = self._json(MODELS)
         found = read_list(said)
         if not self.replies and self.failures[MODELS].reason == "timeout":
-            raise self._gone(self.failures[MODELS])
+            raise Hanging(str(self._gone(self.failures[MODELS])))
         if found is None:
             return None
         headers = self.replies[MODELS].headers

@@ -5,10 +5,21 @@ from typing import Any
 
 from tokenswarm.transport.control import text_in
 
-# Where the list stands, and what an entry calls its model; the first that is there counts.
-_LISTS = ("data", "models", "result", "results", "items")
-_NAMES = ("id", "name", "model", "model_name", "model_id", "model_uid", "key", "slug")
-_MORE = ("has_more", "nextPageToken", "next_page_token", "next_page", "next")
+# Where the list stands, and what an entry calls its model, in lower case; the first that is there counts.
+_LISTS = (
+    "data",
+    "models",
+    "result",
+    "results",
+    "items",
+    "list",
+    "body",
+    "available_models",
+    "model_names",
+    "model_list",
+)
+_NAMES = ("id", "name", "model", "model_name", "modelname", "model_id", "model_uid", "key", "slug", "root")
+_MORE = ("has_more", "nextpagetoken", "next_page_token", "next_page", "next")
 # What Ollama says of each model; others that serve its list for its clients' sake leave most of it empty.
 _OLLAMAS = ("digest", "modified_at")
 MOST_OF_DIGEST = 80  # characters; SHA-256 has 64
@@ -28,13 +39,15 @@ def read_list(said: object) -> ModelList | None:
         return ModelList(_names(said))
     if not isinstance(said, dict) or said.get("error"):
         return None
+    said = {str(key).lower(): value for key, value in said.items()}
     where = next((key for key in _LISTS if isinstance(said.get(key), list | dict)), None)
     if where is None:  # null, as some write an empty list
         none = any(key in said for key in _LISTS[:2]) or said.get("object") == "list"
-        return ModelList(()) if none else None
+        return ModelList(()) if none else ModelList(_names([said])) if said.get("object") == "model" else None
     found = said[where]
     if isinstance(found, dict):
-        return read_list(found) or ModelList(_names(list(found)))
+        by_name = all(value is None or isinstance(value, dict) for value in found.values())
+        return read_list(found) or ModelList(_names(list(found) if by_name else [found]))
     return ModelList(_names(found), any(bool(said.get(key)) for key in _MORE))
 
 
@@ -67,6 +80,9 @@ def _names(entries: list[Any]) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for entry in entries:
         one = {"id": entry} if isinstance(entry, str) else entry
-        if isinstance(one, dict) and (name := next(filter(None, (text_in(one, key) for key in _NAMES)), None)):
+        if not isinstance(one, dict):
+            continue
+        low = {str(key).lower(): value for key, value in one.items()}
+        if name := next(filter(None, (text_in(low, key) for key in _NAMES)), None):
             found[name] = None
     return tuple(found)

@@ -10,7 +10,7 @@ from typing import TypeVar
 import gevent
 
 from tokenswarm.payloads.request_fields import LM_CHAT, V1_CHAT
-from tokenswarm.preflight.discovery import PATIENCE_S, Look, Server, summary_of
+from tokenswarm.preflight.discovery import PATIENCE_S, Hanging, Look, Server, summary_of
 from tokenswarm.preflight.engine import OLLAMA, OTHER
 from tokenswarm.preflight.model_list import is_pattern
 from tokenswarm.preflight.replies import NotReady
@@ -88,10 +88,16 @@ class Preflight:
     def _found(self, wanted: str, native: bool) -> Server:
         # An address that is a whole endpoint has no list of its own.
         addresses = [one for one in self.addresses if V1_CHAT not in one.moved] or self.addresses
-        looks = []
+        looks: list[Look] = []
         for where in addresses:
             look = Look(self.settings, where)
-            if server := look.server():
+            try:
+                server = look.server()
+            except Hanging:  # all that we ask; but it may know what the run will ask
+                if not wanted:
+                    raise
+                return self._unlisted([*looks, look], wanted, native)
+            if server:
                 self.take(where)
                 self._note_missing_list(server, look, wanted)
                 return server
@@ -107,7 +113,7 @@ class Preflight:
 
     def _unlisted(self, looks: Sequence[Look], wanted: str, native: bool) -> Server:
         problem = next(filter(None, (look.problem() for look in looks)), None)
-        if not wanted or any(look.needs_key() for look in looks):
+        if not wanted:
             raise problem or self._nothing(looks)
         if isinstance(problem, NotReady) and self._left_s > 0:
             raise problem
@@ -158,12 +164,14 @@ class Preflight:
         """Does an Ollama know a model by this name, as it reads names? None if it does not say."""
         client = ControlClient(self.settings, PATIENCE_S)
         try:
-            status = client.send(question("POST", "/api/show", {"model": model})).status
+            reply = client.send(question("POST", "/api/show", {"model": model}))
         except Unanswered:
             return None
         finally:
             client.close()
-        return True if status == 200 else False if status in (400, 404) else None
+        # A proxy that lets only the generating through says that it has no such page.
+        unknown = reply.status == 400 or (reply.status == 404 and "model" in reply.said())
+        return True if reply.status == 200 else False if unknown else None
 
 
 def apis_spoken(server: Server, apis: Sequence[Api]) -> tuple[Api, ...]:

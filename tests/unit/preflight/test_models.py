@@ -34,6 +34,8 @@ LISTS = {
     "models and data": {"object": "list", "models": [{"name": "m"}], "data": [{"id": "m"}, {"id": "n"}]},
     "by name": {"data": {"m": {}, "n": {}}},
     "in a result": {"result": {"data": [{"id": "m"}, {"id": "n"}]}},
+    "in data, with a code": {"code": 0, "data": {"list": [{"id": "m"}, {"modelName": "n"}], "total": 2}},
+    "in capitals": {"Models": [{"Name": "m"}, {"ID": "n"}]},
     "with rubbish": {"data": [None, 3, {"id": None}, {"id": 7, "name": "m"}, {}, [], "n", {"id": "a\nb"}]},
 }
 
@@ -173,6 +175,40 @@ def test_what_is_no_answer_is_one_line(raw: bytes) -> None:
         with serving(handle) as port:
             done = prepared("--host", f"http://127.0.0.1:{port}", "--connect-timeout", "2", *arguments)
         assert done.line
+
+
+@pytest.mark.parametrize("one", [{"object": "model", "id": "m"}, {"data": {"id": "m", "object": "model"}}])
+def test_one_model_in_no_list_is_a_list_of_one(one: object) -> None:
+    done = attempt(Door({"/v1/models": said(one), CHAT: GOOD}), named=("OpenAIChatUser",))
+    assert (done.line, done.findings, done.options.model) == ("", "", "m")
+
+
+@pytest.mark.parametrize("all_else", [said({"error": "no key"}, "401 Unauthorized"), "hangs"])
+def test_with_a_model_a_server_that_answers_nothing_but_chats_is_asked(
+    all_else: bytes | str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(discovery, "PATIENCE_S", 0.5)
+    monkeypatch.setattr(discovery, "SNIFF_S", 0.5)
+
+    def hang(_: bytes) -> bytes:
+        gevent.sleep(20)
+        return b""
+
+    every: Said = hang if isinstance(all_else, str) else all_else
+    for named, path, answer in (("OpenAIChatUser", CHAT, GOOD), ("OllamaChatUser", NATIVE, GOOD_NATIVE)):
+        door = Door({**dict.fromkeys((*ASKED, "/v1/models", "/models"), every), path: answer})
+        done = attempt(door, *M, named=(named,))
+        assert (done.line, done.options.model) == ("", "m")
+        assert "taking --model for it" in done.findings
+
+
+def test_a_proxy_that_knows_no_show_does_not_say_that_there_is_no_such_model() -> None:
+    paths: dict[str, Said] = {"/api/version": said({"version": "0.32.2"}), "/api/tags": said({"models": []})}
+    done = attempt(Door({**paths, NATIVE: GOOD_NATIVE}), *M, named=("OllamaChatUser",))
+    assert (done.line, done.options.model) == ("", "m")
+    assert "asking it for m all the same" in done.findings
+    shown = {**paths, "/api/show": said({"error": "model 'm' not found"}, "404 Not Found"), NATIVE: GOOD_NATIVE}
+    assert "has no model 'm'" in attempt(Door(shown), *M, named=("OllamaChatUser",)).line
 
 
 @pytest.mark.parametrize("hangs", ["/api/version", "all"])
