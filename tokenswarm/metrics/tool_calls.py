@@ -11,17 +11,21 @@ MOST_TRIES = 100  # to find out whether arguments so far are whole: each reads t
 def join_calls(pieces: Iterable[ToolCall]) -> tuple[ToolCall, ...]:
     """Whole calls, numbered as they began.
 
-    A piece belongs to the call with its id, else to the last one at its place, else (where it does not say its place)
-    to the last of all. But with a new id, or another name, or a name where the arguments are whole already, it begins a
-    call of its own: many servers give all their calls one place, or none.
+    A piece belongs to the call with its id, else to the last one at its place, else (where it does not say its place,
+    or has nothing but arguments) to the last of all. But with a new id, or another name, or a name where the arguments
+    are whole already, it begins a call of its own: many servers give all their calls one place or one id, or none.
     """
     calls: list[_Growing] = []
     by_place: dict[int | None, int] = {}
     by_id: dict[str, int] = {}
     for piece in pieces:
         at = by_id.get(piece.id) if piece.id else None
+        if at is not None and piece.place is not None and by_place.get(piece.place) != at and calls[at].is_not(piece):
+            at = -1
         if at is None:
             at = by_place.get(piece.place, -1)
+            if at < 0 and calls and not piece.id and not piece.name:
+                at = by_place[None]
             if at >= 0 and calls[at].ends_before(piece):
                 at = -1
         if at < 0:
@@ -55,12 +59,22 @@ class _Growing:
         self._parts = ["".join(self._parts)]
         return self._parts[0]
 
+    def is_not(self, piece: ToolCall) -> bool:
+        """Is a piece of the same id elsewhere another call, and not the same one said again?"""
+        more = piece.arguments
+        return bool(piece.name) and (piece.name != self.name or (self._whole() and not self._said(more)))
+
     def ends_before(self, piece: ToolCall) -> bool:
         """Is it the beginning of another call?"""
         if piece.id and self.id:
-            # Some servers draw a new id for every piece; but only a first one has a name.
-            return bool(piece.name) or self._whole()
+            # Some servers draw a new id for every piece; but mostly only a first one has a name.
+            return (bool(piece.name) and not self._goes_on_in(piece)) or self._whole()
         return bool(piece.name and self.name) and (piece.name != self.name or self._whole())
+
+    def _goes_on_in(self, piece: ToolCall) -> bool:
+        more = piece.arguments
+        inside = isinstance(more, str) and not more.lstrip().startswith("{")
+        return piece.name == self.name and self._characters > 0 and inside
 
     def add(self, piece: ToolCall) -> None:
         """Take a piece in."""

@@ -110,7 +110,7 @@ def usage(frame: dict[str, Any], choice: Mapping[str, Any] | None = None) -> Usa
         return _usage(lenient.mapping(said), own or Usage())
     places = (frame, choice, *(value for value in (*choice.values(), *frame.values()) if isinstance(value, dict)))
     named = (lenient.mapping(place.get(name)) for place in places for name in _USAGES)
-    elsewhere = next(filter(None, named), None)
+    elsewhere = next(filter(None, named), None) or ({} if choice else frame)  # of an event of its own, alone
     return _usage(elsewhere, Usage()) if elsewhere else None
 
 

@@ -12,10 +12,12 @@ import orjson
 
 from tokenswarm.wire.apis import KEYS, end_of
 from tokenswarm.wire.framing import keeps_alive
+from tokenswarm.wire.odd_frames import SHAPE_ERRORS, names_error, read_leniently
 from tokenswarm.wire.values import Api, Chunk
 
 _LINE_ENDS = re.compile(rb"[\r\n]+")
 _PASSED_OVER = (b":", b"event:", b"id:", b"retry:")
+_ERROR_EVENT = b"event: error"  # stands for the name of an event that says that it is an error
 # A piece that holds one of these is read, whatever else it looks like.
 _MORE = (b'"content":""', b'"response":""', b'"done":true', b'"finish_reason":"', b"[DONE]", b'"error"')
 # In which an end is looked for; Ollama's holds the whole context.
@@ -77,14 +79,18 @@ class Watch:
 
     def _ended(self, bodies: Sequence[bytes]) -> bool | None:
         """Does the last thing that was said end the answer, and firmly? None if not."""
+        odd = False  # is the last frame none? The name of its event may tell
         for number, frame in enumerate(_last_frames(bodies, self._last)):
-            if number == TAIL_FRAMES:
+            if frame is _ERROR_EVENT:
+                return False
+            if odd or number == TAIL_FRAMES:
                 break
             if self._api.done_by_sentinel and frame == b"[DONE]":
                 return True
             chunk = _read(self._api, frame)
-            if chunk is None:
-                break  # cut in the middle, or no frame at all
+            if chunk is None:  # cut in the middle, or no frame at all
+                odd = True
+                continue
             if chunk.done:
                 return True
             if chunk.finish_reason or chunk.error is not None:
@@ -127,8 +133,10 @@ def _read(api: Api, frame: bytes) -> Chunk | None:
     try:
         value = orjson.loads(frame)
         return api.read(0, value) if isinstance(value, dict) else Chunk(0) if value is None else None
-    except (ArithmeticError, AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError):
-        return None
+    except SHAPE_ERRORS:
+        if frame.startswith((b"{", _ERROR_EVENT)):
+            return None
+        return next((chunk for chunk in read_leniently(api, 0, frame) if chunk.error or chunk.done), None)
 
 
 def _frames(piece: bytes, most_lines: int = -1) -> Iterator[bytes]:
@@ -139,7 +147,9 @@ def _frames(piece: bytes, most_lines: int = -1) -> Iterator[bytes]:
         for line in reversed(_LINE_ENDS.split(lines)):
             bare = line.strip()
             said = bare.removeprefix(b"data:").lstrip()
-            if bare and not bare.startswith(_PASSED_OVER) and not keeps_alive(said):
+            if bare.startswith(b"event:") and names_error(bare[6:].strip().decode("utf-8", "replace").lower()):
+                yield _ERROR_EVENT
+            elif bare and not bare.startswith(_PASSED_OVER) and not keeps_alive(said):
                 yield said
 
 

@@ -77,6 +77,11 @@ CALLS: list[tuple[str, list[Any], list[tuple[str, object]]]] = [
         [[piece("f", "", "a", index=0)], [piece("g", ROME[:5], "b", index=1)], [piece(None, ROME[5:])]],
         [("f", ""), ("g", ROME)],
     ),
+    ("one id at two indexes", [[piece("f", PARIS, "a", index=0)], [piece("f", ROME, "a", index=1)]], TWO),
+    ("one id, one line", [[piece("f", PARIS, "a", index=0), piece("g", ROME, "a", index=1)]], IN_PIECES),
+    ("one id, said again elsewhere", [[piece("f", PARIS, "a", index=1)], [piece("f", PARIS, "a", index=0)]], TWO[:1]),
+    ("id and name in each piece", [[piece("f", PARIS[n : n + 7], f"a{n}", index=0)] for n in range(0, 21, 7)], TWO[:1]),
+    ("an index a piece", [[piece("f", "", "a", index=0)], [piece(None, PARIS, index=1)]], TWO[:1]),
     ("the name in each piece", [[piece("f", PARIS[:5], index=0)], [piece("f", PARIS[5:], index=0)]], [("f", PARIS)]),
     (
         "id and name in each piece",

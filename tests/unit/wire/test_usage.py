@@ -88,6 +88,12 @@ def test_a_usage_that_is_none(usage: object) -> None:
     assert (verdict.outcome, builder.usage.output_tokens) == ("ok", None)
 
 
+def test_usage_in_an_event_of_its_own() -> None:
+    counts = b'event: usage\ndata: {"prompt_tokens": 60, "completion_tokens": 12}\n\n'
+    _, builder, verdict = read(V1_CHAT, sse(event(delta(content="hi")) + FINISH + counts + SENTINEL))
+    assert (verdict.outcome, builder.usage[:2]) == ("ok", (60, 12))
+
+
 def test_usage_wherever_it_stands() -> None:
     usage = {"prompt_tokens": 60, "completion_tokens": 12, "total_tokens": 72}
     finish = delta("stop")
