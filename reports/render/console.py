@@ -8,7 +8,17 @@ from typing import Any
 from unicodedata import east_asian_width
 
 from tokenswarm.metrics.slo.language import as_said
-from tokenswarm.reports.parts import cold_loads, concurrency, depths, energy, stages, steady, time_spent, turns
+from tokenswarm.reports.parts import (
+    cold_loads,
+    concurrency,
+    depths,
+    energy,
+    server_memory,
+    stages,
+    steady,
+    time_spent,
+    turns,
+)
 from tokenswarm.reports.parts.checks import check_lines
 from tokenswarm.reports.parts.embeddings import vectors_per_s
 from tokenswarm.reports.parts.findings import finding_line
@@ -55,16 +65,20 @@ def render(summary: Mapping[str, Any], lang: str = "en") -> str:
 def _first_screen(summary: Mapping[str, Any], say: Callable[[str], str]) -> list[str]:
     run = summary["run"]
     target = f"{run['model'] or ''} at {run['host'] or 'an unknown target'}"
-    lines = [_fit(f"{say(summary['validity']['verdict'])}: {run['run']}  {target}", COLUMNS)]
+    lines = wrap(f"{say(summary['validity']['verdict'])}: {run['run']}  {target}", "  ")
     lines += [*wrap(say(load_line(summary))), *wrap(say(summary["verdict"])), ""]
     shown = [part.section(summary) for part in (stages, depths, cold_loads, turns, steady)]
+    swapped = server_memory.section(summary)
+    if swapped.tables and not swapped.folded and len(summary["groups"]) > 1:
+        shown.insert(3, swapped)  # models that came, and went for each other
     if say is zh:
         shown = [chinese.section(part) for part in (concurrency.section(summary), *shown)]
-    tables = [table for part in shown for table in part.tables]
-    if not summary["overall"]["metrics"]:
-        tables = []
-    for table in tables:
-        lines += [*grid(table), ""]
+    tables = [table for part in shown for table in part.tables] if summary["overall"]["metrics"] else []
+    for part in shown if tables else ():
+        for table in part.tables:
+            lines += [*grid(table), ""]
+        if part.key == swapped.key:
+            lines[-1:] = [*wrap(str(part.lines[0][0])), ""]
     if not tables and len(summary["groups"]) == 1:
         lines += [*map(say, _table(summary)), ""]
     for slo in summary["slos"]:

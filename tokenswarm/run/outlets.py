@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from tokenswarm.settings import secrets
 from tokenswarm.settings.redaction import clean, learn, learn_header, learn_host, redact
 
 _SECRET = re.compile(r"--(?!tls-|.*-file)[\w-]*(?:key|token(?!s)|secret|passw)", re.IGNORECASE)
+OURS = "tokenswarm: "  # what a line of ours begins with
 _FORMATTER = logging.Formatter()
 before_text: list[Callable[[], object]] = []  # take away what is drawn where the text is to come
 
@@ -29,8 +31,21 @@ class _Redacting:
     def write(self, text: str) -> int:
         for take_away in before_text:
             take_away()
-        self._stream.write(redact(text))
+        self._stream.write(self._broken(redact(text)))
         return len(text)
+
+    def _broken(self, text: str) -> str:
+        """A long line of ours in lines of the terminal, broken between words; elsewhere it stays one."""
+        if not text.startswith(OURS) or "\n" in text.rstrip("\n") or not self._stream.isatty():
+            return text
+        try:
+            columns = os.get_terminal_size(self._stream.fileno()).columns
+        except OSError:
+            return text
+        if not 20 <= columns < len(text):
+            return text
+        lines = textwrap.wrap(text, columns, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+        return "\n".join(lines) + ("\n" if text.endswith("\n") else "")
 
     def writelines(self, lines: Sequence[str]) -> None:
         for line in lines:

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import os
 import sys
 
 import pytest
@@ -27,6 +28,28 @@ def test_a_stream_of_text_loses_the_key_and_stays_a_stream() -> None:
     assert stream.isatty() is False
     with pytest.raises(TypeError):
         stream.write(b"bytes")  # type: ignore[arg-type]
+
+
+def test_a_long_line_of_ours_is_broken_between_words_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Screen(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+        def fileno(self) -> int:
+            return 7
+
+    monkeypatch.setattr(outlets.os, "get_terminal_size", lambda _: os.terminal_size((40, 24)))
+    long = "tokenswarm: trial 7: 10 users: crossed, not sure (20 requests): ttft_ms p95 < 800"
+    screen, file = Screen(), io.StringIO()
+    for under in (screen, file):
+        print(long, file=outlets._Redacting(under))
+        print("a line of Locust's that is longer than the screen, too", file=outlets._Redacting(under))
+    first, second, third, fourth, _ = screen.getvalue().split("\n")
+    assert [first, second, third] == [
+        "tokenswarm: trial 7: 10 users: crossed,", "  not sure (20 requests): ttft_ms p95 <", "  800"
+    ]  # fmt: skip
+    assert fourth.startswith("a line of Locust's that is longer")
+    assert file.getvalue().startswith(f"{long}\n")
 
 
 def test_a_record_of_the_log_loses_it_in_its_words_its_traceback_and_its_stack() -> None:
