@@ -46,6 +46,8 @@ def progress(lifecycle: "RunLifecycle") -> Progress:
     elif not shared(options)["all_started"]:
         state = "ramp-up"
     doing, left_s = _stage(recorder.circumstances, options) or (lifecycle.trial, None)
+    if not doing and options.requests:
+        doing = f"{lifecycle.live.so_far().ended:,} of {options.requests:,} requests"
     if left_s is None and options.run_time and not lifecycle.ending:
         left_s = max(0.0, float(options.run_time) - elapsed_s)
     stage = int(shared(options)["stage"][0] or 0)

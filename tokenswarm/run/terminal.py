@@ -4,6 +4,7 @@ The loop that measures never waits for a terminal: what is drawn is written by a
 has not been taken.
 """
 
+import logging
 import os
 import shutil
 import sys
@@ -36,10 +37,12 @@ class Terminal:
 
     def listen(self) -> None:
         """Connect to Locust's events, and keep its tables off the screen."""
+        options = self._lifecycle.options
         if not self._shown:
+            if self._live and getattr(options, "processes", None):  # a worker on the master's terminal
+                self._lifecycle.environment.events.test_stop.add_listener(lambda **_: _hush())
             return
         self._lifecycle.environment.events.test_start.add_listener(self._on_test_start)
-        options = self._lifecycle.options
         if not options.locust_tables:
             options.only_summary = True
             print_tables_by(self._only_for_others)
@@ -83,6 +86,7 @@ class Terminal:
         finally:
             self.erase()
             outlets.before_text.clear()
+            _hush()
 
     def _up(self) -> str:
         """To where the block begins."""
@@ -93,3 +97,8 @@ class Terminal:
         if self._lines:
             up, self._lines = self._up(), 0
             os.write(sys.stderr.fileno(), f"{up}\x1b[J".encode())
+
+
+def _hush() -> None:
+    """Let the summary be the last on the screen: how all processes shut down comes after it, a line each and more."""
+    logging.getLogger("locust").setLevel(logging.WARNING)

@@ -1,12 +1,14 @@
 """Where a run is, for whoever watches it: its state, what is left, the stage or the trial, by a fake cluster."""
 
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from fake_cluster import FakeCluster
 from one_process import begin, end, process
 
+from tokenswarm.metrics.live_view import Count
 from tokenswarm.run import progress as module
 from tokenswarm.run.lifecycle import RunLifecycle
 from tokenswarm.run.progress import Progress, progress
@@ -70,6 +72,28 @@ def test_a_stage_says_what_is_left_of_it_and_of_all(tmp_path: Path, monkeypatch:
             "trial 3: 8 users",
             None,
         )
+        end(lifecycle)
+
+
+def test_a_run_of_so_many_requests_says_how_many_there_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with process(FakeCluster(), tmp_path, monkeypatch, "--requests", "1500") as lifecycle:
+        begin(lifecycle)
+        lifecycle.live.take("", 0, {("/api/chat", "m"): Count(outcomes=Counter(ok=7, http_error=2))}, 1.0)
+        assert at(lifecycle, 3, monkeypatch).doing == "9 of 1,500 requests"
+        end(lifecycle)
+
+
+def test_users_that_were_changed_by_hand_are_a_stage_of_unknown_length(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with process(FakeCluster(), tmp_path, monkeypatch, "--run-time", "60") as lifecycle:
+        begin(lifecycle)
+        assert lifecycle.recorder
+        stages = [{"text": text, "by_hand": True} for text in ("2", "5")]
+        lifecycle.recorder.circumstances["stages"] = stages
+        shared(lifecycle.options)["stage"] = (2, False, True)
+        now = at(lifecycle, 12, monkeypatch)
+        assert (now.doing, now.left_s) == ("stage 2: 5 users, changed by hand", pytest.approx(48))
         end(lifecycle)
 
 
