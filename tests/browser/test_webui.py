@@ -65,6 +65,7 @@ def test_a_run_from_the_form(tmp_path: Path) -> None:
         window.wait_for("warming up sim (loading,")  # who waits for a start sees for what
         window.wait_for("Aggregated")
         text = window.wait_for("decode_tokens_per_s")
+        assert "Rows of a metric are in its own unit" in text
         assert all(row in text for row in ("ttft_ms", "tpot_ms", "output_tokens", "queue_ms", "/api/chat sim"))
         stats = requests.get(f"{url}/stats/requests", timeout=10).json()["stats"]
         generations = sum(entry["num_requests"] for entry in stats if entry["method"] == "POST")

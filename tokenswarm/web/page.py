@@ -11,7 +11,7 @@ from tokenswarm.settings.option import OptionsSection
 from tokenswarm.settings.options import HIDDEN, INTERNAL, SECTIONS
 
 _METRICS = {metric.name for metric in METRICS}
-SCRIPTS = ("tokens", "runs", "form")
+SCRIPTS = ("tokens", "runs", "form", "statistics")
 _BESIDE = "".join(f'<script type="module" src="./tokenswarm/{name}.js"></script>' for name in SCRIPTS)
 
 
