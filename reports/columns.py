@@ -50,7 +50,7 @@ class Floats:
 
     def series(self, at: Any = None) -> Any:
         """All of it, or of some positions, for pandas: made when it is asked for."""
-        values = self._values.values(at) if self._values.rows else np.full(_length(self.rows, at), np.nan)
+        values = self._values.values(at) if self._values.rows else np.full(size(self.rows, at), np.nan)
         return pd.Series(values, copy=False)
 
 
@@ -58,7 +58,8 @@ class Wholes:
     """Counts, read as floats or, if they are moments, as nullable integers; in as few bytes as they need."""
 
     def __init__(self) -> None:
-        self.rows, self._values, self._absent = 0, Growing(_WHOLE[0]), Growing(np.bool_)
+        self.rows, self._values = 0, Growing(_WHOLE[0])
+        self._absent = Growing(np.bool_)  # none of it is there for as long as none is absent, or all are
 
     @staticmethod
     def piece(column: Any) -> Any:
@@ -71,7 +72,8 @@ class Wholes:
         else:
             known = np.where(absent, 0, column.to_numpy()).astype(np.int64)
         greatest = max(known.max(initial=0), -known.min(initial=0))
-        return known.astype(next(dtype for dtype in _WHOLE if greatest <= np.iinfo(dtype).max)), absent
+        narrow = known.astype(next(dtype for dtype in _WHOLE if greatest <= np.iinfo(dtype).max))
+        return narrow, absent if absent.any() else False
 
     def put(self, piece: Any, rows: int) -> None:
         """So many rows more."""
@@ -79,17 +81,22 @@ class Wholes:
             known, absent = (np.int8(0), True) if piece is None else piece
             if np.iinfo(known.dtype).max > np.iinfo(self._values.dtype).max:
                 self._values.wider(known.dtype)
-            for part, fill, values in ((self._values, 0, known), (self._absent, True, absent)):
-                part.put(fill, self.rows - part.rows)
-                part.put(values, rows)
+            before = self.rows - self._values.rows  # all absent
+            if before or self._absent.rows or np.any(absent):
+                if not self._absent.rows:
+                    self._absent.put(before > 0, self.rows)
+                self._absent.put(absent, rows)
+            self._values.put(0, before)
+            self._values.put(known, rows)
         self.rows += rows
 
     def series(self, at: Any = None) -> Any:
         """All of it, or of some positions."""
         if self._values.rows:
-            known, absent = self._values.values(at), self._absent.values(at)
+            known = self._values.values(at)
+            absent = self._absent.values(at) if self._absent.rows else np.zeros(len(known), dtype=bool)
         else:
-            rows = _length(self.rows, at)
+            rows = size(self.rows, at)
             known, absent = np.zeros(rows, dtype=np.int8), np.ones(rows, dtype=bool)
         return pd.Series(pd.arrays.IntegerArray(known, absent), copy=False)
 
@@ -158,15 +165,19 @@ class Seldom:
 
     def series(self, at: Any = None) -> Any:
         """All of it, or of some positions."""
-        if at is not None and len(at) < len(self._texts):
-            return pd.Series([self._texts.get(place) for place in at.tolist()], dtype="str")
+        if at is not None and size(self.rows, at) < len(self._texts):
+            places = range(at.start, at.stop) if isinstance(at, slice) else at.tolist()
+            return pd.Series([self._texts.get(place) for place in places], dtype="str")
         values = np.full(self.rows, None, dtype=object)
         values[list(self._texts)] = list(self._texts.values())
         return pd.Series(values if at is None else values[at], dtype="str")
 
 
-def _length(rows: int, at: Any) -> int:
-    return rows if at is None else len(at)
+def size(rows: int, at: Any) -> int:
+    """How many positions these are: of all rows (None), of a slice of them, or so many."""
+    if at is None:
+        return rows
+    return at.stop - at.start if isinstance(at, slice) else len(at)
 
 
 Column = Floats | Wholes | Texts | Seldom

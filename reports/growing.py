@@ -1,5 +1,6 @@
 """An array that grows: in memory as long as it is short, in a file beyond that."""
 
+import os
 import tempfile
 from typing import Any, BinaryIO
 
@@ -37,11 +38,14 @@ class Growing:
             self._file.write(np.ascontiguousarray(values[begin : begin + PIECE]).data)
 
     def values(self, at: Any = None) -> Any:
-        """All of them, or those at some positions."""
+        """All of them, or those at some positions: an array of these, or a slice."""
         if self._file is None:
             return self._all[: self.rows] if at is None else self._all[at]
+        self._file.flush()
         if at is None:
             return self._read(0, self.rows)
+        if isinstance(at, slice):
+            return self._read(at.start, at.stop)
         if not len(at) or (at[1:] < at[:-1]).any():
             return self._read(0, self.rows)[at]
         found = np.empty(len(at), dtype=self.dtype)
@@ -49,16 +53,16 @@ class Growing:
             first, last = np.searchsorted(at, (begin, begin + PIECE))
             if first < last:
                 least, most = int(at[first]), int(at[last - 1]) + 1
-                found[first:last] = self._read(least, most)[at[first:last] - least]
+                self._read(least, most).take(at[first:last] - least, out=found[first:last], mode="clip")
         return found
 
     def _read(self, begin: int, end: int) -> Any:
+        """Of what was flushed; at its place, since a process that was forked has the same file, and moves in it."""
         assert self._file is not None
-        self._file.flush()
         found = np.empty(end - begin, dtype=self.dtype)
-        self._file.seek(begin * self.dtype.itemsize)
-        self._file.readinto(found)  # type: ignore[attr-defined]
-        self._file.seek(0, 2)
+        size, left = found.dtype.itemsize, memoryview(found.view(np.uint8))
+        while left and (n := os.preadv(self._file.fileno(), [left], end * size - len(left))):
+            left = left[n:]
         return found
 
     def wider(self, dtype: Any) -> None:
@@ -66,6 +70,7 @@ class Growing:
         if self._file is None:
             self._all, self.dtype = self._all.astype(dtype), np.dtype(dtype)
             return
+        self._file.flush()
         wide = Growing(dtype)
         wide._file = _file()
         for begin in range(0, self.rows, PIECE):

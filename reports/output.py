@@ -80,7 +80,8 @@ def amount_per_s(rows: Any, amounts: Any, span: Window) -> float:
     total = 0.0
     for some, amount in by_parts(rows, amounts):
         there = some["made_from_ns"].notna().to_numpy()
-        total += float((_shares(some.loc[there, MADE], span) * np.nan_to_num(amount[there])).sum())
+        known, amount = (some, amount) if there.all() else (some[there], amount[there])
+        total += float((_shares(known, span) * np.nan_to_num(amount)).sum())
     return round(total / (span[1] - span[0]) * 1e9, 6)
 
 
@@ -119,10 +120,14 @@ def tokens_per_s(rows: Any, span: Window | None) -> float | None:
 
 
 def _shares(rows: Any, span: Window) -> Any:
-    there = rows[rows["made_from_ns"].notna()]
+    width = float(span[1] - span[0])
     # Integers first: a double cannot hold a wall-clock nanosecond.
-    begin, end = ((there[name] - span[0]).to_numpy("float64") for name in ("made_from_ns", "made_to_ns"))
-    return within(begin, end, 0.0, float(span[1] - span[0]))
+    begin, end = ((rows[name].to_numpy("int64") - span[0]).astype("float64") for name in ("made_from_ns", "made_to_ns"))
+    found = np.ones(len(begin))
+    # Nearly all lie inside, and wholly.
+    at = np.flatnonzero((begin < 0) | (begin >= width) | (end > width))
+    found[at] = within(begin[at], end[at], 0.0, width)
+    return found
 
 
 def series(rows: Any, amounts: Any, span: Window, count: int) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from tokenswarm.reports import growing
-from tokenswarm.reports.columns import Floats, Texts, Wholes
+from tokenswarm.reports.columns import Floats, Texts, Wholes, size
 
 
 class Rows:
@@ -23,7 +23,7 @@ class Rows:
 
     def __init__(self, column: Callable[[str, Any], Any], names: Sequence[str], length: int, at: Any = None) -> None:
         self._column, self._names, self._length = column, tuple(names), length
-        self._at = at  # positions; None: all rows
+        self._at = at  # positions, or a slice of them; None: all rows
 
     @classmethod
     def of(cls, frame: Any) -> "Rows":
@@ -31,7 +31,7 @@ class Rows:
         return cls(lambda name, at: _of(frame[name], at), tuple(frame.columns), len(frame))
 
     def __len__(self) -> int:
-        return self._length if self._at is None else len(self._at)
+        return size(self._length, self._at)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -52,20 +52,26 @@ class Rows:
         if isinstance(wanted, list):
             return Rows(self._column, wanted, self._length, self._at)
         mask = wanted.to_numpy(bool, na_value=False) if isinstance(wanted, pd.Series) else wanted
-        return self if mask.all() else self.take(np.flatnonzero(mask))
+        return self if mask.all() else self.take(_compact(np.flatnonzero(mask)))
 
     def get(self, name: str) -> Any:
         """A column, or None without one."""
         return self[name] if name in self._names else None
 
     def take(self, positions: Any) -> "Rows":
-        """Those rows, in that order."""
+        """Those rows, in that order: an array of positions, or a slice from one to another."""
         return Rows(self._column, self._names, self._length, self._places(positions))
 
     def _places(self, positions: Any) -> Any:
         if positions is None:
             return self._at
-        narrow = positions.astype(np.int32) if self._length < 2**31 else positions
+        if isinstance(positions, slice):
+            first = self._at.start if isinstance(self._at, slice) else 0
+            own = slice(first + positions.start, first + positions.stop)
+            return own if self._at is None or isinstance(self._at, slice) else self._at[own]
+        narrow = positions.astype(np.int32, copy=False) if self._length < 2**31 else positions
+        if isinstance(self._at, slice):
+            return narrow + narrow.dtype.type(self._at.start)
         return narrow if self._at is None else self._at[narrow]
 
     def parts(self) -> Iterator["Rows"]:
@@ -74,7 +80,7 @@ class Rows:
             yield self
             return
         for begin in range(0, len(self), growing.PIECE):
-            yield self.take(np.arange(begin, min(begin + growing.PIECE, len(self))))
+            yield self.take(slice(begin, min(begin + growing.PIECE, len(self))))
 
     def assign(self, **columns: Any) -> "Rows":
         """With columns more, or others: an array or a Series of as many values, a column of `reports.columns`, or one
@@ -88,7 +94,7 @@ class Rows:
                 return values.series(at)
             if isinstance(values, pd.Series | np.ndarray):
                 return _of(pd.Series(values, copy=False), at)
-            return pd.Series(values, index=range(len(self) if at is None else len(at)))
+            return pd.Series(values, index=range(size(len(self), at)))
 
         return Rows(column, tuple(dict.fromkeys((*self._names, *columns))), len(self))
 
@@ -131,7 +137,16 @@ class Rows:
 
 
 def _of(series: Any, at: Any) -> Any:
-    return series if at is None else pd.Series(series.array.take(at), copy=False)
+    if at is None:
+        return series
+    return pd.Series(series.array[at] if isinstance(at, slice) else series.array.take(at), copy=False)
+
+
+def _compact(positions: Any) -> Any:
+    """A slice, where they follow each other."""
+    if len(positions) and positions[-1] - positions[0] == len(positions) - 1:
+        return slice(int(positions[0]), int(positions[-1]) + 1)
+    return positions
 
 
 def in_order(moments: Any) -> Any:
