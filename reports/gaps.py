@@ -25,26 +25,19 @@ def items(column: Any) -> Items | None:
     A look at all bytes at once: digit by digit, not text by text.
     """
     known = np.flatnonzero(column.notna().to_numpy())
-    joined = "".join([f"{cell}\n" for cell in column.to_numpy(object)[known]]).encode()
+    joined = "\n".join([*column.to_numpy(object)[known].tolist(), ""]).encode()
     if joined.translate(None, b"0123456789: \n"):
         return None
     given = np.frombuffer(joined, dtype=np.uint8)
     ends = np.flatnonzero((given < _ZERO) | (given == _COLON))  # of numbers: buckets, and counts after a colon
-    widths, after = np.diff(ends, prepend=-1) - 1, given[ends]
-    colon = after == _COLON
+    widths, after = (np.diff(ends, prepend=-1) - 1).astype(np.int32), given[ends]
+    colon, row_ends = after == _COLON, np.flatnonzero(after == _LINE)
     count = np.concatenate(([False], colon))[:-1]
-    there, row_ends = ~count & (widths > 0), np.flatnonzero(after == _LINE)  # two spaces have nothing between them
-    if (
-        len(row_ends) != len(known)
-        or (count & colon).any()
-        or (widths[colon] < 1).any()
-        or (widths[~count] > 4).any()
-        or (widths[count] < 1).any()
-        or (widths[count] > 12).any()
-    ):
+    odd = (count & colon) | ((count | colon) & (widths < 1)) | (widths > np.where(count, np.int32(12), np.int32(4)))
+    if len(row_ends) != len(known) or odd.any():
         return None
     numbers = _numbers(given, ends, widths)
-    at = np.flatnonzero(there)
+    at = np.flatnonzero(~count & (widths > 0))  # two spaces have nothing between them
     counts = np.ones(len(at), dtype=np.int64)
     counts[colon[at]] = numbers[count]
     rows = np.repeat(known, np.diff(np.searchsorted(at, row_ends, side="right"), prepend=0))
@@ -52,10 +45,11 @@ def items(column: Any) -> Items | None:
 
 
 def _numbers(given: Any, ends: Any, widths: Any) -> Any:
-    found = np.zeros(len(ends), dtype=np.int64)
-    for place in range(int(widths.max(initial=0))):
-        digits = given[np.maximum(ends - 1 - place, 0)] - np.int64(_ZERO)
-        found += np.where(widths > place, digits, 0) * 10**place
+    """The last digit of each, and those before it where there are any."""
+    found = np.where(widths > 0, given[ends - 1] - np.int64(_ZERO), 0)
+    for place in range(1, int(widths.max(initial=0))):
+        at = np.flatnonzero(widths > place)
+        found[at] += (given[ends[at] - 1 - place] - np.int64(_ZERO)) * 10**place
     return found
 
 
