@@ -50,7 +50,7 @@ class Floats:
 
     def series(self, at: Any = None) -> Any:
         """All of it, or of some positions, for pandas: made when it is asked for."""
-        values = self._values.values(at) if self._values.rows else np.full(size(self.rows, at), np.nan)
+        values = self._values.values(at) if self._values.rows else np.full(count(self.rows, at), np.nan)
         return pd.Series(values, copy=False)
 
 
@@ -96,7 +96,7 @@ class Wholes:
             known = self._values.values(at)
             absent = self._absent.values(at) if self._absent.rows else np.zeros(len(known), dtype=bool)
         else:
-            rows = size(self.rows, at)
+            rows = count(self.rows, at)
             known, absent = np.zeros(rows, dtype=np.int8), np.ones(rows, dtype=bool)
         return pd.Series(pd.arrays.IntegerArray(known, absent), copy=False)
 
@@ -165,7 +165,7 @@ class Seldom:
 
     def series(self, at: Any = None) -> Any:
         """All of it, or of some positions."""
-        if at is not None and size(self.rows, at) < len(self._texts):
+        if at is not None and count(self.rows, at) < len(self._texts):
             places = range(at.start, at.stop) if isinstance(at, slice) else at.tolist()
             return pd.Series([self._texts.get(place) for place in places], dtype="str")
         values = np.full(self.rows, None, dtype=object)
@@ -173,7 +173,7 @@ class Seldom:
         return pd.Series(values if at is None else values[at], dtype="str")
 
 
-def size(rows: int, at: Any) -> int:
+def count(rows: int, at: Any) -> int:
     """How many positions these are: of all rows (None), of a slice of them, or so many."""
     if at is None:
         return rows

@@ -2,7 +2,8 @@
 
 import os
 import tempfile
-from typing import Any, BinaryIO
+from io import FileIO
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ class Growing:
 
     def __init__(self, dtype: Any) -> None:
         self._all, self.rows, self.dtype = np.empty(0, dtype=dtype), 0, np.dtype(dtype)
-        self._file: BinaryIO | None = None
+        self._file: FileIO | None = None
 
     def put(self, values: Any, rows: int) -> None:
         """So many values, or one for all of the rows."""
@@ -35,13 +36,14 @@ class Growing:
     def _write(self, values: Any) -> None:
         assert self._file is not None
         for begin in range(0, len(values), PIECE):
-            self._file.write(np.ascontiguousarray(values[begin : begin + PIECE]).data)
+            left = np.ascontiguousarray(values[begin : begin + PIECE]).view(np.uint8).data
+            while left:
+                left = left[self._file.write(left) :]
 
     def values(self, at: Any = None) -> Any:
         """All of them, or those at some positions: an array of these, or a slice."""
         if self._file is None:
             return self._all[: self.rows] if at is None else self._all[at]
-        self._file.flush()
         if at is None:
             return self._read(0, self.rows)
         if isinstance(at, slice):
@@ -57,10 +59,10 @@ class Growing:
         return found
 
     def _read(self, begin: int, end: int) -> Any:
-        """Of what was flushed; at its place, since a process that was forked has the same file, and moves in it."""
+        """By their place: processes that were forked (see `aside`) have one file, and would move in it."""
         assert self._file is not None
         found = np.empty(end - begin, dtype=self.dtype)
-        size, left = found.dtype.itemsize, memoryview(found.view(np.uint8))
+        size, left = found.dtype.itemsize, found.view(np.uint8).data
         while left and (n := os.preadv(self._file.fileno(), [left], end * size - len(left))):
             left = left[n:]
         return found
@@ -70,7 +72,6 @@ class Growing:
         if self._file is None:
             self._all, self.dtype = self._all.astype(dtype), np.dtype(dtype)
             return
-        self._file.flush()
         wide = Growing(dtype)
         wide._file = _file()
         for begin in range(0, self.rows, PIECE):
@@ -82,6 +83,6 @@ class Growing:
             self._file.close()
 
 
-def _file() -> BinaryIO:
+def _file() -> FileIO:
     """It has no name, and is gone when the process is."""
-    return tempfile.TemporaryFile()
+    return tempfile.TemporaryFile(buffering=0)

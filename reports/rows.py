@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from tokenswarm.reports import growing
-from tokenswarm.reports.columns import Floats, Texts, Wholes, size
+from tokenswarm.reports.columns import Floats, Texts, Wholes, count
 
 
 class Rows:
@@ -31,7 +31,7 @@ class Rows:
         return cls(lambda name, at: _of(frame[name], at), tuple(frame.columns), len(frame))
 
     def __len__(self) -> int:
-        return size(self._length, self._at)
+        return count(self._length, self._at)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -94,7 +94,7 @@ class Rows:
                 return values.series(at)
             if isinstance(values, pd.Series | np.ndarray):
                 return _of(pd.Series(values, copy=False), at)
-            return pd.Series(values, index=range(size(len(self), at)))
+            return pd.Series(values, index=range(count(len(self), at)))
 
         return Rows(column, tuple(dict.fromkeys((*self._names, *columns))), len(self))
 

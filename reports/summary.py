@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tokenswarm.reports.aside import aside
 from tokenswarm.reports.describe import describe_all
 from tokenswarm.reports.gaps import Gaps
 from tokenswarm.reports.load import Run
@@ -38,23 +39,15 @@ def summarise(run: Run) -> dict[str, Any]:
     """A Run as a dict: numbers or None under keys that name the unit (latencies as `metrics[...]["ttft_ms"]["p50"]`).
 
     `groups` are the slices by endpoint and model, `overall` is all of them; `metrics` and `ledger` are over requests
-    with outcome ok, `tokens` says over which. Each of PARTS adds its own. Raises ReportError on a histogram that
-    cannot be read.
+    with outcome ok, `tokens` says over which. Each of PARTS adds its own, and has no groups for that: these are made
+    meanwhile. Raises ReportError on a histogram that cannot be read.
     """
     frame, span = run.measured, run.span
     window_s = (span[1] - span[0]) / 1e9 if span else None
+    groups = aside(lambda: _groups(run, span), len(frame))
     overall = _slice(frame, span, run.frame, run.gaps)
-    every = dict(run.frame.groupby(_GROUPS))
-    groups = [
-        {
-            "endpoint": str(name[0]),
-            "model": str(name[1]),
-            **_slice(rows, span, every[name], run.gaps, *map(str, name)),
-        }
-        for name, rows in frame.groupby(_GROUPS)
-    ]
     left_out = len(run.frame) - len(frame)
-    summary: dict[str, Any] = {
+    first: dict[str, Any] = {
         "format": FORMAT,
         "run": _run(run),
         "verdict": "",
@@ -68,14 +61,27 @@ def summarise(run: Run) -> dict[str, Any]:
             "left_out": left_out,
         },
         "overall": overall,
-        "groups": groups,
     }
+    summary = dict(first)
     for part in PARTS:
         summary |= part.data(run, summary)
+    summary = first | {"groups": groups()} | summary
     said = verdict(overall["requests"], overall, window_s, left_out, vectors_per_s(summary["embedding"]))
     answer = sentences(summary.get("capacity", {}))[:1]
     summary["verdict"] = " ".join([*answer, "All trials together:", said] if answer else [said])
     return summary | {"conclusions": conclusions.sentences(summary)}
+
+
+def _groups(run: Run, span: Window | None) -> list[dict[str, Any]]:
+    every = dict(run.frame.groupby(_GROUPS))
+    return [
+        {
+            "endpoint": str(name[0]),
+            "model": str(name[1]),
+            **_slice(rows, span, every[name], run.gaps, *map(str, name)),
+        }
+        for name, rows in run.measured.groupby(_GROUPS)
+    ]
 
 
 def _validity(info: dict[str, Any]) -> dict[str, Any]:

@@ -3,17 +3,20 @@
 import csv
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from io import StringIO
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
 from tokenswarm.metrics.text import cell
 from tokenswarm.reports import sections
+from tokenswarm.reports.aside import aside
 from tokenswarm.reports.describe import told_by_group
 from tokenswarm.reports.errors import ReportError
 from tokenswarm.reports.load import Run, load
 from tokenswarm.reports.parts import PARTS
+from tokenswarm.reports.parts.part import Part
 from tokenswarm.reports.parts.steady import LATENCIES, shown
 from tokenswarm.reports.progress import progress
 from tokenswarm.reports.render import chinese
@@ -50,8 +53,14 @@ def report(folder: Path, lang: str = "en") -> dict[str, Any]:
 def figures(run: Run, summary: Mapping[str, Any]) -> Iterator[Plot]:
     """All that there is to draw of a run, in the order of its parts."""
     frame = told_by_group(run.measured, summary["groups"])
-    for part in PARTS:
-        yield from filter(None, (part.plot(frame, summary), part.gaps_plot(run.gaps, summary)))
+
+    def drawn(parts: Sequence[Part]) -> list[tuple[Plot | None, ...]]:
+        return [(part.plot(frame, summary), part.gaps_plot(run.gaps, summary)) for part in parts]
+
+    # Each second one elsewhere: those that cost most stand side by side.
+    others = aside(lambda: drawn(PARTS[1::2]), len(frame))
+    for pairs in zip_longest(drawn(PARTS[::2]), others(), fillvalue=()):
+        yield from filter(None, chain(*pairs))
 
 
 def as_csv(summary: Mapping[str, Any]) -> str:

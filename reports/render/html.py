@@ -84,7 +84,9 @@ def _template() -> Any:
 
 
 def _drawing(figure: Any) -> Markup:
-    data = json.dumps({"figure": json.loads(figure.to_json()), "config": _CONFIG}, ensure_ascii=False, allow_nan=False)
+    both = {"figure": json.loads(figure.to_json()), "config": _CONFIG}
+    # In one order, whether a figure was drawn here or in another process.
+    data = json.dumps(both, ensure_ascii=False, allow_nan=False, sort_keys=True)
     # Inside a script element only "</script" and "<!--" mean anything; JSON may spell each "<" as an escape.
     return Markup(data.replace("<", "\\u003c"))
 

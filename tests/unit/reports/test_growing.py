@@ -1,6 +1,7 @@
 """Columns that grow beyond what is kept in memory give what they were given."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,6 +30,9 @@ def test_what_is_in_a_file_is_read_from_any_place(blocks: list[list[int]], place
         for at in (np.array(places, dtype=np.int32) % len(expected), np.unique(places).astype(np.int32)):
             inside = at[at < len(expected)]
             assert made.values(inside).tolist() == expected[inside].tolist()
+        for begin in places:
+            some = slice(min(begin, len(expected)), len(expected))
+            assert made.values(some).tolist() == expected[some].tolist()
 
 
 def test_a_column_that_begins_late_is_absent_before() -> None:
@@ -45,3 +49,13 @@ def test_a_column_that_begins_late_is_absent_before() -> None:
         assert column.series().isna().tolist() == [True, True, False, True, True]
         assert column.series(np.array([3, 2])).isna().tolist() == [True, False]
     assert (floats.series()[2], wholes.series()[2], texts.series()[2]) == (1.5, 7, "a")
+
+
+def test_counts_of_which_some_are_absent_later_on() -> None:
+    counts = Wholes()
+    counts.put(Wholes.piece(pd.Series([1.0, 2.0])), 2)
+    assert counts.series().isna().tolist() == [False, False]
+    counts.put(Wholes.piece(pd.Series([np.nan, 4.0])), 2)
+    counts.put(Wholes.piece(pd.Series([5.0])), 1)
+    assert counts.series().tolist() == [1, 2, pd.NA, 4, 5]
+    assert counts.series(slice(2, 4)).isna().tolist() == [True, False]

@@ -56,6 +56,24 @@ def test_other_columns_hide_those_below(made: list[Any]) -> None:
     assert more.columns == (*NAMES, "twice")
 
 
+@given(Tables, st.integers(0, 30), st.integers(0, 30), st.integers(0, 5))
+def test_rows_that_follow_each_other_are_as_any_others(made: list[Any], one: int, other: int, more: int) -> None:
+    whole = frame(made)
+    begin, end = sorted(min(each, len(made)) for each in (one, other))
+    inside = np.isin(np.arange(len(made)), np.arange(begin, end))
+    some, expected = Rows.of(whole)[inside], whole[inside]
+    same(some, expected)
+    same(some[some["ms"] < 5], expected[expected["ms"] < 5])
+    same(some.assign(ms=2.0), expected.assign(ms=2.0))
+    last = np.array([], dtype=int) if begin == end else np.array([len(some) - 1, 0])
+    same(some.take(last), expected.iloc[last])
+    first = slice(min(more, len(some)), len(some))
+    same(some.take(first), expected.iloc[first])
+    known = whole["ms"].notna()
+    most = min(more, int(known.sum()))
+    same(Rows.of(whole)[known].take(slice(0, most)), whole[known].iloc[:most])
+
+
 @given(Tables)
 def test_many_rows_are_grouped_as_few_are(made: list[Any]) -> None:
     whole = frame(made).assign(api=pd.Categorical(["y", "x"] * 15)[: len(made)])
