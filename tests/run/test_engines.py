@@ -34,7 +34,7 @@ def test_a_run_against_an_engine(engine: str, tmp_path: Path) -> None:
         "--stop-timeout",
         "10",
     )
-    with running("--engine", engine, "--decode-tps", "200", "--parallel", "1") as simulator:
+    with running("--engine", engine, "--decode-tps", "80", "--parallel", "1") as simulator:
         done = headless(simulator.url, tmp_path, *load_, *options, "--no-report")
     assert done.returncode == 0, done.stderr
     run = folder(tmp_path)

