@@ -169,10 +169,15 @@ def test_an_api_key_is_asked_for_and_taken_from_the_environment_and_kept_nowhere
     key = "sk-very-secret-1234"
     load = ("--model", "sim:latest", "--run-time", "2s", "--users", "1")
     with running("--openai-only", "--api-key", key) as guarded:
-        without = headless(guarded.url, tmp_path / "a", *load)
-        wrong = headless(guarded.url, tmp_path / "b", *load, OPENAI_API_KEY="sk-other")
-        right = headless(guarded.url, tmp_path / "c", *load, OPENAI_API_KEY=key)
-        as_option = headless(guarded.url, tmp_path / "d", *load, "--api-key", key)
+        ways: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
+            "without": ((), {}),
+            "wrong": ((), {"OPENAI_API_KEY": "sk-other"}),
+            "right": ((), {"OPENAI_API_KEY": key}),
+            "as option": (("--api-key", key), {}),
+        }
+        without, wrong, right, as_option = Pool(4).map(
+            lambda way: headless(guarded.url, tmp_path / way, *load, *ways[way][0], **ways[way][1]), ways
+        )
     for done in (without, wrong):
         line = _the_one_line(done.stderr)
         assert "API key" in line

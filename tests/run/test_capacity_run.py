@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from gevent.pool import Pool
 from locust_process import ROOT, command, environment, folder, forked, headless, processes
 from simulator_process import running
 from web_form import start, wait_for_runs
@@ -15,6 +16,11 @@ from web_run import web
 SERVER = ("--parallel", "3", "--decode-tps", "300", "--output-tokens", "12", "--output-cv", "0.3", "--no-prompt-cache")
 WAITS = ("--parallel", "3", "--decode-tps", "50", "--output-tokens", "12", "--output-cv", "0.3", "--no-prompt-cache")
 ASKED = ("OllamaChatUser", "--model", "sim", "--unique-prompts", "--find-capacity", "--trial-time", "4s")
+
+
+def both(url: str, parent: Path, **searches: tuple[str, ...]) -> list[subprocess.CompletedProcess[str]]:
+    """Searches that do not mind each other, at once."""
+    return Pool(2).map(lambda name: headless(url, parent / name, *searches[name]), searches)
 
 
 def test_the_most_users_whose_requests_do_not_wait(tmp_path: Path) -> None:
@@ -75,8 +81,8 @@ def test_the_highest_rate(tmp_path: Path) -> None:
 def test_the_ceiling_qualifies_the_answer_and_nothing_met_is_exit_code_99(tmp_path: Path) -> None:
     with running(*SERVER, "--load-ms", "0") as simulator:
         options = (*ASKED, "--slo", "e2e_ms mean < 5000", "--users", "2")
-        done = headless(simulator.url, tmp_path / "most", *options)
-        none = headless(simulator.url, tmp_path / "none", *ASKED, "--slo", "ttft_ms p90 < 0.1", "--no-report")
+        never = (*ASKED, "--slo", "ttft_ms p90 < 0.1", "--no-report")
+        done, none = both(simulator.url, tmp_path, most=options, none=never)
     found = folder(tmp_path / "most").run["capacity"]
     assert (found["answer"], found["qualifier"]) == (2, "at least"), done.stderr
     assert "At least 2 users keep to e2e_ms mean < 5000; the search was to go no further than 2 users" in done.stderr
@@ -136,8 +142,7 @@ def test_a_server_that_only_fails_and_an_slo_that_nothing_is_known_of(tmp_path: 
     embeds = ("OllamaEmbedUser", "--model", "sim-embed", "--find-capacity", "--trial-time", "2s", "--no-report")
     fails = (*ASKED, "--model", "fault-503", "--pause-after-error", "0", "--no-report", "--slo", "e2e_ms p95 < 5000")
     with running(*SERVER, "--load-ms", "0") as simulator:
-        none = headless(simulator.url, tmp_path / "none", *embeds, "--slo", "tpot_ms p95 < 50")
-        failed = headless(simulator.url, tmp_path / "failed", *fails)
+        none, failed = both(simulator.url, tmp_path, none=(*embeds, "--slo", "tpot_ms p95 < 50"), failed=fails)
     assert (
         "No load was found that keeps to tpot_ms p95 < 50: no request says anything of tpot_ms p95 < 50; leave"
         in none.stderr

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from pathlib import Path
 
+from gevent.pool import Pool
 from locust_process import Run, folder, headless, processes
 from simulator_process import running
 
@@ -36,15 +37,15 @@ def test_a_conversation_keeps_its_model_and_every_model_is_warmed_up(tmp_path: P
 
 
 def test_the_draw_is_by_weight_and_the_same_with_the_seed_in_an_open_loop_too(tmp_path: Path) -> None:
-    asked = ("OllamaChatUser", "--model", "a=3,b", "--arrivals", "constant 100/s", "--users", "60", "--run-time", "4s")
+    asked = ("OllamaChatUser", "--model", "a=3,b", "--arrivals", "constant 60/s", "--users", "60", "--run-time", "4s")
     with running(*SIM) as simulator:
-        for name in "xy":
-            done = headless(simulator.url, tmp_path / name, *asked, "--prompt-tokens", "40", "--max-tokens", "2",
-                            "--no-report", "--stop-timeout", "5")  # fmt: skip
-            assert done.returncode == 0, done.stderr
+        asked += ("--prompt-tokens", "40", "--max-tokens", "2", "--no-report", "--stop-timeout", "5")
+        ended = Pool(2).map(lambda name: headless(simulator.url, tmp_path / name, *asked), "xy")
     first, second = folder(tmp_path / "x"), folder(tmp_path / "y")
+    for run, done in zip((first, second), ended, strict=True):
+        assert done.returncode == (1 if run.outcomes["dropped"] else 0), done.stderr  # a busy machine holds no 60/s
     share = shares(first)["a"] / len(first.rows)
-    assert len(first.rows) > 200
+    assert len(first.rows) > 120
     assert 0.6 < share < 0.9  # drawn by number: of whatever machine
     asked_at = [{row["sequence"]: row["model"] for row in run.rows} for run in (first, second)]
     assert all(asked_at[0][n] == asked_at[1][n] for n in asked_at[0].keys() & asked_at[1].keys())

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from gevent.pool import Pool
 from locust_process import Run, folder, headless
 from simulator_process import Simulator, running
 
@@ -13,7 +14,7 @@ LOAD = ("--users", "4", "--spawn-rate", "4", "--run-time", "3s", "--max-tokens",
 
 @pytest.fixture(scope="module")
 def simulator() -> Iterator[Simulator]:
-    with running("--load-ms", "0", "--decode-tps", "200", "--parallel", "8") as started:
+    with running("--load-ms", "0", "--decode-tps", "200", "--parallel", "24") as started:
         yield started
 
 
@@ -25,8 +26,29 @@ def load(simulator: Simulator, run_dir: Path, *options: str, **env: str) -> Run:
     return run
 
 
-def test_answers_in_one_piece(simulator: Simulator, tmp_path: Path) -> None:
-    run = load(simulator, tmp_path, "--model", "sim", "--no-stream")
+THINKS = ("OllamaChatUser", "OpenAIChatUser", "--model", "sim-think", "--no-report")
+ASKED = {
+    "in one piece": ("--model", "sim", "--no-stream"),
+    "thinks": THINKS,
+    "does not think": (*THINKS, "--think", "false"),
+    "without texts": ("--model", "sim"),
+    "with texts": ("--model", "sim", "--keep-text", "--unique-prompts", "--no-report"),
+}
+
+
+@pytest.fixture(scope="module")
+def runs(simulator: Simulator, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
+    """A run of each kind, at once."""
+    parent = tmp_path_factory.mktemp("options")
+
+    def one(kind: str) -> Run:
+        return load(simulator, parent / kind, *ASKED[kind])
+
+    return dict(zip(ASKED, Pool(5).map(one, ASKED), strict=True))
+
+
+def test_answers_in_one_piece(runs: dict[str, Run]) -> None:
+    run = runs["in one piece"]
     assert {row["endpoint"] for row in run.rows} == {
         "/api/chat",
         "/api/generate",
@@ -42,21 +64,16 @@ def test_answers_in_one_piece(simulator: Simulator, tmp_path: Path) -> None:
     assert "nan" not in report.lower().split()
 
 
-def test_thinking_on_and_off(simulator: Simulator, tmp_path: Path) -> None:
-    thinks = load(simulator, tmp_path / "a", "OllamaChatUser", "OpenAIChatUser", "--model", "sim-think", "--no-report")
-    assert all(int(row["thinking_chars"]) > 0 for row in thinks.rows)
-    options = ("OllamaChatUser", "OpenAIChatUser", "--model", "sim-think", "--think", "false", "--no-report")
-    silent = load(simulator, tmp_path / "b", *options)
+def test_thinking_on_and_off(runs: dict[str, Run]) -> None:
+    assert all(int(row["thinking_chars"]) > 0 for row in runs["thinks"].rows)
+    silent = runs["does not think"]
     assert all(int(row["thinking_chars"]) == 0 and row["ttfa_ms"] == row["ttft_ms"] for row in silent.rows)
 
 
-def test_texts_are_kept_only_when_asked_for_and_prompts_are_unique_when_asked_for(
-    simulator: Simulator, tmp_path: Path
-) -> None:
-    without = load(simulator, tmp_path / "a", "--model", "sim")
+def test_texts_are_kept_only_when_asked_for_and_prompts_are_unique_when_asked_for(runs: dict[str, Run]) -> None:
+    without, kept = runs["without texts"], runs["with texts"]
     assert all(row["prompt_text"] == row["output_text"] == "" for row in without.rows)
     assert not (without.path / "report.html").read_text().count("什么是机器学习")
-    kept = load(simulator, tmp_path / "b", "--model", "sim", "--keep-text", "--unique-prompts", "--no-report")
     prompts = [row["prompt_text"] for row in kept.rows]
     assert len(set(prompts)) == len(prompts)
     assert all(prompt.startswith("[") for prompt in prompts)
@@ -85,7 +102,7 @@ def test_the_seed_chooses_the_prompts_and_payload_limits_go_first(simulator: Sim
     lines = [{"prompt": f"question {n}", "max_tokens": n} for n in range(1, 9)]
     path.write_text("\n".join(json.dumps(line) for line in lines))
     options = ("OllamaChatUser", "--model", "sim", "--payloads", str(path), "--seed", "7", "--no-report")
-    first, second = (load(simulator, tmp_path / name, *options) for name in "ab")
+    first, second = Pool(2).map(lambda name: load(simulator, tmp_path / name, *options), "ab")
     assert all(int(row["output_tokens"]) <= int(row["max_tokens"]) <= 8 for row in first.rows)
 
     def asked(run: Run) -> dict[str, str]:

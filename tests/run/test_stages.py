@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from gevent.pool import Pool
 from locust_process import folder, headless, processes
 from simulator_process import running, stop
 from truth_log import sent_tokens, served
@@ -10,17 +11,31 @@ from truth_log import sent_tokens, served
 SERVER = ("--decode-tps", "200", "--load-ms", "1", "--output-tokens", "8", "--parallel", "8")
 
 
-@pytest.mark.parametrize("options", [(), processes(2), ("--no-stream",)])
+WAYS = {"one process": (), "two workers": processes(2), "in one piece": ("--no-stream",)}
+
+
+@pytest.fixture(scope="module")
+def staged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A run of each kind, at once, each on a server of its own: its folder's parent, beside the server's log."""
+    parent = tmp_path_factory.mktemp("staged")
+
+    def one(way: str) -> Path:
+        (path := parent / way).mkdir()
+        with running(*SERVER, "--truth", str(path / "truth.jsonl")) as sim:
+            asked = ("OllamaChatUser", "--model", "sim", "--stages", "2x4s, 2..6x3s, 6x4s")
+            done = headless(sim.url, path / "runs", *asked, *WAYS[way])
+            stop(sim.process)
+        assert done.returncode == 0, done.stderr
+        return path
+
+    return dict(zip(WAYS, Pool(3).map(one, WAYS), strict=True))
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_rows_bear_their_stage_and_each_has_the_tokens_that_the_server_sent_in_it(
-    tmp_path: Path, options: tuple[str, ...]
+    staged: dict[str, Path], way: str
 ) -> None:
-    log, runs = tmp_path / "truth.jsonl", tmp_path / "runs"
-    with running(*SERVER, "--truth", str(log)) as sim:
-        asked = ("OllamaChatUser", "--model", "sim", "--stages", "2x4s, 2..6x3s, 6x4s")
-        done = headless(sim.url, runs, *asked, *options)
-        stop(sim.process)
-    assert done.returncode == 0, done.stderr
-    found = folder(runs)
+    log, found = staged[way] / "truth.jsonl", folder(staged[way] / "runs")
     assert {row["stage"] for row in found.rows} == {"1", "2", "3"}
     assert {row["phase"] for row in found.rows if row["stage"] == "2"} <= {"ramp-up", "drain"}
     assert "steady" in {row["phase"] for row in found.rows if row["stage"] == "1"}
