@@ -6,7 +6,7 @@ MODEL ?=
 SHELL := bash
 .SHELLFLAGS := -o pipefail -ec
 
-.PHONY: setup demo ui test test-real test-containers test-hostile test-fuzz check lock bench bench-quick bench-streams bench-rosetta bench-probe bench-arrivals bench-rates bench-faults bench-capacity audit bench-compare bench-compare-runs
+.PHONY: setup demo ui test test-real test-containers test-hostile test-fuzz check lock bench bench-quick bench-streams bench-rosetta bench-rates bench-faults bench-capacity audit bench-compare bench-compare-runs
 
 # A line a package, so that nobody waits in silence; what goes wrong is shown whole. Bytecode is written as it is used:
 # all of it at once would be half of the disk space, and a third of the time.
@@ -109,10 +109,6 @@ bench: .venv/dev
 bench-rosetta: .venv/dev
 	$(PYTHON) -m bench.rosetta
 
-# Does the probe find what a server is? 100 simulators with settings drawn at random: about 20 minutes.
-bench-probe: .venv/dev
-	$(PYTHON) -m bench.probe_trial --resume
-
 # A hundred mishaps at random on several hosts (network namespaces; as root): is anything lost? About 15 minutes.
 bench-faults: .venv/dev
 	$(PYTHON) -m bench.faults --resume
@@ -120,10 +116,6 @@ bench-faults: .venv/dev
 # Does --find-capacity find what a server can take? 50 random servers, in virtual time: a quarter of an hour.
 bench-capacity: .venv/dev
 	$(PYTHON) -m bench.capacity_trial
-
-# An open loop's arrivals against theory, and how late they are sent, into docs/open-loop.md: 3 minutes on the simulator.
-bench-arrivals: .venv/dev
-	$(PYTHON) -m bench.arrivals
 
 # Tokens a second of stages, trials and short runs against the simulator's own log, into docs/metrics.md: 15 minutes.
 bench-rates: .venv/ready

@@ -10,7 +10,7 @@ from bench import machine
 Row = dict[str, Any]
 FOLDER = Path("runs/bench")
 CURVE, COMPARISONS, MEMORY = FOLDER / "curve.jsonl", FOLDER / "comparisons.jsonl", FOLDER / "memory.jsonl"
-TRIAL, PROBES = FOLDER / "trial.jsonl", FOLDER / "probes.jsonl"
+TRIAL = FOLDER / "trial.jsonl"
 
 
 def read(path: Path) -> list[Row]:

@@ -1,6 +1,5 @@
-"""One run of Locust on the simulator, as a user has it, and its rows; and where in docs/ its figures go."""
+"""One run of Locust on the simulator, as a user has it; and where in docs/ its figures go."""
 
-import csv
 import re
 import subprocess
 import sys
@@ -14,8 +13,6 @@ from bench.measure import clean_environment, free_port
 from bench.truth import ROOT
 
 LISTENS = "simulator: listening on "
-PAGE = ROOT / "docs" / "open-loop.md"
-Row = dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +57,6 @@ def finished(process: "subprocess.Popen[str]", runs: Path) -> Path:
     return found[-1].parent
 
 
-def rows(process: "subprocess.Popen[str]", runs: Path) -> list[Row]:
-    """Those of the run, when it has ended. SystemExit if it went wrong."""
-    with (finished(process, runs) / "requests.csv").open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 @contextmanager
 def temporary() -> Iterator[Path]:
     """A folder for one run."""
@@ -73,14 +64,8 @@ def temporary() -> Iterator[Path]:
         yield Path(name)
 
 
-def run(url: str, *options: str, workers: int = 1) -> list[Row]:
-    """One run from start to end."""
-    with temporary() as runs:
-        return rows(start(url, runs, *options, workers=workers), runs)
-
-
-def publish(name: str, text: str, path: Path = PAGE) -> None:
-    """Print a result, and put it where a page, that about the open loop, and its Chinese twin have their place."""
+def publish(name: str, text: str, path: Path) -> None:
+    """Print a result, and put it where a page and its Chinese twin have their place."""
     print(text)
     begin, end = f"<!-- {name}:", f"<!-- /{name} -->"
     pattern = re.compile(rf"({re.escape(begin)}[^\n]*-->\n).*?({re.escape(end)})", re.DOTALL)

@@ -22,7 +22,7 @@ def run(tmp_path: Path, arrivals: str, *options: str, sim: tuple[str, ...] = FAS
 
 
 def test_two_workers_together_send_the_process_that_was_asked_for(tmp_path: Path) -> None:
-    """How late they are sent, and how their gaps are spread, is for `make bench-arrivals`."""
+    """How late they are sent is for the run to say; how gaps are spread, for tests/unit/load/test_arrivals.py."""
     limits, log = ("--run-time", "6", "--max-in-flight", "80", "--no-report"), tmp_path / "truth.jsonl"
     found = run(tmp_path, "gamma 100/s cv=2", *processes(2), *limits, sim=(*FAST, "--truth", str(log)))
     # The two need not end in the same moment: what was due before the first of them ended must be there.

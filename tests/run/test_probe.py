@@ -30,7 +30,7 @@ def values(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     return {name: figure["value"] for name, figure in found["figures"].items()}
 
 
-# What a busy machine cannot change. Exact figures: tests/unit/probe/test_questions.py, and `make bench-probe`.
+# What a busy machine cannot change. Exact figures: tests/unit/probe/test_questions.py.
 def test_all_of_an_ollama() -> None:
     server = ("--parallel", "3", "--max-queue", "5", "--decode-tps", "200", "--prefill-tps", "2000", "--load-ms", "400")
     with running(*server) as simulator:
