@@ -1,6 +1,6 @@
 """Anthropic's /v1/messages, which Ollama, llama.cpp, vLLM and LM Studio serve too: typed events, or one message."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
@@ -172,7 +172,7 @@ def _whole(ns: int, frame: dict[str, Any]) -> Chunk:
     )
 
 
-def counted(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+def counted(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
     """The same chunks; the prompt's tokens that the start says count where the answer ends without any.
 
     Some evaluate the prompt later and guess here (Ollama does); who knows by now what was cached has evaluated it.
@@ -187,6 +187,9 @@ def counted(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
         elif guess and (chunk.finish_reason or chunk.done):
             chunk, guess = chunk._replace(usage=(said or Usage())._replace(prompt_tokens=guess)), None
         yield chunk
+        if chunk.text and guess is None:
+            break
+    yield from chunks
 
 
 def usage(said: object) -> Usage | None:

@@ -1,6 +1,6 @@
 """The APIs that are spoken, and by what their answers are known and end."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from tokenswarm.wire import (
@@ -56,7 +56,7 @@ _ENDS = {
     lm_studio_chat.PATH: End(b'"chat.end"', "chat.end", "", "stop_reason"),
 }
 # What goes along a whole answer's chunks, where one alone does not tell: what was said before, what is said later.
-ALONG: dict[str, Callable[[Iterable[Chunk]], Iterator[Chunk]]] = {
+ALONG: dict[str, Callable[[Iterator[Chunk]], Iterator[Chunk]]] = {
     openai_responses.PATH: openai_responses.said_once,
     lm_studio_chat.PATH: openai_responses.said_once,
     anthropic_messages.PATH: anthropic_messages.counted,

@@ -14,6 +14,9 @@ done_by_sentinel = True
 # What others call thinking: OpenRouter, gateways to Anthropic, some engines.
 _THOUGHTS = ("reasoning_details", "thinking", "thinking_blocks", "reasoning_text", "thinking_content", "thought")
 
+_USUAL = frozenset(("index", "delta", "finish_reason", "logprobs"))
+_USUAL_SAID = frozenset(("role", "content"))
+
 
 def build(prompt: Prompt, ask: Ask) -> Call:
     """The request for a prompt: its messages as they are, and the tools on offer; `think` as `reasoning_effort`."""
@@ -86,7 +89,7 @@ def read(ns: int, frame: dict[str, Any]) -> Chunk:
         text, thinking = lenient.text_and_thinking([text, {"thinking": thinking}])
     calls = said.get("tool_calls")
     calls, unread = lenient.tool_calls(calls) if calls else (), False
-    if choice and not text and not thinking and not calls:
+    if choice and not text and not thinking and not calls and _is_odd(frame, choice, said):
         if said.get("error") and (failed := openai.error(ns, said)):
             return failed
         text, thinking, calls, unread = _by_other_names(said, choice)
@@ -103,6 +106,12 @@ def read(ns: int, frame: dict[str, Any]) -> Chunk:
         choice=openai.number(choice),
         habit=choice.get("habit", ""),
     )
+
+
+def _is_odd(frame: dict[str, Any], choice: dict[str, Any], said: dict[str, Any]) -> bool:
+    """Is there more in a choice without output than in those with which most servers begin and end?"""
+    usual = _USUAL.issuperset(choice) and _USUAL_SAID.issuperset(said)
+    return not usual or ("finish_reason" in frame and not choice.get("finish_reason"))
 
 
 def _by_other_names(said: dict[str, Any], choice: dict[str, Any]) -> tuple[str, str, tuple[ToolCall, ...], bool]:

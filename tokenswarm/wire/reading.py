@@ -1,7 +1,7 @@
 """From a Transcript to its Chunks, and to the verdict on how the answer ended."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import orjson
 
@@ -49,7 +49,10 @@ def chunks(api: Api, transcript: Transcript) -> Iterator[Chunk | Stretch]:
     """
     read = _frames(api, transcript)
     along = ALONG.get(api.PATH)
-    return separate(along(_singly(read)) if along else read)
+    if along is None:
+        return separate(read)
+    singly = cast("Iterator[Chunk]", read) if _gatherer(api) is None else _singly(read)  # without one all come so
+    return separate(along(singly))
 
 
 def each_chunk(api: Api, transcript: Transcript) -> Iterator[Chunk]:
