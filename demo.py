@@ -54,7 +54,7 @@ def models(host: str) -> list[str]:
     return []
 
 
-def chosen(host: str) -> str:
+def choose_model(host: str) -> str:
     """The model to ask a server of one's own for, where it has several: on a terminal it is asked for."""
     found = models(host)
     if len(found) < 2:
@@ -98,7 +98,7 @@ def main() -> int:
     with serving as url, tempfile.TemporaryDirectory() as folder:
         if not arguments.host:
             environment.setdefault("TOKENSWARM_MODEL", MODELS[arguments.engine])
-        elif "TOKENSWARM_MODEL" not in environment and not arguments.ui and (model := chosen(arguments.host)):
+        elif "TOKENSWARM_MODEL" not in environment and not arguments.ui and (model := choose_model(arguments.host)):
             environment["TOKENSWARM_MODEL"] = model
         if arguments.engine == "llama":
             environment.setdefault("TOKENSWARM_MAX_TOKENS", "32")  # a CPU's worth of answers in the time there is

@@ -17,7 +17,7 @@ from bench.ab_worlds import WORLDS, Columns, World, run
 from bench.markdown import table
 from bench.simulated import publish
 from bench.truth import ROOT
-from tokenswarm.reports.compare.figures import ComparedRows, figures, matching
+from tokenswarm.reports.compare.figures import ComparedRows, figures, match_requests
 from tokenswarm.reports.compare.verdicts import judge
 
 PAGES = tuple(ROOT / "docs" / name for name in ("compare.md", "compare.zh-CN.md"))
@@ -57,7 +57,7 @@ def verdicts(world: World, n: int, pair: int, slower: float, *, other_seed: bool
     a = run(world, n, 2 * pair, pair)
     b = run(world, n, 2 * pair + 1, pair + OTHER_SEED * other_seed, slower)
     sides = ([ComparedRows.of(frame(a), 0.0)], [ComparedRows.of(frame(b), 1.0)])
-    matched = matching(sides, not other_seed, not other_seed and world.load is not None)
+    matched = match_requests(sides, not other_seed, not other_seed and world.load is not None)
     said = judge(figures(sides, matched))
     return {f"{each.figure.metric} {each.figure.aggregate}".strip(): each.verdict for each in said}
 

@@ -8,7 +8,7 @@ from statistics import linear_regression, quantiles
 from typing import Any
 
 from bench.virtual import Asks, World
-from tokenswarm.simulator.settings import NS_PER_S, Settings
+from tokenswarm.simulator.settings import NS_PER_S, SimulatorSettings
 
 CLOSED_REQUESTS, OPEN_REQUESTS, WARM_SHARE = 6_000, 24_000, 0.1
 PERCENTS = {"ttft_ms": (90, 95), "tpot_ms": (90, 95), "e2e_ms": (90, 95), "response_ms": (90, 95)}
@@ -34,9 +34,9 @@ class Case:
     limit_ms: float
     cv: float = 1.0  # of the gaps between arrivals
 
-    def settings(self) -> Settings:
+    def settings(self) -> SimulatorSettings:
         """The simulator's."""
-        return Settings(
+        return SimulatorSettings(
             parallel=self.slots,
             decode_tps=self.decode,
             prefill_tps=self.prefill,

@@ -18,7 +18,7 @@ from bench.simulated import finished, serving, start, temporary
 from bench.virtual import World
 from tokenswarm.capacity.controller import FIRST_S, LEAST_SETTLING_S, LOOK_S, SETTLING_SHARE, TIMES_E2E
 from tokenswarm.capacity.search import SearchRange, Tried, Try, next_step
-from tokenswarm.capacity.stopping import Ended, drained, judge_trial, trial_end
+from tokenswarm.capacity.stopping import TrialEnd, include_drain, judge_trial, trial_end
 from tokenswarm.capacity.trial import Trial
 from tokenswarm.metrics.slo.language import parse
 from tokenswarm.simulator.settings import NS_PER_S
@@ -85,7 +85,7 @@ class Search:
             settle_s = self._e2e_s
             world.closed(users, round(settle_s * NS_PER_S))
         from_ns = began_ns + round((settle_s + (self._e2e_s if users else 0)) * NS_PER_S)
-        end: Ended | None = None
+        end: TrialEnd | None = None
         while end is None:
             world.run_until(world.now_ns + round(LOOK_S * NS_PER_S))
             self._add(trial, began_ns + round(settle_s * NS_PER_S))
@@ -93,7 +93,7 @@ class Search:
             end = trial_end(trial, spent_s, limit_s, users, firm=step.firm)
         world.drain()
         self._add(trial, began_ns + round(settle_s * NS_PER_S))
-        end = drained(end, trial, users, firm=step.firm)
+        end = include_drain(end, trial, users, firm=step.firm)
         tried = judge_trial(step, end, (), trial.mean_ms, pooled=case.open)
         self._tried.append(tried)
         self._seconds += (world.now_ns - began_ns) / NS_PER_S

@@ -11,11 +11,11 @@ from itertools import count
 from typing import Any
 
 from tokenswarm.simulator.engine.schedule import Engine, Job, Timing
-from tokenswarm.simulator.model.models import named
+from tokenswarm.simulator.model.models import make_model
 from tokenswarm.simulator.model.tokens import natural_length_tokens
-from tokenswarm.simulator.settings import NS_PER_S, Settings
+from tokenswarm.simulator.settings import NS_PER_S, SimulatorSettings
 
-MODEL = named("sim:latest")
+MODEL = make_model("sim:latest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class _Heard:
         if number <= self.shown:
             self.last_ns = due_ns
 
-    def finished(self, due_ns: int, timing: Timing) -> None:
+    def finish(self, due_ns: int, timing: Timing) -> None:
         """All were."""
         self.world.end(self, due_ns, timing)
 
@@ -56,7 +56,7 @@ class _Heard:
 class World:
     """A server from `settings`, asked by a closed number of users or by arrivals."""
 
-    settings: Settings
+    settings: SimulatorSettings
     asks: Asks
     seed: int = 0
     overhead_ms: float = 0.0  # a user's own time between two requests, and of the network

@@ -22,7 +22,7 @@ class Columns:
         """The file's columns whose cells are texts, also where they look like numbers."""
         return frozenset(theirs for ours, theirs in self.names.items() if ours in TEXTS)
 
-    def named(self, record: Mapping[str, object]) -> Mapping[str, object]:
+    def rename(self, record: Mapping[str, object]) -> Mapping[str, object]:
         """The record by our names: those that were given, and what it has of ours beside them."""
         kept = {name: value for name, value in record.items() if name in FIELDS and name not in self.names.values()}
         for ours, theirs in self.names.items():

@@ -13,7 +13,7 @@ from typing import BinaryIO
 from tokenswarm.payloads.columns import Columns
 from tokenswarm.payloads.formats.detect import ASKING, known_cells, read
 from tokenswarm.payloads.formats.own import MAX_WEIGHT, decode
-from tokenswarm.payloads.formats.records import TABLES, Item, parting, records, row_of, unviewed
+from tokenswarm.payloads.formats.records import TABLES, Item, find_separator, records, row_of, unwrap_viewer
 from tokenswarm.payloads.formats.spans import Span, spans, table, text_lines, text_of
 from tokenswarm.payloads.formats.unpack import plain, unpacked_name
 from tokenswarm.payloads.large import LARGE_BYTES, Corpus, LargeFile, Places, digest_of
@@ -82,7 +82,7 @@ def _large(file: BinaryIO, name: Path, columns: Columns | None, known: Mapping[s
         return _prompt(Item(number, at, value(record, at)), name, columns)
 
     if known and known["digest"] == digest_of(file):
-        return LargeFile(file.fileno(), read_one, Places.unpacked(known["places"]), known["digest"])
+        return LargeFile(file.fileno(), read_one, Places.unpack(known["places"]), known["digest"])
     return LargeFile.scan(file, read_one, rows)
 
 
@@ -96,7 +96,7 @@ def _spans(
     if kind not in TABLES:
         found = spans(file, ASKING)
         return found and (found[0], lambda record, _: record, found[1])
-    read_as = table(file, lambda header: parting(name, header))
+    read_as = table(file, lambda header: find_separator(name, header))
     if read_as is None:
         return None
     header, parted_by, rows = read_as
@@ -112,7 +112,7 @@ def learnt(prompts: Sequence[Prompt]) -> dict[str, dict[str, str]]:
     """What was learnt of the large files among them, by the names they were given by, for other processes."""
     parts = prompts.parts if isinstance(prompts, Corpus) else ()
     return {
-        part.name: {"digest": part.digest, "places": part.places.packed()}
+        part.name: {"digest": part.digest, "places": part.places.pack()}
         for part in parts
         if isinstance(part, LargeFile)
     }
@@ -120,9 +120,9 @@ def learnt(prompts: Sequence[Prompt]) -> dict[str, dict[str, str]]:
 
 def _prompt(record: Item, file: Path, columns: Columns | None = None) -> Prompt | None:
     try:
-        value = unviewed(decode(record.value)) if isinstance(record.value, bytes) else record.value
+        value = unwrap_viewer(decode(record.value)) if isinstance(record.value, bytes) else record.value
         if columns and isinstance(value, dict):
-            value = columns.named(value)
+            value = columns.rename(value)
         elif file.suffix.lower() in TABLES and isinstance(value, dict):
             value = known_cells(value)
         return read(value, f"{file.stem}:{record.number}", file.parent)

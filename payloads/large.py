@@ -35,12 +35,12 @@ class Places:
         for column, value in zip(self.columns, record, strict=True):
             column.append(value)
 
-    def packed(self) -> str:
+    def pack(self) -> str:
         """As a text, for other processes."""
         return b85encode(compress(b"".join(column.tobytes() for column in self.columns), 1)).decode()
 
     @classmethod
-    def unpacked(cls, text: str) -> "Places":
+    def unpack(cls, text: str) -> "Places":
         """The same again."""
         made, data, at = cls(), decompress(b85decode(text)), 0
         count = len(data) // sum(column.itemsize for column in made.columns)

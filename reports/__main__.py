@@ -22,7 +22,7 @@ from tokenswarm.reports.dialects.definitions import DIALECTS
 from tokenswarm.reports.errors import ReportError
 from tokenswarm.reports.glossary import glossary
 from tokenswarm.reports.load import load
-from tokenswarm.reports.progress import shown
+from tokenswarm.reports.progress import show_progress
 from tokenswarm.reports.rejudging import dicts, only
 from tokenswarm.reports.render import console
 from tokenswarm.reports.render.chinese import LANGUAGES, zh
@@ -32,7 +32,7 @@ from tokenswarm.reports.write import report, write
 def main(arguments: list[str] | None = None) -> int:
     """Exit code 0; 2 with one line on stderr where there is nothing to report on; 99 where an SLO is not met, 3 where
     the run is INVALID."""
-    with shown():
+    with show_progress():
         return _main(sys.argv[1:] if arguments is None else arguments)
 
 

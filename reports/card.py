@@ -8,14 +8,14 @@ from typing import Any
 from tokenswarm.metrics.slo.language import as_said
 from tokenswarm.metrics.text import plain
 from tokenswarm.reports.again import command
-from tokenswarm.reports.listing import named
+from tokenswarm.reports.listing import find_run
 from tokenswarm.reports.load import Run, load
 from tokenswarm.reports.parts.depths import bench_lines
 from tokenswarm.reports.parts.load_shape import load_line
 from tokenswarm.reports.parts.stages import users_at_slos
-from tokenswarm.reports.parts.steady import shown
+from tokenswarm.reports.parts.steady import find_headline
 from tokenswarm.reports.parts.time_spent import LABELS, accounts, main_account
-from tokenswarm.reports.rejudging import mapping
+from tokenswarm.reports.rejudging import as_mapping
 from tokenswarm.reports.render.chinese import LANGUAGES, zh
 from tokenswarm.reports.render.numbers import give_or_take, integer, number
 from tokenswarm.reports.summary import summarise
@@ -48,7 +48,7 @@ def card(run: Run, summary: Mapping[str, Any]) -> str:
 
 def _models(run: Run) -> list[str]:
     """Which they were, by as much of their digest as `ollama list` shows: a name may become another's."""
-    digests = mapping(mapping(run.info.get("target")).get("digests"))
+    digests = as_mapping(as_mapping(run.info.get("target")).get("digests"))
     return [f"{name} {str(digest)[:SHOWN_OF_DIGEST]}" for name, digest in digests.items()]
 
 
@@ -73,7 +73,7 @@ def _stages(summary: Mapping[str, Any]) -> list[str]:
 def _rates(summary: Mapping[str, Any]) -> list[str]:
     names = {"output_tokens_per_s": "output tokens/s", "vectors_per_s": "vectors/s"}
     names |= {"ok_per_s": "requests/s", "goodput_per_s": "goodput/s"}
-    known = {label: shown(summary, name) for name, label in names.items()}
+    known = {label: find_headline(summary, name) for name, label in names.items()}
     said = ", ".join(f"{give_or_take(f['value'], f['interval'])} {label}" for label, f in known.items() if f)
     said = ", ".join(filter(None, (said, _energy(summary))))
     search = summary.get("capacity", {})
@@ -86,7 +86,7 @@ def _rates(summary: Mapping[str, Any]) -> list[str]:
 
 def _energy(summary: Mapping[str, Any]) -> str:
     """J a token, where somebody looked at the power."""
-    found = mapping(summary.get("energy"))
+    found = as_mapping(summary.get("energy"))
     gross, net = (found.get(f"j_per_output_token_{which}") for which in ("gross", "net"))
     idle = f" ({number(net)} above idle)" if net is not None else ""
     return f"{number(gross)} J/output token{idle}" if gross is not None else ""
@@ -95,7 +95,7 @@ def _energy(summary: Mapping[str, Any]) -> str:
 def _latencies(summary: Mapping[str, Any]) -> list[str]:
     said = []
     for name, label in LATENCIES.items():
-        p50, p95 = (shown(summary, f"{name}_p{percent}") for percent in (50, 95))
+        p50, p95 = (find_headline(summary, f"{name}_p{percent}") for percent in (50, 95))
         if p50:
             said.append(f"{label} {number(p50['value'])} / {number(p95.get('value'))}")
     return [f"p50 / p95, ms: {', '.join(said)}"] if said else []
@@ -153,7 +153,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("run", help="a run's folder, its name in runs/, or latest")
     parser.add_argument("--lang", choices=LANGUAGES, default="en")
     options = parser.parse_args(arguments)
-    run = load(named(options.run))
+    run = load(find_run(options.run))
     said = card(run, summarise(run))
     print("".join(map(_zh, said.splitlines(keepends=True))) if options.lang == "zh" else said, end="")
     return 0

@@ -36,21 +36,21 @@ def describe_all(frame: Any, which: Any, gaps: Mapping[int, int]) -> dict[str, D
             described = describe(column.to_numpy(dtype="float64"), LATENCY if metric.kind == "duration" else RATE)
         if described["n"]:
             found[metric.name.removesuffix("_hist")] = described
-    if buffered(found):
+    if are_lumps(found):
         found = {name: described for name, described in found.items() if name not in BY_CHUNKS}
     return found
 
 
-def told(frame: Any, metrics: Metrics) -> Any:
+def drop_lumps(frame: Any, metrics: Metrics) -> Any:
     """Rows without what their chunks tell, where most of the streams that the metrics are of came in lumps: what the
     others tell is not true of all."""
     names = [name for name in BY_CHUNKS if name in frame.columns]
-    return frame.assign(**dict.fromkeys(names, float("nan"))) if buffered(metrics) else frame
+    return frame.assign(**dict.fromkeys(names, float("nan"))) if are_lumps(metrics) else frame
 
 
 def told_by_group(frame: Any, groups: Sequence[Mapping[str, Any]]) -> Any:
     """The same, for the rows of each group (a summary's) by its own metrics."""
-    lumps = [group for group in groups if buffered(group["metrics"])]
+    lumps = [group for group in groups if are_lumps(group["metrics"])]
     hidden = np.zeros(len(frame), dtype=bool)
     for group in lumps:
         hidden |= ((frame["endpoint"] == group["endpoint"]) & (frame["model"] == group["model"])).to_numpy(bool)
@@ -58,7 +58,7 @@ def told_by_group(frame: Any, groups: Sequence[Mapping[str, Any]]) -> Any:
     return frame.assign(**{name: frame[name].mask(hidden) for name in names}) if lumps else frame
 
 
-def buffered(metrics: Metrics) -> bool:
+def are_lumps(metrics: Metrics) -> bool:
     """Did most of the streams come in lumps?"""
     lumps = metrics.get("buffered")
     return lumps is not None and 2 * (lumps["total"] or 0) > (lumps["n"] or 0)

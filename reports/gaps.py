@@ -10,7 +10,7 @@ from tokenswarm.metrics.histogram import decode, middle_ms
 from tokenswarm.metrics.text import text
 from tokenswarm.reports.columns import FILLED
 from tokenswarm.reports.errors import ReportError
-from tokenswarm.reports.slices import asked
+from tokenswarm.reports.slices import are_of_models
 
 BUCKETS = 10_000  # of four digits at most
 _MIDDLE_MS = np.array([middle_ms(bucket) if bucket < 4000 else 0.0 for bucket in range(BUCKETS)])
@@ -53,7 +53,7 @@ def _numbers(given: Any, ends: Any, widths: Any) -> Any:
     return found
 
 
-def decoded(column: Any) -> Items:
+def decode_each(column: Any) -> Items:
     """The same, text by text. Raises ReportError on a text that is no histogram."""
     found: list[tuple[int, int, int]] = []
     for row, cell in enumerate(column.fillna("")):
@@ -85,7 +85,7 @@ class Gaps:
         names = [frame[name].cat for name in ("endpoint", "model", "phase")]
         # One number for all that tells groups apart; the code of an absent text is -1.
         sizes = (*(len(name.categories) + 1 for name in names), 2)
-        codes = (*(name.codes.to_numpy(np.int64) + 1 for name in names), asked(frame).to_numpy(np.int64))
+        codes = (*(name.codes.to_numpy(np.int64) + 1 for name in names), are_of_models(frame).to_numpy(np.int64))
         groups, group = np.unique(np.ravel_multi_index(codes, sizes), return_inverse=True)
         mine = (frame["outcome"] == "ok").to_numpy()[at]
         where = group[at[mine]] * BUCKETS + buckets[mine]
@@ -109,7 +109,7 @@ class Gaps:
         for key, counts in other.pools.items():
             self.pools[key] = self.pools[key] - counts
 
-    def pooled(self, endpoint: str | None = None, model: str | None = None, *, asked: bool = False) -> dict[int, int]:
+    def pool(self, endpoint: str | None = None, model: str | None = None, *, asked: bool = False) -> dict[int, int]:
         """The sum of those of an endpoint and a model (None: of all), without the warm-up's."""
         total = np.zeros(BUCKETS, dtype=np.int64)
         for (of_endpoint, of_model, phase, asking), counts in self.pools.items():

@@ -10,8 +10,8 @@ from tokenswarm.metrics.text import plain
 from tokenswarm.reports.errors import ReportError
 from tokenswarm.reports.load import load
 from tokenswarm.reports.parts.load_shape import load_line
-from tokenswarm.reports.parts.steady import shown
-from tokenswarm.reports.rejudging import mapping
+from tokenswarm.reports.parts.steady import find_headline
+from tokenswarm.reports.rejudging import as_mapping
 from tokenswarm.reports.render import console
 from tokenswarm.reports.render.chinese import LANGUAGES
 from tokenswarm.reports.render.document import Table
@@ -36,7 +36,7 @@ def runs(folder: Path) -> list[Path]:
     return sorted(found, key=lambda path: path.name, reverse=True)
 
 
-def named(text: str, among: Path = RUNS) -> Path:
+def find_run(text: str, among: Path = RUNS) -> Path:
     """A run by its folder, its name in `runs/`, or `latest`. Raises ReportError."""
     if text == LATEST:
         if not (found := runs(among)):
@@ -54,7 +54,7 @@ def entry(folder: Path) -> dict[str, Any]:
     try:
         return {"run": folder.name, **_summed_up(folder / "summary.json", info.get("state"))}
     except (OSError, ArithmeticError, LookupError, ValueError, TypeError, AttributeError, RecursionError):
-        said = mapping(info.get("validity")).get("verdict") or info.get("state") or "not known"
+        said = as_mapping(info.get("validity")).get("verdict") or info.get("state") or "not known"
         return {"run": folder.name, "verdict": said, "requests": info.get("rows")}
 
 
@@ -74,7 +74,7 @@ def _summed_up(path: Path, state: Any) -> dict[str, Any]:
 
 def _figure(summary: dict[str, Any], name: str) -> Any:
     if "steady" in summary:
-        return shown(summary, name).get("value")
+        return find_headline(summary, name).get("value")
     metric, _, column = name.rpartition("_")  # of a version before
     overall = summary["overall"]
     return overall["tokens"][name] if name in overall["tokens"] else overall["metrics"].get(metric, {}).get(column)
@@ -119,5 +119,5 @@ def show(arguments: Sequence[str]) -> int:
     parser.add_argument("run", help="a run's folder, its name in runs/, or latest")
     parser.add_argument("--lang", choices=LANGUAGES, default="en")
     options = parser.parse_args(arguments)
-    print(plain(console.render(summarise(load(named(options.run))), options.lang), lines=True), end="")
+    print(plain(console.render(summarise(load(find_run(options.run))), options.lang), lines=True), end="")
     return 0

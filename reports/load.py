@@ -15,7 +15,7 @@ from tokenswarm.reports.errors import ReportError
 from tokenswarm.reports.gaps import Gaps
 from tokenswarm.reports.looks import Look, looks
 from tokenswarm.reports.output import Window, output, window
-from tokenswarm.reports.reading import pooled, read
+from tokenswarm.reports.reading import pool_gaps, read
 from tokenswarm.reports.readings import Readings, readings
 from tokenswarm.reports.rejudging import dicts, judged_again, lost_rows
 from tokenswarm.reports.render.numbers import many
@@ -82,12 +82,12 @@ def load(folder: Path) -> Run:
         notices.append(f"{n} rows had come twice (same worker and sequence); one of each is kept")
     frame, astray = _of_one_time(_onto_one_clock(frame, dicts(info.get("workers"))))
     odd = sorted((*found.odd, *astray), key=lambda one: one.row)
-    notices = [*notices[:MOST_SAID], *(one.said(path.name) for one in odd[:MOST_SAID])]
+    notices = [*notices[:MOST_SAID], *(one.describe(path.name) for one in odd[:MOST_SAID])]
     if len(odd) > MOST_SAID:
         notices.append(f"{path.name}: {len(odd) - MOST_SAID} more rows are left out, in like manner")
     gone |= {one.row for one in astray}
     if gone:
-        found.gaps.take_out(pooled(path, gone))
+        found.gaps.take_out(pool_gaps(path, gone))
     frame = _in_stages(frame.assign(**output(frame)), dicts(info.get("stages")))
     if lost := lost_rows(info, len(frame), len(odd)):
         notices.append(f"{lost.what}; judged by {many(len(frame), 'row')}")

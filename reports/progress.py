@@ -26,7 +26,7 @@ _HEARD: ContextVar[ReadingProgress | None] = ContextVar("progress", default=None
 
 
 @contextmanager
-def shown() -> Iterator[None]:
+def show_progress() -> Iterator[None]:
     """Within it `progress` is heard; a program that only uses our functions stays silent."""
     token = _HEARD.set(ReadingProgress())
     try:

@@ -19,7 +19,7 @@ from tokenswarm.folder.row import IDENTITY, NUMBERS
 from tokenswarm.metrics.text import text
 from tokenswarm.reports.columns import READ, Column, Texts, absent, column, kind_of
 from tokenswarm.reports.errors import ReportError
-from tokenswarm.reports.gaps import Gaps, decoded, items, sums_ms
+from tokenswarm.reports.gaps import Gaps, decode_each, items, sums_ms
 from tokenswarm.reports.progress import progress
 from tokenswarm.reports.rows import Rows
 
@@ -103,11 +103,11 @@ def read(path: Path) -> Contents:
                 made.rename(text)
     rows = Rows(lambda name, at: columns[name].series(at), tuple(columns), columns["file_row"].rows)
     if odd and not len(rows):
-        raise ReportError(f"{path}: cannot be read: none of its rows is whole; {odd[0].said(path.name)}")
+        raise ReportError(f"{path}: cannot be read: none of its rows is whole; {odd[0].describe(path.name)}")
     return Contents(rows, gaps, tuple(odd), tuple(name for name in READ if name not in names))
 
 
-def pooled(path: Path, wanted: Collection[int]) -> Gaps:
+def pool_gaps(path: Path, wanted: Collection[int]) -> Gaps:
     """The gaps of a few rows alone, by their numbers in the file."""
     gaps, names = Gaps(), header(path)
     with path.open("rb") as file:
@@ -152,7 +152,7 @@ def _block(batch: Batch, path: Path, names: Sequence[str]) -> Block:
         frame = _frame(b"".join(batch.lines), names)
         if frame is None:
             raise ReportError(f"{path}: cannot be read, though each of its rows can; is it a requests.csv of ours?")
-        found = items(frame["itl_ms_hist"]) or decoded(frame["itl_ms_hist"])
+        found = items(frame["itl_ms_hist"]) or decode_each(frame["itl_ms_hist"])
     rows, gaps = len(frame), Gaps()
     del frame["itl_ms_hist"]
     columns = {name: absent(name, rows) for name in GROUPED if name not in names} | dict(frame.items())

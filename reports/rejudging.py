@@ -11,7 +11,7 @@ from tokenswarm.folder import verdict
 from tokenswarm.folder.damage import batches, header
 from tokenswarm.metrics.slo.judge import as_json
 from tokenswarm.metrics.slo.language import SloError
-from tokenswarm.metrics.validity.rules import RULES, finding
+from tokenswarm.metrics.validity.rules import RULES, make_finding
 from tokenswarm.reports.render.numbers import many
 
 RULE = "missing rows"
@@ -47,8 +47,8 @@ def judged_again(path: Path, info: Info, rows: Iterable[int], lost: Lost) -> dic
     had = info.get("validity")
     if not isinstance(had, dict):
         return dict(info)
-    known = [*known_findings(had.get("findings")), finding(RULE, lost.level, lost.what, DO)]
-    run = {**info, "workers": dicts(info.get("workers")), "options": mapping(info.get("options"))}
+    known = [*known_findings(had.get("findings")), make_finding(RULE, lost.level, lost.what, DO)]
+    run = {**info, "workers": dicts(info.get("workers")), "options": as_mapping(info.get("options"))}
     with only(path, rows) as folder:
         validity = verdict.validity(folder, run, known)
         try:
@@ -83,6 +83,6 @@ def dicts(found: Any) -> list[dict[str, Any]]:
     return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
-def mapping(found: Any) -> dict[str, Any]:
+def as_mapping(found: Any) -> dict[str, Any]:
     """What should be an object."""
     return found if isinstance(found, dict) else {}

@@ -29,18 +29,18 @@ def name_cells(group: Summary) -> tuple[Cell, Cell]:
     return Code(group["endpoint"]), Code(group["model"])
 
 
-def asked(rows: Any) -> Any:
+def are_of_models(rows: Any) -> Any:
     """Which rows are of generations and embeddings, and not of management calls."""
     return rows["max_tokens"].notna() | rows["batch_size"].notna()
 
 
-def asking(rows: Any) -> Any:
+def select_of_models(rows: Any) -> Any:
     """The rows of generations and embeddings, where there are any: the times of management calls are not theirs."""
-    found = rows[asked(rows)]
+    found = rows[are_of_models(rows)]
     return found if len(found) else rows
 
 
-def written(value: object) -> str:
+def write_value(value: object) -> str:
     """A value of run.json as text."""
     if value is None:
         return ""

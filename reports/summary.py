@@ -10,14 +10,14 @@ from tokenswarm.reports.output import Window, ok_per_s
 from tokenswarm.reports.parts import PARTS, conclusions
 from tokenswarm.reports.parts.capacity import sentences
 from tokenswarm.reports.parts.censored import NEEDED as CENSORED
-from tokenswarm.reports.parts.censored import censored
+from tokenswarm.reports.parts.censored import include_cut
 from tokenswarm.reports.parts.embeddings import vectors_per_s
 from tokenswarm.reports.parts.time_spent import NEEDED, ledger
 from tokenswarm.reports.parts.tokens import tokens
 from tokenswarm.reports.parts.verdict import verdict
-from tokenswarm.reports.rejudging import dicts, mapping
+from tokenswarm.reports.rejudging import as_mapping, dicts
 from tokenswarm.reports.run_json import NO_STATE
-from tokenswarm.reports.slices import asked
+from tokenswarm.reports.slices import are_of_models
 
 FORMAT = 1
 _GROUPS = ["endpoint", "model"]
@@ -86,7 +86,7 @@ def _groups(run: Run, span: Window | None) -> list[dict[str, Any]]:
 
 def _validity(info: dict[str, Any]) -> dict[str, Any]:
     """What run.json says of the run's validity; of a run without that, that nobody could judge it."""
-    found = mapping(info.get("validity"))
+    found = as_mapping(info.get("validity"))
     if found:
         verdict = "VALID" if found.get("verdict") == "VALID" else "INVALID"
         return {"verdict": verdict, "findings": [f for f in dicts(found.get("findings")) if f.get("what")]}
@@ -101,13 +101,13 @@ def _validity(info: dict[str, Any]) -> dict[str, Any]:
 def _slice(frame: Any, run_window: Window | None, everything: Any, gaps: Gaps, *name: str) -> dict[str, Any]:
     ok, cut = ((frame["outcome"] == outcome).to_numpy() for outcome in ("ok", "cancelled"))
     # The times of management calls are not those of generations and embeddings, where there are any.
-    mask = asked(frame).to_numpy()
+    mask = are_of_models(frame).to_numpy()
     asking, cut_asking = (which & mask if (which & mask).any() else which for which in (ok, cut))
     return {
         "requests": {"total": len(frame), "by_outcome": _by_outcome(frame)},
         "tokens": tokens(frame, run_window, everything),
-        "metrics": describe_all(frame, asking, gaps.pooled(*name, asked=bool((ok & mask).any()))),
-        "censored": censored(*(frame.loc[which, [*CENSORED]] for which in (asking, cut_asking))),
+        "metrics": describe_all(frame, asking, gaps.pool(*name, asked=bool((ok & mask).any()))),
+        "censored": include_cut(*(frame.loc[which, [*CENSORED]] for which in (asking, cut_asking))),
         "ledger": ledger(frame.loc[ok, [*NEEDED]]),
     }
 
@@ -119,7 +119,7 @@ def _by_outcome(frame: Any) -> dict[str, int]:
 
 
 def _run(run: Run) -> dict[str, Any]:
-    info, target = run.info, mapping(run.info.get("target"))
+    info, target = run.info, as_mapping(run.info.get("target"))
     models = sorted({str(model) for model in run.frame["model"].unique()} - {""})
     started, ended = info.get("started_unix_s"), info.get("ended_unix_s")
     return {

@@ -17,7 +17,7 @@ from tokenswarm.reports.errors import ReportError
 from tokenswarm.reports.load import Run, load
 from tokenswarm.reports.parts import PARTS
 from tokenswarm.reports.parts.part import Part
-from tokenswarm.reports.parts.steady import LATENCIES, shown
+from tokenswarm.reports.parts.steady import LATENCIES, find_headline
 from tokenswarm.reports.progress import progress
 from tokenswarm.reports.render import chinese
 from tokenswarm.reports.render import html as render_html
@@ -64,8 +64,10 @@ def figures(run: Run, summary: Mapping[str, Any]) -> Iterator[Plot]:
 
 
 def as_csv(summary: Mapping[str, Any]) -> str:
-    """A header and a row: the run, its load and its figures (see `steady.shown`), for spreadsheets and for tools that
-    follow a series of runs."""
+    """A header and a row: the run, its load and its figures (see `steady.find_headline`).
+
+    For spreadsheets, and for tools that follow a series of runs.
+    """
     run, load = summary["run"], summary["load"]
     counts = summary["overall"]["requests"]
     row = {
@@ -76,7 +78,7 @@ def as_csv(summary: Mapping[str, Any]) -> str:
         "requests": counts["total"],
         "ok": counts["by_outcome"].get("ok", 0),
     }
-    row |= {name: shown(summary, name).get("value") for name in FIGURES}
+    row |= {name: find_headline(summary, name).get("value") for name in FIGURES}
     cells = ["" if value is None else cell(value) if isinstance(value, str) else value for value in row.values()]
     file = StringIO()
     csv.writer(file, lineterminator="\n").writerows([list(row), cells])

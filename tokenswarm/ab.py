@@ -32,7 +32,7 @@ OTHERS_WORK = ("--master", "--worker", "--web-port", "--autostart", "--find-capa
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class TurnPlan:
     """`sides` are the options of each side, `run_dir` is where their folders go, `compare` what compare is given."""
 
     rounds: int
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return subprocess.run(command, env=ENVIRONMENT, check=False).returncode
 
 
-def plan(arguments: Sequence[str]) -> Plan:
+def plan(arguments: Sequence[str]) -> TurnPlan:
     """What to do, all of it checked as far as it can be without the servers. Raises UsageError."""
     own, common = _parser().parse_known_args(arguments)
     if own.a is None or own.b is None:
@@ -78,10 +78,10 @@ def plan(arguments: Sequence[str]) -> Plan:
         raise UsageError("ab: the runs of both sides go into one --run-dir; name it once")
     limits = [word for text in own.fail_on for word in ("--fail-on", text)]
     out = ["--out", own.out] if own.out else []
-    return Plan(own.rounds, own.name, sides, dirs.pop(), ("--lang", checked["a"].lang, *limits, *out))
+    return TurnPlan(own.rounds, own.name, sides, dirs.pop(), ("--lang", checked["a"].lang, *limits, *out))
 
 
-def load(made: Plan) -> dict[str, list[Path]]:
+def load(made: TurnPlan) -> dict[str, list[Path]]:
     """One run after the other; the folders of each side, fewer where it was interrupted. Raises UsageError."""
     folders: dict[str, list[Path]] = {side: [] for side in SIDES}
     for number, side in made.turns:
@@ -128,7 +128,7 @@ def _complete(folder: Path) -> bool:
         return False
 
 
-class _Parser(argparse.ArgumentParser):
+class _AbParser(argparse.ArgumentParser):
     """One line for a mistake, without the usage before it."""
 
     def error(self, message: str) -> NoReturn:
@@ -137,7 +137,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     about = f"{__doc__} Everything else is handed on to the runs of both sides."
-    parser = _Parser(prog="tokenswarm ab", usage=USAGE, description=about, allow_abbrev=False)
+    parser = _AbParser(prog="tokenswarm ab", usage=USAGE, description=about, allow_abbrev=False)
     rounds = option_types.number(int, LEAST, f"a whole number, {LEAST} to {MOST}", MOST)
     parser.add_argument("--rounds", type=rounds, default=5, help="runs a side (default: 5)")
     parser.add_argument("--a", metavar="OPTIONS", help="what only the runs of A are given, in quotes")

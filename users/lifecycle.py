@@ -157,7 +157,7 @@ class OllamaLifecycleUser(User):
             self.delete(name)
 
     def _forget(self, name: str) -> None:
-        self._made.gone(name)
+        self._made.forget(name)
         self.run_context.health.in_flight -= 1
 
     def _clear(self) -> None:

@@ -29,7 +29,7 @@ class MadeModels:
         """It is about to be asked for, or what was to make it has ended."""
         self._since_s[name] = now_s
 
-    def gone(self, name: str) -> None:
+    def forget(self, name: str) -> None:
         """It is not there, and will not be."""
         self._since_s.pop(name, None)
 

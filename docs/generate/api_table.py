@@ -94,7 +94,7 @@ EMBEDDED: dict[str, tuple[str, ...]] = {
 }
 
 
-class Row(NamedTuple):
+class TableRow(NamedTuple):
     """One field of one endpoint; `wrong` is a value that is refused, with our `line`, and the server's own answer."""
 
     path: str
@@ -107,17 +107,17 @@ class Row(NamedTuple):
     server: str
 
 
-def rows(path: str) -> list[Row]:
+def rows(path: str) -> list[TableRow]:
     """The rows of one endpoint."""
     return [_row(path, field) for field in fields(path).values()]
 
 
-def _row(path: str, field: Field) -> Row:
+def _row(path: str, field: Field) -> TableRow:
     wrong = KINDS[field.kind].bad
     line = f"--options: {misfit(path, field.name, wrong, ollama=False)}"
     embeds = issubclass(CLASSES[path], EmbeddingUser)
     measured = (EMBEDDED if embeds else MEASURED).get(field.name, VECTORS if embeds else SAID)
-    return Row(path, field, _drives(field), example(field), measured, wrong, line, server_says(path, field))
+    return TableRow(path, field, _drives(field), example(field), measured, wrong, line, server_says(path, field))
 
 
 OWN_OPTION = {
@@ -182,7 +182,7 @@ def _table(path: str) -> str:
     return "\n".join([head, "|---" * 7 + "|", *(_line(row) for row in rows(path))])
 
 
-def _line(row: Row) -> str:
+def _line(row: TableRow) -> str:
     field = row.field
     note = {"taken": "", "ignored": "; Ollama ignores it", "refused": "; not for Ollama"}[field.on_ollama]
     where = "`options`, " if field.place == "options" else ""

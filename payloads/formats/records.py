@@ -31,9 +31,9 @@ def records(path: Path, data: bytes, asking: Set[str] = frozenset(), texts: Set[
     if path.suffix.lower() in TABLES:
         said = _text(data)
         first, _, rest = said.partition("\n")
-        if mark := announced(first):
+        if mark := read_separator_line(first):
             return _rows(rest, mark, texts, skipped=1)
-        return _rows(said, parting(path, first), texts)
+        return _rows(said, find_separator(path, first), texts)
     if path.suffix.lower() == ".txt":
         lines = enumerate(_text(data).split("\n"), start=1)
         return (Item(at, f":{at}", {"prompt": line.strip()}) for at, line in lines if line.strip())
@@ -41,12 +41,12 @@ def records(path: Path, data: bytes, asking: Set[str] = frozenset(), texts: Set[
     return _lines(data) if array is None else (Item(at, f": item {at}", one) for at, one in enumerate(array, start=1))
 
 
-def parting(path: Path, header: str) -> str:
+def find_separator(path: Path, header: str) -> str:
     """What parts the cells of a table, by its name and its first line."""
     return "\t" if path.suffix.lower() == ".tsv" else delimiter(header)
 
 
-def announced(line: str) -> str:
+def read_separator_line(line: str) -> str:
     """What parts the cells of a table that says so in a line before its header, as Excel reads it: sep=;"""
     found = re.fullmatch(r'"?sep=(.)"?', line.rstrip("\r\n"), re.IGNORECASE)
     return found[1] if found else ""
@@ -84,11 +84,11 @@ def _array(data: bytes, asking: Set[str]) -> list[object] | None:
     if isinstance(whole, dict) and not asking & whole.keys():
         lists = [one for one in whole.values() if isinstance(one, list) and one and isinstance(one[0], dict | list)]
         if len(lists) == 1:
-            return [unviewed(one) for one in lists[0]]
+            return [unwrap_viewer(one) for one in lists[0]]
     return [whole] if b"\n" in data.strip() else None
 
 
-def unviewed(one: object) -> object:
+def unwrap_viewer(one: object) -> object:
     """A record out of what the Hugging Face viewer puts around it."""
     return one["row"] if isinstance(one, dict) and "row" in one and "row_idx" in one else one
 

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import orjson
 
-from tokenswarm.payloads.formats.records import announced, names_of
+from tokenswarm.payloads.formats.records import names_of, read_separator_line
 
 WINDOW, HEAD, MARK, TRIES = 1 << 20, 4096, 6, 8
 Span = tuple[int, int, bytes]  # the record's number from 1, its first byte, its text
@@ -59,7 +59,7 @@ def table(file: BinaryIO, parting: Callable[[str], str]) -> tuple[list[str], str
     first = file.readline(WINDOW)
     if not first.endswith(b"\n") or b"\r" in first[:-2]:
         return None
-    mark = announced(first.decode("utf-8", "replace"))
+    mark = read_separator_line(first.decode("utf-8", "replace"))
     if not mark:
         file.seek(start)
     csv.field_size_limit(2**31 - 1)
@@ -69,11 +69,11 @@ def table(file: BinaryIO, parting: Callable[[str], str]) -> tuple[list[str], str
 
 
 def _rows(reader: Iterator[list[str]], lines: "_Lines") -> Iterator[Span]:
-    lines.taken()
+    lines.take_bytes()
     number = 0
     try:
         for number, cells in enumerate(reader, start=1):
-            start, text = lines.taken()
+            start, text = lines.take_bytes()
             if any(cells):
                 yield number, start, text
     except (csv.Error, UnicodeDecodeError) as error:
@@ -96,7 +96,7 @@ class _Lines:
         self._lines.append(line)
         return line.decode()
 
-    def taken(self) -> tuple[int, bytes]:
+    def take_bytes(self) -> tuple[int, bytes]:
         """Where what was taken since the last time began, and its bytes."""
         start, text = self._start, b"".join(self._lines)
         self._lines.clear()

@@ -11,7 +11,7 @@ from tokenswarm.metrics.text import plain
 from tokenswarm.reports.compare import console, data, gates, page, plots
 from tokenswarm.reports.compare.comparison import Comparison, Tolerances, compare
 from tokenswarm.reports.compare.verdicts import EDGE, MARGIN
-from tokenswarm.reports.compare.words import say, speaking
+from tokenswarm.reports.compare.words import say, speak_in
 from tokenswarm.reports.errors import ReportError
 from tokenswarm.reports.load import Run, load
 from tokenswarm.reports.render import chinese
@@ -43,13 +43,13 @@ def main(arguments: Sequence[str]) -> int:
     if not options.quiet:
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="backslashreplace")
-        with speaking(options.lang):
+        with speak_in(options.lang):
             print(plain(console.render(made, _answers(limits, made)), lines=True))
             print(say("report at", path=path))
     return code
 
 
-class _Parser(argparse.ArgumentParser):
+class _CompareParser(argparse.ArgumentParser):
     """One line for a mistake, without the usage before it."""
 
     def error(self, message: str) -> NoReturn:
@@ -57,7 +57,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="python -m reports compare", description=__doc__, allow_abbrev=False)
+    parser = _CompareParser(prog="python -m reports compare", description=__doc__, allow_abbrev=False)
     parser.add_argument("folders", nargs="*", metavar="RUN_FOLDER", help=USAGE)
     parser.add_argument("--fail-on", action="append", default=[], metavar="LIMIT", help=gates.USAGE.replace("%", "%%"))
     parser.add_argument("--edge", type=_share, default=EDGE, help="less is no difference (default: 1%%)")
@@ -118,7 +118,7 @@ def _write(made: Comparison, limits: Sequence[gates.Limit], code: int, folder: P
     stem = f"compare-with-{made.a[0].folder.resolve().name}"
     path = folder / f"{stem}.html"
     write(folder / f"{stem}.json", as_json(data.as_json(made, _answers(limits, made), code)))
-    with speaking(lang):
+    with speak_in(lang):
         document, figures = page.document(made, _answers(limits, made)), plots.plots(made)
     if lang == "zh":
         figures = chinese.plots(figures)

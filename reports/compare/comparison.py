@@ -8,7 +8,7 @@ import pandas as pd
 
 from tokenswarm.reports.compare import answered, comparable, contrast
 from tokenswarm.reports.compare.comparable import NOTED, SILENCES, STOPS, Difference
-from tokenswarm.reports.compare.figures import ComparedRows, Figure, Sides, figures, matching
+from tokenswarm.reports.compare.figures import ComparedRows, Figure, Sides, figures, match_requests
 from tokenswarm.reports.compare.rates import rate, unit
 from tokenswarm.reports.compare.shift import Shift, shifts
 from tokenswarm.reports.compare.verdicts import EDGE, MARGIN, Judged, judge
@@ -49,7 +49,7 @@ class Comparison:
     remarks: tuple[str, ...]
 
     @property
-    def staged(self) -> bool:
+    def is_staged(self) -> bool:
         """Is it stage by stage?"""
         return any(each.figure.stage is not None for each in self.judged)
 
@@ -68,13 +68,13 @@ def compare(a: Sequence[Run], b: Sequence[Run], settings: Tolerances | None = No
     same_seed = comparable.same(a, b, lambda run: run.info.get("seed", comparable.option(run, "seed")))
     same_seed = same_seed and comparable.same(a, b, comparable.digest)
     arrivals = any(comparable.option(run, name) for run in (*a, *b) for name in ("arrivals", "trace"))
-    matched = matching(sides, same_seed, arrivals and not stops)
+    matched = match_requests(sides, same_seed, arrivals and not stops)
     found += answered.differences(sides, matched, settings.edge)
     stages: Sequence[int] = _stages((*a, *b))
     made: list[Figure] = []
     for stage in stages or (None,):
         parts = (_rows(a, stage), _rows(b, stage)) if stage else sides
-        made += figures(parts, matching(parts, same_seed, arrivals) if stage else matched, stage)
+        made += figures(parts, match_requests(parts, same_seed, arrivals) if stage else matched, stage)
     if not made and not any(each.effect == STOPS for each in found):
         found.append(Difference(say("figures"), "", "", STOPS, say("nothing in common")))
     silent = _silent(found, made)
@@ -154,7 +154,7 @@ def _remarks(a: Sequence[Run], b: Sequence[Run], sides: Sides, stages: Sequence[
         found.append(say("one run"))
     elif min(len(a), len(b)) == 2:
         found.append(say("few runs"))
-    elif not contrast.interleaved(len(a), times):
+    elif not contrast.are_interleaved(len(a), times):
         found.append(say("not in turns"))
     else:
         found.append(say("trend"))

@@ -8,7 +8,7 @@ from tokenswarm.reports.compare.comparison import Comparison
 from tokenswarm.reports.compare.gates import JudgedLimit
 from tokenswarm.reports.compare.sentence import sentence
 from tokenswarm.reports.compare.verdicts import Judged
-from tokenswarm.reports.compare.words import say, translated
+from tokenswarm.reports.compare.words import say, translate
 from tokenswarm.reports.render.console import grid, wrap
 from tokenswarm.reports.render.document import Table
 from tokenswarm.reports.render.numbers import ABSENT
@@ -21,14 +21,14 @@ def render(made: Comparison, gates: Sequence[JudgedLimit]) -> str:
     lines = [*wrap(page.title(made)), "", *wrap(sentence(made)), ""]
     if made.judged:
         heads = say("columns", margin=f"{100 * made.settings.margin:g} %").split("|")
-        rows = tuple(_row(each, made) for each in made.judged if not made.staged or each.figure.aggregate in _SHOWN)
+        rows = tuple(_row(each, made) for each in made.judged if not made.is_staged or each.figure.aggregate in _SHOWN)
         lines += grid(Table((*heads[:6], heads[-1]), rows, names=2))
         lines.append("")
     for found in made.differences:
-        what, a, b, why = (translated(text) or ABSENT for text in (found.what, found.a, found.b, found.why))
+        what, a, b, why = (translate(text) or ABSENT for text in (found.what, found.a, found.b, found.why))
         so = f": {why}" if found.effect in (STOPS, SILENCES) and found.why else ""
         lines += wrap(f"{say('difference', what=what, a=a, b=b)}{so}", "  ")
-    for text in (*map(translated, made.remarks), *(gate.said for gate in gates)):
+    for text in (*map(translate, made.remarks), *(gate.said for gate in gates)):
         lines += wrap(text, "  ")
     return "\n".join(line.rstrip() for line in lines) + "\n"
 

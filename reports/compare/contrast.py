@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tokenswarm.reports.compare import blocks
-from tokenswarm.reports.compare.strata import Alike
+from tokenswarm.reports.compare.strata import ComparedValues
 from tokenswarm.reports.compare.student import quantile
 
 Array = Any
@@ -37,7 +37,7 @@ class Contrast:
     points: bool = False
 
     @property
-    def told(self) -> bool:
+    def is_known(self) -> bool:
         """Are there values enough to know the error?"""
         return min(self.worth) >= LEAST_WORTH
 
@@ -45,7 +45,7 @@ class Contrast:
 Side = tuple[float, Callable[[float], Bounds]]
 
 
-def of_means(pair: Alike) -> Contrast | None:
+def of_means(pair: ComparedValues) -> Contrast | None:
     """The ratio of two means over the same mix of strata; None where one is not above 0.
 
     Each side's interval is by block means of what is left when the level of each stratum is taken out, and the two
@@ -68,7 +68,7 @@ def of_means(pair: Alike) -> Contrast | None:
     return _ratio(a, b, (worth_a, worth_b), (len(pair.a), len(pair.b)))
 
 
-def _weighted(pair: Alike) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+def _weighted(pair: ComparedValues) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     return (pair.a, pair.weights_a), (pair.b, pair.weights_b)
 
 
@@ -97,7 +97,7 @@ def _mean_side(mean: float, error: float, df: float) -> Side:
     return math.log(mean), bounds
 
 
-def of_quantiles(pair: Alike, percent: float) -> Contrast:
+def of_quantiles(pair: ComparedValues, percent: float) -> Contrast:
     """The ratio of two quantiles over the same mix of strata.
 
     The share of values at or below it is a mean: its interval, inverted, is that of the quantile.
@@ -229,7 +229,7 @@ def _welch(a: Array, b: Array) -> tuple[float, float, float]:
     return float(b.mean() - a.mean()), math.hypot(*errors), _satterthwaite(errors, [len(a) - 1, len(b) - 1])
 
 
-def interleaved(n_a: int, times: Sequence[float]) -> bool:
+def are_interleaved(n_a: int, times: Sequence[float]) -> bool:
     """Do the runs of both sides lie among each other in time (their order alone counts)?"""
     order, side = _order(n_a, times)
     return bool(np.ptp(order) > 0 and abs(np.corrcoef(order, side)[0, 1]) <= _INTERLEAVED)
@@ -242,7 +242,7 @@ def _order(n_a: int, times: Sequence[float]) -> tuple[Array, Array]:
 
 def _trend(values: Array, n_a: int, times: Sequence[float]) -> tuple[float, float, float] | None:
     df = len(values) - 3
-    if df < 2 or any(time != time for time in times) or not interleaved(n_a, times):
+    if df < 2 or any(time != time for time in times) or not are_interleaved(n_a, times):
         return None
     order, side = _order(n_a, times)
     columns = np.stack([np.ones(len(values)), side, order - order.mean()], axis=1)

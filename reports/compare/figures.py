@@ -11,8 +11,8 @@ from tokenswarm.reports.compare import contrast
 from tokenswarm.reports.compare.contrast import Contrast
 from tokenswarm.reports.compare.matching import Matching, match
 from tokenswarm.reports.compare.rates import rate, unit
-from tokenswarm.reports.compare.steady import settled, steady
-from tokenswarm.reports.compare.strata import Alike, alike
+from tokenswarm.reports.compare.steady import count_warm_up, steady
+from tokenswarm.reports.compare.strata import ComparedValues, alike
 
 Array = Any
 TIMES = ("tpot_ms", "ttft_ms", "e2e_ms")
@@ -55,7 +55,7 @@ class Figure:
 Sides = tuple[Sequence[ComparedRows], Sequence[ComparedRows]]
 
 
-def matching(sides: Sides, same_seed: bool, same_arrivals: bool) -> Matching:
+def match_requests(sides: Sides, same_seed: bool, same_arrivals: bool) -> Matching:
     """Which ok requests of the sides are alike."""
     which = np.array([0] * len(sides[0]) + [1] * len(sides[1]))
     return match([rows.ok for side in sides for rows in side], which, same_seed, same_arrivals)
@@ -93,7 +93,7 @@ def _samples(sides: Sides, matched: Matching, strata: Sequence[Array], metric: s
     for rows, codes, prompts in zip(_all(sides), strata, matched.prompts, strict=True):
         values = rows.ok[metric].to_numpy(dtype="float64")
         known = ~np.isnan(values)
-        begin = settled(values[known], prompts[known])
+        begin = count_warm_up(values[known], prompts[known])
         found.append((values[known][begin:], codes[known][begin:]))
     return found
 
@@ -119,7 +119,7 @@ def quantile_contrast(sides: Sides, matched: Matching, metric: str, percent: flo
     return contrast.of_quantiles(pair, percent) if pair else None
 
 
-def _pair(samples: Sequence[Sample]) -> Alike | None:
+def _pair(samples: Sequence[Sample]) -> ComparedValues | None:
     (a, strata_a), (b, strata_b) = samples
     return alike(a, b, strata_a, strata_b)
 
@@ -145,7 +145,7 @@ def _rate(sides: Sides, counted: str) -> Contrast | None:
         return None
     if len(series) > 2:
         return _of_runs(sides, [float(values.mean()) for values in series])
-    a, b = (values[settled(values, np.zeros(len(values), dtype=np.int64)) :] for values in series)
+    a, b = (values[count_warm_up(values, np.zeros(len(values), dtype=np.int64)) :] for values in series)
     pair = alike(a, b, np.zeros(len(a), dtype=np.int64), np.zeros(len(b), dtype=np.int64))
     return contrast.of_means(pair) if pair else None
 

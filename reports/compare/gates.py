@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tokenswarm.reports.compare import shown
 from tokenswarm.reports.compare.figures import AGGREGATES, FAILED, RATES, TIMES
 from tokenswarm.reports.compare.verdicts import NONE, WORSE, Judged
-from tokenswarm.reports.compare.words import bracketed, say, translated
+from tokenswarm.reports.compare.words import bracket, say, translate
 from tokenswarm.reports.errors import ReportError
 
 _RATES = tuple(RATES.values())
@@ -79,13 +79,11 @@ def answers(limits: Iterable[Limit], judged: Sequence[Judged]) -> list[JudgedLim
 def _answer(limit: Limit, each: Judged) -> JudgedLimit:
     percent = shown.percent(each.figure, each.figure.contrast.change)
     crossed = each.verdict == WORSE and percent is not None and abs(percent) >= 100 * limit.change - 1e-9
-    where = f"{limit.text}{bracketed(say('stage', n1=each.figure.stage))}" if each.figure.stage else limit.text
+    where = f"{limit.text}{bracket(say('stage', n1=each.figure.stage))}" if each.figure.stage else limit.text
     if each.verdict == NONE:
         return JudgedLimit(limit, None, say("unanswered", text=where, verdict=say("no verdict")))
     key = "crossed" if crossed else "kept"
-    return JudgedLimit(
-        limit, crossed, say(key, text=where, change=shown.change(each), verdict=translated(each.verdict))
-    )
+    return JudgedLimit(limit, crossed, say(key, text=where, change=shown.change(each), verdict=translate(each.verdict)))
 
 
 def _wrong(text: str, part: str, what: str) -> ReportError:

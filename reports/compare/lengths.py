@@ -7,7 +7,7 @@ import numpy as np
 
 from tokenswarm.reports.compare.figures import Sides
 from tokenswarm.reports.compare.matching import Matching
-from tokenswarm.reports.compare.strata import Alike, alike
+from tokenswarm.reports.compare.strata import ComparedValues, alike
 
 Array = Any
 
@@ -38,7 +38,7 @@ def _joined(parts: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:
     return np.concatenate([values for values, _ in parts]), np.concatenate([codes for _, codes in parts])
 
 
-def _area(pair: Alike) -> float:
+def _area(pair: ComparedValues) -> float:
     values = np.concatenate([pair.a, pair.b])
     steps = np.concatenate([pair.weights_a / len(pair.a), -pair.weights_b / len(pair.b)])
     order = np.argsort(values, kind="stable")

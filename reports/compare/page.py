@@ -11,7 +11,7 @@ from tokenswarm.reports.compare.figures import RATES
 from tokenswarm.reports.compare.gates import JudgedLimit
 from tokenswarm.reports.compare.sentence import sentence
 from tokenswarm.reports.compare.verdicts import FIRST, Judged
-from tokenswarm.reports.compare.words import say, translated
+from tokenswarm.reports.compare.words import say, translate
 from tokenswarm.reports.load import Run
 from tokenswarm.reports.parts.time_spent import LABELS
 from tokenswarm.reports.render.document import Cell, Code, Document, Line, Section, Table
@@ -48,7 +48,7 @@ def _names(side: Sequence[Run]) -> str:
 
 
 def _facts(made: Comparison) -> tuple[tuple[str, Cell], ...]:
-    by = "by stage" if made.staged else f"by {made.matched_by or 'nothing'}"
+    by = "by stage" if made.is_staged else f"by {made.matched_by or 'nothing'}"
     sides: list[tuple[str, Cell]] = []
     for key, side in (("A", made.a), ("B", made.b)):
         all_names = ", ".join(run.folder.resolve().name for run in side)
@@ -58,7 +58,7 @@ def _facts(made: Comparison) -> tuple[tuple[str, Cell], ...]:
 
 
 def _tiles(made: Comparison) -> tuple[tuple[str, str], ...]:
-    if made.staged:
+    if made.is_staged:
         return ()
     first = [each for each in made.judged if each.figure.aggregate in ("mean", "")]
     return tuple(
@@ -80,7 +80,7 @@ def _figures(made: Comparison) -> Section:
         lines.append((say("run unit"),))
     else:
         lines.append((say("worth note", n1=LEAST_WORTH), " ", say("p95 note")))
-    judged = [each for each in made.judged if not made.staged or each.figure.aggregate in FIRST]
+    judged = [each for each in made.judged if not made.is_staged or each.figure.aggregate in FIRST]
     columns = tuple(say("columns", margin=margin).split("|"))
     table = Table(columns, tuple(_row(each, made) for each in judged), names=2)
     return Section("figures", say("figures"), lines=tuple(lines), tables=(table,))
@@ -105,12 +105,12 @@ def _worth(n: int, worth: float) -> str:
 def _comparable(made: Comparison) -> Section:
     listed: list[tuple[Cell, ...]] = []
     for each in made.differences:
-        what, a, b = (Code(translated(text) or ABSENT) for text in (each.what, each.a, each.b))
+        what, a, b = (Code(translate(text) or ABSENT) for text in (each.what, each.a, each.b))
         listed.append((what, a, b, say(_SO[each.effect])))
     rows = tuple(dict.fromkeys(listed))  # two INVALID sides differ once
     tables = (Table(tuple(say("difference columns").split("|")), rows, names=4),) if rows else ()
     lines: tuple[Line, ...] = () if rows else ((say("all the same"),),)
-    return Section("comparable", say("comparable"), lines, tuple((translated(text),) for text in made.remarks), tables)
+    return Section("comparable", say("comparable"), lines, tuple((translate(text),) for text in made.remarks), tables)
 
 
 def _ledger(made: Comparison) -> Section:
@@ -125,8 +125,8 @@ def _ledger(made: Comparison) -> Section:
         ]
         parts = list(dict.fromkeys(part for _, account in found for part in account["parts_mean_ms"]))
         rows = tuple(_account(key, account, parts) for key, account in found)
-        heads = (say("A") + " / " + say("B"), "n", *(translated(LABELS[part]) for part in parts), say("sum"))
-        tables.append(Table(heads, rows, caption=(translated(f"As told by the {kind}; mean ms"),)))
+        heads = (say("A") + " / " + say("B"), "n", *(translate(LABELS[part]) for part in parts), say("sum"))
+        tables.append(Table(heads, rows, caption=(translate(f"As told by the {kind}; mean ms"),)))
     lines: tuple[Line, ...] = ((say("ledger note"),),) if tables else ()
     return Section("ledger", say("ledger"), lines=lines, tables=tuple(tables))
 

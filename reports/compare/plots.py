@@ -13,7 +13,7 @@ from tokenswarm.reports.compare.figures import RATES
 from tokenswarm.reports.compare.rates import BINS
 from tokenswarm.reports.compare.shift import Shift
 from tokenswarm.reports.compare.verdicts import BETTER, SAME, WORSE, Judged
-from tokenswarm.reports.compare.words import bracketed, say
+from tokenswarm.reports.compare.words import bracket, say
 from tokenswarm.reports.parts import time_spent
 from tokenswarm.reports.parts.throughput import steps
 from tokenswarm.reports.render.numbers import number
@@ -33,7 +33,7 @@ def plots(made: Comparison) -> tuple[Plot, ...]:
 
 
 def _forest(made: Comparison) -> Plot | None:
-    rows = [each for each in made.judged if not made.staged or each.figure.aggregate in ("mean", "")]
+    rows = [each for each in made.judged if not made.is_staged or each.figure.aggregate in ("mean", "")]
     if not rows:
         return None
     widest = min(_WIDEST, 1.1 * max(_reach(each) for each in rows))
@@ -71,7 +71,7 @@ def _whisker(drawn: Any, at: int, each: Judged, made: Comparison) -> None:
     low, middle, high = (shown.percent(each.figure, end) for end in (each.low, each.figure.contrast.change, each.high))
     ends = [-2 * _WIDEST if low is None else low, 2 * _WIDEST if high is None else high]
     verdict = shown.verdict_and_needs(each, made.settings.edge, made.settings.margin)
-    said = f"{shown.change(each)}{bracketed(shown.interval(each))}: {verdict}"
+    said = f"{shown.change(each)}{bracket(shown.interval(each))}: {verdict}"
     drawn.add_scatter(x=ends, y=[at, at], mode="lines", line={"color": colour, "width": 2}, hoverinfo="skip")
     drawn.add_scatter(
         x=[middle],

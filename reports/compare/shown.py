@@ -4,14 +4,14 @@ import math
 
 from tokenswarm.reports.compare.figures import FAILED, Figure
 from tokenswarm.reports.compare.verdicts import BETTER, NONE, SAME, WORSE, Judged
-from tokenswarm.reports.compare.words import listed, say
+from tokenswarm.reports.compare.words import list_all, say
 from tokenswarm.reports.render.numbers import ABSENT, number
 
 
 def name(figure: Figure) -> str:
     """`TPOT mean`; of a stage `stage 2, TPOT mean`."""
     said = say(f"{figure.metric} {figure.aggregate}".rstrip())
-    return said if figure.stage is None else listed((say("stage", n1=figure.stage), said), ", ")
+    return said if figure.stage is None else list_all((say("stage", n1=figure.stage), said), ", ")
 
 
 def sides(figure: Figure) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from tokenswarm.reports.compare import blocks
-from tokenswarm.reports.slices import asking
+from tokenswarm.reports.slices import select_of_models
 
 Array = Any
 MOST_CUT = 0.25  # of the steady rows, as sent while one was under way that the end of the run cut
@@ -16,7 +16,7 @@ def steady(frame: Any) -> Any:
 
     Without those sent after the first one that the run's end cut: of these only the quick ones would be here.
     """
-    rows = asking(frame)
+    rows = select_of_models(frame)
     rows = rows[rows["phase"] == "steady"]
     rows = rows.assign(at_ns=rows["sent_unix_ns"].fillna(rows["scheduled_unix_ns"]))
     rows = rows[rows["at_ns"].notna()].sort_values("at_ns", kind="stable")
@@ -27,7 +27,7 @@ def steady(frame: Any) -> Any:
     return rows[rows["outcome"] != "cancelled"].reset_index(drop=True)
 
 
-def settled(values: Array, strata: Array) -> int:
+def count_warm_up(values: Array, strata: Array) -> int:
     """How many values at the beginning are a warm-up of the server's (MSER-5), each seen beside its stratum's mean."""
     if not len(values):
         return 0

@@ -10,7 +10,7 @@ Array = Any
 
 
 @dataclass(frozen=True, slots=True)
-class Alike:
+class ComparedValues:
     """Values of both sides in the order of sending, of the strata that both have; `weights` make their mix the same.
 
     The weight of a stratum is n_a n_b / (n_a + n_b), that of least squares; a side's weights have the mean 1. Errors
@@ -35,7 +35,7 @@ class Alike:
         return (a - levels[self.strata_a]) * self.weights_a, (b - ratio * levels[self.strata_b]) * self.weights_b
 
 
-def alike(a: Array, b: Array, strata_a: Array, strata_b: Array) -> Alike | None:
+def alike(a: Array, b: Array, strata_a: Array, strata_b: Array) -> ComparedValues | None:
     """Values with the stratum (0, 1, …, the same numbers on both sides) of each; None where no stratum is on both."""
     count = 1 + max(int(strata.max(initial=-1)) for strata in (strata_a, strata_b))
     n_a, n_b = (np.bincount(strata, minlength=count) for strata in (strata_a, strata_b))
@@ -48,7 +48,7 @@ def alike(a: Array, b: Array, strata_a: Array, strata_b: Array) -> Alike | None:
     of_strata = n_a * n_b / (n_a + n_b)
     of_strata = of_strata / of_strata.sum()
     total, free = len(strata_a) + len(strata_b), len(strata_a) + len(strata_b) - len(n_a) - 1
-    return Alike(
+    return ComparedValues(
         a[in_a],
         b[in_b],
         strata_a,

@@ -47,7 +47,7 @@ def judge(
     metrics: dict[tuple[str, int | None], list[Figure]] = {}
     for each in figures:
         first = each.aggregate in FIRST or (each.metric, each.aggregate) in asked
-        if first and each.metric not in without and each.contrast.told:
+        if first and each.metric not in without and each.contrast.is_known:
             metrics.setdefault(_metric(each), []).append(each)
     tests = [
         lambda alpha, own=own: any(clear(each.contrast.bounds(alpha), _edge(each, edge)) for each in own)
@@ -82,9 +82,9 @@ def _judged(figure: Figure, tested: bool, level: float, edge: float, margin: flo
     made = figure.contrast
     low, high = made.bounds(level)
     least, most = _edge(figure, edge), _edge(figure, margin)
-    if tested and made.told and clear((low, high), least):
+    if tested and made.is_known and clear((low, high), least):
         return Judged(figure, BETTER if (made.change < 0) == figure.lower_is_better else WORSE, low, high, level)
-    if made.told and max(-low, high) <= most:
+    if made.is_known and max(-low, high) <= most:
         return Judged(figure, SAME, low, high, level)
     return Judged(figure, UNKNOWN, low, high, level, _needed(made, level, most - least))
 
@@ -98,7 +98,7 @@ def _needed(made: Contrast, level: float, wanted: float) -> int | None:
     short_low, short_high = made.bounds(0.3173)  # the interval of one standard error, about
     least = half + _POWER * (short_high - short_low) / 2 if math.isfinite(short_high - short_low) else half
     needed = n * (least / wanted) ** 2
-    if not made.told:
+    if not made.is_known:
         needed = max(needed, n * LEAST_WORTH / min(made.worth))
     return _round_up(max(needed, n + 1))
 

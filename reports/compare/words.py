@@ -175,7 +175,7 @@ _LANG = ContextVar("lang", default="en")
 
 
 @contextmanager
-def speaking(lang: str) -> Iterator[None]:
+def speak_in(lang: str) -> Iterator[None]:
     """Say all in that language, en or zh."""
     token = _LANG.set(lang)
     try:
@@ -189,7 +189,7 @@ def say(key: str, **values: object) -> str:
     return (pattern(EN[key]) if _chinese() else EN[key]).format(**values)
 
 
-def translated(text: str) -> str:
+def translate(text: str) -> str:
     """What was said in English before."""
     if not _chinese():
         return text
@@ -197,12 +197,12 @@ def translated(text: str) -> str:
     return f"{zh(server)} {fact}" if said == text and server == EN["server"] else said
 
 
-def listed(texts: Iterable[str], mark: str) -> str:
+def list_all(texts: Iterable[str], mark: str) -> str:
     """One after the other, with that mark (", ", "; ", " ") between."""
     return {", ": "、", "; ": "；", " ": ""}[mark].join(texts) if _chinese() else mark.join(texts)
 
 
-def bracketed(text: str) -> str:
+def bracket(text: str) -> str:
     """Behind what it belongs to."""
     return f"（{text}）" if _chinese() else f" ({text})"
 

@@ -43,7 +43,7 @@ def answers(frame: Any, pooled: Gaps) -> Answers:
     The log has no column for the last chunk; it follows from `ttft_ms` + `tpot_ms` × (`output_tokens` − 1), and where
     the server counted no tokens from the sum of the gaps, exact to 1 %.
     """
-    gaps = pooled.pooled(asked=True)
+    gaps = pooled.pool(asked=True)
     buckets = sorted(gaps)
     first_ms, tpot_ms, chunks = (_floats(frame[name]) for name in ("ttft_ms", "tpot_ms", "output_chunks"))
     tokens = _floats(frame["output_tokens"])

@@ -7,7 +7,7 @@ from typing import Any
 from tokenswarm.reports.dialects.definitions import DIALECTS, Dialect, Line
 from tokenswarm.reports.dialects.requests import answers
 from tokenswarm.reports.load import load
-from tokenswarm.reports.parts.tokens import generating
+from tokenswarm.reports.parts.tokens import are_generations
 from tokenswarm.reports.render.console import wrap
 from tokenswarm.reports.render.numbers import integer, many
 
@@ -18,7 +18,7 @@ def report(folder: Path, tool: str) -> str:
     """The table of a tool, a key of DIALECTS, and a line on each thing that the log cannot tell. Raises ReportError."""
     run, dialect = load(folder), DIALECTS[tool]
     name = run.info.get("run") or folder.resolve().name
-    frame = run.measured[generating(run.measured)].frame()  # no tool knows of embeddings or management calls here
+    frame = run.measured[are_generations(run.measured)].frame()  # no tool knows of embeddings or management calls here
     lines = dialect.lines(answers(frame, run.gaps))
     said = [f"{name}, by the definitions of {dialect.tool} {dialect.version}", ""]
     said += _table(dialect, lines) if lines else ["No request was answered: there is nothing to score."]

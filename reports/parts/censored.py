@@ -16,7 +16,7 @@ NEEDED = ("ttft_ms", "e2e_ms", "response_ms")
 COLUMNS = ("p50", "p90", "p95", "p99")
 
 
-def censored(ok: Any, cut: Any) -> dict[str, Described]:
+def include_cut(ok: Any, cut: Any) -> dict[str, Described]:
     """`e2e_ms`, `response_ms` and `ttft_ms` with the requests that were cut; {} where these are few."""
     if not len(ok) or len(cut) < MANY * (len(ok) + len(cut)):
         return {}

@@ -8,20 +8,20 @@ from tokenswarm.reports.again import command
 from tokenswarm.reports.load import Run
 from tokenswarm.reports.parts.part import Part, Summary
 from tokenswarm.reports.parts.workers import attendance
-from tokenswarm.reports.rejudging import dicts, mapping
+from tokenswarm.reports.rejudging import as_mapping, dicts
 from tokenswarm.reports.render.document import Code, Section, Table
-from tokenswarm.reports.slices import written
+from tokenswarm.reports.slices import write_value
 
 
 def data(run: Run, _summary: Summary) -> dict[str, Any]:
     """`circumstances`, as run.json has them."""
     info, span = run.info, run.span
     found = {
-        "options": mapping(info.get("options")),
-        "software": mapping(info.get("software")),
+        "options": as_mapping(info.get("options")),
+        "software": as_mapping(info.get("software")),
         "workers": dicts(info.get("workers")),
         "attendance": attendance(info, span[0] if span else None),
-        "warmup": mapping(info.get("warmup")),
+        "warmup": as_mapping(info.get("warmup")),
         "clock_source": info.get("clock_source"),
         "again": command(info),
     }
@@ -41,7 +41,7 @@ def software(summary: Summary) -> Section:
 
 
 def _pairs(key: str, title: str, found: Mapping[str, Any]) -> Section:
-    rows = tuple((Code(name), Code(written(value))) for name, value in found.items() if value not in (None, "", []))
+    rows = tuple((Code(name), Code(write_value(value))) for name, value in found.items() if value not in (None, "", []))
     tables = (Table(("name", "value"), rows, names=2),) if rows else ()
     return Section(key, title, tables=tables, folded=True)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tokenswarm.reports.describe import told
+from tokenswarm.reports.describe import drop_lumps
 from tokenswarm.reports.load import Run
 from tokenswarm.reports.output import seconds
 from tokenswarm.reports.parts.latencies import steps
@@ -19,7 +19,7 @@ STATES = ("cold", "warm")
 PERCENTS = (50.0, 90.0, 95.0)
 
 
-def loading(frame: Any) -> dict[str, Any] | None:
+def describe_loads(frame: Any) -> dict[str, Any] | None:
     """`states`: load_ms and TTFT of ok requests, by model and state; `waits`: the longest wait of each model.
 
     None where no request was cold and no model kept another one's requests waiting.
@@ -200,7 +200,7 @@ def _plot_served(ok: Any, colours: Mapping[str, str], summary: Mapping[str, Any]
 
 def data(run: Run, summary: Summary) -> dict[str, Any]:
     """`loading`: None where there was none."""
-    return {"loading": loading(told(run.measured, summary["overall"]["metrics"]))}
+    return {"loading": describe_loads(drop_lumps(run.measured, summary["overall"]["metrics"]))}
 
 
 PART = Part(section, data, plot)

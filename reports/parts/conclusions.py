@@ -77,7 +77,7 @@ def arrivals_pile_up(summary: Summary) -> str | None:
         return f"Saturated: {rates}, and the queue grew ({waiting})."
     if open_loop.keeps_up(found):
         return f"It kept up: {rates}, and the queue did not grow ({waiting})."
-    if lost := open_loop.lost(found):
+    if lost := open_loop.say_lost(found):
         return f"It did not keep up: {rates}; {lost}, and so did not wait ({waiting})."
     return f"Not known: {rates} ({waiting})."
 

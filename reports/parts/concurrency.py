@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from tokenswarm.reports.describe import told
+from tokenswarm.reports.describe import drop_lumps
 from tokenswarm.reports.load import Run
 from tokenswarm.reports.output import Window, ok_per_s, tokens_per_s
 from tokenswarm.reports.parts.part import Part, Summary
 from tokenswarm.reports.percentiles import describe
 from tokenswarm.reports.render.document import Section, Table
 from tokenswarm.reports.render.numbers import integer, number
-from tokenswarm.reports.slices import asking
+from tokenswarm.reports.slices import select_of_models
 
 NEEDED = (
     *("phase", "outcome", "stage", "max_tokens", "batch_size", "prompt_tokens", "e2e_ms", "ttft_ms", "tpot_ms"),
@@ -29,7 +29,7 @@ def data(run: Run, summary: Summary) -> dict[str, Any]:
     """
     if "capacity" in summary:
         return {"concurrency": []}
-    frame = told(run.measured[[*NEEDED]], summary["overall"]["metrics"])
+    frame = drop_lumps(run.measured[[*NEEDED]], summary["overall"]["metrics"])
     everything = run.frame[[*NEEDED]]  # rates are of all, the warm-up, too
     found = []
     for stage in summary["stages"]:
@@ -46,7 +46,7 @@ def data(run: Run, summary: Summary) -> dict[str, Any]:
 
 
 def _entry(users: str, held: Any, everything: Any, span: Window | None) -> dict[str, Any]:
-    ok, ended = asking(held[held["outcome"] == "ok"]), int((held["outcome"] != "cancelled").sum())
+    ok, ended = select_of_models(held[held["outcome"] == "ok"]), int((held["outcome"] != "cancelled").sum())
     rate, output = ok_per_s(everything, span), tokens_per_s(everything, span)
     prompt = float(ok["prompt_tokens"].mean()) if ok["prompt_tokens"].notna().any() else None
     both = None if rate is None or output is None or prompt is None else round(output + rate * prompt, 6)

@@ -9,7 +9,7 @@ import numpy as np
 from tokenswarm.reports.load import Run
 from tokenswarm.reports.parts.part import Part, Summary
 from tokenswarm.reports.percentiles import describe
-from tokenswarm.reports.rejudging import mapping
+from tokenswarm.reports.rejudging import as_mapping
 from tokenswarm.reports.render.document import Line, Section, Table
 from tokenswarm.reports.render.numbers import ABSENT, integer, many, number
 
@@ -149,7 +149,7 @@ def bench_lines(summary: Summary) -> list[str]:
 
 def data(run: Run, summary: Summary) -> dict[str, Any]:
     """`depths`: an entry a test."""
-    options = mapping(run.info.get("options"))
+    options = as_mapping(run.info.get("options"))
     if not options.get("depths"):
         return {}
     prefill, decode = (_whole(options.get(name)) for name in ("prompt_tokens", "max_tokens"))

@@ -16,7 +16,7 @@ from tokenswarm.reports.render.plots import PALETTE, Plot, figure, label
 MOST_SIZES = 10  # so many batch sizes have a line each, more are put together by powers of 2
 
 
-def embedding(frame: Any, run_window: Window | None, everything: Any) -> list[dict[str, Any]]:
+def describe_embeddings(frame: Any, run_window: Window | None, everything: Any) -> list[dict[str, Any]]:
     """By endpoint and model: vectors and prompt tokens of ok requests a second of the run, batch sizes, E2E by size.
 
     Rates are of `everything`, the warm-up included, that lies in the window of the run.
@@ -140,7 +140,7 @@ def plot(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
 
 def data(run: Run, _summary: Summary) -> dict[str, Any]:
     """`embedding`: an entry for each endpoint and model."""
-    return {"embedding": embedding(run.measured, run.span, run.frame)}
+    return {"embedding": describe_embeddings(run.measured, run.span, run.frame)}
 
 
 PART = Part(section, data, plot)

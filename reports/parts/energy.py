@@ -8,7 +8,7 @@ from tokenswarm.reports.parts.capacity import found_trial
 from tokenswarm.reports.parts.part import Part, Summary
 from tokenswarm.reports.parts.stages import bend
 from tokenswarm.reports.readings import LOCAL, Readings, Track, growth_per_s, joules
-from tokenswarm.reports.rejudging import mapping
+from tokenswarm.reports.rejudging import as_mapping
 from tokenswarm.reports.render.document import Cell, Code, Line, Section, Table
 from tokenswarm.reports.render.numbers import many, number
 
@@ -26,7 +26,7 @@ def energy(run: Run, tokens_per_s: float | None) -> dict[str, Any] | None:
     if not tracks or not span:
         return None
     window = span[0] / 1e9, span[1] / 1e9
-    told = mapping(run.info.get("server_side"))
+    told = as_mapping(run.info.get("server_side"))
     rest = told.get("idle_from_unix_s"), told.get("idle_to_unix_s")
     parts = [_part(track, window, rest) for track in tracks]
     mean_w, idle_w = _sum(parts, "mean_w"), _sum(parts, "idle_w")
@@ -74,7 +74,7 @@ def _each(power_w: float | None, per_s: float | None) -> float | None:
 def cost(run: Run, summary: Summary) -> dict[str, Any] | None:
     """The prices, and for each of `loads` what a million output tokens cost there: `by_hour`, at its tokens/s, and
     `by_tokens`, with the prompts that it had for them. None without a price."""
-    options = mapping(run.info.get("options"))
+    options = as_mapping(run.info.get("options"))
     prices = {name: _price(options.get(name)) for name in PRICES}
     if not any(prices.values()):
         return None
@@ -121,7 +121,7 @@ def _loads(run: Run, summary: Summary) -> Iterator[tuple[str, str, float | None,
                 _of_stage(frame, knee["stage"]),
             )
         return
-    at_knee = mapping(search.get("knee")).get("load")
+    at_knee = as_mapping(search.get("knee")).get("load")
     tried = {trial["load"]: trial for trial in search["trials"]}
     for name, trial in (("the load that was found", found_trial(search)), ("the knee", tried.get(at_knee))):
         if trial:

@@ -5,7 +5,7 @@ from typing import Any
 
 from tokenswarm.reports.load import Run
 from tokenswarm.reports.parts.part import Part, Summary
-from tokenswarm.reports.rejudging import mapping
+from tokenswarm.reports.rejudging import as_mapping
 from tokenswarm.reports.render.document import Line, Section
 from tokenswarm.reports.render.numbers import number
 
@@ -32,7 +32,7 @@ def finding_line(found: Mapping[str, Any]) -> str:
 
 def remarks(run: Run) -> list[dict[str, Any]]:
     """What the report finds beside what the run found itself: who reads the whole run's figures should know it."""
-    frame, options = run.measured, mapping(run.info.get("options"))
+    frame, options = run.measured, as_mapping(run.info.get("options"))
     found = []
     ramp = float((frame["phase"] == "ramp-up").mean()) if len(frame) else 0.0
     if ramp > MOST_RAMP and not any(options.get(name) for name in ("stages", "find_capacity")):

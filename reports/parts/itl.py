@@ -37,7 +37,7 @@ def plot(gaps: Gaps, summary: Summary) -> Plot | None:
 
 
 def _pooled(gaps: Gaps, endpoint: str, model: str) -> dict[int, int]:
-    return gaps.pooled(endpoint, model, asked=True) or gaps.pooled(endpoint, model)
+    return gaps.pool(endpoint, model, asked=True) or gaps.pool(endpoint, model)
 
 
 def _shares(pooled: Mapping[str, Mapping[int, int]]) -> Any:

@@ -7,7 +7,7 @@ import numpy as np
 
 from tokenswarm.metrics.catalogue import METRICS
 from tokenswarm.metrics.percentile import CONFIDENCE, minimum_n
-from tokenswarm.reports.describe import BY_CHUNKS, buffered
+from tokenswarm.reports.describe import BY_CHUNKS, are_lumps
 from tokenswarm.reports.parts import censored
 from tokenswarm.reports.parts.part import Part, Summary
 from tokenswarm.reports.render.document import Cell, Code, Line, Section, Table
@@ -119,7 +119,7 @@ def description_tables(
             for name, found in group["metrics"].items()
             if KINDS[name] in kinds and name not in _QUALITY and found.get("total") != 0
         )
-        if rows and "duration" in kinds and buffered(group["metrics"]):
+        if rows and "duration" in kinds and are_lumps(group["metrics"]):
             absent: tuple[Cell, ...] = (BUFFERED,) * len(columns)
             rows = (*((Code(name), *absent) for name in BY_CHUNKS), *rows)
         if rows:

@@ -5,7 +5,7 @@ from typing import Any
 from tokenswarm.reports.describe import Metrics
 from tokenswarm.reports.load import Run
 from tokenswarm.reports.parts.part import Part, Summary
-from tokenswarm.reports.parts.tokens import generating
+from tokenswarm.reports.parts.tokens import are_generations
 from tokenswarm.reports.render.document import Section
 from tokenswarm.reports.render.numbers import many, number
 
@@ -18,7 +18,7 @@ def quality(frame: Any) -> dict[str, int | float]:
     return {
         "requests_cancelled": int((frame["outcome"] == "cancelled").sum()),
         "requests_ok_without_count": int(
-            ((frame["outcome"] == "ok") & frame["output_tokens"].isna() & generating(frame)).sum()
+            ((frame["outcome"] == "ok") & frame["output_tokens"].isna() & are_generations(frame)).sum()
         ),
         "output_chunks": chunks,
         "coalesced_chunks": coalesced,

@@ -5,9 +5,9 @@ from typing import Any
 
 from tokenswarm.reports.load import Run
 from tokenswarm.reports.parts.part import Part, Summary
-from tokenswarm.reports.rejudging import dicts, mapping
+from tokenswarm.reports.rejudging import as_mapping, dicts
 from tokenswarm.reports.render.numbers import many, number, plain
-from tokenswarm.reports.slices import asking
+from tokenswarm.reports.slices import select_of_models
 
 KINDS = {"ollama": "Ollama", "llama.cpp": "llama.cpp", "vllm": "vLLM", "sglang": "SGLang", "openai": "OpenAI API"}
 
@@ -15,13 +15,13 @@ KINDS = {"ollama": "Ollama", "llama.cpp": "llama.cpp", "vllm": "vLLM", "sglang":
 def load_shape(run: Run) -> dict[str, Any]:
     """`shape` (closed loop, open loop, trace, stages, capacity search, depths), `asked` (what was asked for it),
     `users`, how many `apis` and `models`, and `seconds` from the first request to the last end."""
-    options = mapping(run.info.get("options"))
+    options = as_mapping(run.info.get("options"))
     named = (
         *(("find_capacity", "capacity search"), ("trace", "trace"), ("stages", "stages"), ("arrivals", "open loop")),
         ("depths", "depths"),
     )
     name, shape = next(((name, shape) for name, shape in named if options.get(name)), ("", "closed loop"))
-    users, rows = options.get("num_users"), asking(run.measured)
+    users, rows = options.get("num_users"), select_of_models(run.measured)
     by_hand = [one for one in dicts(run.info.get("stages")) if one.get("by_hand")]
     asked = str(options[name]) if name and name != "find_capacity" else ""
     if by_hand:

@@ -67,7 +67,7 @@ def keeps_up(found: Mapping[str, Any]) -> bool:
     return bool(found["answered_per_s"] >= KEPT_UP * found["offered_per_s"])
 
 
-def lost(found: Mapping[str, Any]) -> str:
+def say_lost(found: Mapping[str, Any]) -> str:
     """What was never answered, and did not wait in the queue either."""
     named = {"dropped": "were dropped", "failed": "failed"}
     said = [f"{integer(found[name])} {what}" for name, what in named.items() if found[name]]
@@ -104,7 +104,7 @@ def _queue_line(found: Mapping[str, Any]) -> Line:
     early, late = number(found["unanswered_early"]), number(found["unanswered_late"])
     grew = "The queue grew" if found["queue_grew"] else "The queue did not grow"
     if not found["queue_grew"] and not keeps_up(found):
-        gone = lost(found)
+        gone = say_lost(found)
         grew = f"{gone[0].upper()}{gone[1:]} and did not wait" if gone else "Not nearly all were answered in that time"
     return (f"{grew}: {early} requests were due and not yet answered in the second quarter, {late} in the last.",)
 

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from tokenswarm.reports.describe import told
+from tokenswarm.reports.describe import drop_lumps
 from tokenswarm.reports.load import Run
 from tokenswarm.reports.output import window
 from tokenswarm.reports.parts.part import Part, Summary
 from tokenswarm.reports.percentiles import describe
 from tokenswarm.reports.render.document import Cell, Section, Table
 from tokenswarm.reports.render.numbers import integer, number
-from tokenswarm.reports.slices import asking
+from tokenswarm.reports.slices import select_of_models
 
 NEEDED = ["outcome", "sent_unix_ns", "ended_unix_ns", "ttft_ms", "e2e_ms", "max_tokens", "batch_size"]
 PHASES = ("warm-up", "ramp-up", "steady", "drain")
@@ -22,7 +22,7 @@ def phases(frame: Any) -> list[dict[str, Any]]:
         rows = frame.loc[frame["phase"] == phase, NEEDED]
         if len(rows):
             ok, span = rows[rows["outcome"] == "ok"], window(rows)
-            asked = asking(ok)
+            asked = select_of_models(ok)
             p50s = {
                 f"{name}_p50": describe(asked[name].to_numpy(), (50.0,))["p50"]
                 for name in ("ttft_ms", "e2e_ms")
@@ -58,7 +58,7 @@ def section(summary: Summary) -> Section:
 
 def data(run: Run, summary: Summary) -> dict[str, Any]:
     """`phases`: an entry each."""
-    return {"phases": phases(told(run.frame, summary["overall"]["metrics"]))}
+    return {"phases": phases(drop_lumps(run.frame, summary["overall"]["metrics"]))}
 
 
 PART = Part(section, data)

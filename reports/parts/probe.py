@@ -5,7 +5,7 @@ from typing import Any
 
 from tokenswarm.reports.load import Run
 from tokenswarm.reports.parts.part import Part, Summary
-from tokenswarm.reports.rejudging import mapping
+from tokenswarm.reports.rejudging import as_mapping
 from tokenswarm.reports.render.document import Cell, Line, Section, Table
 from tokenswarm.reports.render.numbers import integer, number
 
@@ -85,7 +85,7 @@ def _exact(figure: Mapping[str, Any]) -> str:
 
 def data(run: Run, _summary: Summary) -> dict[str, Any]:
     """`probe`, as run.json has it, of a run that was told to probe."""
-    found = mapping(run.info.get("probe"))
+    found = as_mapping(run.info.get("probe"))
     return {"probe": found} if found else {}
 
 

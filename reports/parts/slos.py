@@ -50,7 +50,7 @@ def _values(frame: Any, slo: Slo) -> Any:
     return np.sort(np.concatenate((values, beyond, failed)))
 
 
-def met(frame: Any, texts: Iterable[str]) -> bool | None:
+def meets_all(frame: Any, texts: Iterable[str]) -> bool | None:
     """Do these rows alone meet all of these SLOs? None where they are too few to say, or an SLO is of what they do not
     hold: goodput, and gaps one by one."""
     found = [_met(frame, text) for text in texts]

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from tokenswarm.reports.describe import told
+from tokenswarm.reports.describe import drop_lumps
 from tokenswarm.reports.intervals import of_window
 from tokenswarm.reports.load import Run
 from tokenswarm.reports.output import Window, ok_per_s, tokens_per_s, window
 from tokenswarm.reports.parts.capacity import curve
 from tokenswarm.reports.parts.part import Part, Summary
-from tokenswarm.reports.parts.slos import met
+from tokenswarm.reports.parts.slos import meets_all
 from tokenswarm.reports.percentiles import describe
 from tokenswarm.reports.rejudging import dicts
 from tokenswarm.reports.render.document import Section, Table
@@ -59,7 +59,7 @@ def stages(frame: Any, info: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "output_tokens_per_s": tokens_per_s(frame, span),
                 **{name: describe(ok[name].to_numpy(dtype=float), (50.0, 95.0)) for name in SHOWN},
                 "intervals": of_window(frame, ok, span),
-                "slos_met": met(held, slos),
+                "slos_met": meets_all(held, slos),
             }
         )
     return found
@@ -148,7 +148,7 @@ def _point(users: int, stage: Mapping[str, Any]) -> dict[str, Any]:
 
 def data(run: Run, summary: Summary) -> dict[str, Any]:
     """`stages`: an entry each; none of a run without."""
-    return {"stages": stages(told(run.frame, summary["overall"]["metrics"]), run.info)}
+    return {"stages": stages(drop_lumps(run.frame, summary["overall"]["metrics"]), run.info)}
 
 
 PART = Part(section, data, plot)

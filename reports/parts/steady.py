@@ -9,7 +9,7 @@ from tokenswarm.metrics.percentile import minimum_n
 from tokenswarm.metrics.slo.language import CHECKS, Slo, SloError, parse
 from tokenswarm.reports import intervals
 from tokenswarm.reports.compare.blocks import worth
-from tokenswarm.reports.describe import Metrics, told
+from tokenswarm.reports.describe import Metrics, drop_lumps
 from tokenswarm.reports.load import Run
 from tokenswarm.reports.output import MADE, Window, amount_per_s, answers, of_ok, ok_per_s, tokens_per_s, window
 from tokenswarm.reports.parts import capacity
@@ -19,7 +19,7 @@ from tokenswarm.reports.parts.time_spent import ledger
 from tokenswarm.reports.percentiles import describe
 from tokenswarm.reports.render.document import Cell, Line, Section, Table
 from tokenswarm.reports.render.numbers import ABSENT, integer, many, number
-from tokenswarm.reports.slices import asking
+from tokenswarm.reports.slices import select_of_models
 
 LATENCIES = {"ttft_ms": "TTFT", "tpot_ms": "TPOT", "e2e_ms": "E2E", "response_ms": "response"}
 NEEDED = (
@@ -57,7 +57,7 @@ def steady(run: Run, metrics: Metrics) -> dict[str, Any]:
     slos = _limits(run)
     names = [*dict.fromkeys((*NEEDED, *(slo.subject for slo in slos)))]
     # What the server gives in a window it gives to the warm-up, too; latencies are of the measured rows alone.
-    frame, everything = told(run.measured[names], metrics), run.frame[names]
+    frame, everything = drop_lumps(run.measured[names], metrics), run.frame[names]
     span = steady_window(frame)
     rows = frame[frame["phase"] == "steady"] if span else frame
     parts: dict[str, tuple[Any, Window | None]] = {"steady": (rows, span)} if span else {}
@@ -66,7 +66,10 @@ def steady(run: Run, metrics: Metrics) -> dict[str, Any]:
     for part, (some, within) in parts.items():
         ok = some[some["outcome"] == "ok"]
         sure = part == "steady" or not span
-        for name, figure in {**_rates(everything, within, slos, sure), **_latencies(asking(ok), sure)}.items():
+        for name, figure in {
+            **_rates(everything, within, slos, sure),
+            **_latencies(select_of_models(ok), sure),
+        }.items():
             figures.setdefault(name, {})[part] = figure
     return {
         "from_unix_ns": span[0] if span else None,
@@ -151,7 +154,7 @@ def _latencies(ok: Any, sure: bool) -> dict[str, Any]:
     return found
 
 
-def shown(summary: Summary, name: str) -> Mapping[str, Any]:
+def find_headline(summary: Summary, name: str) -> Mapping[str, Any]:
     """The figure that a run is told by in one line, with value and interval; {} without one.
 
     Of the steady phase; of a run without one, or of stages, of the whole; of a capacity search of the load that was

@@ -10,7 +10,7 @@ from tokenswarm.reports.render.numbers import integer, many, number
 from tokenswarm.reports.slices import name_cells, slices
 
 
-def generating(frame: Any) -> Any:
+def are_generations(frame: Any) -> Any:
     """Which rows asked for output: those that sent a limit of it (embedding and management have none)."""
     return frame["max_tokens"].notna()
 
@@ -31,7 +31,7 @@ def tokens(frame: Any, run_window: Window | None, everything: Any) -> dict[str, 
     was dropped was never sent, and lacks none.
     """
     ok, counted = frame["outcome"] == "ok", frame["output_tokens"].notna()
-    uncounted = ~counted & generating(frame) & frame["sent_unix_ns"].notna()
+    uncounted = ~counted & are_generations(frame) & frame["sent_unix_ns"].notna()
     estimated = frame.loc[frame["made_estimated"], "made_tokens"]
     estimate, total = float(estimated.sum()), int(frame["output_tokens"].sum())
     sources = frame.loc[counted, "token_source"].value_counts(sort=False)

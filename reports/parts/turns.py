@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tokenswarm.reports.describe import told
+from tokenswarm.reports.describe import drop_lumps
 from tokenswarm.reports.load import Run
 from tokenswarm.reports.parts.part import Part, Summary
 from tokenswarm.reports.percentiles import describe
@@ -169,7 +169,7 @@ def medians(x: Any, y: Any) -> tuple[Any, Any]:
 
 def data(run: Run, summary: Summary) -> dict[str, Any]:
     """`turns`: of the whole run, since a session may have begun in its warm-up."""
-    return {"turns": turns(told(run.frame, summary["overall"]["metrics"]))}
+    return {"turns": turns(drop_lumps(run.frame, summary["overall"]["metrics"]))}
 
 
 PART = Part(section, data, plot)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tokenswarm.metrics.percentile import minimum_n
-from tokenswarm.reports.describe import buffered
+from tokenswarm.reports.describe import are_lumps
 from tokenswarm.reports.parts.tokens import generates
 from tokenswarm.reports.render.numbers import BUFFERED, integer, number
 
@@ -40,7 +40,7 @@ def verdict(
         marked = f" ({number(share)} % of them estimated)" if share else ""
         parts.append(f"{number(rate)} output tokens/s over {number(window_s)} s{marked}")
     metrics = overall["metrics"]
-    if buffered(metrics):
+    if are_lumps(metrics):
         parts.append(f"TTFT and ITL {BUFFERED}, {_e2e(metrics)}")
     elif "ttft_ms" in metrics:
         ttft = metrics["ttft_ms"]

@@ -7,7 +7,7 @@ from tokenswarm.metrics.validity.workers import worker_name
 from tokenswarm.reports.parts.part import Part, Summary
 from tokenswarm.reports.render.document import Cell, Code, Line, Section, Table
 from tokenswarm.reports.render.numbers import number
-from tokenswarm.reports.slices import written
+from tokenswarm.reports.slices import write_value
 
 _COLUMNS = ("worker", "host", "CPUs", "requests", "CPU max, % of a core", "loop lag p99, ms", "loop lag max, ms")
 KEPT = ("what", "worker", "client")
@@ -63,7 +63,7 @@ def section(summary: Summary) -> Section:
         columns += ["clock ahead, ms", "give or take, ms", "moved in the run, ms"]
     rows: list[tuple[Cell, ...]] = [
         (
-            *(Code(written(worker.get(name))) for name in texts),
+            *(Code(write_value(worker.get(name))) for name in texts),
             *(number(_figure(worker.get(name))) for name in names),
         )
         for worker in found["workers"]

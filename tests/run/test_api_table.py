@@ -10,7 +10,7 @@ from gevent.pool import Pool
 from options import parsed
 from simulator_process import Simulator, running
 
-from docs.generate.api_table import CLASSES, Row, rows
+from docs.generate.api_table import CLASSES, TableRow, rows
 from tokenswarm.features import prepare
 from tokenswarm.payloads.request_fields import LM_CHAT, PATHS, example
 from tokenswarm.settings.errors import UsageError
@@ -34,7 +34,7 @@ def other() -> Iterator[Simulator]:
         yield started
 
 
-def is_ollamas(row: Row) -> bool:
+def is_ollamas(row: TableRow) -> bool:
     return row.field.on_ollama != "refused" and row.path != LM_CHAT
 
 
@@ -45,7 +45,7 @@ def model(path: str) -> str:
 def test_every_row_is_driven_through_locust(ollama: Simulator, other: Simulator, tmp_path: Path) -> None:
     """On an Ollama all that it does not refuse, on another server's /v1 the rest; two runs at a time."""
 
-    def one(run: tuple[Simulator, str, list[Row]]) -> None:
+    def one(run: tuple[Simulator, str, list[TableRow]]) -> None:
         server, path, driven = run
         drive(
             server.url, path, model(path), driven, tmp_path / f"{server.address[1]}{path.replace('/', '-')}", able=False
@@ -53,7 +53,7 @@ def test_every_row_is_driven_through_locust(ollama: Simulator, other: Simulator,
 
     runs = []
     for path in PATHS:
-        by_server: dict[bool, list[Row]] = {True: [], False: []}
+        by_server: dict[bool, list[TableRow]] = {True: [], False: []}
         for row in rows(path):
             by_server[is_ollamas(row)].append(row)
         runs += [(ollama if on else other, path, some) for on, some in by_server.items() if some]

@@ -11,7 +11,7 @@ import scripted
 from locust_process import folder, headless
 
 from tokenswarm.preflight.prepare import choose
-from tokenswarm.preflight.server import Server
+from tokenswarm.preflight.server import FoundServer
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.users.lifecycle import OllamaLifecycleUser
 from tokenswarm.users.ollama import OllamaChatUser, OllamaEmbedUser
@@ -122,7 +122,7 @@ def test_a_model_that_only_embeds_says_which_classes_to_name(tmp_path: Path) -> 
 
 def test_what_runs_when_no_class_is_named() -> None:
     classes = [OllamaChatUser, OllamaEmbedUser, OpenAIChatUser, OpenAIEmbeddingsUser, OllamaLifecycleUser]
-    ollama, vllm = Server("ollama", "0.32.15", ("m",)), Server("openai", None, ("m",))
+    ollama, vllm = FoundServer("ollama", "0.32.15", ("m",)), FoundServer("openai", None, ("m",))
     assert choose(classes, ollama, []) == [OllamaChatUser, OpenAIChatUser]
     assert choose(classes, vllm, []) == [OpenAIChatUser]
     assert choose(classes, ollama, ["OllamaEmbedUser"]) == [OllamaEmbedUser]

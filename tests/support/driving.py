@@ -7,7 +7,7 @@ from typing import Any
 from locust_process import folder, headless
 from tape import taped
 
-from docs.generate.api_table import CLASSES, NO_KEY, OWN_KEY, Row
+from docs.generate.api_table import CLASSES, NO_KEY, OWN_KEY, TableRow
 from tokenswarm.payloads.request_fields import Field, example
 
 ABILITIES = ("suffix", "images", "tools")  # what not every model can do
@@ -61,7 +61,7 @@ def wanted(path: str, field: Field) -> object:
     return own.get(field.name, value)
 
 
-def drive(url: str, path: str, model: str, rows: list[Row], run_dir: Path, *, able: bool = True) -> None:
+def drive(url: str, path: str, model: str, rows: list[TableRow], run_dir: Path, *, able: bool = True) -> None:
     """One Locust run with a payload line for each row: each must be on the wire, and answered.
 
     What not every model can do may be refused by one that is not `able`.

@@ -11,7 +11,7 @@ from tokenswarm.run.cluster import Cluster, Handler, Worker
 class FakeCluster(Cluster):
     """The cluster of one process: `sent` are (name, data, to), `done` are the starts and ends of load asked for."""
 
-    running = settled = False
+    is_running = is_settled = False
     joins_late = is_sealed = False
     may_wait = True
     id, number, users, target_users = "", 0, 0, 0

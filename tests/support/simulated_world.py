@@ -6,16 +6,16 @@ from typing import Any
 from tokenswarm.simulator.engine.schedule import Engine, Job, Timing
 from tokenswarm.simulator.model.models import Model
 from tokenswarm.simulator.settings import NS_PER_MS as MS
-from tokenswarm.simulator.settings import Settings
+from tokenswarm.simulator.settings import SimulatorSettings
 
-PLAIN = Settings(parallel=1, slowdown=0, prefill_tps=1000, decode_tps=50, load_ms=0, keep_alive_ns=10_000 * MS)
+PLAIN = SimulatorSettings(parallel=1, slowdown=0, prefill_tps=1000, decode_tps=50, load_ms=0, keep_alive_ns=10_000 * MS)
 
 
 @dataclass
 class World:
     """An engine, its clock, and the time of everything that it said, ms."""
 
-    settings: Settings = PLAIN
+    settings: SimulatorSettings = PLAIN
     now_ns: int = 0
     said: dict[str, list[float]] = field(default_factory=dict)
     timings: dict[str, Timing] = field(default_factory=dict)
@@ -51,11 +51,11 @@ class _Listener:
     def token(self, number: int, due_ns: int) -> None:
         self.world.said.setdefault(self.name, []).append(due_ns / MS)
 
-    def finished(self, due_ns: int, timing: Timing) -> None:
+    def finish(self, due_ns: int, timing: Timing) -> None:
         self.world.timings[self.name] = timing
 
 
-def warm(settings: Settings = PLAIN) -> World:
+def warm(settings: SimulatorSettings = PLAIN) -> World:
     """A world in which the model is loaded; its clock stands at 1,000 ms."""
     world = World(settings)
     world.job("load", output=0)

@@ -15,7 +15,7 @@ from tokenswarm.capacity.gate import PARKED, TRIAL, Begin, Trials
 from tokenswarm.capacity.load_curve import figures
 from tokenswarm.capacity.options import NAME, at, trial_s
 from tokenswarm.capacity.search import SearchResult, Tried, Try, best, next_step
-from tokenswarm.capacity.stopping import Ended, drained, judge_trial, slos_without_requests, trial_end
+from tokenswarm.capacity.stopping import TrialEnd, include_drain, judge_trial, slos_without_requests, trial_end
 from tokenswarm.capacity.trial import Trial
 from tokenswarm.folder.row import Row
 from tokenswarm.load.dispatcher import Dispatcher
@@ -171,7 +171,7 @@ class Capacity:
             if outcomes["dropped"]:
                 return "no client was free for the arrivals; allow more in flight (--max-in-flight)"
             return f"a trial of {time_s} was over before a request that counts was; give a longer --trial-time"
-        end = drained(end, self._trial, users, firm=step.firm)
+        end = include_drain(end, self._trial, users, firm=step.firm)
         if not dead and (unknown := slos_without_requests(end)):
             return f"no request says anything of {' and '.join(unknown)}; leave that out"
         limits = client_limits(_facts(self._rows, health), self._slos)
@@ -236,7 +236,7 @@ class Capacity:
 
     # What came of it
 
-    def _keep(self, tried: Tried, end: Ended, limits: list[str], seen: Mapping[str, Any]) -> None:
+    def _keep(self, tried: Tried, end: TrialEnd, limits: list[str], seen: Mapping[str, Any]) -> None:
         self._tried.append(tried)
         judge_trial = {"verdict": tried.verdict, "firm": tried.firm, "sure": end.sure, "why": end.why, "client": limits}
         standings = [asdict(one) for one in end.standings]

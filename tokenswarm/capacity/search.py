@@ -91,7 +91,7 @@ def next_step(tried: Sequence[Tried], field: SearchRange) -> Try | SearchResult:
         return Try(field.start, False)
     if tried[-1].dead and (met := best([one for one in tried if not one.dead])):  # too much for it, or is it gone?
         return SearchResult(met.load, "gone") if tried[-2].dead else Try(met.load, False)
-    levels = standing(tried)
+    levels = latest_trials(tried)
     firm = [one for one in tried if one.firm]
     if field.pooled and firm and {"met", "crossed"} <= {one.verdict for one in tried}:
         return _together(tried, firm[-1].load)
@@ -173,7 +173,7 @@ def _within(one: Tried, load: float, reach: float) -> bool:
     return abs(math.log(one.load / load)) <= reach
 
 
-def standing(tried: Iterable[Tried]) -> dict[float, Tried | None]:
+def latest_trials(tried: Iterable[Tried]) -> dict[float, Tried | None]:
     """What is known of each load: its last firm trial, else its last one; None where it must be tried again."""
     by_load: dict[float, list[Tried]] = {}
     for one in tried:
@@ -183,7 +183,7 @@ def standing(tried: Iterable[Tried]) -> dict[float, Tried | None]:
 
 def best(tried: Sequence[Tried]) -> Tried | None:
     """The greatest load that is met below all that are not, for a search that was broken off."""
-    known = [one for one in standing(tried).values() if one]
+    known = [one for one in latest_trials(tried).values() if one]
     bad = min((one.load for one in known if one.verdict != "met"), default=math.inf)
     return max((one for one in known if one.load < bad), key=lambda one: one.load, default=None)
 

@@ -16,7 +16,7 @@ GROWING = 2.0  # times the share that is allowed: what will be beyond the limit 
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class TrialEnd:
     """A trial's end: `sure`, or by its estimate as its time was over."""
 
     state: Literal["met", "crossed"]
@@ -27,7 +27,7 @@ class Ended:
 
 def trial_end(
     trial: Trial, spent_s: float, limit_s: float, users: float, *, firm: bool, drained: bool = False
-) -> Ended | None:
+) -> TrialEnd | None:
     """The end of a trial of so long, None while it goes on.
 
     `users` is the number of them in a closed loop: each must have been answered a few times. `drained`: no more will
@@ -40,21 +40,21 @@ def trial_end(
     random = firm and not users
     certain = [one for one in crossed if one.sure]
     if certain and trial.n >= LEAST and not (random and spent_s < limit_s / 2):
-        return Ended("crossed", True, certain[0].slo, standings)
+        return TrialEnd("crossed", True, certain[0].slo, standings)
     over = drained or spent_s >= limit_s * (1 if firm or silent or trial.n < LEAST else LOOK_SHARE)
     settled = trial.n >= max(ENOUGH, 3 * users) and spent_s >= max(LEAST_S, TIMES_E2E * (trial.mean_ms or 0) / 1e3)
     if not over and not settled:
         return None
     if trial.rises:
-        return Ended("crossed", False, GROWS, standings) if over else None
+        return TrialEnd("crossed", False, GROWS, standings) if over else None
     sure = all(one.sure for one in standings)
     if not crossed and (over or not random) and (sure or (not firm and all(map(_well, standings)))):
-        return Ended("met", sure, "", standings)
+        return TrialEnd("met", sure, "", standings)
     if not over:
         return None
     if not trial.n:
-        return Ended("crossed", False, "no request ended in time", standings)
-    return Ended("crossed" if crossed else "met", False, crossed[0].slo if crossed else "", standings)
+        return TrialEnd("crossed", False, "no request ended in time", standings)
+    return TrialEnd("crossed" if crossed else "met", False, crossed[0].slo if crossed else "", standings)
 
 
 def _well(one: Standing) -> bool:
@@ -62,13 +62,13 @@ def _well(one: Standing) -> bool:
     return one.sure or (one.n > 0 and one.share is not None and one.share * 2 <= one.allowed)
 
 
-def slos_without_requests(end: Ended) -> list[str]:
+def slos_without_requests(end: TrialEnd) -> list[str]:
     """SLOs that a trial says nothing of, since no request has what they are about, if no other SLO is crossed."""
     known = [one for one in end.standings if one.n]
     return [] if any(one.state == "crossed" for one in known) else [one.slo for one in end.standings if not one.n]
 
 
-def drained(end: Ended, trial: Trial, users: float, *, firm: bool) -> Ended:
+def include_drain(end: TrialEnd, trial: Trial, users: float, *, firm: bool) -> TrialEnd:
     """The end with the requests that were still under way then: they may cross what was met, never the reverse."""
     last = trial_end(trial, 0, 0, users, firm=firm, drained=True) or end
     if end.state == "crossed":
@@ -76,7 +76,7 @@ def drained(end: Ended, trial: Trial, users: float, *, firm: bool) -> Ended:
     return replace(last, sure=end.sure) if last.state == "met" else last
 
 
-def judge_trial(step: Try, end: Ended, limits: Sequence[str], mean_ms: float | None, *, pooled: bool) -> Tried:
+def judge_trial(step: Try, end: TrialEnd, limits: Sequence[str], mean_ms: float | None, *, pooled: bool) -> Tried:
     """What a trial came to; `limits` says how the client was one, `mean_ms` is the mean time of a request.
 
     A load that is far too much needs no healthy client, since only the way is to be shown; what decides does.
@@ -84,13 +84,13 @@ def judge_trial(step: Try, end: Ended, limits: Sequence[str], mean_ms: float | N
     verdict = "limited" if limits and (end.state == "met" or step.firm) else end.state
     idle = step.load * (mean_ms or 0) / 1e3 < IDLE
     firm = step.firm or (end.sure and not limits and not pooled)
-    if (one := binding(end.standings)) and pooled:
+    if (one := find_tightest(end.standings)) and pooled:
         share = max(one.share or 0.0, min(1.0, GROWING * one.allowed) if end.why == GROWS else 0.0)
         return Tried(step.load, verdict, firm, idle, one.n, share, one.allowed, one.inflation)
     return Tried(step.load, verdict, firm, idle)
 
 
-def binding(standings: Sequence[Standing]) -> Standing | None:
+def find_tightest(standings: Sequence[Standing]) -> Standing | None:
     """The SLO that is nearest to its limit, or furthest beyond it, of those about shares."""
     shares = [one for one in standings if one.share is not None and one.allowed]
     return max(shares, key=lambda one: (one.share or 0) / one.allowed, default=None)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from tokenswarm.metrics.histogram import decode, middle_ms
-from tokenswarm.metrics.slo.judge import allowed_share, shared
+from tokenswarm.metrics.slo.judge import allowed_share, count_in_share
 from tokenswarm.metrics.slo.language import Slo
 from tokenswarm.metrics.slo.sequential import surely_above, surely_below
 
@@ -88,7 +88,7 @@ def wrong(slo: Slo, row: Mapping[str, Any]) -> float | None:
     Of an outcome's or a check's share: whether it is of those of which there may only be so many.
     """
     if slo.aggregate == "share":
-        applies, hit = shared(slo, row)
+        applies, hit = count_in_share(slo, row)
         return float(hit == slo.below) if applies else None
     if row["outcome"] != "ok":
         return 1.0

@@ -36,7 +36,7 @@ class Odd:
     column: str
     what: str
 
-    def said(self, name: str) -> str:
+    def describe(self, name: str) -> str:
         """One line: file, row, column, what."""
         return f"{name}, row {self.row}{f', {self.column}' if self.column else ''}: {self.what}; the row is left out"
 

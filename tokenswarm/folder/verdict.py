@@ -12,7 +12,7 @@ from tokenswarm.metrics.clock import Tracks, onto_master, tracks
 from tokenswarm.metrics.slo.judge import SloJudge, SloResult
 from tokenswarm.metrics.slo.language import Slo, parse
 from tokenswarm.metrics.validity.evidence import Evidence
-from tokenswarm.metrics.validity.rules import Facts, finding, judge
+from tokenswarm.metrics.validity.rules import Facts, judge, make_finding
 
 
 def validity(
@@ -32,7 +32,7 @@ def validity(
         return {**judged, "answered": found.outcomes["ok"]}
     except Exception as error:  # noqa: BLE001 - whatever the rows hold, the run gets its end and its report
         what = f"the rows could not be judged: {error!r}"
-        return {"verdict": "INVALID", "findings": [*known, finding("judged", "invalid", what, "see requests.csv")]}
+        return {"verdict": "INVALID", "findings": [*known, make_finding("judged", "invalid", what, "see requests.csv")]}
 
 
 def slos(folder: Path, run: Mapping[str, Any]) -> list[SloResult]:
@@ -64,4 +64,4 @@ def judge_file(path: Path, slos: Sequence[Slo], workers: Iterable[Mapping[str, A
     judge.clocks = tracks(workers)
     for row in rows(path):
         judge.add(row)
-    return judge.judged()
+    return judge.judge_all()

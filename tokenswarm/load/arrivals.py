@@ -47,7 +47,7 @@ class Arrivals:
             return (low + high) / 2 + (high - low) / 2 * math.sin(2 * math.pi * at_s / span_s)
         return rates[0]
 
-    def expected(self, until_s: float) -> float:
+    def expect_until(self, until_s: float) -> float:
         """How many arrivals are expected until then: the integral of the rate."""
         rates, span_s = self.rates_per_s, self.span_s
         if self.shape == "ramp":
@@ -70,7 +70,7 @@ class Arrivals:
         twice as high they are half as long. (Time change of a renewal process; of a Poisson process again one.)
         """
         draw = self._gaps(random.Random(f"arrivals/{seed}"))
-        last = self.expected(self.span_s) if self.shape == "ramp" and self.rates_per_s[1] == 0 else math.inf
+        last = self.expect_until(self.span_s) if self.shape == "ramp" and self.rates_per_s[1] == 0 else math.inf
         count, at_s = 0.0, 0.0
         while (count := count + draw()) < last:
             at_s = self._when(count, at_s)
@@ -90,12 +90,12 @@ class Arrivals:
             return count / self.rates_per_s[0]
         low_s, step_s = not_before_s, 1 / max(self.rates_per_s)
         high_s = low_s + step_s
-        while self.expected(high_s) < count:
+        while self.expect_until(high_s) < count:
             low_s, step_s = high_s, step_s * 2
             high_s += step_s
         for _ in range(50):
             middle_s = (low_s + high_s) / 2
-            if self.expected(middle_s) < count:
+            if self.expect_until(middle_s) < count:
                 low_s = middle_s
             else:
                 high_s = middle_s

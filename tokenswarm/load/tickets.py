@@ -62,7 +62,7 @@ class Desk:
             held.remove(ticket)
             self.done += 1
 
-    def lost(self, who: str) -> bool:
+    def forget(self, who: str) -> bool:
         """A process is gone: what it had not used is others'. Was there any?"""
         held = self._open.pop(who, [])
         self._back.extend(held)

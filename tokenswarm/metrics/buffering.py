@@ -7,7 +7,7 @@ LEAST_NS = 20_000_000  # what is over sooner was perhaps made as fast as it came
 MOST_AT_ONCE = 4  # tokens of one step, where a server guesses ahead (speculative decoding)
 
 
-def buffered(chunks: int, together: int, first: int, e2e_ns: int | None, eval_ns: int | None) -> bool | None:
+def is_buffered(chunks: int, together: int, first: int, e2e_ns: int | None, eval_ns: int | None) -> bool | None:
     """Did most of a stream's chunks come together, `together` of them with the one before, `first` with the first?
 
     Then its TTFT, gaps and TPOT are those of whoever held them back. A server that decodes some tokens a step sends

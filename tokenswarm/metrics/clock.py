@@ -27,7 +27,7 @@ class ClockSample(NamedTuple):
         return self.round_trip_ns / 2 + DRIFT * abs(now_ns - self.back_ns)
 
 
-def reading(asked_ns: int, master_ns: int, back_ns: int) -> ClockSample:
+def take_sample(asked_ns: int, master_ns: int, back_ns: int) -> ClockSample:
     """Round-trip halving (Cristian, 1989): the master read its clock at some time between `asked` and `back`."""
     return ClockSample(back_ns, (asked_ns + back_ns) // 2 - master_ns, back_ns - asked_ns)
 

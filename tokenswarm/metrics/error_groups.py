@@ -51,7 +51,7 @@ _BLANKS = re.compile(
 )
 
 
-def masked(text: str, model: str = "") -> str:
+def mask(text: str, model: str = "") -> str:
     """The text without what differs from one error of its kind to the next; the model's own name stays.
 
     Numbers, dates, durations, sizes, addresses, ids and quoted sentences are a blank; codes such as HTTP's stay.
@@ -143,7 +143,7 @@ class ErrorGroups:
 
     def of(self, outcome: str, error: str, model: str = "") -> str:
         """The text of an error's group."""
-        shape = f"{outcome}: {masked(error, model)}" if error else outcome
+        shape = f"{outcome}: {mask(error, model)}" if error else outcome
         if shape in self._known:
             return self._known[shape]
         words = shape.split(" ")

@@ -52,8 +52,8 @@ def interpret(
     except Exception as fault:  # noqa: BLE001 - whatever a server thinks of, its request keeps its row
         builder.failed = Chunk(0, broken=f"unreadable: {fault!r}")
     builder.end(transcript)
-    verdict = reading.verdict(api, transcript, builder.ending(), prompted)
+    verdict = reading.verdict(api, transcript, builder.describe_end(), prompted)
     if texts is not None:
         verdict = reading.vectors_for_all(verdict, builder.embeddings, texts)
-    builder.habits |= reading.habits(api, transcript, builder.ending(), verdict, stream=stream)
+    builder.habits |= reading.habits(api, transcript, builder.describe_end(), verdict, stream=stream)
     return Interpreted(builder, verdict)

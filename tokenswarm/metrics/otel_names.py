@@ -51,7 +51,7 @@ LATEST = Names(
 )
 
 
-class Server(NamedTuple):
+class OtelServer(NamedTuple):
     """Whom the requests go to."""
 
     address: str
@@ -70,7 +70,7 @@ def error_type(record: Record) -> str:
     return "" if record.outcome == "ok" else record.outcome
 
 
-def attributes(record: Record, server: Server) -> dict[str, str | int]:
+def attributes(record: Record, server: OtelServer) -> dict[str, str | int]:
     """Those that metrics and spans of a request share: few values each."""
     who = record.identity
     found: dict[str, str | int] = {

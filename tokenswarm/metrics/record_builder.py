@@ -4,7 +4,7 @@ import itertools
 import operator
 from collections import Counter
 
-from tokenswarm.metrics.buffering import TOGETHER_NS, buffered
+from tokenswarm.metrics.buffering import TOGETHER_NS, is_buffered
 from tokenswarm.metrics.checks.case import UNJUDGED, CheckResults
 from tokenswarm.metrics.durations import SPARE_CHUNKS, without_doubtful
 from tokenswarm.metrics.histogram import bucket
@@ -193,7 +193,7 @@ class RecordBuilder:
                 self._late += ns in self._late_stamps
         self.last_output_ns = ns
 
-    def ending(self) -> Ending:
+    def describe_end(self) -> Ending:
         """What the verdict needs to know of the chunks."""
         counted = bool(self.usage.prompt_tokens or self.usage.output_tokens)
         return Ending(self.done, self.finish_reason, self.failed, self.output_chunks > 0, counted)
@@ -282,7 +282,7 @@ class RecordBuilder:
         # This client merges no more than what comes while it reads late: little of an answer, but where it always does.
         merged_ns = (transcript.read_lag_ns or 0) * len(transcript.late_stamps)
         late = self._late if e2e_ns is None or MERGED_SHARE * merged_ns >= e2e_ns else 0
-        return buffered(self.output_chunks, self._together - late, self._first_chunks, e2e_ns, self.usage.eval_ns)
+        return is_buffered(self.output_chunks, self._together - late, self._first_chunks, e2e_ns, self.usage.eval_ns)
 
 
 def _cut(text: str) -> str:

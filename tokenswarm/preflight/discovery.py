@@ -10,8 +10,8 @@ from tokenswarm.preflight.model_list import has_ollamas_marks, ollama_digests, o
 from tokenswarm.preflight.replies import BUSY, KEY, PROXY, NotReady, login_error, not_ready_error, redirect_error
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.redaction import clean_line
-from tokenswarm.settings.settings import Settings, unchecked
-from tokenswarm.transport.control import ControlClient, Reply, Unanswered, question, text_in
+from tokenswarm.settings.settings import Settings, trust_any_certificate
+from tokenswarm.transport.control import ControlClient, ControlReply, Unanswered, question, text_in
 from tokenswarm.transport.target import V1, Target
 from tokenswarm.wire.decoding import decode
 
@@ -27,7 +27,7 @@ class Hanging(NotReady):
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class FoundServer:
     """What was found: `kind` is `ollama` (speaks both APIs) or `openai`; `loaded` are models in memory, Ollama only.
 
     `listed`: the server gave a list of its models; `more`: there are others beside those that it named. `digests` are
@@ -48,16 +48,16 @@ class Server:
         return self.digests.get(model) or self.digests.get(f"{model}:latest")
 
 
-class Look:
+class Discovery:
     """The questions to one address, and what came of them."""
 
     def __init__(self, settings: Settings, where: Target) -> None:
         self.where, self._settings = where, settings
         self._client = ControlClient(replace(settings, target=where), PATIENCE_S)
-        self.replies: dict[str, Reply] = {}  # by path
+        self.replies: dict[str, ControlReply] = {}  # by path
         self.failures: dict[str, Unanswered] = {}
 
-    def server(self) -> Server | None:
+    def server(self) -> FoundServer | None:
         """What answers here, if it is one that we know. Raises UsageError, or NotReady, if nothing answers at all."""
         try:
             return self._ollama() or self._openai()
@@ -68,9 +68,9 @@ class Look:
         """What stands between us and the answer, if anything of what was said tells."""
         for path, reply in self._by_importance():
             if reply.status in (*KEY, PROXY):
-                return login_error(self.where, reply.said(), reply.status, has_key=bool(self._settings.headers))
+                return login_error(self.where, reply.describe(), reply.status, has_key=bool(self._settings.headers))
             if reply.status in BUSY:
-                return not_ready_error(self.where, reply.said(), reply.retry_after_s)
+                return not_ready_error(self.where, reply.describe(), reply.retry_after_s)
             if 300 <= reply.status < 400:
                 return redirect_error(self.where, path, reply.status, reply.headers.get("location", ""))
         return None
@@ -84,13 +84,13 @@ class Look:
         """Was a login asked for, and none given?"""
         return not self._settings.headers and any(reply.status == 401 for _, reply in self._by_importance())
 
-    def _by_importance(self) -> Iterator[tuple[str, Reply]]:
+    def _by_importance(self) -> Iterator[tuple[str, ControlReply]]:
         has_version = (found := self.replies.get(VERSION)) is not None and found.status == 200
         for path in (MODELS, TAGS, VERSION):
             if path in self.replies and (path != TAGS or has_version or MODELS not in self.replies):
                 yield path, self.replies[path]
 
-    def _ollama(self) -> Server | None:
+    def _ollama(self) -> FoundServer | None:
         if V1 in self.where.moved:
             return None
         said = self._json(VERSION)
@@ -110,14 +110,14 @@ class Look:
         loaded = ollama_names(self._json(LOADED)) or ()
         digests = {name: clean_line(digest) for name, digest in ollama_digests(tags).items()}
         version, listed = version and clean_line(version), names is not None
-        return Server("ollama", version, names or (), loaded, listed=listed, digests=digests, engine=OLLAMA)
+        return FoundServer("ollama", version, names or (), loaded, listed=listed, digests=digests, engine=OLLAMA)
 
     def _says_so(self) -> bool:
         self._get(ROOT)
         found = self.replies.get(ROOT)
         return found is not None and found.body.strip().startswith(RUNS_OLLAMA)
 
-    def _openai(self) -> Server | None:
+    def _openai(self) -> FoundServer | None:
         said = self._json(MODELS)
         found = read_list(said)
         if not self.replies and self.failures[MODELS].reason == "timeout":
@@ -126,7 +126,7 @@ class Look:
             return None
         headers = self.replies[MODELS].headers
         software, engine = headers.get("server"), engine_of(said, headers)
-        return Server("openai", software and clean_line(software), found.names, more=found.more, engine=engine)
+        return FoundServer("openai", software and clean_line(software), found.names, more=found.more, engine=engine)
 
     def _json(self, path: str) -> Any:
         """What a path says in a 2xx, None if that is no JSON."""
@@ -153,7 +153,7 @@ class Look:
             if first and reply.status in (400, 426, 497):
                 self._check_scheme()
 
-    def _sent(self, path: str) -> Reply:
+    def _sent(self, path: str) -> ControlReply:
         """What a path answers; one connection that breaks says nothing of a server. Raises Unanswered."""
         try:
             return self._client.send(question("GET", path))
@@ -170,7 +170,7 @@ class Look:
 
     def _check_scheme(self) -> None:
         """Raises UsageError if the server speaks the other of http and https."""
-        tls = unchecked() if self.where.scheme == "http" else None
+        tls = trust_any_certificate() if self.where.scheme == "http" else None
         where = replace(self.where, scheme="https" if tls else "http")
         client = ControlClient(replace(self._settings, target=where, tls=tls), SNIFF_S)
         try:
@@ -188,6 +188,6 @@ class Look:
             raise UsageError(f"{self.where.url} {what}; give --host {where.url}")
 
 
-def summary_of(looks: Iterable[Look]) -> str:
+def summary_of(looks: Iterable[Discovery]) -> str:
     """All questions with their statuses."""
     return "; ".join(filter(None, (look.summary() for look in looks)))

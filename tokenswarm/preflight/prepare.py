@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from tokenswarm.load import trace
-from tokenswarm.metrics.validity.rules import finding
+from tokenswarm.metrics.validity.rules import make_finding
 from tokenswarm.payloads.corpus import learnt
 from tokenswarm.payloads.large import Corpus
 from tokenswarm.payloads.mix import Mix
 from tokenswarm.payloads.recipe import Scale
 from tokenswarm.payloads.request_fields import AGENTS, LM_CHAT, V1_CHAT
-from tokenswarm.preflight.discovery import Server
+from tokenswarm.preflight.discovery import FoundServer
 from tokenswarm.preflight.load_fields import reloads
 from tokenswarm.preflight.prompt_length import calibrate
 from tokenswarm.preflight.server import Preflight, apis_spoken
@@ -32,7 +32,7 @@ from tokenswarm.users import request_fields as asking
 from tokenswarm.users.base import LLMUser
 from tokenswarm.wire.values import Api, Ask
 
-Probe = Callable[[Settings, Server, Ask], dict[str, Any]]  # what it finds out for run.json; raises UsageError
+Probe = Callable[[Settings, FoundServer, Ask], dict[str, Any]]  # what it finds out for run.json; raises UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ class Rehearsed:
 
 def _rehearse(
     preflight: Preflight,
-    server: Server,
+    server: FoundServer,
     ours: Sequence[Any],
     several: Sequence[str],
     findings: list[dict[str, Any]],
@@ -177,7 +177,7 @@ def _rehearse(
 
 
 def _warn(findings: list[dict[str, Any]], rule: str, what: str, do: str) -> None:
-    findings.append(finding(rule, "remark", what, do))
+    findings.append(make_finding(rule, "remark", what, do))
     print(f"tokenswarm: warning: {what}", file=sys.stderr)
 
 
@@ -193,7 +193,7 @@ def _are_native(classes: Sequence[Any], named: Sequence[str]) -> bool:
 
 
 def _probe(
-    probe: Probe, preflight: Preflight, server: Server, ask: Ask, findings: list[dict[str, Any]]
+    probe: Probe, preflight: Preflight, server: FoundServer, ask: Ask, findings: list[dict[str, Any]]
 ) -> dict[str, Any] | None:
     """What the probe finds; nothing and a finding, if the server does not answer it: the load may be about that."""
     try:
@@ -259,7 +259,7 @@ def the_only_api(classes: Sequence[Any]) -> Api:
     return next(iter(apis.values()))
 
 
-def choose(classes: Sequence[Any], server: Server, named: Sequence[str]) -> list[Any]:
+def choose(classes: Sequence[Any], server: FoundServer, named: Sequence[str]) -> list[Any]:
     """Those classes that the server speaks to. What was named must be spoken to."""
     default = [c for c in classes if not getattr(c, "only_named", False)] or classes
     wanted = [c for c in classes if c.__name__ in named] if named else default

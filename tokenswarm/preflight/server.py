@@ -10,7 +10,7 @@ from typing import TypeVar
 import gevent
 
 from tokenswarm.payloads.request_fields import LM_CHAT, V1_CHAT
-from tokenswarm.preflight.discovery import PATIENCE_S, Hanging, Look, Server, summary_of
+from tokenswarm.preflight.discovery import PATIENCE_S, Discovery, FoundServer, Hanging, summary_of
 from tokenswarm.preflight.engine import OLLAMA, OTHER
 from tokenswarm.preflight.model_list import is_pattern
 from tokenswarm.preflight.replies import NotReady
@@ -44,7 +44,7 @@ class Preflight:
         self._until_s = time.monotonic() + settings.wait_ready_s
         self._waits = False
 
-    def server(self, wanted: str = "", *, native: bool = False) -> Server:
+    def server(self, wanted: str = "", *, native: bool = False) -> FoundServer:
         """Find out what answers at the target. `wanted` are the models that will be asked for, if the user named any.
 
         Then the server need not have a list of them; `native` says what it is, if nothing else tells: an Ollama. Raises
@@ -85,12 +85,12 @@ class Preflight:
         """One API stands at a path of the user's (`--path`). Raises UsageError."""
         self.take(at(self.addresses[0], api.PATH, path))
 
-    def _found(self, wanted: str, native: bool) -> Server:
+    def _found(self, wanted: str, native: bool) -> FoundServer:
         # An address that is a whole endpoint has no list of its own.
         addresses = [one for one in self.addresses if V1_CHAT not in one.moved] or self.addresses
-        looks: list[Look] = []
+        looks: list[Discovery] = []
         for where in addresses:
-            look = Look(self.settings, where)
+            look = Discovery(self.settings, where)
             try:
                 server = look.server()
             except Hanging:  # all that we ask; but it may know what the run will ask
@@ -104,14 +104,14 @@ class Preflight:
             looks.append(look)
         return self._unlisted(looks, wanted, native)
 
-    def _note_missing_list(self, server: Server, look: Look, wanted: str) -> None:
+    def _note_missing_list(self, server: FoundServer, look: Discovery, wanted: str) -> None:
         if server.listed:
             return
         if not wanted or look.needs_key():
             raise look.problem() or self._nothing([look])
         self.warnings.append(f"{look.where.url} gives no list of its models ({look.summary()}); taking --model for it")
 
-    def _unlisted(self, looks: Sequence[Look], wanted: str, native: bool) -> Server:
+    def _unlisted(self, looks: Sequence[Discovery], wanted: str, native: bool) -> FoundServer:
         problem = next(filter(None, (look.problem() for look in looks)), None)
         if not wanted:
             raise problem or self._nothing(looks)
@@ -120,21 +120,21 @@ class Preflight:
         self.problem = UsageError(self._waited(problem)) if problem else self._nothing(looks)
         why = str(problem) if problem else f"{looks[0].where.url} gives no list of its models ({summary_of(looks)})"
         self.warnings.append(f"{why}; taking --model for it")
-        return Server("ollama" if native else "openai", None, (), listed=False, engine=OLLAMA if native else OTHER)
+        return FoundServer("ollama" if native else "openai", None, (), listed=False, engine=OLLAMA if native else OTHER)
 
-    def _nothing(self, looks: Sequence[Look]) -> UsageError:
+    def _nothing(self, looks: Sequence[Discovery]) -> UsageError:
         return UsageError(
             f"{looks[0].where.url} answers, but is no LLM server that we speak to ({summary_of(looks)}); check --host, "
             "also its path; if it only gives no list of its models, give --model"
         )
 
-    def models(self, server: Server, wanted: str) -> str:
+    def models(self, server: FoundServer, wanted: str) -> str:
         """The models to load: those asked for (see `settings.models`), else the only one. Raises UsageError."""
         if not wanted:
             return self._only(server)
         return settle(wanted, server.models, lambda name: _there(server, name), lambda name: self._check(server, name))
 
-    def _only(self, server: Server) -> str:
+    def _only(self, server: FoundServer) -> str:
         url, names = self.settings.target.url, [name for name in server.models if not is_pattern(name)]
         if not server.models:
             hint = "pull one first (ollama pull NAME)" if server.kind == "ollama" else "load one first, or give --model"
@@ -144,7 +144,7 @@ class Preflight:
                 return spell(choice[0])
         raise UsageError(f"which model? Give --model; {url} has: {_shown(server)}")
 
-    def _check(self, server: Server, wanted: str) -> None:
+    def _check(self, server: FoundServer, wanted: str) -> None:
         """May this model be asked for? Only an Ollama is sure that there is none. Raises UsageError."""
         if not server.listed or _there(server, wanted):
             return
@@ -170,20 +170,20 @@ class Preflight:
         finally:
             client.close()
         # A proxy that lets only the generating through says that it has no such page.
-        unknown = reply.status == 400 or (reply.status == 404 and "model" in reply.said())
+        unknown = reply.status == 400 or (reply.status == 404 and "model" in reply.describe())
         return True if reply.status == 200 else False if unknown else None
 
 
-def apis_spoken(server: Server, apis: Sequence[Api]) -> tuple[Api, ...]:
+def apis_spoken(server: FoundServer, apis: Sequence[Api]) -> tuple[Api, ...]:
     """Those APIs that the server may speak: Ollama all but LM Studio's own, others that, and what stands under /v1."""
     if server.kind == "ollama":
         return tuple(api for api in apis if api.PATH != LM_CHAT)
     return tuple(api for api in apis if api.PATH.startswith("/v1/") or api.PATH == LM_CHAT)
 
 
-def _there(server: Server, name: str) -> bool:
+def _there(server: FoundServer, name: str) -> bool:
     return name in server.models or (server.kind == "ollama" and f"{name}:latest" in server.models)
 
 
-def _shown(server: Server) -> str:
+def _shown(server: FoundServer) -> str:
     return ", ".join(server.models[:20]) + (", …" if len(server.models) > 20 or server.more else "")

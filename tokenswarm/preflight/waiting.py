@@ -12,7 +12,7 @@ FIRST_S, NEXT_S = 1.0, 10.0
 _steps: list[tuple[str, str, float]] = []  # what, how, since when; the innermost last
 
 
-def doing() -> str:
+def describe_step() -> str:
     """What goes on now, and for how long; "" if nothing does."""
     if not _steps:
         return ""
@@ -36,5 +36,5 @@ def step(what: str, how: str = "") -> Iterator[None]:
 def _tell() -> None:
     gevent.sleep(FIRST_S)
     while True:
-        print(f"tokenswarm: {doing()} …", file=sys.stderr, flush=True)
+        print(f"tokenswarm: {describe_step()} …", file=sys.stderr, flush=True)
         gevent.sleep(NEXT_S)

@@ -99,7 +99,7 @@ class Rehearsal:
         """At the address that answers; of a server that is not ready when the user waits no longer, what it says."""
         last: Attempt | None = None
 
-        def asked() -> Attempt:
+        def ask_once() -> Attempt:
             nonlocal last
             last = self._somewhere(prompt, api, ask)
             if last.transcript.status in BUSY:
@@ -107,7 +107,7 @@ class Rehearsal:
             return last
 
         try:
-            return self._preflight.patiently(asked)
+            return self._preflight.patiently(ask_once)
         except NotReady:
             assert last is not None
             return last

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tokenswarm.payloads.field_check import misfit
-from tokenswarm.preflight.discovery import Server
+from tokenswarm.preflight.discovery import FoundServer
 from tokenswarm.preflight.server import Preflight
 from tokenswarm.preflight.warm_up import Rehearsal
 from tokenswarm.probe.questions import MAX_BURST, MAX_PARALLEL, Limits, probe
@@ -66,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _at_its_address(preflight: Preflight, server: Server, api: Api, ask: Ask, path: str) -> Settings:
+def _at_its_address(preflight: Preflight, server: FoundServer, api: Api, ask: Ask, path: str) -> Settings:
     """The settings with the server's address; where no list of models has told it, one request does."""
     if path:
         preflight.place(api, path)

@@ -5,7 +5,7 @@ from statistics import median
 
 import gevent
 
-from tokenswarm.preflight.discovery import Server
+from tokenswarm.preflight.discovery import FoundServer
 from tokenswarm.probe import estimates
 from tokenswarm.probe.client import ProbeClient
 from tokenswarm.probe.estimates import ProbeAnswer
@@ -25,7 +25,7 @@ def warm(singles: list[ProbeAnswer]) -> ProbeResult:
     return ProbeResult(round(median(loads), 3), "ms", "load_duration, model in memory", len(loads))
 
 
-def as_found(first: ProbeAnswer, model: str, server: Server) -> ProbeResult:
+def as_found(first: ProbeAnswer, model: str, server: FoundServer) -> ProbeResult:
     """What the first request shows: a cold load, if the model was not in memory."""
     load_ns = first.usage.load_ns
     if load_ns is None or load_ns < LOADED_NS or {model, f"{model}:latest"} & set(server.loaded):

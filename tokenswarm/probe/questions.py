@@ -4,7 +4,7 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tokenswarm.preflight.discovery import Server
+from tokenswarm.preflight.discovery import FoundServer
 from tokenswarm.preflight.load_fields import load_fields
 from tokenswarm.probe import estimates, rates, slots
 from tokenswarm.probe import model_loads as loads
@@ -36,7 +36,7 @@ class Limits:
 PLAIN = Limits()
 
 
-def probe(settings: Settings, server: Server, asked: Ask, limits: Limits = PLAIN) -> dict[str, Any]:
+def probe(settings: Settings, server: FoundServer, asked: Ask, limits: Limits = PLAIN) -> dict[str, Any]:
     """All findings as JSON has them, with what they cost. Raises UsageError if the model does not answer at all.
 
     Of what the run asks those options are sent that Ollama loads a model with (it must be the one the load will find),
@@ -69,8 +69,8 @@ def probe(settings: Settings, server: Server, asked: Ask, limits: Limits = PLAIN
     }
 
 
-def _figures(asker: ProbeClient, server: Server, limits: Limits) -> dict[str, ProbeResult]:
-    told = None if server.kind == "ollama" else slots.told(asker)
+def _figures(asker: ProbeClient, server: FoundServer, limits: Limits) -> dict[str, ProbeResult]:
+    told = None if server.kind == "ollama" else slots.read_slots(asker)
     first = asker.one(asker.prompt(), 8)
     if first.outcome != "ok":
         raise UsageError(f"{asker.model} does not answer a short request ({first.error}); nothing can be probed")
@@ -94,7 +94,7 @@ def _figures(asker: ProbeClient, server: Server, limits: Limits) -> dict[str, Pr
     }
     if limits.intrusive:
         if parallel.value is not None and not parallel.at_least:
-            found["waiting_limit"] = slots.waiting(asker, int(parallel.value), decode, limits.max_burst)
+            found["waiting_limit"] = slots.measure_queue(asker, int(parallel.value), decode, limits.max_burst)
         if server.kind == "ollama":
             found["cold_load_ms"], found["load_queue_limit"] = loads.cold(asker, limits.max_burst)
     if server.kind != "ollama":
@@ -113,7 +113,7 @@ def _singles(asker: ProbeClient, tokens: int) -> list[ProbeAnswer]:
     return seen
 
 
-def _context(asker: ProbeClient, server: Server) -> ProbeResult:
+def _context(asker: ProbeClient, server: FoundServer) -> ProbeResult:
     """The context length in force, else the greatest that the model takes."""
     names = (asker.model, f"{asker.model}:latest")
     if server.kind == "ollama":

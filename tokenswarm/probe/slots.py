@@ -13,7 +13,7 @@ TRIES = 3
 SECOND_NS = 1e9
 
 
-def told(asker: ProbeClient) -> ProbeResult | None:
+def read_slots(asker: ProbeClient) -> ProbeResult | None:
     """The slots by llama.cpp's own word, which costs nothing; None of any other server.
 
     Asked while nothing of ours is under way, so that those at work are at work for others.
@@ -69,7 +69,7 @@ def _refusals(burst: list[ProbeAnswer], slots: int) -> str:
     return f"{len(refused)} of {len(burst)} refused with HTTP {refused[0].status} while {slots} ran"
 
 
-def waiting(asker: ProbeClient, slots: int, decode: ProbeResult, max_burst: int) -> ProbeResult:
+def measure_queue(asker: ProbeClient, slots: int, decode: ProbeResult, max_burst: int) -> ProbeResult:
     """The limit on requests that wait for a slot of a loaded model: bursts, cut when all refusals are there."""
     tokens = min(512, max(64, round(4 * (decode.value or 50))))
     size, tries, least = min(max_burst, 64), 0, 0

@@ -34,7 +34,7 @@ def busy(client: ControlClient) -> tuple[int, int]:
     except Unanswered as error:
         raise NoReading(clean_line(str(error))) from None
     if not 200 <= reply.status < 300:
-        raise NoReading(clean_line(reply.said()))
+        raise NoReading(clean_line(reply.describe()))
     try:
         found = decode(reply.body)
     except ValueError:

@@ -13,7 +13,7 @@ from typing import Any
 import gevent
 from gevent.event import Event
 
-from tokenswarm.metrics.clock import ClockOffset, ClockSample, as_run_json, best, extend, reading, with_new
+from tokenswarm.metrics.clock import ClockOffset, ClockSample, as_run_json, best, extend, take_sample, with_new
 from tokenswarm.run.cluster import Cluster, NotSent
 
 ASK, ANSWER = "tokenswarm_clock_ask", "tokenswarm_clock_answer"
@@ -122,7 +122,7 @@ class ClockSync:
 
     def _on_answer(self, answer: Any, _: str) -> None:
         back_ns = time.monotonic_ns()
-        self._burst_of.append(reading(answer["asked_ns"], answer["master_ns"], back_ns))
+        self._burst_of.append(take_sample(answer["asked_ns"], answer["master_ns"], back_ns))
         self._same_boot = bool(self._boot) and answer["boot"] == self._boot
         if not self._readings:
             self._go_by(self._burst_of[-1])  # any is better than none: a run may be about to begin

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import gevent
 
 from tokenswarm.metrics.validity import workers as attendance
-from tokenswarm.metrics.validity.rules import finding
+from tokenswarm.metrics.validity.rules import make_finding
 from tokenswarm.run import interrupt
 from tokenswarm.run.cluster import Cluster
 from tokenswarm.run.curve import strangers
@@ -140,7 +140,7 @@ class Closing:
         of = f" of {float(run_time_s):g} s" if run_time_s else ""
         what = f"the run was ended by hand, after {after_s:.0f} s{of}"
         findings.append(
-            finding(BY_HAND, "remark", what, "let it run to its end, if it was to be compared with another")
+            make_finding(BY_HAND, "remark", what, "let it run to its end, if it was to be compared with another")
         )
 
     def _wait_for_workers(self, recorder: Recorder) -> set[str]:
@@ -213,7 +213,7 @@ def _others(workers: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         return []
     named = ", ".join(f"{name} ({n:,})" for name, n in sent.most_common(5)) + (", …" if len(sent) > 5 else "")
     what = f"the run also sent {sent.total():,} requests of other users, which are in no figure here: {named}"
-    return [finding("other requests", "remark", what, "see Locust's own statistics for them", sent.total())]
+    return [make_finding("other requests", "remark", what, "see Locust's own statistics for them", sent.total())]
 
 
 def _seconds_of(recorder: Recorder) -> float:

@@ -122,12 +122,12 @@ class Cluster:
     # Load
 
     @property
-    def running(self) -> bool:
+    def is_running(self) -> bool:
         """Does a run go on?"""
         return self._runner is None or self._runner.state in LOADED  # run_single_user has none
 
     @property
-    def settled(self) -> bool:
+    def is_settled(self) -> bool:
         """On the master: are all users there that were asked for?"""
         return self._runner.state == STATE_RUNNING and self._runner.spawning_completed
 
@@ -155,11 +155,11 @@ class Cluster:
         """Have it told, just before, whenever so many users are to run, whoever asks for them."""
         start = self._runner.start
 
-        def told(user_count: int, *more: Any, **named: Any) -> Any:
+        def tell_and_start(user_count: int, *more: Any, **named: Any) -> Any:
             heard(int(user_count))
             return start(user_count, *more, **named)
 
-        self._runner.start = told
+        self._runner.start = tell_and_start
 
     def stop(self) -> None:
         """End the run in this process (on the master: in all)."""

@@ -117,7 +117,9 @@ class Counted:
             here = [one for one in self._cluster.workers() if not one.missing]
             self._busy |= {one.id for one in here if one.classes}
             there = {one.id for one in here if one.classes or one.id not in self._busy}
-            gone = [worker for worker in self._wants if worker not in there and self._desk and self._desk.lost(worker)]
+            gone = [
+                worker for worker in self._wants if worker not in there and self._desk and self._desk.forget(worker)
+            ]
             if gone:
                 for worker in there:
                     self._deal(worker)

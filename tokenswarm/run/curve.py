@@ -26,7 +26,7 @@ from locust.runners import MasterRunner
 from zmq.utils import z85
 from zmq.utils.monitor import parse_monitor_message
 
-from tokenswarm.metrics.validity.rules import finding
+from tokenswarm.metrics.validity.rules import make_finding
 
 # A batch of rows has a tenth of it (see tokenswarm/folder/spool.py); ZeroMQ hangs up on a longer message at its header.
 MOST_BYTES = 64 << 20
@@ -73,13 +73,13 @@ def install() -> None:
     """Have Locust's sockets sealed as they are made, before they are bound or connected."""
     original = zmqrpc.BaseSocket.__init__
 
-    def made(self: Any, sock_type: int, ipv4_only: bool) -> None:
+    def init_sealed(self: Any, sock_type: int, ipv4_only: bool) -> None:
         original(self, sock_type, ipv4_only)
         self.socket.setsockopt(zmq.MAXMSGSIZE, MOST_BYTES)
         (_master if sock_type == zmq.ROUTER else _worker)(self.socket, Seal.keys)
 
     if original.__module__ != __name__:  # Locust loads a locustfile twice where another begins with it
-        zmqrpc.BaseSocket.__init__ = made
+        zmqrpc.BaseSocket.__init__ = init_sealed
         zmqrpc.BaseSocket.recv_from_client = _readable(zmqrpc.BaseSocket.recv_from_client)
         MasterRunner.handle_message = _surviving(MasterRunner.handle_message)
 
@@ -87,7 +87,7 @@ def install() -> None:
 def _readable(receive: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Locust's master hears nobody any more after bytes that are no message; an RPCReceiveError it survives."""
 
-    def received(self: Any) -> Any:
+    def receive_readable(self: Any) -> Any:
         try:
             return receive(self)
         except (RPCError, RPCReceiveError):
@@ -95,19 +95,19 @@ def _readable(receive: Callable[[Any], Any]) -> Callable[[Any], Any]:
         except Exception as error:
             raise RPCReceiveError(f"no message of a worker: {error!r}") from error
 
-    return received
+    return receive_readable
 
 
 def _surviving(handle: Callable[[Any, str, Any], None]) -> Callable[[Any, str, Any], None]:
     """The same for a message that holds what no worker says."""
 
-    def handled(self: Any, client_id: str, msg: Any) -> None:
+    def handle_all(self: Any, client_id: str, msg: Any) -> None:
         try:
             handle(self, client_id, msg)
         except Exception as error:
             logger.exception(f"The message {msg!r} could not be handled: {error!r}")
 
-    return handled
+    return handle_all
 
 
 def _master(sock: Any, keys: Keys | None) -> None:
@@ -202,4 +202,4 @@ def strangers() -> list[dict[str, Any]]:
     more = f" and {len(refused) - 5} more" if len(refused) > 5 else ""
     what = f"connections to the workers' port were refused, for want of the worker token: from {names}{more}"
     do = "nothing of theirs is in the figures; see whether a worker of yours lacks the token, or who else that is"
-    return [finding("strangers", "remark", what, do, refused.total(), 0, "connections")]
+    return [make_finding("strangers", "remark", what, do, refused.total(), 0, "connections")]

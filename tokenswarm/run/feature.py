@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tokenswarm.preflight.discovery import Server
+from tokenswarm.preflight.discovery import FoundServer
 from tokenswarm.preflight.prepare import Prepared, prepare
 from tokenswarm.settings.settings import Settings, settings
 from tokenswarm.wire.values import Ask
@@ -35,7 +35,7 @@ class Feature:
     check_classes: Callable[[Any, Sequence[Any]], object] = _nothing
     most_users: Callable[[Any], int | None] = lambda _: None
     form: Callable[[Any, Mapping[str, str]], Mapping[str, str]] = lambda *_: {}
-    before_load: Callable[[Settings, Server, Ask], dict[str, Any]] | None = None
+    before_load: Callable[[Settings, FoundServer, Ask], dict[str, Any]] | None = None
     at_rest: Callable[[Any, str], object] | None = None
     facts: Callable[[Any], Mapping[str, Any]] = lambda _: {}
     join: Callable[["RunLifecycle"], object] = _nothing

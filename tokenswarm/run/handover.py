@@ -9,7 +9,7 @@ import gevent
 from tokenswarm.folder.spool import Outbox, spool_path
 from tokenswarm.run.cluster import Cluster, NotSent
 from tokenswarm.run.publisher import Publisher
-from tokenswarm.run.shared import shared
+from tokenswarm.run.shared import shared_state
 from tokenswarm.settings.redaction import clean
 
 SEND_EVERY_S, NOTE_EVERY_S = 0.5, 1.0
@@ -64,5 +64,5 @@ class Spooling:
     def _note(self, outbox: Outbox) -> None:
         self._noted_s = time.monotonic()
         self._health |= self._publisher.health()  # after the end there is less of it
-        run = shared(self._options)["facts"]
+        run = shared_state(self._options)["facts"]
         outbox.note(clean({"client": self._cluster.id, "run": run, "health": self._health}))

@@ -26,7 +26,7 @@ from tokenswarm.run.locust_options import spare_the_loop
 from tokenswarm.run.preparation import Preparation
 from tokenswarm.run.publisher import ACKNOWLEDGE, OURS, ROWS, Publisher
 from tokenswarm.run.recorder import Recorder
-from tokenswarm.run.shared import begin, shared
+from tokenswarm.run.shared import begin, shared_state
 from tokenswarm.run.slo_gate import Gate
 from tokenswarm.run.stages import resume
 from tokenswarm.settings import fingerprint as likeness
@@ -34,7 +34,7 @@ from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.option_types import OWN
 from tokenswarm.settings.options import KEPT
 from tokenswarm.settings.redaction import header_shown, learn_options, redact
-from tokenswarm.settings.scraping import scrape_urls, shown
+from tokenswarm.settings.scraping import scrape_urls, without_query
 from tokenswarm.settings.settings import Settings, settings
 from tokenswarm.transport import kernel_stamps as stamps
 from tokenswarm.transport.health import Health
@@ -122,11 +122,11 @@ class RunLifecycle:
     # Before a run
 
     @contextmanager
-    def beginning(self) -> Iterator[None]:
+    def begin_alone(self) -> Iterator[None]:
         """While one run begins no other may: its key would come to the other's host. Raises UsageError."""
         if self.ending:
             raise UsageError("the last run is still being written down; start again in a few seconds")
-        if self._beginning or (self.recorder and not self.cluster.running):
+        if self._beginning or (self.recorder and not self.cluster.is_running):
             raise UsageError("another run is just beginning; try again in a few seconds")
         self._beginning = True
         try:
@@ -160,7 +160,7 @@ class RunLifecycle:
     def _begin(self) -> None:
         if self.cluster.is_worker:
             learn_options(self.options)
-            if shared(self.options)["columns"] != likeness.columns():
+            if shared_state(self.options)["columns"] != likeness.columns():
                 raise UsageError("the master's rows have other columns than this worker's; bring both to one commit")
             self.options.host = self.environment.host  # Locust hands the host over apart from the other options
             self.preparation.weigh()  # an open loop deals out by them
@@ -178,12 +178,12 @@ class RunLifecycle:
                 checked.mix.prompts, self.options.trace, checked.mix.making.system
             )
             self.run_context = self.environment.tokenswarm = RunContext(checked, self.cluster.number, self.health)
-            self.run_context.all_started = self.cluster.is_worker and shared(self.options)["all_started"]
+            self.run_context.all_started = self.cluster.is_worker and shared_state(self.options)["all_started"]
             resume(self.environment)
 
     def on_spawning_complete(self, **_: Any) -> None:
         """All users run (on workers: the master says so): the ramp-up is over, but for a stage that is one."""
-        shared(self.options)["all_started"] = True  # a worker that joins later is told so by the order to spawn
+        shared_state(self.options)["all_started"] = True  # a worker that joins later is told so by the order to spawn
         if self.run_context and not self.run_context.ramping:
             self.run_context.all_started = True
 
@@ -200,7 +200,7 @@ class RunLifecycle:
         kept = {name: getattr(options, name, None) for name in (*LOCUSTS, *KEPT)}
         kept["header"] = [header_shown(header) for header in options.header]
         if options.scrape:
-            kept["scrape"] = ",".join(map(shown, scrape_urls(options.scrape)))
+            kept["scrape"] = ",".join(map(without_query, scrape_urls(options.scrape)))
         prepared, self.findings = self.preparation.prepared, list(self.preparation.findings)
         circumstances = {
             "name": options.name,

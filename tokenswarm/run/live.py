@@ -18,7 +18,7 @@ from tokenswarm.metrics.record import Record
 from tokenswarm.run.cluster import NotSent
 from tokenswarm.users.context import RunContext, UnderWay
 from tokenswarm.wire.apis import EMBEDDING
-from tokenswarm.wire.framing import Columns
+from tokenswarm.wire.framing import PieceColumns
 from tokenswarm.wire.reading import each_chunk
 from tokenswarm.wire.values import Transcript
 
@@ -33,7 +33,7 @@ READ_AFTER_S, MOST_PIECES, MOST_READ = 2.0, 200, 50
 FEW_PIECES = 2  # in which there mostly is one
 
 
-class Ended(NamedTuple):
+class EndedRequest(NamedTuple):
     """A request that has ended, and what of it had been counted before; its answer is not held any longer."""
 
     record: Record
@@ -51,7 +51,7 @@ class LiveCounts:
         self._run_context = run_context
         self._tokens_a_piece = TokensPerChunk()
         self._counts: Counts = {}
-        self._ended: list[Ended] = []
+        self._ended: list[EndedRequest] = []
 
     def on_record(self, record: Record) -> None:
         """A request has ended."""
@@ -59,12 +59,12 @@ class LiveCounts:
             response, counted, before = under_way.exchange.response, under_way.counted, under_way.pieces
             under_way.counted, under_way.pieces = True, len(response.bodies)
             new_pieces = under_way.pieces - before
-            ended = Ended(record, response.status, under_way.pieces, new_pieces, counted, under_way.told)
+            ended = EndedRequest(record, response.status, under_way.pieces, new_pieces, counted, under_way.told)
         else:
-            ended = Ended(record, record.status, 0, 0, counted=False, told=False)
+            ended = EndedRequest(record, record.status, 0, 0, counted=False, told=False)
         self._ended.append(ended)
 
-    def _take_ended(self, ended: Ended) -> None:
+    def _take_ended(self, ended: EndedRequest) -> None:
         record = ended.record
         who, usage = record.identity, record.usage
         count = self._of((who.endpoint, who.model))
@@ -140,7 +140,7 @@ class LiveCounts:
         under_way.told = len(response.bodies) > MOST_PIECES  # whatever is found now
         for most in (FEW_PIECES, MOST_PIECES):
             begun = Transcript(
-                pieces=Columns(response.stamps[:most], response.bodies[:most]),
+                pieces=PieceColumns(response.stamps[:most], response.bodies[:most]),
                 sent_ns=exchange.sent_ns,
                 status=response.status,
                 content_type=response.content_type,

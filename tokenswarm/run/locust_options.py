@@ -21,7 +21,7 @@ MOST_S = 1_000_000_000
 MOST_USERS = 1_000_000
 
 
-def bound(parser: Any) -> None:
+def limit_time_spans(parser: Any) -> None:
     """Have Locust's parser take no time span beyond reason."""
     for action in parser._actions:
         if action.dest in ("run_time", "stop_timeout"):
@@ -78,7 +78,7 @@ def _class_names() -> set[str]:
     return {name for name, each in held if is_user_class(each)}
 
 
-def tagged(options: Any, classes: Sequence[Any], named: Sequence[str]) -> list[Any]:
+def select_tagged(options: Any, classes: Sequence[Any], named: Sequence[str]) -> list[Any]:
     """Those classes to which --tags and --exclude-tags leave a task, as Locust chooses them. Raises UsageError.
 
     A user of another class would end with a traceback, again and again; which of the `named` are left out is said.
@@ -87,16 +87,16 @@ def tagged(options: Any, classes: Sequence[Any], named: Sequence[str]) -> list[A
     if not wanted | unwanted:
         return [*classes]
 
-    def left(holder: Any) -> bool:
+    def has_task(holder: Any) -> bool:
         if is_markov_taskset(holder) or getattr(holder, "functions", None):  # what a PytestUser has in place of tasks
             return True
-        return any(left(one) if hasattr(one, "tasks") else fits(one) for one in holder.tasks)
+        return any(has_task(one) if hasattr(one, "tasks") else fits(one) for one in holder.tasks)
 
     def fits(task: Any) -> bool:
         tags: set[str] = getattr(task, "locust_tag_set", set())
         return not tags & unwanted and bool(not wanted or tags & wanted)
 
-    kept = [each for each in classes if left(each)]
+    kept = [each for each in classes if has_task(each)]
     if not [each for each in kept if not named or each.__name__ in named]:
         raise UsageError("--tags and --exclude-tags leave no task of any class; take them back, or tag a task of yours")
     if gone := ", ".join(each.__name__ for each in classes if each not in kept and each.__name__ in named):

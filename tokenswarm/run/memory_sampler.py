@@ -12,7 +12,7 @@ import gevent
 
 from tokenswarm.folder.server_csv import append
 from tokenswarm.metrics.text import cell
-from tokenswarm.metrics.validity.rules import finding
+from tokenswarm.metrics.validity.rules import make_finding
 from tokenswarm.run.lifecycle import RunLifecycle
 from tokenswarm.run.recorder import Recorder
 from tokenswarm.settings.command_line import seconds_in
@@ -50,10 +50,10 @@ class MemoryLooks:
         if self.loads or self.unloads:
             what = f"/api/ps saw the run's models go from memory {self.unloads} times, and come {self.loads} times"
             do = "see the section about the models in memory; keep_alive, or room for all models, keeps them loaded"
-            found.append(finding("model memory", "remark", what, do, self.loads + self.unloads, 0, "changes"))
+            found.append(make_finding("model memory", "remark", what, do, self.loads + self.unloads, 0, "changes"))
         if len(self._versions) > 1:
             what = f"the server's version changed during the run: {' → '.join(self._versions)}"
-            found.append(finding("server version", "remark", what, "compare runs of one version only"))
+            found.append(make_finding("server version", "remark", what, "compare runs of one version only"))
         return found
 
 
@@ -106,7 +106,7 @@ def _look(listing: ModelListing, seen: MemoryLooks) -> list[tuple[Any, ...]]:
     """One look, as lines of server.csv."""
     unix_s, began_s = round(time.time(), 3), time.monotonic()
     try:
-        loaded = listing.loaded()[:MOST_MODELS]
+        loaded = listing.read_loaded()[:MOST_MODELS]
         version = clean_line(text_in(listing.get("/api/version"), "version") or "")
     except Unanswered as error:
         return [(unix_s, _since_ms(began_s), "", "", "", "", "", "", cell_text(str(error)))]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from tokenswarm.metrics.validity.rules import finding
+from tokenswarm.metrics.validity.rules import make_finding
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.target import target
 
@@ -33,7 +33,7 @@ def keep_at_home(options: Any, own: Own) -> list[dict[str, Any]]:
         return []
     what = f"the API key and --header that Locust was started with are not for {where[0]}://{where[1]}:{where[2]}"
     print(f"tokenswarm: warning: {what}; they stay here", file=sys.stderr)
-    return [finding("other host", "remark", what, "start Locust with that --host, or type its key into the form")]
+    return [make_finding("other host", "remark", what, "start Locust with that --host, or type its key into the form")]
 
 
 def home(host: str | None, own: Own) -> bool:

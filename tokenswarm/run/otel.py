@@ -17,7 +17,7 @@ import gevent
 
 from tokenswarm.metrics.otel_names import (
     OPERATIONS,
-    Server,
+    OtelServer,
     attributes,
     error_type,
     noted_attributes,
@@ -28,7 +28,7 @@ from tokenswarm.metrics.record import Record
 from tokenswarm.payloads.prompt import Prompt
 from tokenswarm.run.otel_end import Complaints, shut_down
 from tokenswarm.run.otel_metrics import Instruments
-from tokenswarm.run.shared import shared
+from tokenswarm.run.shared import shared_state
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.redaction import clean_line
 from tokenswarm.wire.response_id import response_id
@@ -45,14 +45,14 @@ SIGNALS = ("TRACES", "METRICS", "LOGS")
 INSTALL = "pip install 'tokenswarm[otel]'"
 
 
-def wanted(options: Any) -> bool:
+def is_wanted(options: Any) -> bool:
     """Was Locust started with `--otel`?"""
     return bool(getattr(options, "otel", False))
 
 
 def check(options: Any) -> None:
     """Is what `--otel` needs there? Locust would only log it, and go on without. Raises UsageError."""
-    if not wanted(options):
+    if not is_wanted(options):
         return
     if not _there(SDK):
         raise UsageError(f"--otel needs OpenTelemetry's SDK: {INSTALL}")
@@ -115,13 +115,13 @@ class Telemetry:
         self._ids: Ids | None = None
         self._tracer: Any = None
         self._instruments: Instruments | None = None
-        self._server = Server("", 0, "")
+        self._server = OtelServer("", 0, "")
         self._noted: dict[int, dict[str, Any]] = {}  # of requests whose answer is being read, by their sequence
         self._complaints = Complaints()
 
     def listen(self) -> None:
         """Connect to Locust's events, if it was asked for; after the lifecycle, which makes the RunContext."""
-        if not wanted(self._options):
+        if not is_wanted(self._options):
             return
         self._complaints.listen()
         events = self._lifecycle.environment.events
@@ -147,8 +147,8 @@ class Telemetry:
         context, ids, run_id = self._lifecycle.run_context, self._ids, self._options.run_id
         if context:
             where = context.settings.target
-            self._server = Server(
-                where.host, where.port, provider_of(shared(self._options)["facts"].get("target") or {})
+            self._server = OtelServer(
+                where.host, where.port, provider_of(shared_state(self._options)["facts"].get("target") or {})
             )
             sampled = _sampling(trace.get_tracer_provider())
 
@@ -234,11 +234,11 @@ def _sampling(provider: Any) -> Callable[[bytes], bool]:
     from opentelemetry.context import Context
     from opentelemetry.trace import SpanKind
 
-    def sampled(ids: bytes) -> bool:
+    def is_sampled(ids: bytes) -> bool:
         found = sampler.should_sample(Context(), int.from_bytes(ids[:16]), NAME, SpanKind.CLIENT, {})
         return bool(found.decision.is_sampled())
 
-    return sampled
+    return is_sampled
 
 
 def span_ns(record: Record) -> tuple[int | None, int | None]:

@@ -68,7 +68,7 @@ def install(*_: Any, **__: Any) -> None:
 
 
 def _redacting(make: Any) -> Any:
-    def made(*args: Any, **kwargs: Any) -> Any:
+    def make_redacted(*args: Any, **kwargs: Any) -> Any:
         record = make(*args, **kwargs)
         try:
             record.msg, record.args = redact(record.getMessage()), None
@@ -80,7 +80,7 @@ def _redacting(make: Any) -> Any:
         record.stack_info = record.stack_info and redact(record.stack_info)
         return record
 
-    return made
+    return make_redacted
 
 
 def learn_given(argv: Sequence[str], environment: Mapping[str, str]) -> None:

@@ -12,7 +12,7 @@ from tokenswarm.preflight.prepare import Prepared
 from tokenswarm.preflight.server import Preflight
 from tokenswarm.run.cluster import Cluster
 from tokenswarm.run.feature import Feature, ready
-from tokenswarm.run.locust_options import tagged
+from tokenswarm.run.locust_options import select_tagged
 from tokenswarm.run.origin import Own, home, keep_at_home
 from tokenswarm.run.stages import shape
 from tokenswarm.run.worker_token import check_key
@@ -56,7 +56,7 @@ class Preparation:
         """Check the options, ask the server, choose the classes. Raises UsageError; no load was sent then."""
         options = self._options
         named = classes_named or options.user_classes or []
-        classes = tagged(options, self._classes, named)
+        classes = select_tagged(options, self._classes, named)
         self._check_hosts(named)
         withheld = keep_at_home(options, self._own)
         check_key(self._cluster, options)
@@ -91,7 +91,7 @@ class Preparation:
         `shown` are the options that the form has.
         """
         numbers = form.check(sent, shown)
-        if self._cluster.running:
+        if self._cluster.is_running:
             return numbers
         options, given = self._options, {**self._given, "host": self._own.host}
         fields = form.as_given(dict(sent.items()) | numbers, given, self._home)
@@ -116,7 +116,7 @@ class Preparation:
 
         What Locust was started with goes to its own server only, as at a start.
         """
-        if self._cluster.running:
+        if self._cluster.is_running:
             raise UsageError("a run goes on; the list of models is for the next one")
         options, given = copy(self._options), {**self._given, "host": self._own.host}
         vars(options).update({one.dest: one.initial for one in OPTIONS})

@@ -3,7 +3,7 @@
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tokenswarm.run.shared import shared
+from tokenswarm.run.shared import shared_state
 from tokenswarm.settings.command_line import seconds_in
 
 if TYPE_CHECKING:
@@ -43,20 +43,20 @@ def progress(lifecycle: "RunLifecycle") -> Progress:
         state = "ending"
     elif elapsed_s < seconds_in(options.warmup):
         state = "warm-up"
-    elif not shared(options)["all_started"]:
+    elif not shared_state(options)["all_started"]:
         state = "ramp-up"
     doing, left_s = _stage(recorder.circumstances, options) or (lifecycle.trial, None)
     if not doing and options.requests:
         doing = f"{lifecycle.live.so_far().ended:,} of {options.requests:,} requests"
     if left_s is None and options.run_time and not lifecycle.ending:
         left_s = max(0.0, float(options.run_time) - elapsed_s)
-    stage = int(shared(options)["stage"][0] or 0)
+    stage = int(shared_state(options)["stage"][0] or 0)
     return Progress(run, state, elapsed_s, left_s, doing, done, findings, verdict, stage)
 
 
 def _stage(circumstances: Any, options: Any) -> tuple[str, float | None] | None:
     """The stage that runs, with what is left of it, and of all of them (None where they are changed by hand)."""
-    stages, number = circumstances.get("stages") or [], shared(options)["stage"][0]
+    stages, number = circumstances.get("stages") or [], shared_state(options)["stage"][0]
     if not stages or not number:
         return None
     if stages[0].get("by_hand"):

@@ -44,7 +44,7 @@ class Rebalancer:
             gevent.sleep(LOOK_S)
             self._cluster.forget_missing()
             behind = self._look() or behind  # Locust's users do not follow yet
-            if behind and self._there and self._cluster.settled:
+            if behind and self._there and self._cluster.is_settled:
                 behind = False
                 self._cluster.start()
 

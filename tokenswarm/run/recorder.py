@@ -76,7 +76,7 @@ class Recorder:
         judged = []
         if self._judge.slos:
             self._judge.clocks = tracks(workers)
-            judged = self._judge.judged()
+            judged = self._judge.judge_all()
             run["slos"] = as_json(judged)
             self._write_junit(judged)
         self._write(run)  # as it is, before anything else can go wrong

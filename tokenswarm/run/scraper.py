@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tokenswarm.metrics.server_metrics import METRICS
 from tokenswarm.settings.redaction import clean_line
-from tokenswarm.settings.scraping import shown
+from tokenswarm.settings.scraping import without_query
 from tokenswarm.settings.settings import Settings
 from tokenswarm.transport.connection import Timeouts
 from tokenswarm.transport.control import ControlClient, Unanswered
@@ -60,7 +60,7 @@ class Scraper:
     """One Prometheus endpoint."""
 
     def __init__(self, where: Target, checked: Settings, tls: ssl.SSLContext | None) -> None:
-        self.name = shown(where)
+        self.name = without_query(where)
         headers = checked.headers if _origin(where) == _origin(checked.target) else ()
         self._client = ControlClient(Endpoint(where, tls, headers), PATIENCE_S)
 
@@ -71,7 +71,7 @@ class Scraper:
         except Unanswered as error:
             raise NoReading(clean_line(str(error))) from None
         if not 200 <= reply.status < 300:
-            raise NoReading(clean_line(reply.said()))
+            raise NoReading(clean_line(reply.describe()))
         return samples(reply.body)
 
     def close(self) -> None:

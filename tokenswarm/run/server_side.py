@@ -17,7 +17,7 @@ from gevent.event import Event
 from tokenswarm.folder.server_csv import append, sample
 from tokenswarm.metrics.server_metrics import METRICS, POWER
 from tokenswarm.metrics.text import cell
-from tokenswarm.metrics.validity.rules import finding
+from tokenswarm.metrics.validity.rules import make_finding
 from tokenswarm.preflight.waiting import step
 from tokenswarm.run import busy_slots, power
 from tokenswarm.run.recorder import Recorder
@@ -60,12 +60,12 @@ class Watched:
         took_ms = _since_ms(began_s)
         return [sample(unix_s, took_ms, name, one.metric, cell(one.labels), one.value) for one in found]
 
-    def finding(self) -> dict[str, Any] | None:
+    def remark_silence(self) -> dict[str, Any] | None:
         """A remark, if some looks had no answer."""
         if not self.failed:
             return None
         what = f"{self.failed} of {self.looks} looks at {self.source.name} told nothing, the first: {self.first_error}"
-        return finding("server side", "remark", what, DO, self.failed, 0, "looks")
+        return make_finding("server side", "remark", what, DO, self.failed, 0, "looks")
 
 
 @dataclass(slots=True)
@@ -164,7 +164,7 @@ class ServerSide:
         self._ended.set()
         gevent.joinall(self._looking)  # a look that is cut would leave its answer to the next one
         self._write(_all(self._watched))
-        self._lifecycle.findings += filter(None, (one.finding() for one in self._watched))
+        self._lifecycle.findings += filter(None, (one.remark_silence() for one in self._watched))
         for one in self._watched:
             one.source.close()
         self._watched, self._looking, self._recorder = (), [], None

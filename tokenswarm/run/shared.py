@@ -28,7 +28,7 @@ class Shared(TypedDict):
     stage: tuple[int | None, bool, bool]
 
 
-def shared(options: Any) -> Shared:
+def shared_state(options: Any) -> Shared:
     """That of the run that goes on; of a master that knows of none, what no run has."""
     if not hasattr(options, _NAME):
         setattr(options, _NAME, Shared(columns="", facts={}, all_started=False, stage=StageNow()))
@@ -38,5 +38,5 @@ def shared(options: Any) -> Shared:
 
 def begin(options: Any, facts: dict[str, Any]) -> None:
     """A run begins on the master; its first stage may have begun just before."""
-    now = shared(options)
+    now = shared_state(options)
     now["columns"], now["facts"], now["all_started"] = fingerprint.columns(), facts, False

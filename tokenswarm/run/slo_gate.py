@@ -45,7 +45,7 @@ class Gate:
         One whose verdict is INVALID ends with 3, however they were judged, unless `--invalid-ok` says otherwise. (That
         an SLO was surely crossed holds of the few requests of a run that ended for it.)
         """
-        judged = self.judge.judged()
+        judged = self.judge.judge_all()
         for each in judged:
             print(f"tokenswarm: {say(each)}", file=sys.stderr)
         if judged and verdict == "INVALID" and not self._given_up and not self._environment.parsed_options.invalid_ok:

@@ -10,7 +10,7 @@ import gevent
 from locust import LoadTestShape
 
 from tokenswarm.run.cluster import Cluster
-from tokenswarm.run.shared import StageNow, shared
+from tokenswarm.run.shared import StageNow, shared_state
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.users.context import RunContext
 
@@ -116,7 +116,7 @@ class Stages(LoadTestShape):
 
     def _note(self, number: int) -> None:
         """When a stage began, into run.json; of the first one its first request tells, as the run begins after it."""
-        facts = shared(self._environment.parsed_options)["facts"].get("stages", [])
+        facts = shared_state(self._environment.parsed_options)["facts"].get("stages", [])
         if 1 < number <= len(facts):
             facts[number - 1]["began_unix_s"] = time.time()
 
@@ -128,24 +128,24 @@ class Stages(LoadTestShape):
 
 def enter(environment: Any, stage: int, ramp: bool, there: bool) -> None:
     """A stage begins in this process: until all its users are there, and all through a ramp, it is not steady."""
-    shared(environment.parsed_options)["stage"] = StageNow(stage, ramp, there)
+    shared_state(environment.parsed_options)["stage"] = StageNow(stage, ramp, there)
     resume(environment)
 
 
 def _all_there(environment: Any) -> None:
-    now = shared(environment.parsed_options)
+    now = shared_state(environment.parsed_options)
     stage, ramp, _ = now["stage"]
     now["stage"] = StageNow(stage, ramp, not ramp)
 
 
 def _forget(environment: Any) -> None:
-    shared(environment.parsed_options)["stage"] = StageNow()
+    shared_state(environment.parsed_options)["stage"] = StageNow()
 
 
 def resume(environment: Any) -> None:
     """A run begins in this process, and its first stage may have begun just before."""
     run_context: RunContext | None = getattr(environment, "tokenswarm", None)
-    stage, ramp, there = shared(environment.parsed_options)["stage"]
+    stage, ramp, there = shared_state(environment.parsed_options)["stage"]
     if run_context and stage:
         run_context.stage, run_context.ramping, run_context.all_started = stage, ramp, there and not ramp
 
@@ -164,7 +164,7 @@ def _watch(own: Any, environment: Any, cluster: Cluster) -> None:
         return
     tick, before = own.tick, [0]
 
-    def watched() -> Any:
+    def tick_watched() -> Any:
         said = tick()
         users = said[0] if said else before[0]
         if users != before[0]:
@@ -175,12 +175,12 @@ def _watch(own: Any, environment: Any, cluster: Cluster) -> None:
                 ramp(environment)
         return said
 
-    own.tick, own.tokenswarm_watched = watched, True
+    own.tick, own.tokenswarm_watched = tick_watched, True
 
 
 def ramp(environment: Any) -> None:
     """Users begin to come or go in this process."""
-    shared(environment.parsed_options)["all_started"] = False
+    shared_state(environment.parsed_options)["all_started"] = False
     run_context: RunContext | None = getattr(environment, "tokenswarm", None)
     if run_context:
         run_context.all_started = False

@@ -50,11 +50,11 @@ class Terminal:
     def _only_for_others(self, table: Any) -> Any:
         """Locust's tables at the end: only where there are classes of whom our summary does not tell."""
 
-        def shown(*arguments: Any, **named: Any) -> None:
+        def show_for_others(*arguments: Any, **named: Any) -> None:
             if not all(issubclass(each, LLMUser) for each in self._lifecycle.environment.user_classes):
                 table(*arguments, **named)
 
-        return shown
+        return show_for_others
 
     def _on_test_start(self, **_: Any) -> None:
         gevent.spawn(self._draw if self._live else self._tell, self._lifecycle.recorder)

@@ -6,8 +6,8 @@ Nobody knew of stages before the first change, so requests from before it bear n
 import time
 from typing import TYPE_CHECKING, Any
 
-from tokenswarm.metrics.validity.rules import finding
-from tokenswarm.run.shared import shared
+from tokenswarm.metrics.validity.rules import make_finding
+from tokenswarm.run.shared import shared_state
 from tokenswarm.run.stages import STAGE, enter
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class UserChanges:
 
     def _on_order(self, users: int) -> None:
         run = self._lifecycle
-        if users == self._users or not self._cluster.running or run.ending or not run.recorder or self._has_shape:
+        if users == self._users or not self._cluster.is_running or run.ending or not run.recorder or self._has_shape:
             return
         self._users = users
         self._wanted.append(f"{users:,} ({time.monotonic() - self._began_s:.0f} s)")
@@ -50,11 +50,13 @@ class UserChanges:
         if not (run.options.arrivals or run.options.trace):
             self._begin_stage(users)
             do = "go by no figure of the whole run: each number of users is a stage, with figures of its own"
-        run.findings[:] = [one for one in run.findings if one["rule"] != RULE] + [finding(RULE, "remark", what, do)]
+        run.findings[:] = [one for one in run.findings if one["rule"] != RULE] + [
+            make_finding(RULE, "remark", what, do)
+        ]
 
     def _begin_stage(self, users: int) -> None:
         assert self._lifecycle.recorder
-        now = shared(self._lifecycle.options)
+        now = shared_state(self._lifecycle.options)
         if len(self._stages) > 1 and not now["stage"][2]:
             self._stages.pop()  # its users never were all there
         self._stages.append(_stage(users) | {"began_unix_s": time.time()})

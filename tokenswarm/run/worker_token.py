@@ -37,7 +37,7 @@ def listen(parser: Any, **_: Any) -> None:
             parser.error(str(error))
         return options
 
-    locust_options.bound(parser)
+    locust_options.limit_time_spans(parser)
     parser.parse_args = parse_and_choose
     sealed.install()
 

@@ -39,7 +39,7 @@ def one_line(text: str) -> str:
     return text if len(text) <= FIRST + LAST else f"{text[:FIRST]} … {text[-LAST:]}"
 
 
-def checked(check: Callable[[str], Any]) -> Callable[[str], Any]:
+def say_in_one_line(check: Callable[[str], Any]) -> Callable[[str], Any]:
     """The same check for argparse, what it says in one line."""
 
     def of(text: str) -> Any:

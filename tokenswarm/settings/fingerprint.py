@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tokenswarm.folder.row import COLUMNS
-from tokenswarm.metrics.validity.rules import finding
+from tokenswarm.metrics.validity.rules import make_finding
 from tokenswarm.metrics.validity.workers import worker_name
 from tokenswarm.payloads.large import Corpus
 
@@ -47,7 +47,7 @@ def unlike(workers: Iterable[Mapping[str, Any]], payloads: str) -> list[dict[str
         others = {worker_name(one): int(one["worker"]) for one in known if one.get(key, own) != own}
         if others:
             said = f"these workers have {what} the master: {', '.join(sorted(others, key=others.__getitem__))}"
-            found.append(finding(f"other {key}", "remark", said, do, len(others), 0, "workers"))
+            found.append(make_finding(f"other {key}", "remark", said, do, len(others), 0, "workers"))
     return found
 
 

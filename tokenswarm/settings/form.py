@@ -60,7 +60,7 @@ def fill(options: Any, fields: Mapping[str, str]) -> None:
             setattr(options, name, value == "true" if kind is bool else kind(value))
 
 
-def changed(fields: Mapping[str, str], started: Mapping[str, str]) -> list[str]:
+def find_changed(fields: Mapping[str, str], started: Mapping[str, str]) -> list[str]:
     """Our options of which the form holds something else than when the run was started by it."""
     return sorted(name for name in checks.OURS & set(fields) & set(started) if fields[name] != started[name])
 

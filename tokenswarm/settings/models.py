@@ -28,7 +28,7 @@ class ListedModel(NamedTuple):
 def models(text: str) -> tuple[str, ...]:
     """The names in `a=3,b=1`, each as often as its weight, shortened: ("a", "a", "a", "b").
 
-    What cannot be read so is taken for one name: that is for `settled` to judge.
+    What cannot be read so is taken for one name: that is for `settle` to judge.
     """
     try:
         return _expand((one.name, _weight(text, one)) for one in _items(text)) if text else ()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tokenswarm.settings.errors import checked
+from tokenswarm.settings.errors import say_in_one_line
 from tokenswarm.settings.option_types import one_of
 
 _ASIDE = re.compile(
@@ -96,7 +96,7 @@ class Option:
         """The check of a text that is given for it."""
         if self.choices:
             return one_of(self.choices)
-        return checked(self.type) if self.type else None
+        return say_in_one_line(self.type) if self.type else None
 
     @property
     def plain_help(self) -> str:

@@ -62,7 +62,7 @@ answer_bytes = number(_bytes, 1000, "bytes, 1kB to 100GB, such as 64MB", 1e11)
 price = number(float, 0, "a price, 0 or more")
 
 
-def scraped(text: str) -> str:
+def endpoints(text: str) -> str:
     """Prometheus endpoints; kept as text, since the form gives it back so."""
     try:
         scrape_urls(text)
@@ -133,7 +133,7 @@ def amount(most: int) -> Callable[[str], str]:
 tokens_amount, batch_amount = amount(MOST_TOKENS), amount(MOST_TEXTS)
 
 
-def listening(text: str) -> str:
+def listen_address(text: str) -> str:
     """Where to listen: a port, on the loopback interface unless a host stands before it."""
     port = text.rpartition(":")[2]
     if text and not (port.isdecimal() and 0 < int(port) < 65536):

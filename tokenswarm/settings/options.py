@@ -81,7 +81,7 @@ def _lines_parser(parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """A parser of config files by which no line is lost: by itself the last one of a name would count, in silence."""
     several = {option.dest for option in OPTIONS if option.joined or option.default == ()}
 
-    def parsed(stream: Any) -> Any:
+    def parse_lines(stream: Any) -> Any:
         found = parse(stream)
         if stream.name.endswith(".toml"):
             return found  # which allows a name only once
@@ -98,7 +98,7 @@ def _lines_parser(parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
             found[name] = given if len(given) > 1 else given[0]
         return found
 
-    return parsed
+    return parse_lines
 
 
 def _details(option: Option) -> dict[str, Any]:

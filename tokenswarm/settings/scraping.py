@@ -21,7 +21,7 @@ def scrape_urls(text: str) -> tuple[Target, ...]:
     return tuple({(where.url, where.query): where for where in map(_url, given)}.values())
 
 
-def shown(where: Target) -> str:
+def without_query(where: Target) -> str:
     """An endpoint as files and reports name it: without its query, which may hold a key."""
     return where.url
 

@@ -148,7 +148,7 @@ def headers(options: Any) -> tuple[tuple[str, str], ...]:
 def tls_context(options: Any) -> ssl.SSLContext:
     """How to check the server's certificate. Raises UsageError if the CA file cannot be used."""
     if options.insecure:
-        return unchecked()
+        return trust_any_certificate()
     try:
         return ssl.create_default_context(cafile=options.ca_cert or None)
     except (OSError, ssl.SSLError) as error:
@@ -157,7 +157,7 @@ def tls_context(options: Any) -> ssl.SSLContext:
         ) from error
 
 
-def unchecked() -> ssl.SSLContext:
+def trust_any_certificate() -> ssl.SSLContext:
     """TLS that takes any certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE

@@ -14,7 +14,7 @@ from typing import Any
 import uvicorn
 
 from tokenswarm.simulator.app import App
-from tokenswarm.simulator.settings import Settings, from_args
+from tokenswarm.simulator.settings import SimulatorSettings, from_args
 from tokenswarm.simulator.transport import SimulatorProtocol
 
 _BACKLOG = 4096
@@ -22,7 +22,7 @@ _IDLE_S = 3600  # Ollama does not close idle connections
 _GRACE_S = 2
 
 
-class Server(uvicorn.Server):
+class UvicornServer(uvicorn.Server):
     """uvicorn's server, which says one line when it listens and breaks off its streams when it goes down."""
 
     def __init__(self, config: uvicorn.Config, app: App, url: str) -> None:
@@ -43,7 +43,7 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets=sockets)
 
 
-def _bind(settings: Settings) -> socket.socket:
+def _bind(settings: SimulatorSettings) -> socket.socket:
     """A listening socket; OSError if the address cannot be had."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     # The protocol is named, since asyncio switches Nagle's algorithm off only where it is: else the second chunk of an
@@ -105,7 +105,7 @@ def main() -> int:
     # uvicorn raises the signal again after it has gone down: with the default handlers that would be our exit code.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)
-    server = Server(config, app, f"{scheme}://{host}:{sock.getsockname()[1]}")
+    server = UvicornServer(config, app, f"{scheme}://{host}:{sock.getsockname()[1]}")
     asyncio.run(server.serve(sockets=[sock]))
     sock.close()
     print(_closing_line(app.stats()), flush=True)

@@ -5,13 +5,13 @@ from collections.abc import Awaitable, Mapping
 from typing import Any
 
 from tokenswarm.simulator.api import counting, engines, generation, ollama, openai
-from tokenswarm.simulator.api.answer import JSON, Answer, Request, failed
-from tokenswarm.simulator.api.reply import Exchange, run_now
+from tokenswarm.simulator.api.answer import JSON, HttpAnswer, Request, answer_error
+from tokenswarm.simulator.api.reply import HttpExchange, run_now
 from tokenswarm.simulator.api.request import Refused
 from tokenswarm.simulator.api.routes import ENDPOINTS, methods, route
 from tokenswarm.simulator.api.strangers import strange_host, strange_origin
 from tokenswarm.simulator.server import Server
-from tokenswarm.simulator.settings import Settings
+from tokenswarm.simulator.settings import SimulatorSettings
 from tokenswarm.simulator.transport import HoldingTransport
 
 _PLAIN = b"text/plain"
@@ -21,7 +21,7 @@ _ONLY = {path: (engine,) for path, engine in engines.ONLY.items()} | counting.ON
 class App:
     """One simulated server; it must run on asyncio's own loop (see `protocol`)."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: SimulatorSettings) -> None:
         """Set up; OSError if the truth log cannot be written."""
         self.settings = settings
         self.server = Server(settings)
@@ -35,7 +35,9 @@ class App:
         transport: HoldingTransport = scope["extensions"]["simulator"]["transport"]
         path, method = scope["path"], scope["method"]
         row = route(path)
-        exchange = Exchange(row or "other", send, transport, self.server.ledger, is_go=not self.settings.openai_only)
+        exchange = HttpExchange(
+            row or "other", send, transport, self.server.ledger, is_go=not self.settings.openai_only
+        )
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         refused = self._refusal(row, path, method, headers)
         if refused is not None:
@@ -47,44 +49,44 @@ class App:
             if answer is not None:
                 await _send(exchange, answer)
 
-    async def _answer(self, row: str, request: Request, receive: Any) -> Answer | None:
+    async def _answer(self, row: str, request: Request, receive: Any) -> HttpAnswer | None:
         """What an endpoint says; `None` if the client has gone."""
         try:
             answer = ENDPOINTS[row][1](self.server, request)
-            return answer if isinstance(answer, Answer) else await _unless_gone(receive, answer)
+            return answer if isinstance(answer, HttpAnswer) else await _unless_gone(receive, answer)
         except ValueError as error:
-            return failed(400, str(error))
+            return answer_error(400, str(error))
         except Refused as refused:
-            return failed(refused.status, str(refused))
+            return answer_error(refused.status, str(refused))
 
-    def _refusal(self, row: str, path: str, method: str, headers: Mapping[bytes, str]) -> Answer | None:
+    def _refusal(self, row: str, path: str, method: str, headers: Mapping[bytes, str]) -> HttpAnswer | None:
         """What the router says to who asks amiss, or is a stranger."""
         only_v1, only = self.settings.openai_only, _ONLY.get(row)
         host, origin = headers.get(b"host", ""), headers.get(b"origin", "")
         if not only_v1 and (strange_host(host, self.settings.host) or (origin and strange_origin(origin, host))):
-            return Answer(403)
+            return HttpAnswer(403)
         if method == "OPTIONS" and origin:
-            return Answer(204, headers=(*_cors(origin), *_allow(row)), bare=True)
+            return HttpAnswer(204, headers=(*_cors(origin), *_allow(row)), bare=True)
         served = self.settings.engine in only if only else not only_v1 or row.startswith(("/v1/", "/sim/"))
         if not row or not served:
             if only_v1:
-                return Answer(404, b'{"detail":"Not Found"}', b"application/json")
-            return Answer(404, b"404 page not found", _PLAIN)
+                return HttpAnswer(404, b'{"detail":"Not Found"}', b"application/json")
+            return HttpAnswer(404, b"404 page not found", _PLAIN)
         if method not in methods(row):
             if only_v1:
-                return Answer(405, b'{"detail":"Method Not Allowed"}', b"application/json", _allow(row))
-            return Answer(405, b"405 method not allowed", _PLAIN, _allow(row))
+                return HttpAnswer(405, b'{"detail":"Method Not Allowed"}', b"application/json", _allow(row))
+            return HttpAnswer(405, b"405 method not allowed", _PLAIN, _allow(row))
         return self._unauthorized(path, method, headers)
 
-    def _unauthorized(self, path: str, method: str, headers: Mapping[bytes, str]) -> Answer | None:
+    def _unauthorized(self, path: str, method: str, headers: Mapping[bytes, str]) -> HttpAnswer | None:
         key = self.settings.api_key
         guarded = key is not None and (method in ("POST", "DELETE") or path.startswith("/v1/"))
         if not guarded or headers.get(b"authorization") == f"Bearer {key}":
             return None
         if path.startswith("/v1/"):
             error = openai.error_body(401, "Incorrect API key provided", kind="authentication_error")
-            return Answer(401, error, JSON)
-        return Answer(401, ollama.error_body("unauthorized"), JSON)
+            return HttpAnswer(401, error, JSON)
+        return HttpAnswer(401, ollama.error_body("unauthorized"), JSON)
 
 
 async def _body(receive: Any) -> bytes | None:
@@ -99,7 +101,7 @@ async def _body(receive: Any) -> bytes | None:
             return b"".join(pieces)
 
 
-async def _unless_gone(receive: Any, answering: Awaitable[Answer]) -> Answer | None:
+async def _unless_gone(receive: Any, answering: Awaitable[HttpAnswer]) -> HttpAnswer | None:
     """Wait for an answer as long as the client does."""
     task = asyncio.ensure_future(answering)
     leaving = asyncio.ensure_future(receive())
@@ -112,7 +114,7 @@ async def _unless_gone(receive: Any, answering: Awaitable[Answer]) -> Answer | N
         await asyncio.gather(task, leaving, return_exceptions=True)
 
 
-async def _send(exchange: Exchange, answer: Answer) -> None:
+async def _send(exchange: HttpExchange, answer: HttpAnswer) -> None:
     """Write an answer."""
     if answer.lines is not None:
         exchange.start(answer.status, answer.content_type, *answer.headers)

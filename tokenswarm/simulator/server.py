@@ -5,27 +5,27 @@ import time
 from typing import Any
 
 from tokenswarm.simulator.api.reply import Reply
-from tokenswarm.simulator.engine.pacer import Pacer
+from tokenswarm.simulator.engine.pacer import EngineTimer
 from tokenswarm.simulator.engine.schedule import Engine
 from tokenswarm.simulator.model import models
-from tokenswarm.simulator.settings import Settings
-from tokenswarm.simulator.truth import Ledger, Record
+from tokenswarm.simulator.settings import SimulatorSettings
+from tokenswarm.simulator.truth import Ledger, LedgerEntry
 
 
 class Server:
     """The state of one server. Its clock is the monotonic one."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: SimulatorSettings) -> None:
         """Set up; OSError if the truth log cannot be written."""
         self.settings = settings
         self.ledger = Ledger(settings.truth)
         self.engine = Engine(settings, time.monotonic_ns, self.ledger.ticks.add)
         self.models = models.catalogue(settings.models, settings.context_tokens)
-        self.pacer = Pacer(self.engine, self.ledger)
+        self.pacer = EngineTimer(self.engine, self.ledger)
         self.model_changes = self.lost_deletes = 0  # since the start
         self.unfinished: set[asyncio.Task[None]] = set()  # goes on whether or not its client waits
         self.blobs: set[str] = set()
-        self.live: dict[Reply, Record] = {}
+        self.live: dict[Reply, LedgerEntry] = {}
 
     def put(self, model: models.Model) -> None:
         """Have a model from now on."""

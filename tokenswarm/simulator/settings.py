@@ -35,7 +35,7 @@ _MODELS = "sim,sim-think,sim-tools,sim-vision,sim-embed"
 
 
 @dataclass(frozen=True)
-class Settings:
+class SimulatorSettings:
     """The simulated server; rates in tokens per second, times in the unit of the name, `None` = off."""
 
     host: str = "127.0.0.1"
@@ -160,7 +160,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         allow_abbrev=False,
     )
-    d = Settings()
+    d = SimulatorSettings()
     add = at.add_argument
     add("--host", default=d.host, help="address to listen on")
     add("--port", type=_whole(0, 65535), default=d.port, help="TCP port, 0 = any free one")
@@ -204,14 +204,14 @@ def parser() -> argparse.ArgumentParser:
     return at
 
 
-def from_args(argv: Sequence[str] | None = None) -> Settings:
+def from_args(argv: Sequence[str] | None = None) -> SimulatorSettings:
     """Read the command line; a bad value prints one line to stderr and exits with 2."""
     at = parser()
     given = at.parse_args(argv)
     given.openai_only = given.openai_only or bool(given.engine)
     if given.context_tokens is None:  # Ollama gives a model little of what it can take, others all of it
-        given.context_tokens = LARGEST_CONTEXT_TOKENS if given.openai_only else Settings.context_tokens
-    settings = Settings(**vars(given))
+        given.context_tokens = LARGEST_CONTEXT_TOKENS if given.openai_only else SimulatorSettings.context_tokens
+    settings = SimulatorSettings(**vars(given))
     if (settings.tls_cert is None) != (settings.tls_key is None):
         at.error("--tls-cert and --tls-key go together")
     for path in (settings.tls_cert, settings.tls_key):

@@ -45,7 +45,7 @@ class Lateness:
 
 
 @dataclass
-class Record:
+class LedgerEntry:
     """One generation request, as the truth log tells it; wall-clock ns. `text_chars` counts thinking and answer."""
 
     id: int
@@ -63,7 +63,7 @@ class Record:
     text_chars: int = 0
 
 
-def _line(record: Record) -> str:
+def _line(record: LedgerEntry) -> str:
     """A record as JSON. Its chunks are JSON since they were sent: to write all of them here would make others late."""
     due, chunks = ",".join(map(str, record.due_ns)), ",".join(record.chunks)
     rest = json.dumps({**vars(record), "due_ns": "@", "chunks": "@"}, separators=(",", ":"), ensure_ascii=False)
@@ -90,11 +90,11 @@ class Ledger:
         self._next_id += 1
         return self._next_id
 
-    def served(self) -> int:
+    def count_served(self) -> int:
         """Answers so far."""
         return self.answered.total()
 
-    def close_record(self, record: Record) -> None:
+    def close_record(self, record: LedgerEntry) -> None:
         """Count a generation request that has ended, and log it."""
         self.ends[record.end if record.status < 400 or record.end == "fault" else "refused"] += 1
         self.output_tokens += record.output_tokens

@@ -40,7 +40,7 @@ class Unanswered(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ControlReply:
     """A whole answer: headers by their names in lower case, the body as it came, seconds from asking to its end."""
 
     status: int
@@ -57,7 +57,7 @@ class Reply:
     def object(self) -> dict[str, Any]:
         """The JSON object that the body is. Raises Unanswered, also where the status is another than 2xx."""
         if not 200 <= self.status < 300:
-            raise Unanswered("status", self.said(), self.status)
+            raise Unanswered("status", self.describe(), self.status)
         try:
             said = decode(self.body)
         except ValueError:
@@ -66,7 +66,7 @@ class Reply:
             raise Unanswered("shape", "not a JSON object", self.status)
         return said
 
-    def said(self) -> str:
+    def describe(self) -> str:
         """The status and what an error body says, short."""
         return words(self.status, self.headers, self.body, self.retry_after_s)
 
@@ -110,7 +110,7 @@ class ControlClient:
         """The JSON object that answers a call. Raises Unanswered."""
         return self.send(call).object()
 
-    def send(self, call: Call) -> Reply:
+    def send(self, call: Call) -> ControlReply:
         """The answer to a call, whatever its status. Raises Unanswered if none came whole."""
         access, exchange, began_s = self._access, Exchange(most_bytes=CONTROL_BYTES), time.monotonic()
         request = request_bytes(call, access.target, self._headers + access.headers)
@@ -129,7 +129,7 @@ class ControlClient:
         assert response.status is not None
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
         wait_s = retry_after_s(response.headers, time.time())
-        return Reply(response.status, headers, b"".join(response.bodies), time.monotonic() - began_s, wait_s)
+        return ControlReply(response.status, headers, b"".join(response.bodies), time.monotonic() - began_s, wait_s)
 
     def close(self) -> None:
         """Drop the connection."""

@@ -5,7 +5,7 @@ import time
 
 from tokenswarm.transport.http1 import ANSWER_BYTES, Response
 from tokenswarm.transport.room import Holding, Room
-from tokenswarm.wire.framing import Columns
+from tokenswarm.wire.framing import PieceColumns
 from tokenswarm.wire.values import Api, Failure, FailureKind, Transcript
 from tokenswarm.wire.watch import Watch
 
@@ -96,7 +96,7 @@ class Exchange:
         response, status = self.response, self.response.status
         refused = {} if status is None or 200 <= status < 300 else response.refusal(time.time())
         return Transcript(
-            pieces=Columns(response.stamps, response.bodies),
+            pieces=PieceColumns(response.stamps, response.bodies),
             scheduled_ns=self.scheduled_ns,
             connect_ns=self.connect_ns,
             sent_ns=self.sent_ns,

@@ -20,7 +20,7 @@ class LoadedModel:
 class ModelListing(ControlClient):
     """Asks an Ollama for the models in memory."""
 
-    def loaded(self) -> tuple[LoadedModel, ...]:
+    def read_loaded(self) -> tuple[LoadedModel, ...]:
         """The models in memory. Raises Unanswered."""
         return tuple(
             LoadedModel(
@@ -36,7 +36,7 @@ class ModelListing(ControlClient):
     def memory(self, model: str) -> Memory | None:
         """Is a model in memory, are others, or nothing? None if the server does not say."""
         try:
-            names = {loaded.model for loaded in self.loaded()}
+            names = {loaded.model for loaded in self.read_loaded()}
         except Unanswered:
             return None
         return "listed" if {model, full_name(model)} & names else "others" if names else "empty"

@@ -149,7 +149,7 @@ class Receiving:
     def close(self) -> None:
         """Nothing more will be read: let go of the timer, if there is one."""
         if self._exchange.share:
-            self._exchange.share.ended()
+            self._exchange.share.end_reading()
         if self._timer is not None:
             self._timer.stop()
             self._timer.close()

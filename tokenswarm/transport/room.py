@@ -29,9 +29,9 @@ class Holding:
         """It holds more; its reading is stopped if that is too much."""
         self._room.grow(self, more_bytes)
 
-    def ended(self) -> None:
+    def end_reading(self) -> None:
         """No more will be read; but it is held until it has been interpreted."""
-        self._room.ended(self)
+        self._room.end_reading(self)
 
     def give_back(self) -> None:
         """It is not held any more: others may go on."""
@@ -67,8 +67,8 @@ class Room:
         """See `Share.waits`."""
         return share in self._waiting
 
-    def ended(self, share: Holding) -> None:
-        """See `Share.ended`."""
+    def end_reading(self, share: Holding) -> None:
+        """See `Holding.end_reading`."""
         if share in self._waiting:
             self._waiting.remove(share)
             self._going.add(share)
@@ -76,7 +76,7 @@ class Room:
 
     def leave(self, share: Holding) -> None:
         """See `Share.give_back`."""
-        self.ended(share)
+        self.end_reading(share)
         self._going.discard(share)
         self._taken_bytes -= share.bytes
         share.bytes = 0

@@ -56,13 +56,13 @@ class Door:
     def why_not(self, method: str, headers: Any) -> str:
         """Why this request gets no answer."""
         host = headers.get("Host")
-        if host is not None and not self.known(host):
+        if host is not None and not self.knows(host):
             return self._unknown(host)
         if self._own_page(headers, host or "") or self._followed(method, headers):
             return ""
         return "tokenswarm: pages of other sites may not use this one, only lead to it"
 
-    def known(self, host: str) -> bool:
+    def knows(self, host: str) -> bool:
         """Is it an address, or a name of this machine? `host` is what a Host header says."""
         found = _AUTHORITY.fullmatch(host)
         if not found:

@@ -19,7 +19,7 @@ from tokenswarm.run.progress import Progress, progress
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.redaction import redact
 from tokenswarm.web.doors import Door
-from tokenswarm.web.exposition import Labels, Sample, Totals, family, of_run, written
+from tokenswarm.web.exposition import Labels, Sample, Totals, family, of_run, write_families
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -50,7 +50,7 @@ class Exporter:
             if run and path.exists():
                 self._totals.read_on(_breathe, tracks(self._lifecycle.publisher.workers.values()))
             families = of_run(chain(now, self._totals.families(time.time_ns())), run, str(self._lifecycle.options.name))
-            return redact(written(families, _breathe))
+            return redact(write_families(families, _breathe))
 
     def _now(self, run: str) -> Iterator[Family]:
         lifecycle = self._lifecycle

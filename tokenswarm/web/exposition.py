@@ -229,7 +229,7 @@ def family(name: str, kind: str, words: str, samples: Iterable[Sample]) -> Itera
         yield made
 
 
-def written(families: Iterable[Family], breathe: Callable[[], None]) -> str:
+def write_families(families: Iterable[Family], breathe: Callable[[], None]) -> str:
     """The text that Prometheus reads, with a pause after every few lines."""
     return generate_latest(_Families(families, breathe)).decode()
 

@@ -6,7 +6,7 @@ from typing import Any
 from flask import Response, jsonify, request
 
 from tokenswarm.metrics.catalogue import METRICS
-from tokenswarm.preflight.waiting import doing
+from tokenswarm.preflight.waiting import describe_step
 from tokenswarm.settings.option import OptionsSection
 from tokenswarm.settings.options import HIDDEN, INTERNAL, SECTIONS
 
@@ -23,7 +23,7 @@ def attach(web_ui: Any, base: str, lang: str) -> None:
     for name, text in texts.items():
         app.add_url_rule(f"{base}/tokenswarm/{name}.js", f"tokenswarm_{name}_js", _serving(text))
 
-    app.add_url_rule(f"{base}/tokenswarm/doing.json", "tokenswarm_doing", lambda: jsonify(doing=doing()))
+    app.add_url_rule(f"{base}/tokenswarm/doing.json", "tokenswarm_doing", lambda: jsonify(doing=describe_step()))
 
     @app.after_request
     def with_scripts(answer: Any) -> Any:

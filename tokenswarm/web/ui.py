@@ -42,10 +42,10 @@ def attach(web_ui: Any, lifecycle: RunLifecycle, exporter: Exporter) -> None:
 
     started: dict[str, str] = {}
 
-    def checked() -> Any:
+    def swarm_checked() -> Any:
         try:
-            with lifecycle.beginning():
-                edited = lifecycle.cluster.running
+            with lifecycle.begin_alone():
+                edited = lifecycle.cluster.is_running
                 changes = lifecycle.preparation.prepare_from_form(request.form, web_ui.template_args["extra_options"])
                 fields: Any = request.form.copy()
                 for name, value in changes.items():
@@ -60,7 +60,7 @@ def attach(web_ui: Any, lifecycle: RunLifecycle, exporter: Exporter) -> None:
                 print(f"tokenswarm: error in the web form: {error}", file=sys.stderr)
             return jsonify({"success": False, "message": error.for_form, "host": options.host})
 
-    web_ui.app.view_functions["locust.swarm"] = checked
+    web_ui.app.view_functions["locust.swarm"] = swarm_checked
     update_class = web_ui.app.view_functions["locust.update_user"]
 
     def checked_class() -> Any:
@@ -85,7 +85,7 @@ def attach(web_ui: Any, lifecycle: RunLifecycle, exporter: Exporter) -> None:
 
 def _edit(web_ui: Any, fields: Any, swarm_view: Any, started: Mapping[str, str]) -> Any:
     """Change the number of users of a run that goes on; what else it has is settled, also for workers that join it."""
-    if changed := form.changed(fields, started):
+    if changed := form.find_changed(fields, started):
         names = ", ".join(f"--{name.replace('_', '-')}" for name in changed)
         print(f"tokenswarm: {names} counts from the next run: this one keeps what it began with", file=sys.stderr)
     for name in set(fields) - form.EDITED:

@@ -29,15 +29,15 @@ class PlainReader(Protocol):
     def __call__(self, frames: Sequence[Any]) -> tuple[list[str], list[str]]: ...
 
 
-class Look(NamedTuple):
+class FrameLook(NamedTuple):
     """How frames look: the whole of one, with its text as a group; is that thinking?"""
 
     pattern: re.Pattern[bytes]
     thinks: bool
 
 
-_known: dict[tuple[PlainReader, bytes, bytes], Look | None] = {}  # None of those seen once
-_latest: dict[PlainReader, Look] = {}  # with which an answer is begun
+_known: dict[tuple[PlainReader, bytes, bytes], FrameLook | None] = {}  # None of those seen once
+_latest: dict[PlainReader, FrameLook] = {}  # with which an answer is begun
 
 
 class Alike:
@@ -87,7 +87,7 @@ class Alike:
                 _known.clear()
             _known[key] = None
 
-    def _prove(self, before: bytes, after: bytes, *patterns: bytes) -> Look | None:
+    def _prove(self, before: bytes, after: bytes, *patterns: bytes) -> FrameLook | None:
         """Is the text, and nothing else, what stands there?"""
         other = b'%b"%b"%b' % (before, _PROOF.encode(), after)
         try:
@@ -96,7 +96,7 @@ class Alike:
             return None
         if (texts, thinkings) not in (([_PROOF], [""]), ([""], [_PROOF])):
             return None
-        return Look(re.compile(b'%b"(?!")(%b)"%b' % (patterns[0], _TEXT, patterns[1])), thinks=not texts[0])
+        return FrameLook(re.compile(b'%b"(?!")(%b)"%b' % (patterns[0], _TEXT, patterns[1])), thinks=not texts[0])
 
 
 def _said(text: bytes) -> str:

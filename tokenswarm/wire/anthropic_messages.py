@@ -39,7 +39,7 @@ def build(prompt: Prompt, ask: Ask) -> Call:
     wanted = openai.response_format(prompt.format) if prompt.format is not None else body.get("response_format")
     body.pop("response_format", None)
     if wanted is not None:
-        body["output_config"] = {**lenient.mapping(body.get("output_config")), "format": _format(wanted)}
+        body["output_config"] = {**lenient.as_mapping(body.get("output_config")), "format": _format(wanted)}
     body["stream"] = ask.stream
     return Call("POST", PATH, HEADERS, encode_body(body, given))
 
@@ -55,13 +55,13 @@ def _thinking(think: object, limit: int | None) -> dict[str, Any]:
 
 
 def _format(wanted: object) -> dict[str, Any]:
-    schema = lenient.mapping(lenient.mapping(wanted).get("json_schema")).get("schema")
+    schema = lenient.as_mapping(lenient.as_mapping(wanted).get("json_schema")).get("schema")
     return {"type": "json_schema", "schema": schema or {"type": "object"}}
 
 
 def _tool(tool: Any) -> dict[str, Any]:
     """A function as an OpenAI server takes it, as this API does."""
-    function = lenient.mapping(tool.get("function", tool))
+    function = lenient.as_mapping(tool.get("function", tool))
     said = {"name": function.get("name"), "description": function.get("description")}
     schema = function.get("parameters") or {"type": "object"}
     return {**{name: value for name, value in said.items() if value}, "input_schema": schema}
@@ -114,21 +114,21 @@ def read(ns: int, frame: dict[str, Any]) -> Chunk:
     if kind == "content_block_delta":
         return _delta(ns, frame)
     if kind == "content_block_start":
-        return _block(ns, lenient.mapping(frame.get("content_block")), count(frame.get("index")))
+        return _block(ns, lenient.as_mapping(frame.get("content_block")), count(frame.get("index")))
     if kind == "message_delta":
-        delta = lenient.mapping(frame.get("delta"))
+        delta = lenient.as_mapping(frame.get("delta"))
         used = frame.get("usage") or delta.get("usage")
         return Chunk(ns, finish_reason=openai.finish_reason(delta.get("stop_reason")), usage=usage(used))
     if kind == "message_stop":
         return Chunk(ns, done=True, usage=usage(frame.get("usage")))
     if kind == "message_start":
-        said = lenient.mapping(lenient.mapping(frame.get("message")).get("usage"))
+        said = lenient.as_mapping(lenient.as_mapping(frame.get("message")).get("usage"))
         return Chunk(ns, usage=usage({**said, "output_tokens": None}))
     if kind in _NOTHING:
         return Chunk(ns)
     if kind == "message" or ("content" in frame and "error" not in frame):
         return _whole(ns, frame)
-    if (failed := errors.found(frame)) is not None:
+    if (failed := errors.find_error(frame)) is not None:
         return Chunk(ns, error=failed)
     return Chunk(ns, unread=lenient.unread(frame))
 
@@ -160,7 +160,7 @@ def _whole(ns: int, frame: dict[str, Any]) -> Chunk:
     content = frame.get("content") or []
     if isinstance(content, str):
         content = [{"type": "text", "text": content}]
-    blocks = [_block(ns, lenient.mapping(block), place) for place, block in enumerate(content)]
+    blocks = [_block(ns, lenient.as_mapping(block), place) for place, block in enumerate(content)]
     return Chunk(
         ns,
         "".join(block.text for block in blocks),
@@ -172,7 +172,7 @@ def _whole(ns: int, frame: dict[str, Any]) -> Chunk:
     )
 
 
-def counted(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+def count_prompt_once(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
     """The same chunks; the prompt's tokens that the start says count where the answer ends without any.
 
     Some evaluate the prompt later and guess here (Ollama does); who knows by now what was cached has evaluated it.
@@ -194,7 +194,7 @@ def counted(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
 
 def usage(said: object) -> Usage | None:
     """The counts; here `input_tokens` are those that were neither read from the cache nor written into it."""
-    known = lenient.mapping(said)
+    known = lenient.as_mapping(said)
     evaluated, cached, output = (count(known.get(name)) for name in ("input_tokens", _CACHED, "output_tokens"))
     prompt = None if evaluated is None else evaluated + (cached or 0) + (count(known.get(_WRITTEN)) or 0)
     numbers = Usage(prompt, output, cached, source=None if output is None else "usage")

@@ -59,7 +59,7 @@ _ENDS = {
 ALONG: dict[str, Callable[[Iterator[Chunk]], Iterator[Chunk]]] = {
     openai_responses.PATH: openai_responses.said_once,
     lm_studio_chat.PATH: openai_responses.said_once,
-    anthropic_messages.PATH: anthropic_messages.counted,
+    anthropic_messages.PATH: anthropic_messages.count_prompt_once,
 }
 
 

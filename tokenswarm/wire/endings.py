@@ -67,7 +67,7 @@ _ENDS = frozenset(
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
-def meaning(finish_reason: str) -> Meaning:
+def interpret_reason(finish_reason: str) -> Meaning:
     """What a finish reason says of its answer."""
     words = [word.lower() for word in _WORD.findall(finish_reason)]
     letters = "".join(words)

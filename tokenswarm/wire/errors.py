@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from tokenswarm.wire.decoding import decode, printable
-from tokenswarm.wire.endings import meaning
+from tokenswarm.wire.endings import interpret_reason
 
 _MOST_BYTES, _MOST_OF_A_PAGE = 64 * 1024, 4096  # read of a body; patterns may take the square of a page's length
 _DEEPEST = 6
@@ -74,7 +74,7 @@ def text(body: bytes) -> str:
     return _of_text(said, _DEEPEST)
 
 
-def found(frame: Mapping[str, Any]) -> str | None:
+def find_error(frame: Mapping[str, Any]) -> str | None:
     """What a JSON object says is wrong, if it is an error object; to be asked of one that is no part of an answer."""
     if _OF_AN_ANSWER.issuperset(frame) and not isinstance(frame.get("message"), str):
         return None
@@ -103,7 +103,7 @@ def _waits(said: Mapping[str, Any]) -> bool:
     if any(isinstance(kind := said.get(name), str) and kind.lower() in _KINDS for name in ("type", "event")):
         return True
     words = (_words(said) or "").lower()
-    return words.split(maxsplit=1)[0].strip(".,:") in _WAITS and meaning(words) != "failure"
+    return words.split(maxsplit=1)[0].strip(".,:") in _WAITS and interpret_reason(words) != "failure"
 
 
 def _says(value: object) -> bool:

@@ -16,7 +16,7 @@ MOST_TRIES = 100  # to find out whether lines so far are whole JSON: each reads 
 Piece = tuple[int, bytes]  # arrival ns, and what came
 
 
-class Columns(Sequence[Piece]):
+class PieceColumns(Sequence[Piece]):
     """Pieces of a body in two columns: a pair each would have to be made first, and again for each part of them."""
 
     __slots__ = ("bodies", "stamps")
@@ -25,7 +25,7 @@ class Columns(Sequence[Piece]):
         self.stamps, self.bodies = stamps, bodies
 
     @classmethod
-    def of(cls, pieces: Sequence[Piece]) -> "Columns":
+    def of(cls, pieces: Sequence[Piece]) -> "PieceColumns":
         """Pieces of whatever kind."""
         return pieces if isinstance(pieces, cls) else cls([ns for ns, _ in pieces], [data for _, data in pieces])
 
@@ -38,10 +38,10 @@ class Columns(Sequence[Piece]):
     @overload
     def __getitem__(self, at: int) -> Piece: ...
     @overload
-    def __getitem__(self, at: slice) -> "Columns": ...
-    def __getitem__(self, at: int | slice) -> "Piece | Columns":
+    def __getitem__(self, at: slice) -> "PieceColumns": ...
+    def __getitem__(self, at: int | slice) -> "Piece | PieceColumns":
         if isinstance(at, slice):
-            return Columns(self.stamps[at], self.bodies[at])
+            return PieceColumns(self.stamps[at], self.bodies[at])
         return self.stamps[at], self.bodies[at]
 
 

@@ -32,7 +32,7 @@ _ASIDE = frozenset(
 )
 
 
-def mapping(value: object) -> dict[str, Any]:
+def as_mapping(value: object) -> dict[str, Any]:
     """An object, or an empty one in place of anything else."""
     return value if isinstance(value, dict) else {}
 
@@ -41,7 +41,7 @@ def first(value: object) -> dict[str, Any]:
     """The first object of a list, an object itself, or an empty one."""
     if isinstance(value, list):
         return next((inner for inner in value if isinstance(inner, dict)), {})
-    return mapping(value)
+    return as_mapping(value)
 
 
 def yes(value: object) -> bool:
@@ -112,7 +112,7 @@ def _tool_call(piece: object, position: int | None) -> ToolCall | None:
     if not isinstance(piece, dict):
         return None
     function = piece.get("function")
-    inner = function if isinstance(function, dict) else mapping(piece.get("custom")) or piece
+    inner = function if isinstance(function, dict) else as_mapping(piece.get("custom")) or piece
     name = function if isinstance(function, str) else inner.get("name")
     arguments = inner.get("arguments")
     if arguments is None and name:  # of a custom tool, and as Cohere and Anthropic call them

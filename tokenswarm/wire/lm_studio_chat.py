@@ -56,15 +56,15 @@ def read(ns: int, frame: dict[str, Any]) -> Chunk:
     if kind == "reasoning.delta":
         return Chunk(ns, thinking=_text(frame))
     if kind == "chat.end":
-        return _whole(ns, lenient.mapping(frame.get("result")))
+        return _whole(ns, lenient.as_mapping(frame.get("result")))
     if kind == "tool_call.arguments":
         return Chunk(ns, tool_calls=(_called(frame),))
     if kind == "model_load.end":
         return Chunk(ns, usage=Usage(load_ns=duration_ns(frame.get("load_time_seconds"), S)))
     if kind == "error":
-        return Chunk(ns, error=errors.found(frame) or "error")
+        return Chunk(ns, error=errors.find_error(frame) or "error")
     if kind is None:
-        failed = errors.found(frame)
+        failed = errors.find_error(frame)
         return Chunk(ns, error=failed) if failed is not None and "output" not in frame else _whole(ns, frame)
     return Chunk(ns, unread=str(kind).endswith(".delta") and lenient.unread(frame))
 
@@ -83,7 +83,7 @@ def _whole(ns: int, answer: dict[str, Any]) -> Chunk:
     output = answer.get("output")
     if type(output) is not list:
         return Chunk(ns, unread=lenient.unread(answer))
-    items = list(map(lenient.mapping, output))
+    items = list(map(lenient.as_mapping, output))
     return Chunk(
         ns,
         "".join(_text(item) for item in items if item.get("type") == "message"),

@@ -32,7 +32,7 @@ def bare(image: str) -> str:
 
 def chunk(ns: int, frame: dict[str, Any], text: Any, thinking: Any, tool_calls: tuple[ToolCall, ...] = ()) -> Chunk:
     """A Chunk of one line. Text, tool calls and numbers may all ride on the `done:true` line."""
-    if (not (text or thinking or tool_calls) or frame.get("error")) and (failed := errors.found(frame)):
+    if (not (text or thinking or tool_calls) or frame.get("error")) and (failed := errors.find_error(frame)):
         return Chunk(ns, error=failed)
     if type(text) is not str or type(thinking) is not str:
         text, thinking = lenient.text_and_thinking([text, {"thinking": thinking}])

@@ -27,8 +27,8 @@ def read(ns: int, frame: dict[str, Any]) -> Chunk:
     """
     vectors = frame.get("embeddings", frame.get("embedding"))
     if vectors is None and isinstance(data := frame.get("data"), list):  # as OpenAI has it
-        vectors = [lenient.mapping(item).get("embedding") for item in data]
-    if not vectors and (failed := errors.found(frame)):
+        vectors = [lenient.as_mapping(item).get("embedding") for item in data]
+    if not vectors and (failed := errors.find_error(frame)):
         return Chunk(ns, error=failed)
     if not isinstance(vectors, list):
         raise TypeError("no list of embeddings")

@@ -93,9 +93,9 @@ def counts(frame: dict[str, Any]) -> bool:
 
 def error(ns: int, frame: dict[str, Any], choice: dict[str, Any] | None = None) -> Chunk | None:
     """A chunk for an error object inside a 200, of whatever form, or for an error in the choice (OpenRouter)."""
-    said = errors.found(frame)
+    said = errors.find_error(frame)
     if said is None and choice and choice.get("error"):
-        said = errors.found({"error": choice["error"]})
+        said = errors.find_error({"error": choice["error"]})
     return None if said is None else Chunk(ns, error=said)
 
 
@@ -107,9 +107,9 @@ def usage(frame: dict[str, Any], choice: Mapping[str, Any] | None = None) -> Usa
     said, choice = frame.get("usage"), choice or {}
     own = own_numbers(frame, choice)
     if said or own:
-        return _usage(lenient.mapping(said), own or Usage())
+        return _usage(lenient.as_mapping(said), own or Usage())
     places = (frame, choice, *(value for value in (*choice.values(), *frame.values()) if isinstance(value, dict)))
-    named = (lenient.mapping(place.get(name)) for place in places for name in _USAGES)
+    named = (lenient.as_mapping(place.get(name)) for place in places for name in _USAGES)
     elsewhere = next(filter(None, named), None) or ({} if choice else frame)  # of an event of its own, alone
     return _usage(elsewhere, Usage()) if elsewhere else None
 
@@ -120,9 +120,9 @@ def _usage(said: dict[str, Any], own: Usage) -> Usage | None:
     total = _first(said, _TOTAL)
     if not total and not prompt_tokens and not output_tokens and own == Usage():
         return None
-    cached = _first(lenient.mapping(_details(said, _PROMPT)), ("cached_tokens",))
+    cached = _first(lenient.as_mapping(_details(said, _PROMPT)), ("cached_tokens",))
     cached = _first(said, _CACHED) if cached is None else cached
-    reasoning = _first(lenient.mapping(_details(said, _OUTPUT)), ("reasoning_tokens",))
+    reasoning = _first(lenient.as_mapping(_details(said, _OUTPUT)), ("reasoning_tokens",))
     reasoning = _first(said, _REASONING) if reasoning is None else reasoning
     if output_tokens is not None and reasoning and _outside(prompt_tokens, output_tokens, reasoning, total):
         output_tokens += reasoning

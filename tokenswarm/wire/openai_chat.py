@@ -119,7 +119,7 @@ def _by_other_names(said: dict[str, Any], choice: dict[str, Any]) -> tuple[str, 
 
     Some have them in the choice itself, as /v1/completions has its text; spoken words have a transcript.
     """
-    spoken = lenient.mapping(said.get("audio")).get("transcript")
+    spoken = lenient.as_mapping(said.get("audio")).get("transcript")
     text, thinking = lenient.text_and_thinking([said.get("refusal"), spoken, choice.get("text"), choice.get("content")])
     thoughts = [*map(said.get, _THOUGHTS), choice.get("reasoning_content")]
     thinking += lenient.text_and_thinking([{"thinking": thoughts}])[1]

@@ -33,14 +33,14 @@ def read(ns: int, frame: dict[str, Any]) -> Chunk:
     data = [data] if isinstance(data, dict) and data else data or []
     if not isinstance(data, list):
         raise TypeError("data is no list")
-    indexes = (count(lenient.mapping(item).get("index")) for item in data)
+    indexes = (count(lenient.as_mapping(item).get("index")) for item in data)
     places = sorted(index for index in indexes if index is not None)
     if data and len(places) == len(data) and places != list(range(places[0], places[0] + len(data))):  # from 0 or 1 on
         raise ValueError("the indexes of data are not those of the texts")
     usage = openai.usage(frame)
     if usage:
         usage = usage._replace(output_tokens=None, source=None)  # vLLM says 0: nothing was generated
-    vectors = (_vector(item if isinstance(item, list) else lenient.mapping(item).get("embedding")) for item in data)
+    vectors = (_vector(item if isinstance(item, list) else lenient.as_mapping(item).get("embedding")) for item in data)
     return Chunk(ns, usage=usage, done=True, embeddings=embeddings.look(vectors))
 
 

@@ -44,18 +44,18 @@ def build(prompt: Prompt, ask: Ask) -> Call:
     wanted = openai.response_format(prompt.format) if prompt.format is not None else body.get("response_format")
     body.pop("response_format", None)
     if wanted is not None:
-        body["text"] = {**lenient.mapping(body.get("text")), "format": _format(wanted)}
+        body["text"] = {**lenient.as_mapping(body.get("text")), "format": _format(wanted)}
     body["stream"] = ask.stream
     return Call("POST", PATH, openai.HEADERS, encode_body(body, given))
 
 
 def _format(wanted: Any) -> dict[str, Any]:
     """`response_format` as it is here: what stands in its `json_schema` beside the type."""
-    return {"type": wanted.get("type"), **lenient.mapping(wanted.get("json_schema"))}
+    return {"type": wanted.get("type"), **lenient.as_mapping(wanted.get("json_schema"))}
 
 
 def _tool(tool: Any) -> dict[str, Any]:
-    return {"type": "function", **lenient.mapping(tool.get("function", tool))}
+    return {"type": "function", **lenient.as_mapping(tool.get("function", tool))}
 
 
 def _items(prompt: Prompt) -> Iterator[dict[str, Any]]:
@@ -98,16 +98,16 @@ def read(ns: int, frame: dict[str, Any]) -> Chunk:
         return _whole(ns, frame)
     if kind in _DONE:
         said = frame.get("item") or frame.get("part") or frame
-        return Chunk(ns, *_item(lenient.mapping(said), count(frame.get("output_index"))), whole=True)
+        return Chunk(ns, *_item(lenient.as_mapping(said), count(frame.get("output_index"))), whole=True)
     if kind == _ARGUMENTS_DONE:
         call = ToolCall(count(frame.get("output_index")), "", "", frame.get("arguments"))
         return Chunk(ns, tool_calls=(call,), whole=True)
     if kind == "response.output_item.added":
-        item = lenient.mapping(frame.get("item"))
+        item = lenient.as_mapping(frame.get("item"))
         called = item.get("type") == "function_call"
         return Chunk(ns, tool_calls=(_called(item, count(frame.get("output_index")), None),) if called else ())
     if kind == "error":
-        return Chunk(ns, error=errors.found(frame) or str(frame.get("message") or frame.get("code") or "error"))
+        return Chunk(ns, error=errors.find_error(frame) or str(frame.get("message") or frame.get("code") or "error"))
     if isinstance(kind, str) and kind.endswith(".delta"):
         thinking = lenient.text_and_thinking([{"thinking": frame.get("delta")}])[1] if "reasoning" in kind else ""
         return Chunk(ns, thinking=thinking, unread=not thinking and bool(frame.get("delta")))
@@ -120,17 +120,21 @@ def _called(item: dict[str, Any], place: int | None, arguments: object) -> ToolC
 
 def _whole(ns: int, frame: dict[str, Any]) -> Chunk:
     """A response that has ended; `whole`, since a stream has said all of it before."""
-    response = lenient.mapping(frame.get("response")) or frame
+    response = lenient.as_mapping(frame.get("response")) or frame
     status, items = response.get("status"), response.get("output") or []
     if status == "failed" or response.get("error") or "status" not in response:
-        failed = errors.found({"error": response.get("error")}) if response.get("error") else errors.found(response)
+        failed = (
+            errors.find_error({"error": response.get("error")})
+            if response.get("error")
+            else errors.find_error(response)
+        )
         if failed is not None or status == "failed":
             return Chunk(ns, error=failed or "the response failed")
     if isinstance(items, str) or not items:  # its text alone, as clients have it
         items = [{"text": items or response.get("output_text")}]
-    listed = map(lenient.mapping, items if isinstance(items, list) else [])
+    listed = map(lenient.as_mapping, items if isinstance(items, list) else [])
     said = [_item(item, place) for place, item in enumerate(listed)]
-    details = lenient.mapping(response.get("incomplete_details"))
+    details = lenient.as_mapping(response.get("incomplete_details"))
     status = status or (str(frame["type"]).rpartition(".")[2] if frame.get("type") in _ENDS else None)
     reason = openai.finish_reason(details.get("reason") or (None if status in _RUNNING else status))
     return Chunk(

@@ -7,7 +7,7 @@ import orjson
 
 from tokenswarm.wire import errors, framing
 from tokenswarm.wire.apis import ALONG, GENERATING, KEYS, end_of
-from tokenswarm.wire.endings import meaning
+from tokenswarm.wire.endings import interpret_reason
 from tokenswarm.wire.odd_frames import SHAPE_ERRORS, names_error, read_leniently, unknown_keys
 from tokenswarm.wire.stretch import Stretch, stretches
 from tokenswarm.wire.thinking import PAUSE, separate
@@ -180,7 +180,11 @@ def verdict(api: Api, transcript: Transcript, end: Ending, prompted: bool = True
         return Verdict("server_error", failed.error[:_MAX_ERROR_CHARACTERS])
     if failed:
         return Verdict("protocol_error", (failed.broken or "")[:_MAX_ERROR_CHARACTERS])
-    if end.finish_reason and meaning(end.finish_reason) == "failure" and (prompted or end.finish_reason not in _LOADS):
+    if (
+        end.finish_reason
+        and interpret_reason(end.finish_reason) == "failure"
+        and (prompted or end.finish_reason not in _LOADS)
+    ):
         return Verdict("server_error", f"the answer ended with {end_of(api).reason} {end.finish_reason}")
     if not _ended(api, transcript, end):
         return _unfinished(api, transcript, end)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from tokenswarm.wire.alike import Alike, PlainReader
-from tokenswarm.wire.framing import Columns, Form, Piece
+from tokenswarm.wire.framing import Form, Piece, PieceColumns
 from tokenswarm.wire.values import Chunk
 
 AT_ONCE = 32
@@ -38,7 +38,7 @@ class Stretch(NamedTuple):
 def stretches(pieces: Sequence[Piece], form: Form, plain: PlainReader) -> Iterator[Piece | tuple[int, Stretch]]:
     """The pieces of a body in order, with a Stretch, and its last arrival, in place of those that are plain frames."""
     head, end = _AROUND[form]
-    alike, columns = Alike(plain, head, end), Columns.of(pieces)
+    alike, columns = Alike(plain, head, end), PieceColumns.of(pieces)
     begins = True  # does a piece begin a frame, since the one before ended one?
     for start in range(0, len(pieces), AT_ONCE):
         batch = columns[start : start + AT_ONCE]
@@ -54,7 +54,7 @@ def stretches(pieces: Sequence[Piece], form: Form, plain: PlainReader) -> Iterat
         begins = not bodies or bodies[-1].endswith(end)
 
 
-def _stretch(batch: Columns, texts: Sequence[str], thinkings: Sequence[str]) -> tuple[int, Stretch]:
+def _stretch(batch: PieceColumns, texts: Sequence[str], thinkings: Sequence[str]) -> tuple[int, Stretch]:
     stamps = batch.stamps[: len(texts)]
     return stamps[-1], Stretch(stamps, texts, thinkings)
 
@@ -88,7 +88,7 @@ def _singly(bodies: Sequence[bytes], head: bytes, end: bytes, begins: bool) -> l
 
 
 def _parted(
-    batch: Columns, frames: list[Any], plain: PlainReader, alike: Alike
+    batch: PieceColumns, frames: list[Any], plain: PlainReader, alike: Alike
 ) -> Iterator[Piece | tuple[int, Stretch]]:
     """The plain ones as Stretches, each other one as the piece that it is."""
     at = 0

@@ -33,7 +33,7 @@ class _Sorting:
         self.thinking += self.text
         self.text = []
 
-    def sorted(self) -> Chunk:
+    def sort(self) -> Chunk:
         text, thinking = "".join(self.text), "".join(self.thinking)
         return self.chunk._replace(text=text, thinking=thinking, ends_thinking=self.ends_thinking, tagged=self.tagged)
 
@@ -92,11 +92,11 @@ def separate(chunks: Iterable[Chunk | Stretch]) -> Iterator[Chunk | Stretch]:
             if tagged % TAGS_A_PAUSE == 0:
                 yield PAUSE
         while waiting and not (held and waiting[0] is held[0][0]):
-            yield waiting.popleft().sorted()
+            yield waiting.popleft().sort()
     for owner, early in held:
         owner.add(early, inside)
     for left in waiting:
-        yield left.sorted()
+        yield left.sort()
 
 
 def _tag(tags: Iterable[str], begun: str, text: str, at: int) -> tuple[int, str]:

@@ -87,7 +87,7 @@ class Transcript:
     @cached_property
     def body_bytes(self) -> int:
         """The length of the body."""
-        return sum(map(len, framing.Columns.of(self.pieces).bodies))
+        return sum(map(len, framing.PieceColumns.of(self.pieces).bodies))
 
     @property
     def succeeded(self) -> bool:

@@ -6,7 +6,7 @@ import pytest
 from capacity_rows import SLO, USERS, row
 
 from tokenswarm.capacity.search import Tried, Try, next_step
-from tokenswarm.capacity.stopping import Ended, drained, judge_trial, slos_without_requests, trial_end
+from tokenswarm.capacity.stopping import TrialEnd, include_drain, judge_trial, slos_without_requests, trial_end
 from tokenswarm.capacity.trial import Trial, inflation, wrong
 from tokenswarm.metrics.histogram import bucket, encode
 from tokenswarm.metrics.slo.language import parse
@@ -120,20 +120,20 @@ def test_a_mean_gap_is_judged() -> None:
 def test_what_was_under_way_at_the_end_may_turn_the_verdict_and_then_is_no_surer_than_it_is() -> None:
     met = trial_end(trial(*[row(100)] * 300), 20, 60, 4, firm=True)
     assert met is not None
-    turned = drained(met, trial(*[row(100)] * 300, *[row(900)] * 20), 4, firm=True)
+    turned = include_drain(met, trial(*[row(100)] * 300, *[row(900)] * 20), 4, firm=True)
     assert (turned.state, turned.sure) == ("crossed", False)
-    same = drained(met, trial(*[row(100)] * 310), 4, firm=True)
+    same = include_drain(met, trial(*[row(100)] * 310), 4, firm=True)
     assert (same.state, same.sure) == ("met", True)
 
 
 def test_a_quick_trial_with_a_client_that_could_not_keep_up_only_shows_the_way() -> None:
     """However sure it is that it was too much: it may be the client's doing, so it is tried again firmly."""
-    too_much = Ended("crossed", True, "ttft_ms p90 < 10", ())
+    too_much = TrialEnd("crossed", True, "ttft_ms p90 < 10", ())
     limits = ["a worker used 99 % of its core"]
     assert judge_trial(Try(12, False), too_much, (), 100, pooled=False) == Tried(12, "crossed", True)
     assert judge_trial(Try(12, False), too_much, limits, 100, pooled=False) == Tried(12, "crossed", False)
     assert judge_trial(Try(12, True), too_much, limits, 100, pooled=False) == Tried(12, "limited", True)
-    met = Ended("met", True, "", ())
+    met = TrialEnd("met", True, "", ())
     assert judge_trial(Try(12, False), met, limits, 100, pooled=False) == Tried(12, "limited", False)
     tried = [Tried(11, "met", True), judge_trial(Try(12, False), too_much, limits, 100, pooled=False)]
     assert next_step(tried, USERS) == Try(12, True)

@@ -65,9 +65,9 @@ def test_constant_gaps_are_exact_and_gammas_vary_as_asked() -> None:
 )
 def test_how_many_are_due_is_the_integral_of_the_rate(text: str, until_s: float, expected: float) -> None:
     process = parse(text)
-    assert process.expected(until_s) == pytest.approx(expected)
+    assert process.expect_until(until_s) == pytest.approx(expected)
     small = 1e-6
-    slope = (process.expected(until_s - 1 + small) - process.expected(until_s - 1)) / small
+    slope = (process.expect_until(until_s - 1 + small) - process.expect_until(until_s - 1)) / small
     assert slope == pytest.approx(process.rate_per_s(until_s - 1), rel=1e-3)
     counted = sum(1 for _ in itertools.takewhile(lambda at: at <= until_s, process.times_s(3)))
     assert abs(counted - expected) < 4 * math.sqrt(expected)

@@ -23,8 +23,8 @@ def test_what_a_lost_process_had_not_used_is_dealt_again() -> None:
     assert desk.deal("a", 3, 1) == [0, 1, 2]
     desk.end("a", "p1")
     desk.end("a", "p1")  # once is enough
-    assert desk.lost("a")
-    assert not desk.lost("a")
+    assert desk.forget("a")
+    assert not desk.forget("a")
     got = [desk.deal("b", up_to, 1)[-1] for up_to in range(1, 6)]
     assert sorted(got) == [0, 2, 3, 4, 5]
     for ticket in got:

@@ -13,7 +13,7 @@ from validity_rows import many, verdict
 
 from tokenswarm.folder.verdict import gather, judge_file
 from tokenswarm.metrics import clock
-from tokenswarm.metrics.clock import ClockOffset, ClockSample, ahead_ns, best, extend, reading, tracks, with_new
+from tokenswarm.metrics.clock import ClockOffset, ClockSample, ahead_ns, best, extend, take_sample, tracks, with_new
 from tokenswarm.metrics.slo.language import parse
 from tokenswarm.reports import load
 from tokenswarm.reports.parts import throughput
@@ -27,7 +27,7 @@ delays = st.integers(1_000, 500 * MS)
 @given(st.integers(-(10**18), 10**18), delays, delays, st.integers(0, 10**18))
 def test_halving_is_off_by_half_the_round_trip_at_most(ahead: int, there: int, back: int, asked: int) -> None:
     """However unlike the two ways are: `asked` and the answer are by the worker's clock."""
-    found = reading(asked, asked + there - ahead, asked + there + back)
+    found = take_sample(asked, asked + there - ahead, asked + there + back)
     assert abs(found.ahead_ns - ahead) <= found.round_trip_ns / 2 + 1
     assert found.round_trip_ns == there + back
 
@@ -49,7 +49,7 @@ def test_a_drifting_clock_is_never_farther_off_than_is_said(
     now, readings = 0, ()
     for pause, there, back in trips:
         now += pause
-        readings = with_new(readings, reading(worker(now), now + there, worker(now + there + back)))
+        readings = with_new(readings, take_sample(worker(now), now + there, worker(now + there + back)))
         now += there + back
         assert len(readings) <= clock.KEPT
     now += later

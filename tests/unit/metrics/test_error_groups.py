@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tokenswarm.metrics.error_groups import MOST_GROUPS, READ_CHARACTERS, SHOWN_CHARACTERS, ErrorGroups, masked
+from tokenswarm.metrics.error_groups import MOST_GROUPS, READ_CHARACTERS, SHOWN_CHARACTERS, ErrorGroups, mask
 
 # As servers and proxies are known to say it; what is left is what a reader would want to tell apart.
 KINDS = {
@@ -62,7 +62,7 @@ KINDS = {
 
 @pytest.mark.parametrize(("text", "left"), KINDS.items())
 def test_what_differs_goes_and_what_tells_kinds_apart_stays(text: str, left: str) -> None:
-    assert masked(text, "qwen3:8b") == left
+    assert mask(text, "qwen3:8b") == left
 
 
 def drawn(letters: str, length: int) -> str:
@@ -155,8 +155,8 @@ def test_with_an_id_in_each_memory_stays_flat() -> None:
 @example("1," * 200, "1")
 @example("\0#…", "#")
 def test_any_text_has_a_kind(text: str, model: str) -> None:
-    said = masked(text, model)
+    said = mask(text, model)
     assert len(said) <= SHOWN_CHARACTERS
-    assert masked(text + "x" * READ_CHARACTERS, model) == masked(text + "x" * (READ_CHARACTERS + 9), model)
+    assert mask(text + "x" * READ_CHARACTERS, model) == mask(text + "x" * (READ_CHARACTERS + 9), model)
     groups = ErrorGroups()
     assert groups.of("http_error", text, model) == groups.of("http_error", text, model)

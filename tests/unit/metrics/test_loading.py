@@ -73,7 +73,7 @@ def test_a_starved_model_is_seen(tmp_path: Path) -> None:
     assert (b["requests"], b["ok"], b["cold"], b["longest_wait_ms"]) == (2, 1, 1, 8000)
     assert b["overtaken"] == 31  # sent from 250 ms on, ended by 8,100
     evidence = gather(tmp_path / "requests.csv")
-    assert (evidence.cold, evidence.starving) == (1, {"b": 8.0})  # of the run's 9.98 s
+    assert (evidence.cold, evidence.starving_models) == (1, {"b": 8.0})  # of the run's 9.98 s
     (found,) = [one for one in judge(Facts(evidence, ()))["findings"] if one["rule"] == "starved models"]
     assert "b: 8 s without an answer" in found["what"]
     report(tmp_path)

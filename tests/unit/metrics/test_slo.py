@@ -25,7 +25,7 @@ def judged(slo: str, rows: list[dict[str, object]]) -> tuple[str, float | None]:
     judge = SloJudge([parse(slo)])
     for each in rows:
         judge.add(each)
-    (found,) = judge.judged()
+    (found,) = judge.judge_all()
     return found.state, found.figure
 
 
@@ -105,8 +105,8 @@ def test_goodput_counts_what_meets_every_limit_a_second() -> None:
     judge = SloJudge(slos)
     for n in range(40):
         judge.add(row(at_s=n * 9 / 39, ttft_ms=100.0 if n % 2 else 900.0))
-    assert [each.state for each in judge.judged()] == ["crossed", "crossed"]
-    assert judge.judged()[1].figure == 2.0  # 20 of 40 in 10 s
+    assert [each.state for each in judge.judge_all()] == ["crossed", "crossed"]
+    assert judge.judge_all()[1].figure == 2.0  # 20 of 40 in 10 s
 
 
 def test_a_check_is_judged_by_its_share_of_the_answers_it_applies_to() -> None:
@@ -121,7 +121,7 @@ def test_an_answer_that_failed_its_check_is_no_goodput() -> None:
     judge = SloJudge([parse("check json_invalid < 50%"), parse("goodput > 1/s")])
     for n in range(10):
         judge.add(row(at_s=n, **({"json_invalid": int(n < 3)} if n < 8 else {})))
-    share, goodput = judge.judged()
+    share, goodput = judge.judge_all()
     assert (share.state, goodput.figure) == ("met", 0.7)  # 5 passed, of 2 nothing was asked; 10 s
 
 
@@ -189,7 +189,7 @@ def test_a_share_is_said_in_per_cent() -> None:
     judge = SloJudge([parse("outcome ok > 99%"), parse("ttft_ms max < 9")])
     for outcome in ("ok", "refused"):
         judge.add(row(outcome, ttft_ms=5))
-    said = [say(each) for each in judge.judged()]
+    said = [say(each) for each in judge.judge_all()]
     assert said[0] == "SLO outcome ok > 99%: crossed (50 %, n = 2)"
     assert "%" not in said[1]
 

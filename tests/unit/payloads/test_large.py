@@ -84,7 +84,7 @@ def test_places_are_the_same_when_they_come_out_again() -> None:
     places = Places()
     places.add(2**40, 7, 1, 0.5, 3.25)
     places.add(2**40 + 9, 2**31, 2, 1.0, 1e6)
-    assert [*map(list, Places.unpacked(places.packed()).columns)] == [*map(list, places.columns)]
+    assert [*map(list, Places.unpack(places.pack()).columns)] == [*map(list, places.columns)]
 
 
 def test_the_fields_that_prompts_have_are_known_of_all(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import gevent
 import pytest
 
 from tokenswarm.preflight import waiting
-from tokenswarm.preflight.waiting import doing, step
+from tokenswarm.preflight.waiting import describe_step, step
 
 
 def test_what_takes_long_is_said_with_its_seconds_and_what_does_not_is_silent(
@@ -22,15 +22,15 @@ def test_what_takes_long_is_said_with_its_seconds_and_what_does_not_is_silent(
 
     with step("asking http://box:11434"):
         pass
-    assert (doing(), capsys.readouterr().err) == ("", "")
+    assert (describe_step(), capsys.readouterr().err) == ("", "")
     monkeypatch.setattr(time, "monotonic", lambda: now_s[0])
     monkeypatch.setattr(waiting.gevent, "sleep", sleep)
     with step("warming up qwen3:8b", "loading"):
         gevent.idle()
-        assert doing() == "warming up qwen3:8b (loading, 31 s)"
+        assert describe_step() == "warming up qwen3:8b (loading, 31 s)"
         with step("asking http://box"):
-            assert doing() == "asking http://box (0 s)"
-        assert doing().startswith("warming up")
+            assert describe_step() == "asking http://box (0 s)"
+        assert describe_step().startswith("warming up")
     said = capsys.readouterr().err.splitlines()
     assert said == [f"tokenswarm: warming up qwen3:8b (loading, {s} s) …" for s in (1, 11, 21)]
-    assert doing() == ""
+    assert describe_step() == ""

@@ -79,7 +79,7 @@ def test_slots_that_work_for_others_are_said(
 
     with serving(Door({"/props": lambda _: props, "/slots": at_work}).handle) as port:
         asker = ProbeClient(settings(parsed("--host", f"http://127.0.0.1:{port}")), openai_chat, Ask("m"))
-        found = slots.told(asker)
+        found = slots.read_slots(asker)
         asker.close()
     assert found is not None
     assert (found.value, found.how.partition(" of them")[0][-1:]) == (3, str(others) if others else "s")

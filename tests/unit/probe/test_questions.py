@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from options import parsed
 
-from tokenswarm.preflight.discovery import Server
+from tokenswarm.preflight.discovery import FoundServer
 from tokenswarm.probe import questions
 from tokenswarm.probe.estimates import ProbeAnswer
 from tokenswarm.probe.questions import Limits
@@ -89,7 +89,7 @@ class Virtual:
 
 def probed(server: Virtual, kind: str, limits: Limits, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(questions, "ProbeClient", lambda *_: server)
-    found = questions.probe(settings(parsed("--host", "http://x")), Server(kind, "1", ("m",)), Ask("m"), limits)
+    found = questions.probe(settings(parsed("--host", "http://x")), FoundServer(kind, "1", ("m",)), Ask("m"), limits)
     return {name: figure["value"] for name, figure in found["figures"].items()}
 
 

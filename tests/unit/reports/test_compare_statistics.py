@@ -113,7 +113,7 @@ def test_a_drift_over_all_runs_is_taken_out_where_they_take_turns() -> None:
     low, high = made.bounds(0.05)
     assert low < 0.05 < high
     assert high - low < 0.02
-    assert not contrast.interleaved(3, [0, 1, 2, 3, 4, 5])
+    assert not contrast.are_interleaved(3, [0, 1, 2, 3, 4, 5])
 
 
 @pytest.mark.parametrize("name", ["AR(1) 0.9", "closed loop, 8 users on 4 slots", "open loop at 90 %"])

@@ -15,7 +15,7 @@ from golden.make import RUN, failed, folder, golden_records, identity, ollama, o
 from tokenswarm.reports.__main__ import main
 from tokenswarm.reports.again import NOT_SAID, USUAL, command
 from tokenswarm.reports.card import card
-from tokenswarm.reports.listing import named, runs
+from tokenswarm.reports.listing import find_run, runs
 from tokenswarm.reports.load import load
 from tokenswarm.reports.render.chinese import zh
 from tokenswarm.reports.summary import summarise
@@ -78,7 +78,7 @@ def test_ls_has_the_newest_first(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert (early["verdict"], early["ok"], early["ttft_ms_p50"]) == ("INVALID", 1, 120.0)
     assert main(["ls", str(tmp_path)]) == 0
     assert "closed loop, 3 users" in capsys.readouterr().out.splitlines()[2]
-    assert named("latest", tmp_path) == runs(tmp_path)[0]
+    assert find_run("latest", tmp_path) == runs(tmp_path)[0]
     assert main(["ls", str(tmp_path / "nowhere")]) == 2
 
 

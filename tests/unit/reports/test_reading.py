@@ -20,7 +20,7 @@ from tokenswarm.metrics.record import Identity, Record
 from tokenswarm.reports import growing, progress, reading
 from tokenswarm.reports.__main__ import main
 from tokenswarm.reports.errors import ReportError
-from tokenswarm.reports.gaps import decoded, items, sums_ms
+from tokenswarm.reports.gaps import decode_each, items, sums_ms
 from tokenswarm.reports.load import load
 from tokenswarm.reports.summary import summarise
 
@@ -53,7 +53,7 @@ def test_in_two_processes_too(run: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(reading, "LARGE_BYTES", 0)
     parts = load(run)
     pd.testing.assert_frame_equal(parts.frame.frame(), whole.frame.frame())
-    assert (parts.notices, parts.gaps.pooled()) == (whole.notices, whole.gaps.pooled())
+    assert (parts.notices, parts.gaps.pool()) == (whole.notices, whole.gaps.pool())
 
 
 def test_a_report_of_columns_in_files_is_the_same_to_the_last_letter(
@@ -93,7 +93,7 @@ def test_gaps_are_those_of_the_texts(histograms: list[dict[int, int] | None]) ->
     assert list(zip(rows, buckets, counts, strict=True)) == [
         (row, *item) for row, one in enumerate(histograms) for item in sorted((one or {}).items())
     ]
-    assert [part.tolist() for part in decoded(column)] == [rows, buckets, counts]
+    assert [part.tolist() for part in decode_each(column)] == [rows, buckets, counts]
     sums = [None if one is None else sum(middle_ms(at) * n for at, n in sorted(one.items())) for one in histograms]
     assert np.array_equal(sums_ms(found, len(histograms)), np.array(sums, dtype=float), equal_nan=True)
 
@@ -105,7 +105,7 @@ def test_what_is_no_plain_histogram_is_looked_at_text_by_text(text: str) -> None
 
 def test_a_broken_histogram_is_an_error() -> None:
     with pytest.raises(ReportError, match="'11 12:x'"):
-        decoded(pd.Series(["11 12:x"], dtype="str"))
+        decode_each(pd.Series(["11 12:x"], dtype="str"))
 
 
 def test_gaps_of_rows_that_are_left_out_are_in_no_figure(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_gaps_of_rows_that_are_left_out_are_in_no_figure(tmp_path: Path) -> None
     records = [ollama(0), ollama(0, **slow), ollama(1), ollama(2, at_ms=-3 * 10**9, **slow)]
     run = load(folder(tmp_path, records))
     assert summarise(run)["overall"]["metrics"]["itl_ms"]["n"] == 20
-    assert run.gaps.pooled() == merge([decode(encode({bucket(10 * MS): 20}))])
+    assert run.gaps.pool() == merge([decode(encode({bucket(10 * MS): 20}))])
 
 
 def test_counts_and_texts_are_as_in_the_file(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ def test_sides_may_differ_in_any_option() -> None:
     made = plan([*sides, "--host", "http://127.0.0.1:1", *COMMON, "--fail-on", "tpot_ms mean +5%"])
     assert made.rounds == 5
     assert made.sides["b"][-3:] == ["--options", "num_ctx=8192", "--no-stream"]
-    assert made.compare == ("--fail-on", "tpot_ms mean +5%")
+    assert made.compare == ("--lang", "en", "--fail-on", "tpot_ms mean +5%")
 
 
 BAD = {

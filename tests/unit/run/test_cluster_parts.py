@@ -29,7 +29,7 @@ def followed(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[FakeCluster, lis
     """A run that began with worker a, and what run.json says of who was there."""
     monkeypatch.setattr(rebalance, "LOOK_S", 0.001)
     cluster, told = FakeCluster("master", Worker("a")), list[dict[str, Any]]()
-    cluster.settled = True
+    cluster.is_settled = True
     recorder = SimpleNamespace(tell=lambda attendance: told.__setitem__(slice(None), attendance))
     events: Any = Events()
     Rebalancer(SimpleNamespace(cluster=cluster, recorder=recorder)).listen(events)  # type: ignore[arg-type]
@@ -58,11 +58,11 @@ def test_whoever_joins_or_goes_in_a_run_is_told_and_the_users_are_shared_out_aga
 
 def test_while_users_are_being_started_none_are_shared_out(followed: tuple[FakeCluster, list[dict[str, Any]]]) -> None:
     cluster, told = followed
-    cluster.settled = False
+    cluster.is_settled = False
     cluster.there = [Worker("a"), Worker("b")]
     wait_until(lambda: len(told) == 2)
     assert cluster.done == []
-    cluster.settled = True
+    cluster.is_settled = True
     wait_until(lambda: cluster.done)
 
 
@@ -204,15 +204,15 @@ def test_a_process_alone_starts_and_ends_its_load_by_locust() -> None:
     environment.parsed_options = SimpleNamespace(headless=False)  # type: ignore[assignment]
     environment.create_local_runner()
     cluster, heard = Cluster(environment), list[tuple[Any, str]]()
-    assert (cluster.is_master, cluster.is_worker, cluster.number, cluster.running) == (False, False, 0, False)
+    assert (cluster.is_master, cluster.is_worker, cluster.number, cluster.is_running) == (False, False, 0, False)
     cluster.start(2, 100)
     wait_until(lambda: cluster.users == 2)
-    assert (cluster.running, cluster.target_users, cluster.may_wait) == (True, 2, True)
+    assert (cluster.is_running, cluster.target_users, cluster.may_wait) == (True, 2, True)
     cluster.on("hello", lambda data, sender: heard.append((data, sender)))
     cluster.send("hello", 7)
     assert heard == [(7, "local")]
     cluster.end()
-    assert (cluster.running, cluster.users) == (False, 0)
+    assert (cluster.is_running, cluster.users) == (False, 0)
     environment.runner.quit()  # type: ignore[union-attr]
 
 

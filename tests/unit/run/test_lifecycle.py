@@ -22,7 +22,7 @@ from tokenswarm.run.feature import Feature
 from tokenswarm.run.lifecycle import RunLifecycle
 from tokenswarm.run.publisher import ACKNOWLEDGE, ROWS
 from tokenswarm.run.shared import begin as share
-from tokenswarm.run.shared import shared
+from tokenswarm.run.shared import shared_state
 from tokenswarm.run.user_changes import UserChanges
 from tokenswarm.settings.errors import UsageError
 
@@ -107,7 +107,7 @@ def test_what_is_wrong_at_the_beginning_ends_the_process(
     assert left.value.code == 2
     assert "tokenswarm: error: " in capsys.readouterr().err
     with process(FakeCluster("worker"), tmp_path, monkeypatch) as lifecycle:
-        shared(lifecycle.options)["columns"] = "of another version"
+        shared_state(lifecycle.options)["columns"] = "of another version"
         with pytest.raises(SystemExit):
             lifecycle.on_test_start()
     assert "bring both to one commit" in capsys.readouterr().err
@@ -115,14 +115,14 @@ def test_what_is_wrong_at_the_beginning_ends_the_process(
 
 def test_no_run_begins_while_another_does_or_is_written_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with process(FakeCluster(), tmp_path, monkeypatch) as lifecycle:
-        with lifecycle.beginning(), pytest.raises(UsageError, match="just beginning"), lifecycle.beginning():
+        with lifecycle.begin_alone(), pytest.raises(UsageError, match="just beginning"), lifecycle.begin_alone():
             pass
         begin(lifecycle)
         lifecycle.on_test_stopping()
-        with pytest.raises(UsageError, match="still being written down"), lifecycle.beginning():
+        with pytest.raises(UsageError, match="still being written down"), lifecycle.begin_alone():
             pass
         end(lifecycle)
-        with lifecycle.beginning():
+        with lifecycle.begin_alone():
             pass
 
 
@@ -212,11 +212,11 @@ def test_users_that_were_changed_by_hand_are_told(
             cluster.target_users = users[0] if run else 3
             events.test_start.fire(environment=lifecycle.environment)
             events.spawning_complete.fire(user_count=cluster.target_users)
-            cluster.running = True
+            cluster.is_running = True
             for asked in users[1:] if run else ():
                 cluster.order(asked)
                 events.spawning_complete.fire(user_count=asked)
-            cluster.running = False
+            cluster.is_running = False
             events.test_stopping.fire(environment=lifecycle.environment)
             cluster.target_users = 0
             events.spawning_complete.fire(user_count=0)
@@ -286,7 +286,7 @@ def test_a_worker_that_joins_a_run_whose_users_are_all_there_is_not_in_the_ramp_
     for there, phase in ((True, "steady"), (False, "ramp-up")):
         with process(FakeCluster("worker"), tmp_path / str(there), monkeypatch) as lifecycle:
             worker_of(lifecycle, "the-run")
-            shared(lifecycle.options)["all_started"] = there
+            shared_state(lifecycle.options)["all_started"] = there
             lifecycle.on_test_start()
             assert lifecycle.run_context
             assert lifecycle.run_context.phase() == phase

@@ -9,7 +9,7 @@ import pytest
 from locust import TaskSet, User, tag, task
 
 from tokenswarm.run import locust_options
-from tokenswarm.run.locust_options import check, check_classes, span_s, tagged
+from tokenswarm.run.locust_options import check, check_classes, select_tagged, span_s
 from tokenswarm.settings.errors import UsageError
 
 
@@ -119,15 +119,15 @@ def test_classes_to_which_tags_leave_no_task_are_left_out(
     options, classes = SimpleNamespace(tags=tags, exclude_tags=exclude), [Reader, Flow, Long]
     if not left:
         with pytest.raises(UsageError, match="leave no task of any class"):
-            tagged(options, classes, [])
+            select_tagged(options, classes, [])
         return
-    assert tagged(options, classes, []) == left
+    assert select_tagged(options, classes, []) == left
     assert not capsys.readouterr().err
-    assert tagged(options, classes, ["Reader", "Flow", "Long"]) == left
+    assert select_tagged(options, classes, ["Reader", "Flow", "Long"]) == left
     said = capsys.readouterr().err
     assert all((each.__name__ in said) == (each not in left) for each in classes)
 
 
 def test_what_is_named_must_have_a_task_left() -> None:
     with pytest.raises(UsageError, match="leave no task of any class"):
-        tagged(SimpleNamespace(tags=["short"], exclude_tags=None), [Reader, Long], ["Long"])
+        select_tagged(SimpleNamespace(tags=["short"], exclude_tags=None), [Reader, Long], ["Long"])

@@ -12,7 +12,7 @@ from fake_cluster import FakeCluster
 from one_process import process
 from werkzeug.datastructures import MultiDict
 
-from tokenswarm.preflight.discovery import Server
+from tokenswarm.preflight.discovery import FoundServer
 from tokenswarm.preflight.prepare import Prepared
 from tokenswarm.preflight.server import Preflight
 from tokenswarm.run import locust_options, preparation
@@ -82,7 +82,7 @@ def test_what_locust_puts_over_the_options_does_not_change_what_was_chosen(run: 
 
 def test_of_a_run_that_goes_on_nothing_is_prepared_anew(run: RunLifecycle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preparation, "ready", lambda *_: pytest.fail("the server was asked"))
-    monkeypatch.setattr(FakeCluster, "running", True)
+    monkeypatch.setattr(FakeCluster, "is_running", True)
     assert run.preparation.prepare_from_form(sent(max_tokens="5"), SHOWN) == {"max_tokens": "5"}
     assert run.options.max_tokens == 128
 
@@ -116,9 +116,9 @@ def test_the_forms_list_of_models_takes_the_secrets_home_only(
 ) -> None:
     asked: list[tuple[str, tuple[tuple[str, str], ...]]] = []
 
-    def server(preflight: Preflight) -> Server:
+    def server(preflight: Preflight) -> FoundServer:
         asked.append((preflight.settings.target.url, preflight.settings.headers))
-        return Server("openai", None, ("one", "a,b", "openai/*"))
+        return FoundServer("openai", None, ("one", "a,b", "openai/*"))
 
     monkeypatch.setattr(Preflight, "server", server)
     assert run.preparation.model_names(HOME, "") == ["one", spell("a,b")]

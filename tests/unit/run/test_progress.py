@@ -12,7 +12,7 @@ from tokenswarm.metrics.live_view import Count
 from tokenswarm.run import progress as module
 from tokenswarm.run.lifecycle import RunLifecycle
 from tokenswarm.run.progress import Progress, progress
-from tokenswarm.run.shared import shared
+from tokenswarm.run.shared import shared_state
 
 
 def at(lifecycle: RunLifecycle, seconds: float, monkeypatch: pytest.MonkeyPatch) -> Progress:
@@ -62,11 +62,11 @@ def test_a_stage_says_what_is_left_of_it_and_of_all(tmp_path: Path, monkeypatch:
         began_s = float(lifecycle.recorder.circumstances["started_unix_s"])
         stages[1]["began_unix_s"] = began_s + 11
         lifecycle.recorder.circumstances["stages"] = stages
-        shared(lifecycle.options)["stage"] = (2, True, False)
+        shared_state(lifecycle.options)["stage"] = (2, True, False)
         now = at(lifecycle, 12, monkeypatch)
         assert now.doing == "stage 2 of 3: 2..6x5s, 4 s left"
         assert now.left_s == pytest.approx(24, abs=0.01)
-        shared(lifecycle.options)["stage"] = (None, False, False)
+        shared_state(lifecycle.options)["stage"] = (None, False, False)
         lifecycle.trial = "trial 3: 8 users"
         assert (at(lifecycle, 12, monkeypatch).doing, at(lifecycle, 12, monkeypatch).left_s) == (
             "trial 3: 8 users",
@@ -91,7 +91,7 @@ def test_users_that_were_changed_by_hand_are_a_stage_of_unknown_length(
         assert lifecycle.recorder
         stages = [{"text": text, "by_hand": True} for text in ("2", "5")]
         lifecycle.recorder.circumstances["stages"] = stages
-        shared(lifecycle.options)["stage"] = (2, False, True)
+        shared_state(lifecycle.options)["stage"] = (2, False, True)
         now = at(lifecycle, 12, monkeypatch)
         assert (now.doing, now.left_s) == ("stage 2: 5 users, changed by hand", pytest.approx(48))
         end(lifecycle)

@@ -6,18 +6,18 @@ from typing import Any
 import pytest
 
 from tokenswarm.simulator.api.readers import read
-from tokenswarm.simulator.api.request import Ask, Refused
+from tokenswarm.simulator.api.request import GenerationRequest, Refused
 from tokenswarm.simulator.model import models
 from tokenswarm.simulator.model.faults import FAULTS
 from tokenswarm.simulator.model.models import Model
 from tokenswarm.simulator.model.plan import make_plan
 from tokenswarm.simulator.model.script import Task
-from tokenswarm.simulator.settings import Settings
+from tokenswarm.simulator.settings import SimulatorSettings
 
 
-def ask(api: Any, body: dict[str, Any], model: str = "sim", **more: Any) -> Ask:
-    known = {f"{model}:latest": models.named(f"{model}:latest")}
-    return read(api, json.dumps({"model": model, **body}).encode(), known, Settings(**more))
+def ask(api: Any, body: dict[str, Any], model: str = "sim", **more: Any) -> GenerationRequest:
+    known = {f"{model}:latest": models.make_model(f"{model}:latest")}
+    return read(api, json.dumps({"model": model, **body}).encode(), known, SimulatorSettings(**more))
 
 
 def refusal(api: Any, body: dict[str, Any], model: str = "sim") -> tuple[int, str]:
@@ -34,7 +34,7 @@ def test_a_stop_sequence_cuts_the_text_and_its_tokens_count() -> None:
     words = [line.text for line in free.lines]
     stop = words[10] + words[11]
     cut = make_plan(5, 40, None, stop=(stop,))
-    assert cut.joined("text") == "".join(words[:10])
+    assert cut.join("text") == "".join(words[:10])
     assert (cut.output_tokens, cut.reason) == (12, "stop")
     assert make_plan(5, 40, None, stop=("\x00",)) == free
 
@@ -43,14 +43,14 @@ def test_a_match_within_a_token_leaves_what_comes_before_it() -> None:
     free = make_plan(5, 40, None)
     word = next(line.text for line in free.lines[3:] if len(line.text) > 4)
     cut = make_plan(5, 40, None, stop=(word[3:],))
-    assert free.joined("text").split(word[3:])[0] == cut.joined("text")
+    assert free.join("text").split(word[3:])[0] == cut.join("text")
 
 
 def test_what_could_begin_a_stop_sequence_is_held_back_and_comes_in_one_line() -> None:
     free = make_plan(5, 40, None)
     fourth = free.lines[3].text
     held = make_plan(5, 40, None, stop=(fourth + "\x00",))
-    assert held.joined("text") == free.joined("text")
+    assert held.join("text") == free.join("text")
     assert held.lines[3].text == fourth + free.lines[4].text
     assert (held.lines[3].tokens, held.output_tokens) == (2, 40)
 
@@ -142,7 +142,7 @@ def test_an_embedder_does_not_talk() -> None:
 def test_repeats_end_at_the_guard_and_loops_at_the_limit() -> None:
     made = make_plan(3, 30, None, fault=FAULTS["fault-repeat"])
     assert made.undone
-    assert made.joined("text").endswith(" the" * 31)
+    assert made.join("text").endswith(" the" * 31)
     assert not make_plan(3, 30, 20, fault=FAULTS["fault-repeat"]).undone
     loop = make_plan(3, 30, 200, fault=FAULTS["fault-loops"])
     assert (loop.output_tokens, loop.reason) == (200, "length")
@@ -151,17 +151,17 @@ def test_repeats_end_at_the_guard_and_loops_at_the_limit() -> None:
 
 def test_thinking_faults() -> None:
     never = make_plan(3, 40, None, thinks=True, fault=FAULTS["fault-unclosed-think"])
-    assert (never.joined("text"), never.reason) == ("", "stop")
-    assert len(never.joined("thinking")) > 50
+    assert (never.join("text"), never.reason) == ("", "stop")
+    assert len(never.join("thinking")) > 50
     leaks = FAULTS["fault-think-leaks"]
-    assert "</think>" in make_plan(3, 40, None, fault=leaks).joined("text")
-    assert "</think>" not in make_plan(3, 40, None, thinks=True, fault=leaks).joined("text")
+    assert "</think>" in make_plan(3, 40, None, fault=leaks).join("text")
+    assert "</think>" not in make_plan(3, 40, None, thinks=True, fault=leaks).join("text")
 
 
 def test_a_prompt_is_cut_and_only_the_count_says_so() -> None:
     model = Model("m:latest", fault=FAULTS["fault-cuts-prompt"])
     body = json.dumps({"model": "m", "prompt": "word " * 400}).encode()
-    assert read("generate", body, {"m:latest": model}, Settings()).prompt_tokens == (12 + 500) // 4
+    assert read("generate", body, {"m:latest": model}, SimulatorSettings()).prompt_tokens == (12 + 500) // 4
 
 
 # --- thinking
@@ -169,9 +169,9 @@ def test_a_prompt_is_cut_and_only_the_count_says_so() -> None:
 
 def test_native_generate_does_not_tell_thinking_from_text() -> None:
     made = make_plan(3, 40, None, task=Task("N", thinks=True, separates=False))
-    assert made.joined("thinking") == ""
-    assert made.joined("text").startswith(" <think>\n")
-    assert "</think>\n" in made.joined("text")
+    assert made.join("thinking") == ""
+    assert made.join("text").startswith(" <think>\n")
+    assert "</think>\n" in made.join("text")
 
 
 def test_harmony_always_thinks() -> None:

@@ -66,7 +66,7 @@ def test_stopped_by_itself_the_last_token_has_no_text() -> None:
 def test_cut_every_token_has_text() -> None:
     plan = make_plan(1, 10, 4)
     assert (plan.output_tokens, plan.reason, len(plan.lines)) == (4, "length", 4)
-    assert make_plan(1, 10, None).joined("text").startswith(plan.joined("text"))
+    assert make_plan(1, 10, None).join("text").startswith(plan.join("text"))
 
 
 def test_thinking_comes_first_and_its_tags_are_silent_or_empty() -> None:
@@ -78,8 +78,8 @@ def test_thinking_comes_first_and_its_tags_are_silent_or_empty() -> None:
     assert [line.kind for line in empties.lines[:4]] == ["empty"] * 3 + ["thinking"]
     assert [line.kind for line in empties.lines].count("empty") == 5
     thrown = make_plan(1, 60, None, thinks=True, style=Style(tags_as_empty=True, thinking_as_empty=True))
-    assert thrown.joined("thinking") == ""
-    assert thrown.joined("text") == plain.joined("text")
+    assert thrown.join("thinking") == ""
+    assert thrown.join("text") == plain.join("text")
 
 
 def test_cut_inside_the_opening_tag_there_is_no_line() -> None:
@@ -95,14 +95,14 @@ def test_faults_of_the_text() -> None:
     assert of("fault-empty").lines == ()
     assert of("fault-empty").output_tokens == 40
     said = of("fault-think-tags", None)
-    assert said.joined("text").startswith("<think>\n")
-    assert "</think>" in said.joined("text")
+    assert said.join("text").startswith("<think>\n")
+    assert "</think>" in said.join("text")
     assert not any("<think>" in line.text or "</think>" in line.text for line in said.lines)
 
 
 def test_text_is_chinese_when_it_is_asked_for() -> None:
-    assert tokens.has_cjk(make_plan(1, 30, None, cjk=True).joined("text"))
-    assert make_plan(1, 30, None).joined("text").isascii()
+    assert tokens.has_cjk(make_plan(1, 30, None, cjk=True).join("text"))
+    assert make_plan(1, 30, None).join("text").isascii()
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,8 @@ def test_every_fault_is_listed() -> None:
 
 def test_the_words_of_a_name_say_what_the_model_can_do() -> None:
     able = {
-        name: models.named(name) for name in ("sim", "sim-think", "sim-tools-native", "sim-think-qwen3", "my-embed")
+        name: models.make_model(name)
+        for name in ("sim", "sim-think", "sim-tools-native", "sim-think-qwen3", "my-embed")
     }
     assert [model.capabilities for model in able.values()] == [
         ("completion",),

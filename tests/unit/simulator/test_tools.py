@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tokenswarm.simulator.api.readers import read
-from tokenswarm.simulator.api.request import Ask
+from tokenswarm.simulator.api.request import GenerationRequest
 from tokenswarm.simulator.model import json_text, models
 from tokenswarm.simulator.model.faults import FAULTS, Fault
 from tokenswarm.simulator.model.plan import Plan, Style, make_plan
 from tokenswarm.simulator.model.script import Task
 from tokenswarm.simulator.model.tools import CUT, NO_JSON
-from tokenswarm.simulator.settings import Settings
+from tokenswarm.simulator.settings import SimulatorSettings
 
 WEATHER = {
     "name": "get_weather",
@@ -37,9 +37,9 @@ def plan(path: str = "G", *, limit: int | None = None, key: int = 7, **more: Any
     return make_plan(key, natural, limit, task=task, fault=fault, style=style, stop=stop)
 
 
-def ask(api: Any, body: dict[str, Any], model: str = "sim", **more: Any) -> Ask:
-    known = {f"{model}:latest": models.named(f"{model}:latest")}
-    return read(api, json.dumps({"model": model, **body}).encode(), known, Settings(**more))
+def ask(api: Any, body: dict[str, Any], model: str = "sim", **more: Any) -> GenerationRequest:
+    known = {f"{model}:latest": models.make_model(f"{model}:latest")}
+    return read(api, json.dumps({"model": model, **body}).encode(), known, SimulatorSettings(**more))
 
 
 # --- JSON
@@ -91,18 +91,18 @@ def fits(value: Any, schema: dict[str, Any]) -> bool:
 @given(schemas, st.integers(0, 2**64))
 def test_json_fits_its_schema(schema: dict[str, Any], key: int) -> None:
     made = make_plan(key, 30, None, task=Task(format=schema))
-    assert fits(json.loads(made.joined("text")), schema)
-    assert "".join(json_text.pieces(made.joined("text"))) == made.joined("text")
+    assert fits(json.loads(made.join("text")), schema)
+    assert "".join(json_text.pieces(made.join("text"))) == made.join("text")
 
 
 def test_json_without_a_schema_is_an_object_and_when_cut_none() -> None:
     free = make_plan(3, 60, None, task=Task(format="json"))
-    assert isinstance(json.loads(free.joined("text")), dict)
+    assert isinstance(json.loads(free.join("text")), dict)
     assert len(free.lines) > 5
     cut = make_plan(3, 60, 4, task=Task(format="json"))
     assert cut.reason == "length"
     with pytest.raises(json.JSONDecodeError):
-        json.loads(cut.joined("text"))
+        json.loads(cut.join("text"))
 
 
 def test_thinking_and_json_are_two_runs_and_the_counts_are_of_the_second() -> None:
@@ -111,7 +111,7 @@ def test_thinking_and_json_are_two_runs_and_the_counts_are_of_the_second() -> No
     (between,) = [line for line in made.lines if line.kind == "empty"]
     assert between.at_token == made.first_run_tokens > len(thinking)
     assert made.counted_tokens == made.output_tokens - made.first_run_tokens
-    json.loads(made.joined("text"))
+    json.loads(made.join("text"))
 
 
 # --- tools
@@ -137,7 +137,7 @@ def test_two_calls_are_two_lines() -> None:
 
 def test_a_call_that_is_cut() -> None:
     cut = plan(limit=14)
-    assert (cut.joined("text"), cut.calls(), cut.reason, cut.error) == ("", (), "length", None)
+    assert (cut.join("text"), cut.calls(), cut.reason, cut.error) == ("", (), "length", None)
     assert plan("B", limit=30).calls() == plan("harmony", limit=20).calls() == ()
     bare = plan(limit=14, bare=True)
     assert bare.last_text.startswith('{"name": "get_weather"')
@@ -184,13 +184,13 @@ def test_json_faults() -> None:
 
     blank = said("fault-whitespace")
     assert blank.reason == "length"
-    assert re.search(r"\s{100}", blank.joined("text"))
+    assert re.search(r"\s{100}", blank.join("text"))
     # Ollama's guard ends what has more than 30 equal tokens, and all white space is equal to it.
     assert max(len(list(run)) for _, run in groupby(line.text.strip() for line in blank.lines)) <= 30
     with pytest.raises(json.JSONDecodeError):
-        json.loads(said("fault-bad-json").joined("text"))
+        json.loads(said("fault-bad-json").join("text"))
     assert said("fault-bad-json").reason == "stop"
-    assert not isinstance(json.loads(said("fault-off-schema").joined("text")), dict)
+    assert not isinstance(json.loads(said("fault-off-schema").join("text")), dict)
 
 
 def test_tool_faults() -> None:

@@ -36,7 +36,7 @@ def test_who_would_hold_too_much_waits_until_another_is_let_go_of() -> None:
     b.grow(1)
     assert answers.reading == "a"
     a.grow(1000)  # the last one goes on, up to its own bound
-    a.ended()
+    a.end_reading()
     assert answers.reading == "a"  # it is in memory until it has been interpreted
     a.give_back()
     assert answers.reading == "abc"
@@ -49,7 +49,7 @@ def test_one_that_times_out_while_it_waits_is_as_good_as_read() -> None:
     answers = Answers(100)
     a, b = answers.begin("a", 90), answers.begin("b", 90)
     assert answers.reading == "a"
-    b.ended()
+    b.end_reading()
     a.give_back()
     assert not b.waits
     assert answers.reading == "a"  # nobody reads b any more

@@ -21,7 +21,7 @@ from tokenswarm.metrics.histogram import bucket
 from tokenswarm.metrics.record import Identity, Record
 from tokenswarm.metrics.text import plain
 from tokenswarm.web import exposition
-from tokenswarm.web.exposition import COARSE_NS, FINE_NS, FINEST_NS, Family, Totals, family, of_run, written
+from tokenswarm.web.exposition import COARSE_NS, FINE_NS, FINEST_NS, Family, Totals, family, of_run, write_families
 from tokenswarm.wire.values import Usage
 
 WHO = Identity(0, 0, "OllamaChatUser", "/api/chat", 'a "strange"\\\nmodel', "p", 64)
@@ -47,7 +47,7 @@ def _lines(records: list[Record]) -> bytes:
 
 def samples(families: Iterable[Family]) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
     """Every sample by its name and labels, as Prometheus' own parser reads it."""
-    text = written(families, lambda: None)
+    text = write_families(families, lambda: None)
     found = [sample for group in text_string_to_metric_families(text) for sample in group.samples]
     by_name = {(sample.name, tuple(sorted(sample.labels.items()))): sample.value for sample in found}
     assert len(by_name) == len(found)  # a sample that comes twice, and Prometheus takes none of them
@@ -195,7 +195,7 @@ def test_promtool_finds_nothing_to_say_against_the_names(tmp_path: Path) -> None
     times = {"first_output_ns": START_NS + 10**8, "last_output_ns": START_NS + 10**9, "output_chunks": 7}
     folder.append(_lines([*RECORDS, _record(9, "ok", 10**9, usage=usage, **times)]), 5)
     folder.close()
-    text = written(totals_of(folder.path).families(START_NS + 2 * 10**9), lambda: None)
+    text = write_families(totals_of(folder.path).families(START_NS + 2 * 10**9), lambda: None)
     said = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False)
     assert (said.returncode, said.stdout + said.stderr) == (0, "")
 
@@ -203,6 +203,6 @@ def test_promtool_finds_nothing_to_say_against_the_names(tmp_path: Path) -> None
 def test_writing_lets_others_have_their_turn() -> None:
     turns: list[int] = []
     many = family("users", "gauge", "many", [("", {"worker": str(n)}, n) for n in range(1000)])
-    text = written(many, lambda: turns.append(len(turns)))
+    text = write_families(many, lambda: turns.append(len(turns)))
     assert text.count("tokenswarm_users{") == 1000
     assert len(turns) == 20

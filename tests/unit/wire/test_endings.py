@@ -9,7 +9,7 @@ from literals import CHAT, DONE, FINISH, MS, SENTINEL, USAGE, V1_CHAT, delta, ev
 
 from tokenswarm.metrics.interpret import interpret
 from tokenswarm.metrics.record import Identity, Record
-from tokenswarm.wire.endings import meaning
+from tokenswarm.wire.endings import interpret_reason
 from tokenswarm.wire.habits import HABITS
 from tokenswarm.wire.values import Api, Failure, Transcript
 
@@ -68,7 +68,7 @@ def test_a_finish_reason_that_names_a_failure_is_one_and_is_named(reason: str) -
 @pytest.mark.parametrize("reason", [*ENDS, *UNKNOWN])
 def test_any_other_reason_is_an_end(reason: str) -> None:
     assert read(V1_CHAT, sse(HI + event(delta(reason)) + USAGE + SENTINEL))[2].outcome == "ok"
-    assert meaning(reason) == ("end" if reason in ENDS else "unknown")
+    assert interpret_reason(reason) == ("end" if reason in ENDS else "unknown")
 
 
 BROKE = Failure("closed", "the server closed the connection in the middle of the answer")

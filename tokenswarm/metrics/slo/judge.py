@@ -75,7 +75,7 @@ class SloJudge:
         for slo, count, values in zip(self.slos, self._counts, self._values, strict=True):
             n, bad = count.n, _beyond(slo, count)
             if slo.aggregate == "share":
-                applies, hit = shared(slo, row)
+                applies, hit = count_in_share(slo, row)
                 count.n += applies
                 count.kept += hit
             elif slo.aggregate != "rate":
@@ -89,7 +89,7 @@ class SloJudge:
         """First sent to last ended."""
         return self._window.length_s(self.clocks)
 
-    def judged(self) -> list[SloResult]:
+    def judge_all(self) -> list[SloResult]:
         """Each SLO as it stands now."""
         return [self._judge(*each) for each in zip(self.slos, self._counts, self._values, strict=True)]
 
@@ -173,7 +173,7 @@ def _take(slo: Slo, count: _Count, values: dict[int, int], row: Mapping[str, Any
     values[number] = values.get(number, 0) + 1
 
 
-def shared(slo: Slo, row: Mapping[str, Any]) -> tuple[bool, bool]:
+def count_in_share(slo: Slo, row: Mapping[str, Any]) -> tuple[bool, bool]:
     """Whether a share is of this row too, and whether the row is one of those meant."""
     if slo.subject in CHECKS:
         failed = row[slo.subject]
@@ -184,7 +184,7 @@ def shared(slo: Slo, row: Mapping[str, Any]) -> tuple[bool, bool]:
 def _meets(slo: Slo, row: Mapping[str, Any]) -> bool:
     """Does this request itself keep within the limit? One that lacks the metric does not."""
     if slo.subject in CHECKS:
-        return shared(slo, row)[1] != slo.below
+        return count_in_share(slo, row)[1] != slo.below
     if slo.subject == "itl_ms":
         gaps = decode(row["itl_ms_hist"] or "")
         return bool(gaps) and all(slo.keeps(middle_ms(number)) for number in gaps)

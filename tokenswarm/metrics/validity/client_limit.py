@@ -20,7 +20,7 @@ def limits(facts: Facts, slos: Sequence[Slo]) -> list[str]:
     it comes near the time of a request.
     """
     asked = {slo.subject for slo in slos}
-    names = ALWAYS + (OF_GAPS if not facts.stamped or asked.intersection(GAPS) else ())
+    names = ALWAYS + (OF_GAPS if not facts.is_stamped or asked.intersection(GAPS) else ())
     found = [finding for rule in RULES if rule.name in names and (finding := apply(rule, facts))]
     said = [str(finding["what"]) for finding in found if finding["level"] == "invalid"]
     if dropped := facts.rows.outcomes["dropped"]:

@@ -11,7 +11,7 @@ from tokenswarm.metrics.histogram import bucket, decode, decode_all, middle_ms
 from tokenswarm.metrics.output import TokensPerChunk, count
 from tokenswarm.metrics.text import plain
 from tokenswarm.metrics.validity.unsent import Offered
-from tokenswarm.wire.endings import meaning
+from tokenswarm.wire.endings import interpret_reason
 
 STEP_MS = 1.0
 STARVED_SHARE, STARVED_TIMES = 0.5, 10
@@ -90,12 +90,12 @@ class Evidence:
         return self.answered.total() if self.answered else self.ok
 
     @property
-    def starved(self) -> int:
-        """How many models starved: see `starving`."""
-        return len(self.starving)
+    def starved_count(self) -> int:
+        """How many models starved: see `starving_models`."""
+        return len(self.starving_models)
 
     @property
-    def starving(self) -> dict[str, float]:
+    def starving_models(self) -> dict[str, float]:
         """Models without any answer where others had one; or one of whose requests waited, until it began to be
         answered, for half of the run or more, while others had ten times as many answers. With that wait, s.
         """
@@ -174,7 +174,7 @@ class Evidence:
         self.unread_chunks += row["unread_chunks"] or 0
         self.late_chunks += row["late_chunks"] or 0
         self.habits.update((row["habits"] or "").split())
-        if (reason := row["finish_reason"]) and meaning(reason) == "unknown":
+        if (reason := row["finish_reason"]) and interpret_reason(reason) == "unknown":
             known = len(self.unknown_reasons) < MOST_REASONS or reason in self.unknown_reasons
             self.unknown_reasons[plain(reason) if known else "others"] += 1
         self.stepped += abs(row["clock_step_ms"] or 0) > STEP_MS

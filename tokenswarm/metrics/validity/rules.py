@@ -35,7 +35,7 @@ class Facts:
     unique_prompts: bool = False
 
     @property
-    def stamped(self) -> bool:
+    def is_stamped(self) -> bool:
         """Do the kernel's stamps date (almost) all reads?"""
         return self.rows.clock_stamps * 100 <= self.rows.reads
 
@@ -74,7 +74,7 @@ def _medians_ms(f: Facts) -> tuple[Figure, Figure]:
 
 def _lag_limit_ms(f: Facts) -> Figure:
     """Without kernel stamps the lag is the error; with them it is one only where chunks were merged."""
-    if not f.stamped:
+    if not f.is_stamped:
         return _allowed_ms(f.gap_p50_ms, *_medians_ms(f))
     merged = f.rows.coalesced_chunks * 100 > LATE_PERCENT / 4 * f.rows.chunks
     return LAG_OF_GAP * f.gap_p50_ms if merged and f.gap_p50_ms else None
@@ -147,7 +147,7 @@ RULES: tuple[Rule, ...] = (
     Rule("uncounted tokens", "% of the answers", lambda f: _percent(f.rows.uncounted, f.rows.answers), 0, lambda f: 1 if f.rows.uncounted < f.rows.answers else None, "for {figure} % of the answers the server gave no token count: they are in no tokens/s, and nothing else counts them", "see whether the server can send its usage (stream_options.include_usage)"),
     Rule("durations", "% of the answers", lambda f: _percent(f.rows.doubted, f.rows.answers), 0, None, "{figure} % of the answers came with durations of the server's that cannot be: what is made of them (load, queue, prefill and decode rates) is left out of these", "see check_notes in requests.csv: the server, or a proxy before it, makes them up"),
     Rule("cold loads", "% of the requests that tell", lambda f: _percent(f.rows.cold, f.rows.load_told), 0, None, "{figure} % of the requests that tell of it waited until their model was loaded (load_ms of 200 ms or more): the figures hold cold starts and warm ones", "see the section about loading, which tells them apart"),
-    Rule("starved models", "models", lambda f: f.rows.starved, 0, None, "{figure} of the run's models starved while others were served ({starved}): they are in none of the figures, or in few", "see their requests by outcome, and who overtook them in the section about loading"),
+    Rule("starved models", "models", lambda f: f.rows.starved_count, 0, None, "{figure} of the run's models starved while others were served ({starved}): they are in none of the figures, or in few", "see their requests by outcome, and who overtook them in the section about loading"),
     Rule("silent end", "s", lambda f: f.rows.silent_s, 0, None, "in the last {figure} s of the run nothing was answered, though requests waited: the figures are those of the time before", "see whether the server hung, and its log of that time"),
     Rule("bad vectors", "% of the vectors", lambda f: _percent(f.rows.bad_vectors, f.rows.vectors), 0, None, "{figure} % of the vectors are not finite, all zeros, or of another dimension than their answer's first", "see which texts they belong to (bad_vectors in requests.csv)"),
     Rule("dimension", "% of the answers", lambda f: _percent(f.rows.other_dimension, f.rows.dimensions.total()), 0, None, "{figure} % of the embedding answers have another dimension than the others", "see whether one model answers for all (dimension in requests.csv)"),
@@ -186,12 +186,12 @@ def apply(rule: Rule, facts: Facts) -> dict[str, Any] | None:
     endless = figure == float("inf")
     reasons = ", ".join(reason for reason, _ in facts.rows.unknown_reasons.most_common(MOST_REASONS))
     shown = "∞" if endless else f"{figure:.3g}"
-    starved = ", ".join(f"{plain(model)}: {seconds:.3g} s without an answer" for model, seconds in facts.rows.starving.items())
+    starved = ", ".join(f"{plain(model)}: {seconds:.3g} s without an answer" for model, seconds in facts.rows.starving_models.items())
     said = rule.what.format(starved=starved, figure=shown, gap=f"{facts.gap_p50_ms:.3g}" if facts.gap_p50_ms else "–", reasons=reasons)
-    return finding(rule.name, level, said, rule.do, None if endless else figure, limit, rule.unit)
+    return make_finding(rule.name, level, said, rule.do, None if endless else figure, limit, rule.unit)
 
 
-def finding(
+def make_finding(
     rule: str, level: str, what: str, do: str, figure: Figure = None, limit: Figure = None, unit: str = ""
 ) -> dict[str, Any]:
     """One finding as run.json holds it; `level` is `invalid` or `remark`."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tokenswarm.metrics.validity.rules import finding
+from tokenswarm.metrics.validity.rules import make_finding
 
 RULES = ("workers", "lost rows", "lost workers", "lost master", "left models")
 MERGE = "python -m reports merge RUN WORKER_RUN_DIR… adds what their spools hold (docs/distributed.md)"
@@ -21,29 +21,31 @@ def findings(workers: Sequence[Worker], *, rebuilt: bool = False) -> list[dict[s
     unended = [worker for worker in workers if not worker.get("ended")]
     if gone := [worker for worker in unended if not worker.get("spool")]:
         what = f"{len(gone)} of the workers did not hand over their last rows, up to a second of them: {_names(gone)}"
-        found.append(finding("workers", "invalid", what, f"see why they ended; {MERGE}", len(gone), 0))
-    if lost := sum(missing(worker) for worker in workers):
+        found.append(make_finding("workers", "invalid", what, f"see why they ended; {MERGE}", len(gone), 0))
+    if lost := sum(count_missing(worker) for worker in workers):
         what = f"{lost} rows that workers said they had are not here"
         do = MERGE if any(worker.get("client") for worker in workers) else "free the disk of --run-dir"
-        found.append(finding("lost rows", "invalid", what, f"the totals are too low by them; {do}", lost, 0))
+        found.append(make_finding("lost rows", "invalid", what, f"the totals are too low by them; {do}", lost, 0))
     if left := [str(name) for worker in workers for name in worker.get("left_models") or ()]:
         what = f"{len(left)} of the models that lifecycle users made could not be removed: {', '.join(left[:3])}"
         do = f"see /api/tags for names that begin as these do, and ollama rm {left[0]}"
-        found.append(finding("left models", "remark", what + (", …" if left[3:] else ""), do, len(left), 0, "models"))
+        found.append(
+            make_finding("left models", "remark", what + (", …" if left[3:] else ""), do, len(left), 0, "models")
+        )
     if rebuilt:
         what = "the master was lost; the run was put together from what its workers had kept"
-        found.append(finding("lost master", "remark", what, "see why it ended: the load ended with it"))
+        found.append(make_finding("lost master", "remark", what, "see why it ended: the load ended with it"))
     elif back := [worker for worker in unended if worker.get("spool")]:
         cut = sum(worker.get("under_way") or 0 for worker in back)
         what = (
             f"{len(back)} of the workers were lost in the middle of the run; their rows are all here; of the requests "
             f"that were under way (by the gaps in their numbers {cut} or more) there are none: {_names(back)}"
         )
-        found.append(finding("lost workers", "remark", what, "see why they ended", len(back), 0))
+        found.append(make_finding("lost workers", "remark", what, "see why they ended", len(back), 0))
     return found
 
 
-def missing(worker: Worker) -> int:
+def count_missing(worker: Worker) -> int:
     """Rows that a worker said it had and that are not here."""
     return max(0, int(worker.get("made") or 0) - int(worker.get("requests") or 0))
 

@@ -71,7 +71,7 @@ SECTION = OptionsSection(
         ),
         Option(
             name="--metrics-port",
-            type=types.listening,
+            type=types.listen_address,
             form=False,
             wrong="many",
             help="Show the run's figures to Prometheus at `/metrics` on this port: `9464` (loopback only),"

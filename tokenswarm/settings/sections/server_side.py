@@ -9,7 +9,7 @@ SECTION = OptionsSection(
     (
         Option(
             name="--scrape",
-            type=types.scraped,
+            type=types.endpoints,
             kept=False,  # a query may hold a key: run.json has it without
             wrong="ftp://box",
             help="Prometheus endpoints to look at during the run, parted by commas: those of vLLM, SGLang, llama.cpp"

@@ -30,7 +30,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpAnswer:
     """One HTTP answer: whole, or in lines that leave as chunks one by one."""
 
     status: int
@@ -42,17 +42,17 @@ class Answer:
     bare: bool = False  # neither body nor length, as Go answers some HEADs
 
 
-def said(value: Any, status: int = 200) -> Answer:
+def answer_json(value: Any, status: int = 200) -> HttpAnswer:
     """An answer of one JSON value, as Ollama's native API gives it."""
-    return Answer(status, encode(value), JSON)
+    return HttpAnswer(status, encode(value), JSON)
 
 
-def failed(status: int, message: str) -> Answer:
+def answer_error(status: int, message: str) -> HttpAnswer:
     """An error of Ollama's native API."""
-    return said({"error": message}, status)
+    return answer_json({"error": message}, status)
 
 
-async def told(steps: AsyncIterator[dict[str, Any]], *, stream: bool) -> Answer:
+async def answer_steps(steps: AsyncIterator[dict[str, Any]], *, stream: bool) -> HttpAnswer:
     """Steps of a long task: a stream of lines, the error in one of them if it fails (200 all the same), or its end.
 
     A Refused before the first step is an answer of its own; after it, it is a line, or the status of the whole.
@@ -60,13 +60,13 @@ async def told(steps: AsyncIterator[dict[str, Any]], *, stream: bool) -> Answer:
     try:
         first = await anext(steps)
         if stream:
-            return Answer(200, content_type=NDJSON, lines=_lines(first, steps))
+            return HttpAnswer(200, content_type=NDJSON, lines=_lines(first, steps))
         async for _step in steps:
             pass
     except Refused as refused:
         body = encode({"error": str(refused)})
-        return Answer(refused.status, body, PLAIN_JSON, chunked=refused.early)
-    return Answer(200, encode(SUCCESS), PLAIN_JSON)
+        return HttpAnswer(refused.status, body, PLAIN_JSON, chunked=refused.early)
+    return HttpAnswer(200, encode(SUCCESS), PLAIN_JSON)
 
 
 async def _lines(first: dict[str, Any], rest: AsyncIterator[dict[str, Any]]) -> AsyncIterator[bytes]:

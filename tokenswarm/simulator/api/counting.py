@@ -3,7 +3,7 @@
 from typing import Any
 
 from tokenswarm.simulator.api import gojson
-from tokenswarm.simulator.api.answer import Answer, Request, said
+from tokenswarm.simulator.api.answer import HttpAnswer, Request, answer_json
 from tokenswarm.simulator.api.readers import read
 from tokenswarm.simulator.api.request import Api
 from tokenswarm.simulator.server import Server
@@ -23,19 +23,21 @@ ONLY = {
 }
 
 
-def count(server: Server, request: Request) -> Answer:
+def count(server: Server, request: Request) -> HttpAnswer:
     """POST …/input_tokens and …/count_tokens."""
-    return said({"input_tokens": _tokens(server, APIS[request.path], request.fields())})
+    return answer_json({"input_tokens": _tokens(server, APIS[request.path], request.fields())})
 
 
-def tokenize(server: Server, request: Request) -> Answer:
+def tokenize(server: Server, request: Request) -> HttpAnswer:
     """POST /tokenize: llama.cpp's takes a text, vLLM's a prompt or messages as well."""
     fields = request.fields()
     if "content" in fields:
         text = {"model": next(iter(server.models)), "prompt": fields["content"]}
-        return said({"tokens": list(range(_tokens(server, "v1_completions", text)))})
+        return answer_json({"tokens": list(range(_tokens(server, "v1_completions", text)))})
     number = _tokens(server, "v1_chat" if "messages" in fields else "v1_completions", fields)
-    return said({"count": number, "max_model_len": server.settings.context_tokens, "tokens": list(range(number))})
+    return answer_json(
+        {"count": number, "max_model_len": server.settings.context_tokens, "tokens": list(range(number))}
+    )
 
 
 def _tokens(server: Server, api: Api, fields: dict[str, Any]) -> int:

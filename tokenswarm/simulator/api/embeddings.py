@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tokenswarm.simulator.api import openai
-from tokenswarm.simulator.api.answer import JSON, Answer, Request, failed
+from tokenswarm.simulator.api.answer import JSON, HttpAnswer, Request, answer_error
 from tokenswarm.simulator.api.gojson import check_types, quote
 from tokenswarm.simulator.api.request import Refused, check_options, keep_alive
 from tokenswarm.simulator.engine.loader import Busy, TooBig
@@ -33,13 +33,13 @@ class _Waiting:
     def token(self, number: int, due_ns: int) -> None:
         """Never called: nothing is generated."""
 
-    def finished(self, due_ns: int, timing: Timing) -> None:
+    def finish(self, due_ns: int, timing: Timing) -> None:
         """The batch is through."""
         if not self.timing.done():
             self.timing.set_result(timing)
 
 
-async def embed(server: Server, request: Request) -> Answer:
+async def embed(server: Server, request: Request) -> HttpAnswer:
     """POST /api/embed."""
     body = request.fields()
     check_types(
@@ -50,16 +50,16 @@ async def embed(server: Server, request: Request) -> Answer:
     model = _find(server, name)
     head = f'{{"model":{quote(name)},"embeddings":['
     if not texts or given == "":
-        return Answer(200, f"{head}]}}".encode(), JSON)
+        return HttpAnswer(200, f"{head}]}}".encode(), JSON)
     check_options(body.get("options") or {})
     counts, timing = await _evaluate(server, model, texts, body, truncate=body.get("truncate") is not False)
     told = f'"total_duration":{timing.total_ns},"load_duration":{timing.load_ns},"prompt_eval_count":{sum(counts)}'
     length, dimensions = model.embedding_length, body.get("dimensions")
     said = await _worded(texts, lambda text: vectors.as_json(text, length, dimensions))
-    return Answer(200, f"{head}{','.join(said)}],{told}}}".encode(), JSON)
+    return HttpAnswer(200, f"{head}{','.join(said)}],{told}}}".encode(), JSON)
 
 
-async def embeddings(server: Server, request: Request) -> Answer:
+async def embeddings(server: Server, request: Request) -> HttpAnswer:
     """POST /api/embeddings, the older one: one text, no counts, never truncated; its errors of the model are 500."""
     body = request.fields()
     text = body.get("prompt") or ""
@@ -67,16 +67,16 @@ async def embeddings(server: Server, request: Request) -> Answer:
         raise ValueError("json: cannot unmarshal into Go struct field EmbeddingRequest.prompt of type string")
     model = _find(server, str(body.get("model") or ""))
     if not text:
-        return Answer(200, b'{"embedding":[]}', JSON)
+        return HttpAnswer(200, b'{"embedding":[]}', JSON)
     try:
         await _evaluate(server, model, [text], body, truncate=False)
     except Refused as refused:
-        return failed(503 if refused.status == 503 else 500, str(refused))
+        return answer_error(503 if refused.status == 503 else 500, str(refused))
     worded = vectors.as_json(text, model.embedding_length, doubles=True)
-    return Answer(200, f'{{"embedding":{worded}}}'.encode(), JSON)
+    return HttpAnswer(200, f'{{"embedding":{worded}}}'.encode(), JSON)
 
 
-async def v1_embeddings(server: Server, request: Request) -> Answer:
+async def v1_embeddings(server: Server, request: Request) -> HttpAnswer:
     """POST /v1/embeddings."""
     try:
         body = request.fields()
@@ -88,14 +88,14 @@ async def v1_embeddings(server: Server, request: Request) -> Answer:
         if given is None or given == []:
             raise ValueError("invalid input")
     except ValueError as error:
-        return Answer(400, openai.error_body(400, str(error), early=True), openai.EARLY_TYPE)
+        return HttpAnswer(400, openai.error_body(400, str(error), early=True), openai.EARLY_TYPE)
     try:
         texts = _texts(given)
         model = _find(server, name)
         counts, _timing = await _evaluate(server, model, texts, body, truncate=True)
     except (ValueError, Refused) as error:
         status = error.status if isinstance(error, Refused) else 400
-        return Answer(status, openai.error_body(status, str(error)), openai.WHOLE_TYPE)
+        return HttpAnswer(status, openai.error_body(status, str(error)), openai.WHOLE_TYPE)
     length, dimensions = model.embedding_length, body.get("dimensions")
     word = vectors.as_base64 if form == "base64" else vectors.as_json
     said = await _worded(texts, lambda text: word(text, length, dimensions))
@@ -104,7 +104,7 @@ async def v1_embeddings(server: Server, request: Request) -> Answer:
     )  # fmt: skip
     usage = f'"usage":{{"prompt_tokens":{sum(counts)},"total_tokens":{sum(counts)}}}'
     whole = f'{{"object":"list","data":[{data}],"model":{quote(name)},{usage}}}\n'
-    return Answer(200, whole.encode(), openai.WHOLE_TYPE)
+    return HttpAnswer(200, whole.encode(), openai.WHOLE_TYPE)
 
 
 def _texts(given: Any) -> list[str]:

@@ -7,7 +7,7 @@ own /api/v0; its /api/v1/chat is in `lm_studio`); llama.cpp's `timings` as its r
 from collections.abc import Mapping
 
 from tokenswarm.simulator.api import gojson, lm_studio
-from tokenswarm.simulator.api.answer import Answer, Request, said
+from tokenswarm.simulator.api.answer import HttpAnswer, Request, answer_json
 from tokenswarm.simulator.engine.schedule import Timing
 from tokenswarm.simulator.server import Server
 from tokenswarm.simulator.settings import NS_PER_MS, NS_PER_S
@@ -52,9 +52,9 @@ def own_numbers(engine: str, path: str, prompt_tokens: int, output_tokens: int, 
     return ""
 
 
-def props(server: Server, _request: Request) -> Answer:
+def props(server: Server, _request: Request) -> HttpAnswer:
     """GET /props: llama.cpp's slots, and the context of each."""
-    return said(
+    return answer_json(
         {
             "default_generation_settings": {"n_ctx": server.settings.context_tokens},
             "total_slots": server.settings.parallel,
@@ -62,8 +62,8 @@ def props(server: Server, _request: Request) -> Answer:
     )
 
 
-def slots(server: Server, _request: Request) -> Answer:
+def slots(server: Server, _request: Request) -> HttpAnswer:
     """GET /slots: which of them is at work."""
     busy, number = len(server.engine.slots), server.settings.parallel
     found = [{"id": at, "n_ctx": server.settings.context_tokens, "is_processing": at < busy} for at in range(number)]
-    return Answer(200, gojson.encode(found), b"application/json; charset=utf-8")
+    return HttpAnswer(200, gojson.encode(found), b"application/json; charset=utf-8")

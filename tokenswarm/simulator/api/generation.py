@@ -9,15 +9,15 @@ from typing import Any
 
 from tokenswarm.simulator.api import engines, lm_studio, messages, ollama, openai, responses
 from tokenswarm.simulator.api.readers import read
-from tokenswarm.simulator.api.reply import Dialect, Exchange, Reply
-from tokenswarm.simulator.api.request import Api, Ask, Refused
+from tokenswarm.simulator.api.reply import HttpExchange, Reply, ReplyDialect
+from tokenswarm.simulator.api.request import Api, GenerationRequest, Refused
 from tokenswarm.simulator.engine.loader import Busy, TooBig
 from tokenswarm.simulator.engine.pacer import wall_minus_clock_ns
 from tokenswarm.simulator.model import plan, tokens
 from tokenswarm.simulator.model.faults import BUSY, CRASHED
 from tokenswarm.simulator.model.script import Task
 from tokenswarm.simulator.server import Server
-from tokenswarm.simulator.truth import Record
+from tokenswarm.simulator.truth import LedgerEntry
 
 PATHS: dict[str, Api] = {
     "/api/chat": "chat",
@@ -34,17 +34,19 @@ _WAVERING = 0.1  # the share of requests in which fault-nondeterministic says so
 _ONE_TEXT = ("generate", "v1_completions")
 
 
-async def generate(server: Server, exchange: Exchange, headers: Mapping[bytes, str], body: bytes, receive: Any) -> None:
+async def generate(
+    server: Server, exchange: HttpExchange, headers: Mapping[bytes, str], body: bytes, receive: Any
+) -> None:
     """Answer a generation: hand it to the engine, then sleep until it has ended or the client has gone."""
     number, agent, given = server.ledger.new_id(), headers.get(b"user-agent"), headers.get(b"x-request-id")
-    record = Record(number, exchange.path, "", agent, given, time.time_ns())
+    record = LedgerEntry(number, exchange.path, "", agent, given, time.time_ns())
     api = PATHS[exchange.path]
     reply: Reply | None = None
     try:
         ask = read(api, body, server.models, server.settings)
         if ask.rendered is not None:
             record.status, record.end = 200, "complete"
-            exchange.whole(200, ollama.WHOLE_TYPE, ollama.rendered(ask, time.time_ns()))
+            exchange.whole(200, ollama.WHOLE_TYPE, ollama.write_rendered(ask, time.time_ns()))
             return
         reply = _begin(server, exchange, record, ask)
         while (await receive())["type"] != "http.disconnect":
@@ -63,7 +65,7 @@ async def generate(server: Server, exchange: Exchange, headers: Mapping[bytes, s
             server.ledger.close_record(record)
 
 
-def _begin(server: Server, exchange: Exchange, record: Record, ask: Ask) -> Reply:
+def _begin(server: Server, exchange: HttpExchange, record: LedgerEntry, ask: GenerationRequest) -> Reply:
     """Decide the answer and submit it; Refused if the server is busy, or says so."""
     fault = ask.model.fault
     record.model, record.prompt_tokens = ask.name, ask.prompt_tokens
@@ -101,7 +103,7 @@ def _begin(server: Server, exchange: Exchange, record: Record, ask: Ask) -> Repl
     return reply
 
 
-def _decide(server: Server, ask: Ask, number: int) -> plan.Plan:
+def _decide(server: Server, ask: GenerationRequest, number: int) -> plan.Plan:
     """What the answer to request `number` will be."""
     settings, model = server.settings, ask.model
     key = tokens.request_key(settings.seed, model.name, ask.prompt)
@@ -134,7 +136,7 @@ def _decide(server: Server, ask: Ask, number: int) -> plan.Plan:
     )
 
 
-def _text_key(ask: Ask, key: int, number: int) -> int:
+def _text_key(ask: GenerationRequest, key: int, number: int) -> int:
     """What the words are chosen by: the prompt alone at temperature 0, the seed too if there is one, else chance."""
     wavers = ask.model.fault.wavers and Random(f"wavers {number}").random() < _WAVERING
     if ask.temperature == 0 and not wavers:
@@ -143,7 +145,7 @@ def _text_key(ask: Ask, key: int, number: int) -> int:
     return int.from_bytes(blake2b(f"{key} {chance}".encode(), digest_size=8).digest(), "big")
 
 
-def _dialect(server: Server, ask: Ask, decided: plan.Plan, record: Record) -> Dialect:
+def _dialect(server: Server, ask: GenerationRequest, decided: plan.Plan, record: LedgerEntry) -> ReplyDialect:
     """Who words the answer."""
     if ask.api in ollama.STYLES:
         return ollama.Native(ask, decided, tells_cached=server.settings.tells_cached)
@@ -160,7 +162,7 @@ def _dialect(server: Server, ask: Ask, decided: plan.Plan, record: Record) -> Di
     return openai.OpenAI(ask, decided, record.id, created_s, role_first=only_v1, tells_cached=tells_cached, own=own)
 
 
-def _refuse(exchange: Exchange, api: Api, refused: Refused) -> None:
+def _refuse(exchange: HttpExchange, api: Api, refused: Refused) -> None:
     if refused.whole:
         content_type, body = openai.EARLY_TYPE, refused.message.encode()
     elif api in ollama.STYLES:

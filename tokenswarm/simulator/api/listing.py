@@ -54,7 +54,7 @@ def _tag(model: Model) -> dict[str, Any]:
     }
 
 
-def running(resident: Iterable[Runner], vram_share: float, wall_minus_clock_ns: int) -> dict[str, Any]:
+def describe_running(resident: Iterable[Runner], vram_share: float, wall_minus_clock_ns: int) -> dict[str, Any]:
     """The body of GET /api/ps from the loader's list, whose times are on the engine's clock."""
     return {"models": [_loaded(runner, vram_share, wall_minus_clock_ns) for runner in resident]}
 

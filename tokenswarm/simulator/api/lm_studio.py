@@ -6,9 +6,9 @@ Not seen on a real one. It has no tools of the client's, and no earlier answers 
 from typing import Any
 
 from tokenswarm.simulator.api import gojson
-from tokenswarm.simulator.api.request import Ask
+from tokenswarm.simulator.api.request import GenerationRequest
 from tokenswarm.simulator.engine.schedule import WARM_NS, Timing
-from tokenswarm.simulator.model.plan import Kind, Line, Plan
+from tokenswarm.simulator.model.plan import Kind, Plan, PlannedLine
 from tokenswarm.simulator.settings import NS_PER_S
 
 PATH = "/api/v1/chat"
@@ -29,11 +29,11 @@ class LMStudio:
 
     stream_type, whole_type = b"text/event-stream", b"application/json"
 
-    def __init__(self, ask: Ask, plan: Plan) -> None:
+    def __init__(self, ask: GenerationRequest, plan: Plan) -> None:
         self._ask, self._plan = ask, plan
         self._open = ""  # what is streamed just now: reasoning or message
 
-    def opening(self) -> tuple[bytes, Kind] | None:
+    def write_opening(self) -> tuple[bytes, Kind] | None:
         """What a stream begins with before its first token."""
         start = _event("chat.start", model_instance_id=self._ask.name)
         return start + _event("prompt_processing.start"), "headers"
@@ -45,14 +45,14 @@ class LMStudio:
         ended, self._open = self._open or "prompt_processing", kind
         return [_event(f"{ended}.end"), *([_event(f"{kind}.start")] if kind else [])]
 
-    def line(self, line: Line, wall_ns: int) -> tuple[bytes, ...]:
+    def line(self, line: PlannedLine, wall_ns: int) -> tuple[bytes, ...]:
         """The events of one line."""
         kind = "reasoning" if line.kind == "thinking" else "message"
         return (*self._turn(kind), _event(f"{kind}.delta", content=line.text))
 
     def _answer(self, timing: Timing) -> dict[str, Any]:
         plan, output = self._plan, []
-        for kind, text in (("reasoning", plan.joined("thinking")), ("message", plan.joined("text"))):
+        for kind, text in (("reasoning", plan.join("thinking")), ("message", plan.join("text"))):
             output += [{"type": kind, "content": text}] if text else []
         stats: dict[str, Any] = {
             "input_tokens": self._ask.prompt_tokens,
@@ -73,11 +73,11 @@ class LMStudio:
         """The answer that is not streamed."""
         return gojson.encode(self._answer(timing))
 
-    def loaded(self, wall_ns: int) -> bytes:
+    def write_loaded(self, wall_ns: int) -> bytes:
         """Never said: it has no request that only loads."""
         raise AssertionError("/api/v1/chat has no request that only loads")
 
-    def broken(self, message: str) -> bytes:
+    def write_broken(self, message: str) -> bytes:
         """The last event of a stream whose model died."""
         return _event("error", error={"type": "internal_error", "message": message})
 
@@ -85,6 +85,6 @@ class LMStudio:
         """An event that is not JSON."""
         return b'event: message.delta\ndata: {"type":"message.\n\n'
 
-    def failed(self, message: str) -> bytes:
+    def write_failed(self, message: str) -> bytes:
         """The body of status 500, when nothing was sent yet."""
         return error_body(500, message)

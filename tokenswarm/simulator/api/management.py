@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from tokenswarm.simulator.api import races, registry
-from tokenswarm.simulator.api.answer import SUCCESS, Answer, Request, failed, told
+from tokenswarm.simulator.api.answer import SUCCESS, HttpAnswer, Request, answer_error, answer_steps
 from tokenswarm.simulator.api.gojson import check_types, encode
 from tokenswarm.simulator.api.listing import digest
 from tokenswarm.simulator.api.request import Refused
@@ -21,53 +21,53 @@ _QUANTIZATIONS = ("F32", "F16", "Q4_K_S", "Q4_K_M", "Q8_0")
 Steps = AsyncIterator[dict[str, Any]]
 
 
-async def copy(server: Server, request: Request) -> Answer:
+async def copy(server: Server, request: Request) -> HttpAnswer:
     """POST /api/copy."""
     body = request.fields()
     source, target = parse(str(body.get("source") or "")), parse(str(body.get("destination") or ""))
     if source is None or target is None:
         what = "source" if source is None else "destination"
-        return failed(400, f'{what} "{body.get(what) or ""}" is invalid')
+        return answer_error(400, f'{what} "{body.get(what) or ""}" is invalid')
     model = server.models.get(source.full())
     if model is None:
-        return failed(404, f'model "{body["source"]}" not found')
+        return answer_error(404, f'model "{body["source"]}" not found')
     manifest = model.manifest or model.name
     made = replace(model, name=target.full(), blob=model.weights, manifest=manifest, modified_ns=time.time_ns())
     await races.put(server, made)
-    return Answer(200)
+    return HttpAnswer(200)
 
 
-async def delete(server: Server, request: Request) -> Answer:
+async def delete(server: Server, request: Request) -> HttpAnswer:
     """DELETE /api/delete."""
     body = request.fields()
     text = str(body.get("model") or body.get("name") or "")
     name = parse(text)
     if name is None:
-        return failed(400, f'name "{text}" is invalid')
-    if lost := await races.lost(server, name):
-        return failed(*lost)
-    return Answer(200) if server.drop(name.full()) else failed(404, f"model '{text}' not found")
+        return answer_error(400, f'name "{text}" is invalid')
+    if lost := await races.lose_race(server, name):
+        return answer_error(*lost)
+    return HttpAnswer(200) if server.drop(name.full()) else answer_error(404, f"model '{text}' not found")
 
 
-async def create(server: Server, request: Request) -> Answer:
+async def create(server: Server, request: Request) -> HttpAnswer:
     """POST /api/create."""
     body, name = _named(request)
     strings = dict.fromkeys(("from", "system", "template", "quantize"), "string")
     check_types(body, "CreateRequest", {**strings, "parameters": "object", "files": "object"})
-    return await told(_create(server, name, body), stream=body.get("stream") is not False)
+    return await answer_steps(_create(server, name, body), stream=body.get("stream") is not False)
 
 
-async def pull(server: Server, request: Request) -> Answer:
+async def pull(server: Server, request: Request) -> HttpAnswer:
     """POST /api/pull."""
     body, name = _named(request)
-    return await told(registry.pull(server, name), stream=body.get("stream") is not False)
+    return await answer_steps(registry.pull(server, name), stream=body.get("stream") is not False)
 
 
-async def push(server: Server, request: Request) -> Answer:
+async def push(server: Server, request: Request) -> HttpAnswer:
     """POST /api/push."""
     body, name = _named(request)
     insecure = bool(body.get("insecure"))
-    return await told(registry.push(server, name, insecure=insecure), stream=body.get("stream") is not False)
+    return await answer_steps(registry.push(server, name, insecure=insecure), stream=body.get("stream") is not False)
 
 
 def _named(request: Request) -> tuple[dict[str, Any], Name]:

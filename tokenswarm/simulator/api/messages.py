@@ -3,11 +3,11 @@
 from hashlib import sha256
 
 from tokenswarm.simulator.api import gojson
-from tokenswarm.simulator.api.request import Ask
+from tokenswarm.simulator.api.request import GenerationRequest
 from tokenswarm.simulator.engine.schedule import Timing
 from tokenswarm.simulator.model import tokens
-from tokenswarm.simulator.model.plan import Kind, Line, Plan
-from tokenswarm.simulator.model.tools import Call
+from tokenswarm.simulator.model.plan import Kind, Plan, PlannedLine
+from tokenswarm.simulator.model.tools import PlannedCall
 
 _ERROR_TYPES = {400: "invalid_request_error", 404: "not_found_error", 503: "overloaded_error"}
 
@@ -27,14 +27,14 @@ class Messages:
 
     stream_type, whole_type = b"text/event-stream", b"application/json"
 
-    def __init__(self, ask: Ask, plan: Plan, number: int) -> None:
+    def __init__(self, ask: GenerationRequest, plan: Plan, number: int) -> None:
         self._ask, self._plan = ask, plan
         name, identity = gojson.quote(ask.name), sha256(f"msg {number}".encode()).hexdigest()[:24]
         self._head = f'"id":"msg_{identity}","type":"message","role":"assistant","model":{name}'
         self._block: tuple[int, str] | None = None  # index and kind of the block that is open
         self._blocks = 0
 
-    def opening(self) -> tuple[bytes, Kind] | None:
+    def write_opening(self) -> tuple[bytes, Kind] | None:
         """What a stream begins with before its first token: nothing."""
         return None
 
@@ -66,12 +66,12 @@ class Messages:
         assert self._block is not None
         return _event("content_block_delta", f',"index":{self._block[0]},"delta":{{{fields}}}')
 
-    def _call(self, call: Call) -> list[bytes]:
+    def _call(self, call: PlannedCall) -> list[bytes]:
         name = f'"id":{gojson.quote(call.id)},"name":{gojson.quote(call.name)},"input":{{}}'
         pieces = f'"type":"input_json_delta","partial_json":{gojson.quote(call.text())}'
         return [*self._open("tool_use", name), self._delta(pieces), *self._close()]
 
-    def line(self, line: Line, wall_ns: int) -> tuple[bytes, ...]:
+    def line(self, line: PlannedLine, wall_ns: int) -> tuple[bytes, ...]:
         """The events of one line: those of blocks that end and begin with it too."""
         if line.more is not None and line.more.calls:
             return tuple(event for call in line.more.calls for event in self._call(call))
@@ -100,7 +100,7 @@ class Messages:
     def whole(self, timing: Timing, wall_ns: int) -> bytes:
         """The answer that is not streamed."""
         plan = self._plan
-        thinking, text = gojson.quote(plan.joined("thinking")), gojson.quote(plan.joined("text"))
+        thinking, text = gojson.quote(plan.join("thinking")), gojson.quote(plan.join("text"))
         blocks = [f'{{"type":"thinking","thinking":{thinking}}}'] if thinking != '""' else []
         blocks += [f'{{"type":"text","text":{text}}}'] if text != '""' else []
         for call in plan.calls():
@@ -109,11 +109,11 @@ class Messages:
         content = f'"content":[{",".join(blocks)}]'
         return f'{{{self._head},{content},"stop_reason":"{self._reason()}",{self._usage()}}}\n'.encode()
 
-    def loaded(self, wall_ns: int) -> bytes:
+    def write_loaded(self, wall_ns: int) -> bytes:
         """Never said: it has no request that only loads."""
         raise AssertionError("/v1/messages has no request that only loads")
 
-    def broken(self, message: str) -> bytes:
+    def write_broken(self, message: str) -> bytes:
         """The last event of a stream whose model died."""
         return b"event: error\ndata: " + error_body(500, message) + b"\n"
 
@@ -121,6 +121,6 @@ class Messages:
         """An event that is not JSON."""
         return b'event: content_block_delta\ndata: {"type":"content_\n\n'
 
-    def failed(self, message: str) -> bytes:
+    def write_failed(self, message: str) -> bytes:
         """The body of status 500, when nothing was sent yet."""
         return error_body(500, message)

@@ -8,7 +8,7 @@ from typing import Any
 from tokenswarm.simulator.api import gojson
 from tokenswarm.simulator.api.request import (
     IMAGE_TOKENS,
-    Ask,
+    GenerationRequest,
     Refused,
     Said,
     check_images,
@@ -17,7 +17,7 @@ from tokenswarm.simulator.api.request import (
     common,
     find,
     fit,
-    joined,
+    join_texts,
     keep_alive,
     native_thinks,
     output_format,
@@ -25,10 +25,10 @@ from tokenswarm.simulator.api.request import (
 )
 from tokenswarm.simulator.model import tokens
 from tokenswarm.simulator.model.models import Model, full_name
-from tokenswarm.simulator.settings import Settings
+from tokenswarm.simulator.settings import SimulatorSettings
 
 
-def chat(body: dict[str, Any], models: dict[str, Model], settings: Settings) -> Ask:
+def chat(body: dict[str, Any], models: dict[str, Model], settings: SimulatorSettings) -> GenerationRequest:
     """Read a body of /api/chat; Refused or ValueError with Ollama's words."""
     types = {"model": "string", "messages": "array", "stream": "bool", "options": "object", "tools": "array"}
     gojson.check_types(body, "ChatRequest", types)
@@ -51,15 +51,15 @@ def chat(body: dict[str, Any], models: dict[str, Model], settings: Settings) -> 
     check_images(model, said)
     overhead = tokens.TEMPLATE_TOKENS + _tool_tokens(body.get("tools"))
     space = fit(said, overhead, model, options, settings, body)
-    return Ask(
-        "chat", name, model, joined(said), stream=body.get("stream") is not False, thinks=thinks,
+    return GenerationRequest(
+        "chat", name, model, join_texts(said), stream=body.get("stream") is not False, thinks=thinks,
         keep_alive_ns=keep_alive_ns, only_loads=not said, format=wanted, top_logprobs=top, **space, **common(options),
         tools=() if wanted is not None else wants_call(offered, said),
         rendered=_rendered(said, offered) if body.get("_debug_render_only") else None,
     )  # fmt: skip
 
 
-def generate(body: dict[str, Any], models: dict[str, Model], settings: Settings) -> Ask:
+def generate(body: dict[str, Any], models: dict[str, Model], settings: SimulatorSettings) -> GenerationRequest:
     """Read a body of /api/generate; Refused or ValueError with Ollama's words."""
     strings = dict.fromkeys(("model", "prompt", "system", "suffix", "template"), "string")
     others = {"stream": "bool", "raw": "bool", "options": "object", "images": "array", "context": "array"}
@@ -85,8 +85,8 @@ def generate(body: dict[str, Any], models: dict[str, Model], settings: Settings)
     overhead = tokens.BOS_TOKENS - tokens.MESSAGE_TOKENS if raw else tokens.TEMPLATE_TOKENS
     space = fit(said, overhead, model, options, settings, body)
     # Raw, the model is in the middle of a text: it thinks only where that shows it how.
-    return Ask(
-        "generate", name, model, joined(said) if system else user, stream=body.get("stream") is not False,
+    return GenerationRequest(
+        "generate", name, model, join_texts(said) if system else user, stream=body.get("stream") is not False,
         thinks=thinks and wanted is None and (not raw or "<think>" in prompt), keep_alive_ns=keep_alive_ns, raw=raw,
         only_loads=not (prompt or suffix or images), format=wanted, top_logprobs=_top(body), **space, **common(options),
         context=tuple(context), rendered=_rendered(said, ()) if body.get("_debug_render_only") else None,

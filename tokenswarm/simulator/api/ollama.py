@@ -1,12 +1,12 @@
 """What Ollama's native API says: bodies of /api/chat and /api/generate, key for key."""
 
 from tokenswarm.simulator.api import gojson
-from tokenswarm.simulator.api.request import Ask
+from tokenswarm.simulator.api.request import GenerationRequest
 from tokenswarm.simulator.engine.schedule import Timing
 from tokenswarm.simulator.model.models import rfc3339
-from tokenswarm.simulator.model.plan import Kind, Line, Plan, Style
+from tokenswarm.simulator.model.plan import Kind, Plan, PlannedLine, Style
 from tokenswarm.simulator.model.tokens import context_ids
-from tokenswarm.simulator.model.tools import Call
+from tokenswarm.simulator.model.tools import PlannedCall
 
 STREAM_TYPE = b"application/x-ndjson"
 WHOLE_TYPE = b"application/json; charset=utf-8"
@@ -19,7 +19,7 @@ def error_body(message: str) -> bytes:
     return gojson.encode({"error": message})
 
 
-def rendered(ask: Ask, wall_ns: int) -> bytes:
+def write_rendered(ask: GenerationRequest, wall_ns: int) -> bytes:
     """The answer to who only wants to see the prompt."""
     said = '"message":{"role":"","content":""}' if ask.api == "chat" else '"response":""'
     prompt = gojson.quote(ask.rendered or "")
@@ -27,7 +27,7 @@ def rendered(ask: Ask, wall_ns: int) -> bytes:
     return f'{head},{said},"done":false,"_debug_info":{{"rendered_template":{prompt}}}}}'.encode()
 
 
-def _calls(calls: tuple[Call, ...]) -> str:
+def _calls(calls: tuple[PlannedCall, ...]) -> str:
     return gojson.encode(
         [{"id": c.id, "function": {"index": c.index, "name": c.name, "arguments": c.arguments}} for c in calls]
     ).decode()
@@ -41,7 +41,7 @@ class Native:
 
     stream_type, whole_type = STREAM_TYPE, WHOLE_TYPE
 
-    def __init__(self, ask: Ask, plan: Plan, *, tells_cached: bool) -> None:
+    def __init__(self, ask: GenerationRequest, plan: Plan, *, tells_cached: bool) -> None:
         self._ask, self._plan = ask, plan
         self._tells_cached = tells_cached
         self._chat = ask.api == "chat"
@@ -50,7 +50,7 @@ class Native:
         self._text = '","message":{"role":"assistant","content":' if self._chat else '","response":'
         self._text_end = '},"done":false}\n' if self._chat else ',"done":false}\n'
 
-    def _said(self, text: str, thinking: str, calls: tuple[Call, ...] = ()) -> str:
+    def _said(self, text: str, thinking: str, calls: tuple[PlannedCall, ...] = ()) -> str:
         """The fields that bear the text."""
         thought = f',"thinking":{gojson.quote(thinking)}' if thinking else ""
         if self._chat:
@@ -61,17 +61,17 @@ class Native:
     def _object(self, wall_ns: int, said: str, rest: str) -> bytes:
         return f'{self._head}{rfc3339(wall_ns)}",{said},{rest}}}'.encode()
 
-    def opening(self) -> tuple[bytes, Kind] | None:
+    def write_opening(self) -> tuple[bytes, Kind] | None:
         """What a stream begins with before its first token: nothing, not even the response's head."""
         return None
 
-    def line(self, line: Line, wall_ns: int) -> bytes:
+    def line(self, line: PlannedLine, wall_ns: int) -> bytes:
         """One line of a stream. Nearly all are text and nothing else."""
         if line.more is None and line.kind != "thinking":
             return f"{self._head}{rfc3339(wall_ns)}{self._text}{gojson.quote(line.text)}{self._text_end}".encode()
         thinking = line.kind == "thinking"
         rest = '"done":false'
-        calls: tuple[Call, ...] = ()
+        calls: tuple[PlannedCall, ...] = ()
         if line.more is not None:
             calls = line.more.calls
             rest += f',"logprobs":[{",".join(line.more.logprobs)}]' if line.more.logprobs else ""
@@ -111,14 +111,14 @@ class Native:
         """The answer that is not streamed."""
         plan = self._plan
         rest = '"done":false' if plan.undone else self._done(timing, plan.logprobs())
-        return self._object(wall_ns, self._said(plan.joined("text"), plan.joined("thinking"), plan.calls()), rest)
+        return self._object(wall_ns, self._said(plan.join("text"), plan.join("thinking"), plan.calls()), rest)
 
-    def loaded(self, wall_ns: int) -> bytes:
+    def write_loaded(self, wall_ns: int) -> bytes:
         """The answer to an empty request, which loads the model, or with a keep-alive of 0 unloads it."""
         reason = "unload" if self._ask.keep_alive_ns == 0 else "load"
         return self._object(wall_ns, self._said("", ""), f'"done":true,"done_reason":"{reason}"')
 
-    def broken(self, message: str) -> bytes:
+    def write_broken(self, message: str) -> bytes:
         """The last line of a stream whose model died, or said what cannot be understood."""
         return error_body(message) + b"\n"
 
@@ -126,6 +126,6 @@ class Native:
         """A line that is not JSON."""
         return f"{self._head}2026-11-23T08:5\n".encode()
 
-    def failed(self, message: str) -> bytes:
+    def write_failed(self, message: str) -> bytes:
         """The body of status 500, when nothing was sent yet."""
         return error_body(message)

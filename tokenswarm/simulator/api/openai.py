@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 from tokenswarm.simulator.api import gojson
-from tokenswarm.simulator.api.request import Ask
+from tokenswarm.simulator.api.request import GenerationRequest
 from tokenswarm.simulator.engine.schedule import Timing
-from tokenswarm.simulator.model.plan import Kind, Line, Plan, Style
-from tokenswarm.simulator.model.tools import Call
+from tokenswarm.simulator.model.plan import Kind, Plan, PlannedLine, Style
+from tokenswarm.simulator.model.tools import PlannedCall
 
 STREAM_TYPE = b"text/event-stream"
 WHOLE_TYPE = b"application/json"
@@ -30,7 +30,7 @@ def _logprobs(entries: tuple[str, ...]) -> str:
     return f',"logprobs":{{"content":[{",".join(entries)}]}}' if entries else ""
 
 
-def _calls(calls: tuple[Call, ...]) -> str:
+def _calls(calls: tuple[PlannedCall, ...]) -> str:
     functions = [(c, {"name": c.name, "arguments": c.text()}) for c in calls]
     return gojson.encode(
         [{"id": c.id, "index": c.index, "type": "function", "function": function} for c, function in functions]
@@ -51,7 +51,7 @@ class OpenAI:
 
     def __init__(
         self,
-        ask: Ask,
+        ask: GenerationRequest,
         plan: Plan,
         number: int,
         created_s: int,
@@ -88,13 +88,13 @@ class OpenAI:
             fields = f'"role":"assistant",{fields}'
         return f'{self._head}[{{"index":0,"delta":{{{fields}}},"finish_reason":{finish}{logprobs}}}]{self._tail}'
 
-    def opening(self) -> tuple[bytes, Kind] | None:
+    def write_opening(self) -> tuple[bytes, Kind] | None:
         """What a stream begins with before prefill: nothing with Ollama, the response's head and a role with others."""
         if not self._role_first:
             return None
         return (self._delta('"content":""').encode() if self._chat else b""), "headers"
 
-    def line(self, line: Line, wall_ns: int) -> bytes:
+    def line(self, line: PlannedLine, wall_ns: int) -> bytes:
         """One event of a stream."""
         more = ""
         if line.more is not None:
@@ -144,7 +144,7 @@ class OpenAI:
             finish, usage = "null", _ZERO_USAGE
         if not self._counted:
             usage = ""
-        text, thinking, calls = gojson.quote(plan.joined("text")), plan.joined("thinking"), plan.calls()
+        text, thinking, calls = gojson.quote(plan.join("text")), plan.join("thinking"), plan.calls()
         if self._chat:
             more = f',"reasoning":{gojson.quote(thinking)}' if thinking else ""
             more += f',"tool_calls":{_calls(calls)}' if calls else ""
@@ -154,7 +154,7 @@ class OpenAI:
         choices = f'"choices":[{{{said},"finish_reason":{finish}{_logprobs(plan.logprobs())}}}]'
         return f'{self._identity}"{self._created}{self._name},{choices}{usage}}}\n'.encode()
 
-    def broken(self, message: str) -> bytes:
+    def write_broken(self, message: str) -> bytes:
         """The last event of a stream whose model died, or said what cannot be understood: the error's text is lost."""
         nameless = self._head.replace(self._name, '"model":"","system_fingerprint":"fp_ollama"')
         fields = '"delta":{"content":""}' if self._chat else '"text":""'
@@ -165,10 +165,10 @@ class OpenAI:
         """An event that is not JSON."""
         return f"data: {self._identity}\n\n".encode()
 
-    def loaded(self, wall_ns: int) -> bytes:
+    def write_loaded(self, wall_ns: int) -> bytes:
         """Never said: /v1 has no request that only loads."""
         raise AssertionError("/v1 has no request that only loads")
 
-    def failed(self, message: str) -> bytes:
+    def write_failed(self, message: str) -> bytes:
         """The body of status 500, when nothing was sent yet."""
         return error_body(500, message)

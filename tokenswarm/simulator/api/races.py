@@ -29,7 +29,7 @@ async def _late(server: Server, model: Model) -> None:
     server.put(model)
 
 
-async def lost(server: Server, name: Name) -> tuple[int, str] | None:
+async def lose_race(server: Server, name: Name) -> tuple[int, str] | None:
     """How a delete fails that lost a race: by turns 404, 500, and 500 though the model is gone; else None."""
     if not server.settings.racing_deletes:
         return None

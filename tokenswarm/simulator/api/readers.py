@@ -3,9 +3,9 @@
 from tokenswarm.simulator.api import gojson
 from tokenswarm.simulator.api import native_request as ask_native
 from tokenswarm.simulator.api import v1_request as ask_v1
-from tokenswarm.simulator.api.request import Api, Ask, Refused
+from tokenswarm.simulator.api.request import Api, GenerationRequest, Refused
 from tokenswarm.simulator.model.models import Model
-from tokenswarm.simulator.settings import Settings
+from tokenswarm.simulator.settings import SimulatorSettings
 
 _STRUCTS: dict[Api, str] = {
     "chat": "api.ChatRequest",
@@ -18,7 +18,7 @@ _STRUCTS: dict[Api, str] = {
 }
 
 
-def read(api: Api, body: bytes, models: dict[str, Model], settings: Settings) -> Ask:
+def read(api: Api, body: bytes, models: dict[str, Model], settings: SimulatorSettings) -> GenerationRequest:
     """Read a request's body; Refused with Ollama's status and words."""
     try:
         fields = gojson.decode(body, _STRUCTS[api])

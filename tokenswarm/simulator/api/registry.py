@@ -10,7 +10,7 @@ from typing import Any
 from tokenswarm.simulator.api.answer import SUCCESS
 from tokenswarm.simulator.api.listing import digest
 from tokenswarm.simulator.api.request import Refused
-from tokenswarm.simulator.model.models import named
+from tokenswarm.simulator.model.models import make_model
 from tokenswarm.simulator.model.names import REGISTRY, Name
 from tokenswarm.simulator.server import Server
 
@@ -27,7 +27,7 @@ async def pull(server: Server, name: Name) -> Steps:
         raise Refused(500, f'pull model manifest: Get "{name.url()}/manifests/{name.tag}": {_no_way(name)}')
     if not name.model.startswith("reg-"):
         raise Refused(500, "pull model manifest: file does not exist")
-    model = replace(named(name.full(), context=server.settings.context_tokens), modified_ns=time.time_ns())
+    model = replace(make_model(name.full(), context=server.settings.context_tokens), modified_ns=time.time_ns())
     async for step in _carried("pulling", digest(model.weights), model.size_bytes):
         yield step
     yield {"status": "verifying sha256 digest"}

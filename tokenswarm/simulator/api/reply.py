@@ -9,14 +9,14 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from tokenswarm.simulator.api.request import Ask
+from tokenswarm.simulator.api.request import GenerationRequest
 from tokenswarm.simulator.engine.schedule import Engine, Job, Timing
 from tokenswarm.simulator.model import faults
-from tokenswarm.simulator.model.plan import Kind, Line, Plan
+from tokenswarm.simulator.model.plan import Kind, Plan, PlannedLine
 from tokenswarm.simulator.model.tokens import context_ids, text_of_ids
 from tokenswarm.simulator.settings import NS_PER_S
 from tokenswarm.simulator.transport import HoldingTransport
-from tokenswarm.simulator.truth import Ledger, Record
+from tokenswarm.simulator.truth import Ledger, LedgerEntry
 
 BUFFER_BYTES = 2048  # Go tells the length of what fits its buffer, and sends the rest in chunks
 HEADS_IN_SLOT = "llama.cpp"  # it sends a stream's headers when a slot takes the request, its role with the first token
@@ -24,20 +24,20 @@ HEADS_IN_SLOT = "llama.cpp"  # it sends a stream's headers when a slot takes the
 Events = bytes | tuple[bytes, ...]
 
 
-class Dialect(Protocol):
+class ReplyDialect(Protocol):
     """How one API words an answer; see `ollama.Native` and `openai.OpenAI`."""
 
     stream_type: bytes
     whole_type: bytes
 
-    def opening(self) -> tuple[bytes, Kind] | None: ...
-    def line(self, line: Line, wall_ns: int) -> Events: ...
+    def write_opening(self) -> tuple[bytes, Kind] | None: ...
+    def line(self, line: PlannedLine, wall_ns: int) -> Events: ...
     def final(self, timing: Timing, wall_ns: int) -> Events: ...
     def whole(self, timing: Timing, wall_ns: int) -> bytes: ...
-    def loaded(self, wall_ns: int) -> bytes: ...
-    def broken(self, message: str) -> Events: ...
+    def write_loaded(self, wall_ns: int) -> bytes: ...
+    def write_broken(self, message: str) -> Events: ...
     def garbage(self) -> bytes: ...
-    def failed(self, message: str) -> bytes: ...
+    def write_failed(self, message: str) -> bytes: ...
 
 
 def run_now(sending: Coroutine[Any, Any, None]) -> None:
@@ -54,7 +54,7 @@ Headers = list[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True)
-class Exchange:
+class HttpExchange:
     """One HTTP exchange: ASGI's send, the transport below it, and the ledger that counts it."""
 
     path: str
@@ -94,10 +94,10 @@ class Exchange:
         self.transport.release()
 
 
-def _known_after(ask: Ask, plan: Plan) -> str:
+def _known_after(ask: GenerationRequest, plan: Plan) -> str:
     """What the model has read and said at the end, as the next turn will have it."""
     if ask.api != "generate":
-        return f"{ask.prompt}\x1eassistant\x1f{plan.joined('thinking')}{plan.joined('text')}"
+        return f"{ask.prompt}\x1eassistant\x1f{plan.join('thinking')}{plan.join('text')}"
     if ask.raw or ask.only_loads:
         return ""
     return text_of_ids(context_ids(plan.tape_start, ask.prompt_tokens + plan.first_run_tokens + plan.counted_tokens))
@@ -108,11 +108,11 @@ class Reply:
 
     def __init__(
         self,
-        ask: Ask,
+        ask: GenerationRequest,
         plan: Plan,
-        dialect: Dialect,
-        exchange: Exchange,
-        record: Record,
+        dialect: ReplyDialect,
+        exchange: HttpExchange,
+        record: LedgerEntry,
         engine: Engine,
         wall_minus_clock_ns: int,
     ) -> None:
@@ -147,7 +147,7 @@ class Reply:
 
     def open(self) -> None:
         """The request was accepted: say what the API says before the first token."""
-        opening = self._dialect.opening() if self._ask.stream else None
+        opening = self._dialect.write_opening() if self._ask.stream else None
         if self.job.on_slot:
             self._held = opening
         elif opening is not None:
@@ -175,7 +175,7 @@ class Reply:
             self._record.text_chars += len(line.text)
             self._write(self._dialect.line(line, time.time_ns()), line.tokens, line.kind, due_ns + self._offset_ns)
 
-    def finished(self, due_ns: int, timing: Timing) -> None:
+    def finish(self, due_ns: int, timing: Timing) -> None:
         """The engine is through: write the end, or the whole answer."""
         due_wall_ns, record = due_ns + self._offset_ns, self._record
         record.end = "complete"
@@ -185,7 +185,7 @@ class Reply:
             self._write_whole(self._dialect.whole(timing, time.time_ns()), due_wall_ns)
         elif self._plan.error is not None:
             record.end = "fault"
-            self._write(self._dialect.broken(self._plan.error), 0, "final", due_wall_ns, last=True)
+            self._write(self._dialect.write_broken(self._plan.error), 0, "final", due_wall_ns, last=True)
         else:
             record.text_chars += len(self._plan.last_text)
             body = self._dialect.final(timing, time.time_ns())
@@ -193,7 +193,7 @@ class Reply:
 
     def answer_load(self, due_wall_ns: int) -> None:
         """Answer an empty request."""
-        body = self._dialect.loaded(time.time_ns())
+        body = self._dialect.write_loaded(time.time_ns())
         self._record.status, self._record.end = 200, "complete"
         stamps = self._exchange.whole(200, self._dialect.whole_type, body)
         self._note(*stamps, len(body), 0, "final", due_wall_ns)
@@ -218,7 +218,7 @@ class Reply:
         if fault.ends == "reset":
             self._transport.reset()
         elif fault.ends == "error":
-            self._write(self._dialect.broken(faults.DIED), 0, "final", due_wall_ns, last=True)
+            self._write(self._dialect.write_broken(faults.DIED), 0, "final", due_wall_ns, last=True)
         else:
             self._write(b"", 0, "final", due_wall_ns, last=True)
         self._engine.cancel(self.job)
@@ -259,12 +259,12 @@ class Reply:
         """Write an answer that is not streamed, with what its fault makes of it."""
         fault, record, exchange = self._ask.model.fault, self._record, self._exchange
         status, kind = 200, self._dialect.whole_type
-        record.text_chars = len(self._plan.joined("text")) + len(self._plan.joined("thinking"))
+        record.text_chars = len(self._plan.join("text")) + len(self._plan.join("thinking"))
         error = faults.DIED if fault.ends == "error" else self._plan.error
         if fault.ends or fault.garbage or self._plan.undone or error:
             record.end = "fault"
         if error:
-            status, body, record.text_chars = 500, self._dialect.failed(error), 0
+            status, body, record.text_chars = 500, self._dialect.write_failed(error), 0
         elif fault.garbage:
             body = self._dialect.garbage()
         elif fault.ends == "truncate":

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 from tokenswarm.simulator.api import gojson
 from tokenswarm.simulator.model import tokens
 from tokenswarm.simulator.model.models import Model, full_name
-from tokenswarm.simulator.settings import NS_PER_S, Settings, go_duration_ns
+from tokenswarm.simulator.settings import NS_PER_S, SimulatorSettings, go_duration_ns
 
 Api = Literal["chat", "generate", "v1_chat", "v1_completions", "v1_messages", "v1_responses", "lm_chat"]
 
@@ -50,7 +50,7 @@ class Said(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Ask:
+class GenerationRequest:
     """One generation request."""
 
     api: Api
@@ -131,7 +131,7 @@ def output_format(value: Any, *, streamed: bool = False) -> Any:
     raise Refused(500, f'invalid format: {raw}; expected "json" or a valid JSON Schema object', late=streamed)
 
 
-def nested(message: str, code: int = 400) -> str:
+def nest_error(message: str, code: int = 400) -> str:
     """An error of the model's own server, as Ollama hands it on: JSON in a string."""
     kind = "invalid_request_error" if code == 400 else "server_error"
     error = {"code": code, "message": message, "type": kind}
@@ -145,7 +145,7 @@ def check_tools(model: Model, name: str, tools: Any, *, logprobs: bool) -> tuple
     if "tools" not in model.capabilities:
         raise Refused(400, f"registry.ollama.ai/library/{full_name(name)} does not support tools")
     if logprobs and model.path == "N":
-        raise Refused(400, nested("logprobs is not supported with tools + stream"), late=True)
+        raise Refused(400, nest_error("logprobs is not supported with tools + stream"), late=True)
     return tuple(tool.get("function") or {} for tool in tools)
 
 
@@ -153,7 +153,7 @@ def check_images(model: Model, said: list[Said], status: int = 500) -> None:
     """Refused if there is an image and the model cannot see: with 500, by /api/generate with 400."""
     if any(one.images for one in said) and "vision" not in model.capabilities:
         message = "Multimodal data provided, but model does not support multimodal requests."
-        raise Refused(status, nested(message, status), late=True)
+        raise Refused(status, nest_error(message, status), late=True)
 
 
 def wants_call(tools: tuple[dict[str, Any], ...], said: list[Said]) -> tuple[dict[str, Any], ...]:
@@ -161,7 +161,7 @@ def wants_call(tools: tuple[dict[str, Any], ...], said: list[Said]) -> tuple[dic
     return () if said and said[-1].role == "tool" else tools
 
 
-def joined(said: list[Said]) -> str:
+def join_texts(said: list[Said]) -> str:
     """All that was said, as one text."""
     return "\x1e".join(f"{one.role}\x1f{one.text}" for one in said)
 
@@ -171,7 +171,7 @@ def fit(
     overhead: int,
     model: Model,
     options: dict[str, Any],
-    settings: Settings,
+    settings: SimulatorSettings,
     body: dict[str, Any],
 ) -> dict[str, Any]:
     """What context and limits make of a prompt: Ask's prompt_tokens, limit, room and context_tokens.

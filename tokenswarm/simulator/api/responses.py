@@ -5,10 +5,10 @@ from typing import Any
 
 from tokenswarm.simulator.api import gojson
 from tokenswarm.simulator.api.openai import error_body
-from tokenswarm.simulator.api.request import Ask
+from tokenswarm.simulator.api.request import GenerationRequest
 from tokenswarm.simulator.engine.schedule import Timing
-from tokenswarm.simulator.model.plan import Kind, Line, Plan
-from tokenswarm.simulator.model.tools import Call
+from tokenswarm.simulator.model.plan import Kind, Plan, PlannedLine
+from tokenswarm.simulator.model.tools import PlannedCall
 
 
 class Responses:
@@ -16,7 +16,7 @@ class Responses:
 
     stream_type, whole_type = b"text/event-stream", b"application/json"
 
-    def __init__(self, ask: Ask, plan: Plan, number: int, created_s: int) -> None:
+    def __init__(self, ask: GenerationRequest, plan: Plan, number: int, created_s: int) -> None:
         self._ask, self._plan, self._number, self._created_s = ask, plan, number * 617 % 1_000_000, created_s
         self._sequence = 0
         self._begun = False
@@ -24,7 +24,7 @@ class Responses:
         self._open: tuple[str, str] | None = None  # kind and id of the item that is not
         self._text = ""  # of that item
 
-    def opening(self) -> tuple[bytes, Kind] | None:
+    def write_opening(self) -> tuple[bytes, Kind] | None:
         """What a stream begins with before its first token: nothing."""
         return None
 
@@ -95,7 +95,7 @@ class Responses:
         self._output.append(item)
         return events
 
-    def _call(self, call: Call) -> list[bytes]:
+    def _call(self, call: PlannedCall) -> list[bytes]:
         # As in Ollama: a message that has begun is not ended by a call, and is only seen again in the whole response.
         events = [*self._start(), *(self._end() if self._open and self._open[0] == "reasoning" else [])]
         item, at = self._function(call), {"item_id": self._function(call)["id"], "output_index": self._index}
@@ -109,13 +109,13 @@ class Responses:
         self._output.append(item)
         return events
 
-    def _function(self, call: Call) -> dict[str, Any]:
+    def _function(self, call: PlannedCall) -> dict[str, Any]:
         return {
             "arguments": call.text(), "call_id": call.id, "id": f"fc_{self._number}_{call.index}", "name": call.name,
             "status": "completed", "type": "function_call",
         }  # fmt: skip
 
-    def line(self, line: Line, wall_ns: int) -> tuple[bytes, ...]:
+    def line(self, line: PlannedLine, wall_ns: int) -> tuple[bytes, ...]:
         """The events of one line: those of items that end and begin with it too."""
         if line.more is not None and line.more.calls:
             return tuple(event for call in line.more.calls for event in self._call(call))
@@ -148,17 +148,17 @@ class Responses:
     def whole(self, timing: Timing, wall_ns: int) -> bytes:
         """The answer that is not streamed."""
         plan = self._plan
-        thinking, text = plan.joined("thinking"), plan.joined("text")
+        thinking, text = plan.join("thinking"), plan.join("text")
         self._output += [_reasoning(f"rs_{self._number}", thinking)] if thinking else []
         self._output += [self._function(call) for call in plan.calls()]
         self._output += [_message(f"msg_{self._number}", text)] if text or not plan.calls() else []
         return gojson.encode(self._response("completed", wall_ns // 10**9, self._usage())) + b"\n"
 
-    def loaded(self, wall_ns: int) -> bytes:
+    def write_loaded(self, wall_ns: int) -> bytes:
         """Never said: it has no request that only loads."""
         raise AssertionError("/v1/responses has no request that only loads")
 
-    def broken(self, message: str) -> bytes:
+    def write_broken(self, message: str) -> bytes:
         """The last event of a stream whose model died."""
         response = self._response("failed", None, None)
         return self._event("failed", response={**response, "error": {"code": "server_error", "message": message}})
@@ -167,7 +167,7 @@ class Responses:
         """An event that is not JSON."""
         return b'event: response.output_text.delta\ndata: {"content_\n\n'
 
-    def failed(self, message: str) -> bytes:
+    def write_failed(self, message: str) -> bytes:
         """The body of status 500, when nothing was sent yet."""
         return error_body(500, message)
 

@@ -3,10 +3,10 @@
 from collections.abc import Awaitable, Callable
 
 from tokenswarm.simulator.api import blobs, counting, embeddings, engines, generation, lookup, management
-from tokenswarm.simulator.api.answer import Answer, Request
+from tokenswarm.simulator.api.answer import HttpAnswer, Request
 from tokenswarm.simulator.server import Server
 
-Endpoint = Callable[[Server, Request], Answer | Awaitable[Answer]]
+Endpoint = Callable[[Server, Request], HttpAnswer | Awaitable[HttpAnswer]]
 
 # A path that ends with a slash takes what follows it.
 ENDPOINTS: dict[str, tuple[tuple[str, ...], Endpoint]] = {

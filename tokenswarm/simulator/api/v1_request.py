@@ -7,7 +7,7 @@ from tokenswarm.simulator.api import gojson
 from tokenswarm.simulator.api.request import (
     IMAGE_TOKENS,
     Api,
-    Ask,
+    GenerationRequest,
     Refused,
     Said,
     check_images,
@@ -15,18 +15,18 @@ from tokenswarm.simulator.api.request import (
     common,
     find,
     fit,
-    joined,
+    join_texts,
     output_format,
     wants_call,
 )
 from tokenswarm.simulator.model import tokens
 from tokenswarm.simulator.model.models import Model
-from tokenswarm.simulator.settings import Settings
+from tokenswarm.simulator.settings import SimulatorSettings
 
 _EFFORTS = ("minimal", "low", "medium", "high", "xhigh", "ultra", "max", "none")
 
 
-def openai(api: Api, body: dict[str, Any], models: dict[str, Model], settings: Settings) -> Ask:
+def openai(api: Api, body: dict[str, Any], models: dict[str, Model], settings: SimulatorSettings) -> GenerationRequest:
     """Read a body of /v1/chat/completions or /v1/completions; Refused or ValueError with Ollama's words."""
     struct = "ChatCompletionRequest" if api == "v1_chat" else "CompletionRequest"
     types = {"model": "string", "stream": "bool", "max_tokens": "integer", "stream_options": "object", "tools": "array"}
@@ -61,7 +61,9 @@ def openai(api: Api, body: dict[str, Any], models: dict[str, Model], settings: S
     )  # fmt: skip
 
 
-def messages(api: Api, body: dict[str, Any], models: dict[str, Model], settings: Settings) -> Ask:
+def messages(
+    api: Api, body: dict[str, Any], models: dict[str, Model], settings: SimulatorSettings
+) -> GenerationRequest:
     """Read a body of /v1/messages; Refused or ValueError."""
     objects = dict.fromkeys(("thinking", "output_config", "tool_choice", "metadata"), "object")
     numbers = {"max_tokens": "integer", "temperature": "number", "top_p": "number", "top_k": "integer"}
@@ -84,7 +86,9 @@ def messages(api: Api, body: dict[str, Any], models: dict[str, Model], settings:
     return _ask(api, body, models, settings, said, options, offered, effort)
 
 
-def responses(api: Api, body: dict[str, Any], models: dict[str, Model], settings: Settings) -> Ask:
+def responses(
+    api: Api, body: dict[str, Any], models: dict[str, Model], settings: SimulatorSettings
+) -> GenerationRequest:
     """Read a body of /v1/responses; Refused or ValueError."""
     numbers = {"max_output_tokens": "integer", "temperature": "number", "top_p": "number"}
     others = {"instructions": "string", "reasoning": "object", "text": "object", "truncation": "string"}
@@ -106,7 +110,9 @@ def responses(api: Api, body: dict[str, Any], models: dict[str, Model], settings
     )  # fmt: skip
 
 
-def lm_studio(api: Api, body: dict[str, Any], models: dict[str, Model], settings: Settings) -> Ask:
+def lm_studio(
+    api: Api, body: dict[str, Any], models: dict[str, Model], settings: SimulatorSettings
+) -> GenerationRequest:
     """Read a body of LM Studio's /api/v1/chat; Refused or ValueError."""
     numbers = {"max_output_tokens": "integer", "context_length": "integer", "top_k": "integer"}
     numbers |= dict.fromkeys(("temperature", "top_p", "min_p", "repeat_penalty"), "number")
@@ -147,13 +153,13 @@ def _ask(
     api: Api,
     body: dict[str, Any],
     models: dict[str, Model],
-    settings: Settings,
+    settings: SimulatorSettings,
     said: list[Said],
     options: dict[str, Any],
     tools: Any,
     effort: str | None,
     **more: Any,
-) -> Ask:
+) -> GenerationRequest:
     name = body.get("model") or ""
     if not name:
         raise Refused(400, "model is required")
@@ -166,8 +172,8 @@ def _ask(
     space = fit(said, overhead, model, {**model.parameters, **options}, settings, {})
     one_text = api == "v1_completions"
     thinks = model.thinks and (effort != "none" or model.path == "harmony")
-    return Ask(
-        api, name, model, said[0].text if one_text else joined(said), stream=body.get("stream") is True,
+    return GenerationRequest(
+        api, name, model, said[0].text if one_text else join_texts(said), stream=body.get("stream") is True,
         thinks=thinks and not (one_text and more.get("format")), **space, **common(options), **more,
         tools=() if more.get("format") is not None else wants_call(offered, said),
     )  # fmt: skip

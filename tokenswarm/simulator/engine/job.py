@@ -27,7 +27,7 @@ class Sink(Protocol):
     def token(self, number: int, due_ns: int) -> None:
         """Token `number`, from 1, was generated."""
 
-    def finished(self, due_ns: int, timing: Timing) -> None:
+    def finish(self, due_ns: int, timing: Timing) -> None:
         """The last token was generated (or, for a job of 0 tokens, the model is loaded, or the prompt embedded)."""
 
 

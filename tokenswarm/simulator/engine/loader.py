@@ -83,7 +83,7 @@ class Loader:
         self.line.popleft()
         return job, runner
 
-    def loaded(self, runner: Runner, now_ns: int) -> Job:
+    def end_load(self, runner: Runner, now_ns: int) -> Job:
         """A load has ended: the first in line, for which it was."""
         runner.loading = False
         runner.idle_from(now_ns)
@@ -148,7 +148,7 @@ class Loader:
             self._leaving = None
 
     def _drop_expired(self, now_ns: int) -> None:
-        for runner in [runner for runner in self.runners.values() if runner.expired(now_ns)]:
+        for runner in [runner for runner in self.runners.values() if runner.is_expired(now_ns)]:
             self._drop(runner)
 
 

@@ -12,7 +12,7 @@ _HOUSEKEEPING_S = 0.5
 _COLLECT_S = 300.0
 
 
-class Pacer:
+class EngineTimer:
     """The engine's timer. asyncio's selector waits in whole milliseconds: a step is up to 1 ms late even when idle."""
 
     def __init__(self, engine: Engine, ledger: Ledger) -> None:
@@ -56,7 +56,7 @@ class Pacer:
         assert self._loop is not None
         self._ledger.flush()
         idle = self._engine.accepted == 0
-        served = self._ledger.served()
+        served = self._ledger.count_served()
         if served != self._served and (idle or self._loop.time() - self._collected_s > _COLLECT_S):
             gc.collect()
             self._collected_s, self._served = self._loop.time(), served

@@ -37,7 +37,7 @@ class Runner:
     queue: deque[Job] = field(default_factory=deque)  # endless, before the slots
     busy: int = 0  # slots
 
-    def expired(self, now_ns: int) -> bool:
+    def is_expired(self, now_ns: int) -> bool:
         """Whether it has been idle for longer than its keep-alive."""
         return not self.loading and not self.active and self.expires_ns is not None and now_ns >= self.expires_ns
 

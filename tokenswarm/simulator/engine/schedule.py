@@ -15,7 +15,7 @@ from tokenswarm.simulator.engine.job import Timing as Timing
 from tokenswarm.simulator.engine.loader import Busy, Loader
 from tokenswarm.simulator.engine.runner import Need, Runner
 from tokenswarm.simulator.model.models import context_tokens, memory_bytes
-from tokenswarm.simulator.settings import NS_PER_MS, NS_PER_S, Settings
+from tokenswarm.simulator.settings import NS_PER_MS, NS_PER_S, SimulatorSettings
 
 WARM_NS = NS_PER_MS  # what finding a loaded model takes: Ollama never says 0
 _LEAST_EVAL_NS = 1_000  # Ollama's eval_duration of a single token
@@ -27,7 +27,7 @@ _LOST_NS = NS_PER_S  # behind by more than this the process was stopped: go on f
 class Engine:
     """N slots a loaded model with an endless FIFO before them, and the loader before that."""
 
-    settings: Settings
+    settings: SimulatorSettings
     clock: Callable[[], int]
     on_tick: Callable[[int], None] = lambda late_ns: None
     loader: Loader = field(init=False)
@@ -129,7 +129,7 @@ class Engine:
 
     def _loaded(self, runner: Runner) -> None:
         if self.loader.runners.get(runner.need.blob) is runner:  # else the load was broken off
-            job = self.loader.loaded(runner, self.clock())
+            job = self.loader.end_load(runner, self.clock())
             self._hold(job, runner)
             self._ready(job)
             self._schedule()
@@ -215,7 +215,7 @@ class Engine:
             runner.prefixes.remember(job.known_after)
         # The answer leaves before the next job starts, but the slot is free first: who asks again finds it so.
         self._leave(job, fill=False)
-        job.sink.finished(due, timing)
+        job.sink.finish(due, timing)
         if runner is not None:
             self._fill_slots(runner)
         self._schedule()

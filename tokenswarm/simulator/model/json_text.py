@@ -144,7 +144,7 @@ def _string(schema: dict[str, Any], rng: random.Random) -> str:
     return text[: int(schema["maxLength"])] if "maxLength" in schema else text
 
 
-def broken(text: str) -> str:
+def break_json(text: str) -> str:
     """The text with its last bracket missing and a comma too many: no JSON any more."""
     return text.rstrip("}] \n") + ","
 
@@ -155,6 +155,6 @@ def off_schema(schema: Any) -> Any:
     return ["not", "this"] if typed.get("type", "object") != "array" else {"not": "this"}
 
 
-def said(found: Any) -> str:
+def write_json(found: Any) -> str:
     """A value as a model writes it."""
     return json.dumps(found, ensure_ascii=False)

@@ -54,7 +54,7 @@ class Model:
         return "embedding" in self.capabilities
 
 
-def named(name: str, size_bytes: int | None = None, context: int = 0) -> Model:
+def make_model(name: str, size_bytes: int | None = None, context: int = 0) -> Model:
     """The model of a full name; the words in the name choose what it can do, and several words combine.
 
     It takes `context` tokens, if that is more than models usually do.
@@ -75,7 +75,7 @@ def named(name: str, size_bytes: int | None = None, context: int = 0) -> Model:
 
 def catalogue(sizes_bytes: Mapping[str, int | None], context: int = 0) -> dict[str, Model]:
     """The models by full name: the given ones with their sizes (`None` = a usual one), then one a fault."""
-    sound = [named(name, size_bytes, context) for name, size_bytes in sizes_bytes.items()]
+    sound = [make_model(name, size_bytes, context) for name, size_bytes in sizes_bytes.items()]
     most = max(context, LARGEST_CONTEXT_TOKENS)
     faulty = [Model(f"{name}:latest", one.able, one.path, one, context_tokens=most) for name, one in FAULTS.items()]
     return {model.name: model for model in (*sound, *faulty)}

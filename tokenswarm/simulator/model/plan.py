@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 from tokenswarm.simulator.model import faults, logprobs, script, tokens, tools
 from tokenswarm.simulator.model.script import Task, Token
-from tokenswarm.simulator.model.tools import Call
+from tokenswarm.simulator.model.tools import PlannedCall
 
 Kind = Literal["thinking", "text", "call", "empty", "final", "headers"]
 Reason = Literal["stop", "length"]
@@ -14,11 +14,11 @@ Reason = Literal["stop", "length"]
 class More(NamedTuple):
     """What few lines bear beside their text: tool calls, and log probabilities, each entry as JSON already."""
 
-    calls: tuple[Call, ...] = ()
+    calls: tuple[PlannedCall, ...] = ()
     logprobs: tuple[str, ...] = ()
 
 
-class Line(NamedTuple):
+class PlannedLine(NamedTuple):
     """One line (or SSE event) of a stream."""
 
     at_token: int  # it leaves when this token, counted from 1, has been generated
@@ -34,10 +34,10 @@ class Plan:
 
     output_tokens: int
     reason: Reason
-    lines: tuple[Line, ...]
+    lines: tuple[PlannedLine, ...]
     tape_start: int
     last_text: str = ""  # part of a call that was cut, where the real one lets it out at the end
-    last_calls: tuple[Call, ...] = ()  # on paths N and harmony calls come with the end
+    last_calls: tuple[PlannedCall, ...] = ()  # on paths N and harmony calls come with the end
     error: str | None = None  # the end is this error instead
     undone: bool = False  # Ollama's guard against repeated tokens: a clean end without a done line
     first_run_tokens: int = 0  # of a model that is asked twice: the final counts are of the second run only
@@ -47,12 +47,12 @@ class Plan:
         """What `eval_count` will say."""
         return self.output_tokens - self.first_run_tokens
 
-    def joined(self, kind: Kind) -> str:
+    def join(self, kind: Kind) -> str:
         """All text of one kind, as the answer that is not streamed has it."""
         said = "".join(line.text for line in self.lines if line.kind == kind)
         return said + self.last_text if kind == "text" else said
 
-    def calls(self) -> tuple[Call, ...]:
+    def calls(self) -> tuple[PlannedCall, ...]:
         """All tool calls, as the answer that is not streamed has them."""
         return *(call for line in self.lines if line.more for call in line.more.calls), *self.last_calls
 
@@ -151,8 +151,8 @@ def _lines(
     style: Style,
     fault: faults.Fault,
     top: int | None,
-) -> list[Line]:
-    lines: list[Line] = []
+) -> list[PlannedLine]:
+    lines: list[PlannedLine] = []
     counted = 0  # tokens already told of in a line
     held, want, begun = "", 0, ""  # text held back for a line of `want` tokens, and of what kind
     probable: list[str] = []  # log probabilities for the next line
@@ -166,9 +166,11 @@ def _lines(
             elif top is not None and kind == "tag" and style.tags_as_empty:
                 more = More(logprobs=(logprobs.entry(text, top),))
             if calls and _tells_calls_at_once(task, style, fault):
-                lines.append(Line(number, number - counted, "call", "", More(calls, more.logprobs if more else ())))
+                lines.append(
+                    PlannedLine(number, number - counted, "call", "", More(calls, more.logprobs if more else ()))
+                )
             elif more or kind == "restart" or (kind == "tag" and style.tags_as_empty):
-                lines.append(Line(number, number - counted, "empty", "", more))
+                lines.append(PlannedLine(number, number - counted, "empty", "", more))
             else:
                 continue
             counted = number
@@ -188,7 +190,9 @@ def _lines(
         shown: Kind = "text" if kind == "text" else "thinking"
         if kind == "thinking" and style.thinking_as_empty:
             shown, held = "empty", ""
-        lines.append(Line(number, number - counted, shown, held, More(logprobs=tuple(probable)) if probable else None))
+        lines.append(
+            PlannedLine(number, number - counted, shown, held, More(logprobs=tuple(probable)) if probable else None)
+        )
         counted, held, want = number, "", 0
         probable.clear()
     return lines
@@ -204,7 +208,7 @@ def _tells_calls_at_once(task: Task, style: Style, fault: faults.Fault) -> bool:
 
 def _end(
     sequence: list[Token], task: Task, style: Style, fault: faults.Fault
-) -> tuple[str, tuple[Call, ...], str | None]:
+) -> tuple[str, tuple[PlannedCall, ...], str | None]:
     """What tool calls leave for the end: the text of a cut one, the calls that come last, or an error."""
     if not task.tools:
         return "", (), None

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 from tokenswarm.simulator.model import json_text, tools
 from tokenswarm.simulator.model.faults import Fault, OutputPath
 from tokenswarm.simulator.model.tokens import text_tape
-from tokenswarm.simulator.model.tools import Call
+from tokenswarm.simulator.model.tools import PlannedCall
 
 # What Ollama makes of a token: "tag" is shown as an empty line by /api/generate on path G, "hush" by nobody, "restart"
 # ends the first of two runs; "call" and "arguments" are of a tool call.
@@ -20,7 +20,7 @@ class Token(NamedTuple):
 
     kind: str
     text: str
-    calls: tuple[Call, ...] = ()
+    calls: tuple[PlannedCall, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -161,13 +161,13 @@ def _json(task: Task, fault: Fault, natural: int, rng: random.Random, most: int)
         found: Any = json_text.free_object(rng, natural)
     else:
         found = json_text.value(task.format, rng)
-    text = json_text.said(json_text.off_schema(task.format) if fault.off_schema else found)
-    return json_text.pieces(json_text.broken(text) if fault.bad_json else text)
+    text = json_text.write_json(json_text.off_schema(task.format) if fault.off_schema else found)
+    return json_text.pieces(json_text.break_json(text) if fault.bad_json else text)
 
 
 def _call(author: _Author, task: Task, fault: Fault, rng: random.Random) -> None:
     ids = random.Random(f"{task.text_key} {task.number}")
     for call in tools.calls(task.tools, task.calls, rng, ids, task.path, fault):
-        for kind, text, done in tools.written(call, task.path, bare=task.bare):
+        for kind, text, done in tools.write_call(call, task.path, bare=task.bare):
             author.tokens.append(Token(kind, text, () if fault.drops_call else done))
     author.tokens.append(Token("hush", "\n"))

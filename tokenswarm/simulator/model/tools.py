@@ -17,7 +17,7 @@ NO_JSON = "failed to parse JSON: invalid character 'g' looking for beginning of 
 
 
 @dataclass(frozen=True)
-class Call:
+class PlannedCall:
     """One call; `no_json` = arguments that cannot be read, as the model wrote them."""
 
     id: str
@@ -37,7 +37,7 @@ class Piece(NamedTuple):
 
     kind: str
     text: str
-    done: tuple[Call, ...] = ()
+    done: tuple[PlannedCall, ...] = ()
 
 
 def _id(path: OutputPath, rng: random.Random) -> str:
@@ -53,7 +53,7 @@ def calls(
     ids: random.Random,
     path: OutputPath,
     fault: Fault,
-) -> list[Call]:
+) -> list[PlannedCall]:
     """What the model calls: `rng` chooses tool and arguments, `ids` what is new each time even for the same text."""
     made = []
     for index in range(count):
@@ -67,13 +67,13 @@ def calls(
         name = str(tool.get("name") or "")
         name = f"{name}_unknown" if fault.unknown_tool and path != "N" else name  # a grammar forces the name on N
         no_json = "{get " + name if fault.bad_arguments or fault.call_no_json else None
-        made.append(Call(_id(path, ids), index, name, arguments, no_json))
+        made.append(PlannedCall(_id(path, ids), index, name, arguments, no_json))
     return made
 
 
-def written(call: Call, path: OutputPath, *, bare: bool) -> list[Piece]:
+def write_call(call: PlannedCall, path: OutputPath, *, bare: bool) -> list[Piece]:
     """A call as the model writes it, the call itself on the token at which Ollama has understood it."""
-    arguments = call.no_json or json_text.said(call.arguments)
+    arguments = call.no_json or json_text.write_json(call.arguments)
     if path == "harmony":
         before, after = f"<|channel|>commentary to=functions.{call.name} <|message|>", "<|call|>"
     else:

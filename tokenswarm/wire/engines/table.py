@@ -19,6 +19,6 @@ def own_numbers(*places: Mapping[str, Any]) -> Usage | None:
     """What an engine says of its own work in some objects (a frame, its choice); None if none says anything."""
     for name, (engine, read) in ENGINES.items():
         for place in places:
-            if (said := lenient.mapping(place.get(name))) and (found := read(said)) != Usage():
+            if (said := lenient.as_mapping(place.get(name))) and (found := read(said)) != Usage():
                 return found._replace(engine=engine) if found.has_durations else found
     return None

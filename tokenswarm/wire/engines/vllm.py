@@ -18,10 +18,10 @@ def usage(metrics: Mapping[str, Any]) -> Usage:
     A queue of 0 is a time that it says: what it does not know is null.
     """
     queued = metrics.get("queue_time_ms")
-    kinds = lenient.mapping(metrics.get("output_token_metrics"))
+    kinds = lenient.as_mapping(metrics.get("output_token_metrics"))
     return Usage(
         queue_ns=0 if number(queued) == 0 else duration_ns(queued, MS),
         prompt_eval_ns=duration_ns(metrics.get("time_to_first_token_ms"), MS),
         eval_ns=duration_ns(metrics.get("generation_time_ms"), MS),
-        reasoning_tokens=count(lenient.mapping(kinds.get("reasoning")).get("token_count")),
+        reasoning_tokens=count(lenient.as_mapping(kinds.get("reasoning")).get("token_count")),
     )
