@@ -4,12 +4,13 @@ import itertools
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from tokenswarm.load.pacer import ClosedLoop, Pacer
 from tokenswarm.load.tickets import Stock
-from tokenswarm.metrics.record import Phase
+from tokenswarm.metrics.record import Phase, Record
 from tokenswarm.payloads.batch import batch
+from tokenswarm.payloads.conversation import TurnKind
 from tokenswarm.payloads.made_up import with_text
 from tokenswarm.payloads.prompt import Prompt
 from tokenswarm.payloads.seeded import fraction
@@ -18,7 +19,7 @@ from tokenswarm.transport.exchange import Exchange
 from tokenswarm.transport.health import Health
 from tokenswarm.transport.time_slices import TimeSlices
 from tokenswarm.users.waiting import take_ticket
-from tokenswarm.wire.values import Api, Ask, Transcript
+from tokenswarm.wire.values import Answer, Api, Ask, Transcript
 
 # Answers of which the run's end may leave the rest unread, bytes; and how long it takes for all of them together, s.
 SHORT_BYTES, CLOSING_S = 128 * 1024, 2.0
@@ -33,6 +34,29 @@ class UnderWay:
         self.api, self.model, self.exchange = api, model, exchange
         self.pieces = 0  # of its body
         self.counted = self.told = False  # as sent; its TTFT
+
+
+class Asker(Protocol):
+    """What a way of asking (a conversation, `--depths`, `--same-prompts`) has of its `LLMUser`."""
+
+    environment: Any
+    run_context: "RunContext"
+    answer: Answer
+
+    def generate(
+        self,
+        prompt: Prompt | None = None,
+        scheduled_ns: int | None = None,
+        session: int | None = None,
+        turn: int = 1,
+        turn_kind: TurnKind = "user",
+    ) -> Record: ...
+
+    def converse(self, prompt: Prompt | None = None, scheduled_ns: int | None = None) -> Record: ...
+
+    def speak(self, user_class: str, api: Api, ask: Ask, number: int) -> None: ...
+
+    def rest(self, delay_s: float | None = None) -> None: ...
 
 
 class RunContext:

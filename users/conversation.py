@@ -1,7 +1,6 @@
 """One session: a conversation held to its end, turn by turn, with the tools' results and the user's pauses."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from tokenswarm.metrics.record import Record
 from tokenswarm.payloads.conversation import (
@@ -13,13 +12,11 @@ from tokenswarm.payloads.conversation import (
     with_context,
 )
 from tokenswarm.payloads.prompt import Message, Prompt
+from tokenswarm.users.context import Asker
 from tokenswarm.wire.values import Answer
 
-if TYPE_CHECKING:
-    from tokenswarm.users.base import LLMUser
 
-
-def hold(user: "LLMUser", script: Prompt, scheduled_ns: int | None = None) -> Record:
+def hold(user: Asker, script: Prompt, scheduled_ns: int | None = None) -> Record:
     """Ask turn after turn; give the last Record. A turn that fails is the last one, since it left nothing to go on."""
     conduct = user.run_context.settings.conduct
     asked = first_prompt(script)

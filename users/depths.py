@@ -1,15 +1,11 @@
 """`--depths`: decoding behind a context of so many tokens, then the prefill of more text behind the same context."""
 
-from typing import TYPE_CHECKING
-
 from tokenswarm.metrics.record import Record
 from tokenswarm.payloads import depths
-
-if TYPE_CHECKING:
-    from tokenswarm.users.base import LLMUser
+from tokenswarm.users.context import Asker
 
 
-def ask_at_a_depth(user: "LLMUser") -> Record:
+def ask_at_a_depth(user: Asker) -> Record:
     """Two requests at the next of the depths; give the Record of the last one, or of the first if that failed.
 
     The first brings a context that the server cannot know, and is answered at length; the second, after the wait time,

@@ -1,15 +1,11 @@
 """`--same-prompts`: each prompt is asked through every API of the run, one after the other, by the same user."""
 
-from typing import TYPE_CHECKING
-
 from tokenswarm.metrics.record import Record
 from tokenswarm.users import request_fields
-
-if TYPE_CHECKING:
-    from tokenswarm.users.base import LLMUser
+from tokenswarm.users.context import Asker
 
 
-def ask_in_turns(user: "LLMUser") -> Record:
+def ask_in_turns(user: Asker) -> Record:
     """Ask the next prompt through each API, each prompt beginning with another; give the last Record that failed.
 
     Where none did, the last of all. The wait time is also between two of them.

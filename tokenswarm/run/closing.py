@@ -5,9 +5,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import gevent
 
@@ -16,11 +16,11 @@ from tokenswarm.metrics.validity.rules import make_finding
 from tokenswarm.run import interrupt
 from tokenswarm.run.cluster import Cluster
 from tokenswarm.run.curve import strangers
-from tokenswarm.run.publisher import AGAIN_S
+from tokenswarm.run.handover import Spooling
+from tokenswarm.run.publisher import AGAIN_S, Publisher
 from tokenswarm.run.recorder import Recorder
-
-if TYPE_CHECKING:
-    from tokenswarm.run.lifecycle import RunLifecycle
+from tokenswarm.run.slo_gate import Gate
+from tokenswarm.transport.health import Health
 
 FINISH = "tokenswarm_finish"
 ROOT = Path(__file__).parents[2]  # where the package lies
@@ -30,10 +30,34 @@ STDERR = 2  # its file descriptor
 UNANSWERED = 1  # as Locust's own exit code where requests failed
 
 
+class Closable(Protocol):
+    """What the end of a run has of its `RunLifecycle`."""
+
+    environment: Any
+    options: Any
+    cluster: Cluster
+    publisher: Publisher
+    spooling: Spooling
+    health: Health | None
+    recorder: Recorder | None
+    gate: Gate | None
+    ending: bool
+    findings: list[dict[str, Any]]
+    verdicts: dict[str, str]
+    before_closing: list[Callable[[], object]]
+
+    @property
+    def asks(self) -> bool: ...
+
+    def snapshot(self) -> dict[str, Any]: ...
+
+    def unlike(self) -> list[dict[str, Any]]: ...
+
+
 class Closing:
     """How the runs of one process end; the run itself is its `RunLifecycle`'s."""
 
-    def __init__(self, lifecycle: "RunLifecycle") -> None:
+    def __init__(self, lifecycle: Closable) -> None:
         self._lifecycle = lifecycle
         self._closing: gevent.Greenlet | None = None
         self._stopping: gevent.Greenlet | None = None

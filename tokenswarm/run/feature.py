@@ -2,15 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tokenswarm.preflight.discovery import FoundServer
 from tokenswarm.preflight.prepare import Prepared, prepare
 from tokenswarm.settings.settings import Settings, settings
 from tokenswarm.wire.values import Ask
-
-if TYPE_CHECKING:
-    from tokenswarm.run.lifecycle import RunLifecycle
 
 
 def _nothing(*_: Any) -> None:
@@ -26,8 +23,8 @@ class Feature:
     were chosen. `most_users` are those that the options ask for (None: as many as `--users` says). `form` gives what
     Locust is to change in the web form's fields. `before_load` is asked of the server before any load, and goes into
     run.json. `at_rest` is what comes last before the load, while the server (of that engine) has nothing to do: what
-    it gives takes the place of what `check` gave. `facts` are further parts of run.json. `join` connects the feature to
-    the events and messages of one process: in the order of the features, after the run's own.
+    it gives takes the place of what `check` gave. `facts` are further parts of run.json. `join` connects the feature,
+    by the process's `RunLifecycle`, to its events and messages: in the order of the features, after the run's own.
     """
 
     name: str
@@ -38,7 +35,7 @@ class Feature:
     before_load: Callable[[Settings, FoundServer, Ask], dict[str, Any]] | None = None
     at_rest: Callable[[Any, str], object] | None = None
     facts: Callable[[Any], Mapping[str, Any]] = lambda _: {}
-    join: Callable[["RunLifecycle"], object] = _nothing
+    join: Callable[[Any], object] = _nothing
 
 
 def check(features: Sequence[Feature], options: Any) -> tuple[Settings, dict[str, Any]]:

@@ -2,12 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from tokenswarm.simulator.model.models import Model
-
-if TYPE_CHECKING:
-    from tokenswarm.simulator.engine.runner import Runner
 
 
 @dataclass(frozen=True)
@@ -54,5 +51,4 @@ class Job:
     produced: int = 0
     cached_tokens: int = 0
     not_before_ns: int = 0
-    runner: "Runner | None" = None  # the loaded model that it holds
     done: bool = False

@@ -41,6 +41,7 @@ class Engine:
         self._load_ns = max(round(s.load_ms * NS_PER_MS), WARM_NS)
         self._step_ns = NS_PER_S / s.decode_tps
         self._decoding: dict[Job, None] = {}
+        self._runners: dict[Job, Runner] = {}  # the loaded models that jobs hold
         self._events: list[tuple[int, int, Callable[[int], None]]] = []
         self._order = count()
         self._tick_ns: int | None = None
@@ -62,10 +63,10 @@ class Engine:
         """The client is gone: free the slot and generate no more. Harmless on a job that is done."""
         if job.done:
             return
-        if job.runner is None:
+        if (runner := self._runners.get(job)) is None:
             self.loader.give_up(job)
-        elif job in job.runner.queue:
-            job.runner.queue.remove(job)
+        elif job in runner.queue:
+            runner.queue.remove(job)
         self._leave(job)
         self._schedule()
 
@@ -135,7 +136,7 @@ class Engine:
             self._schedule()
 
     def _hold(self, job: Job, runner: Runner) -> bool:
-        job.runner = runner
+        self._runners[job] = runner
         return self.loader.hold(runner, job.model.name, job.keep_alive_ns)
 
     def _ready(self, job: Job) -> None:
@@ -152,9 +153,9 @@ class Engine:
 
     def _enqueue(self, job: Job) -> None:
         if not job.done:
-            assert job.runner is not None
-            job.runner.queue.append(job)
-            self._fill_slots(job.runner)
+            runner = self._runners[job]
+            runner.queue.append(job)
+            self._fill_slots(runner)
 
     def _fill_slots(self, runner: Runner) -> None:
         while runner.queue and runner.busy < self.settings.parallel:
@@ -178,8 +179,8 @@ class Engine:
         if job.embeds:
             self._finish(job, due)
             return
-        if self.settings.prompt_cache and job.runner is not None:
-            job.runner.prefixes.remember(job.prompt)
+        if self.settings.prompt_cache and job in self._runners:
+            self._runners[job].prefixes.remember(job.prompt)
         # It rides the common ticks from here on, the first of them half a step away at least: on the average its first
         # interval is one step, and no two tokens fall together.
         job.not_before_ns = due + self.step_ns() // 2
@@ -210,7 +211,7 @@ class Engine:
         eval_ns = max(_LEAST_EVAL_NS, job.last_ns - job.first_ns)
         total_ns = self.clock() - job.arrived_ns
         timing = Timing(total_ns, job.ready_ns - job.arrived_ns, job.first_ns - job.slot_ns, eval_ns, job.cached_tokens)
-        runner = job.runner
+        runner = self._runners.get(job)
         if runner is not None and job.known_after and self.settings.prompt_cache:
             runner.prefixes.remember(job.known_after)
         # The answer leaves before the next job starts, but the slot is free first: who asks again finds it so.
@@ -227,7 +228,7 @@ class Engine:
         self._decoding.pop(job, None)
         if not self._decoding:
             self._tick_ns = None
-        runner, job.runner = job.runner, None
+        runner = self._runners.pop(job, None)
         if runner is None:
             return
         if job in self.slots:
