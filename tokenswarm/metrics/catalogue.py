@@ -133,50 +133,101 @@ def _of(check: Check) -> Metric:
 
 METRICS: tuple[Metric, ...] = (
     Metric("lateness_ms", "duration", "sent − scheduled; open loop only", lambda r: _ms(r.sent_ns, r.scheduled_ns)),
-    Metric("connect_ms", "duration", "opening the connection (TCP, TLS), before sent; absent when it was open already; for a refused request the time until the refusal", lambda r: _as_ms(r.connect_ns)),
+    Metric("connect_ms", "duration", "opening the connection (TCP, TLS), before sent; absent when it was open "
+        "already; for a refused request the time until the refusal", lambda r: _as_ms(r.connect_ns)),
     Metric("first_byte_ms", "duration", "first byte of the body − sent", lambda r: _ms(r.first_byte_ns, r.sent_ns)),
-    Metric("ttft_ms", "duration", "arrival of the first chunk with output (thinking, text or a tool call) − sent; not headers, not a role-only, empty or tag-only chunk; absent when not streamed, or buffered", lambda r: _ms(r.first_output_ns, r.sent_ns), ui=True),
-    Metric("ttfa_ms", "duration", "arrival of the first chunk with answer text or a tool call − sent: after the thinking; absent when not streamed, or buffered", lambda r: _ms(r.first_answer_ns, r.sent_ns), ui=True),
-    Metric("itl_ms_hist", "histogram", "itl_ms: every gap between consecutive chunks with output, pooled over requests, exact to 1 %; a gap is a chunk gap (see tokens_per_chunk); absent when buffered", lambda r: encode(r.gaps)),
-    Metric("longest_gap_ms", "duration", "the longest gap between consecutive chunks with output of the request; absent when buffered", lambda r: _as_ms(r.longest_gap_ns)),
-    Metric("tpot_ms", "duration", "(last output chunk − first output chunk) / (output tokens − 1); absent under 2 tokens or 2 chunks, when all chunks came at once, or buffered", tpot_ms, ui=True),
-    Metric("e2e_ms", "duration", "the answer's end − sent: its last byte, or where the body is left open the read that bore its own end (done:true, [DONE], a finish reason); of a failed request until it failed", lambda r: _ms(r.ended_ns, r.sent_ns)),
-    Metric("response_ms", "duration", "last byte − scheduled; open loop only", lambda r: _ms(r.ended_ns, r.scheduled_ns)),
-    Metric("prompt_tokens", "count", "the server's own count (prompt_eval_count, usage.prompt_tokens), cached ones included", lambda r: r.usage.prompt_tokens, ui=True),
-    Metric("cached_tokens", "count", "prompt tokens that the server says it had cached (prompt_eval_cached_count, usage.prompt_tokens_details.cached_tokens, cache_read_input_tokens, cache_n); absent where it does not say, as with an Ollama before 0.33.3", lambda r: r.usage.cached_tokens),
-    Metric("output_tokens", "count", "the server's own count (eval_count, usage.completion_tokens), thinking and stop tokens included; never the number of chunks", lambda r: r.usage.output_tokens, ui=True),
-    Metric("reasoning_tokens", "count", "output tokens that the server says were reasoning (completion_tokens_details.reasoning_tokens); in output_tokens also where it counts them beside completion_tokens (xAI)", lambda r: r.usage.reasoning_tokens),
-    Metric("output_chunks", "count", "chunks with output that arrived; absent when not streamed", lambda r: r.output_chunks if r.streamed else None),
-    Metric("unread_chunks", "count", "chunks that held something under a name that nobody here reads, and no output: they count in no time", lambda r: r.unread_chunks),
+    Metric("ttft_ms", "duration", "arrival of the first chunk with output (thinking, text or a tool call) − sent; not "
+        "headers, not a role-only, empty or tag-only chunk; absent when not streamed, or buffered",
+        lambda r: _ms(r.first_output_ns, r.sent_ns), ui=True),
+    Metric("ttfa_ms", "duration", "arrival of the first chunk with answer text or a tool call − sent: after the "
+        "thinking; absent when not streamed, or buffered", lambda r: _ms(r.first_answer_ns, r.sent_ns), ui=True),
+    Metric("itl_ms_hist", "histogram", "itl_ms: every gap between consecutive chunks with output, pooled over "
+        "requests, exact to 1 %; a gap is a chunk gap (see tokens_per_chunk); absent when buffered",
+        lambda r: encode(r.gaps)),
+    Metric("longest_gap_ms", "duration", "the longest gap between consecutive chunks with output of the request; "
+        "absent when buffered", lambda r: _as_ms(r.longest_gap_ns)),
+    Metric("tpot_ms", "duration", "(last output chunk − first output chunk) / (output tokens − 1); absent under 2 "
+        "tokens or 2 chunks, when all chunks came at once, or buffered", tpot_ms, ui=True),
+    Metric("e2e_ms", "duration", "the answer's end − sent: its last byte, or where the body is left open the read "
+        "that bore its own end (done:true, [DONE], a finish reason); of a failed request until it failed",
+        lambda r: _ms(r.ended_ns, r.sent_ns)),
+    Metric("response_ms", "duration", "last byte − scheduled; open loop only",
+        lambda r: _ms(r.ended_ns, r.scheduled_ns)),
+    Metric("prompt_tokens", "count", "the server's own count (prompt_eval_count, usage.prompt_tokens), cached ones "
+        "included", lambda r: r.usage.prompt_tokens, ui=True),
+    Metric("cached_tokens", "count", "prompt tokens that the server says it had cached (prompt_eval_cached_count, "
+        "usage.prompt_tokens_details.cached_tokens, cache_read_input_tokens, cache_n); absent where it does not say, "
+        "as with an Ollama before 0.33.3", lambda r: r.usage.cached_tokens),
+    Metric("output_tokens", "count", "the server's own count (eval_count, usage.completion_tokens), thinking and stop "
+        "tokens included; never the number of chunks", lambda r: r.usage.output_tokens, ui=True),
+    Metric("reasoning_tokens", "count", "output tokens that the server says were reasoning "
+        "(completion_tokens_details.reasoning_tokens); in output_tokens also where it counts them beside "
+        "completion_tokens (xAI)", lambda r: r.usage.reasoning_tokens),
+    Metric("output_chunks", "count", "chunks with output that arrived; absent when not streamed",
+        lambda r: r.output_chunks if r.streamed else None),
+    Metric("unread_chunks", "count", "chunks that held something under a name that nobody here reads, and no output: "
+        "they count in no time", lambda r: r.unread_chunks),
     Metric("tokens_per_chunk", "rate", "output_tokens / output_chunks; absent when not streamed", tokens_per_chunk),
-    Metric("eval_tokens_per_s", "rate", "eval_count / eval_duration × 1e9: the rate as Ollama documents it; absent under 2 tokens, for which it reports 1000 ns", eval_tokens_per_s, ui=True),
-    Metric("decode_tokens_per_s", "rate", "(eval_count − 1) / eval_duration × 1e9: the unbiased decode rate, since eval_duration spans eval_count − 1 intervals; absent under 2 tokens", decode_tokens_per_s, ui=True),
-    Metric("prompt_tokens_per_s", "rate", "(prompt_tokens − cached_tokens) / prompt_eval_duration × 1e9; absent where all were cached; with an Ollama before 0.33.3, which does not say what was, a prefill speed only when nothing was cached", prompt_tokens_per_s, ui=True),
-    Metric("output_tokens_per_s", "rate", "the client's: output tokens / (last byte − first output chunk)", output_tokens_per_s),
-    Metric("total_ms", "duration", "Ollama's total_duration: handler start to done, waits included", lambda r: _as_ms(r.usage.total_ns)),
-    Metric("queue_ms", "duration", "total_duration − load_duration − prompt_eval_duration − eval_duration: the wait in the server's queue, for which Ollama has no field (4–28 ms idle), or vLLM's queue_time_ms; derived of llama.cpp, which says no queue: TTFT − prompt_eval (or E2E − prompt_eval − eval, if less), so with the network's way in it; absent of embedding requests, whose work is not told apart from the wait, and of other servers", queue_ms, ui=True),
-    Metric("load_ms", "duration", "Ollama's load_duration: until a loaded model was at hand, the wait behind other loads included; LM Studio's model_load_time_seconds", lambda r: _as_ms(r.usage.load_ns), ui=True),
-    Metric("prompt_eval_ms", "duration", "Ollama's prompt_eval_duration, llama.cpp's prompt_ms, vLLM's time_to_first_token_ms (which counts from scheduling), LM Studio's time_to_first_token: the prefill that was really done", lambda r: _as_ms(r.usage.prompt_eval_ns), ui=True),
-    Metric("eval_ms", "duration", "Ollama's eval_duration, llama.cpp's predicted_ms, vLLM's generation_time_ms, LM Studio's generation_time, or its tokens by tokens_per_second: first to last token", lambda r: _as_ms(r.usage.eval_ns), ui=True),
-    Metric("rest_ms", "duration", "e2e − the server's own durations: network, client, and what the server does not account for", rest_ms),
+    Metric("eval_tokens_per_s", "rate", "eval_count / eval_duration × 1e9: the rate as Ollama documents it; absent "
+        "under 2 tokens, for which it reports 1000 ns", eval_tokens_per_s, ui=True),
+    Metric("decode_tokens_per_s", "rate", "(eval_count − 1) / eval_duration × 1e9: the unbiased decode rate, since "
+        "eval_duration spans eval_count − 1 intervals; absent under 2 tokens", decode_tokens_per_s, ui=True),
+    Metric("prompt_tokens_per_s", "rate", "(prompt_tokens − cached_tokens) / prompt_eval_duration × 1e9; absent where "
+        "all were cached; with an Ollama before 0.33.3, which does not say what was, a prefill speed only when "
+        "nothing was cached", prompt_tokens_per_s, ui=True),
+    Metric("output_tokens_per_s", "rate", "the client's: output tokens / (last byte − first output chunk)",
+        output_tokens_per_s),
+    Metric("total_ms", "duration", "Ollama's total_duration: handler start to done, waits included",
+        lambda r: _as_ms(r.usage.total_ns)),
+    Metric("queue_ms", "duration", "total_duration − load_duration − prompt_eval_duration − eval_duration: the wait "
+        "in the server's queue, for which Ollama has no field (4–28 ms idle), or vLLM's queue_time_ms; derived of "
+        "llama.cpp, which says no queue: TTFT − prompt_eval (or E2E − prompt_eval − eval, if less), so with the "
+        "network's way in it; absent of embedding requests, whose work is not told apart from the wait, and of other "
+        "servers", queue_ms, ui=True),
+    Metric("load_ms", "duration", "Ollama's load_duration: until a loaded model was at hand, the wait behind other "
+        "loads included; LM Studio's model_load_time_seconds", lambda r: _as_ms(r.usage.load_ns), ui=True),
+    Metric("prompt_eval_ms", "duration", "Ollama's prompt_eval_duration, llama.cpp's prompt_ms, vLLM's "
+        "time_to_first_token_ms (which counts from scheduling), LM Studio's time_to_first_token: the prefill that was "
+        "really done", lambda r: _as_ms(r.usage.prompt_eval_ns), ui=True),
+    Metric("eval_ms", "duration", "Ollama's eval_duration, llama.cpp's predicted_ms, vLLM's generation_time_ms, LM "
+        "Studio's generation_time, or its tokens by tokens_per_second: first to last token",
+        lambda r: _as_ms(r.usage.eval_ns), ui=True),
+    Metric("rest_ms", "duration", "e2e − the server's own durations: network, client, and what the server does not "
+        "account for", rest_ms),
     Metric("batch_size", "count", "texts in one embedding request", lambda r: r.identity.batch_size),
-    Metric("vectors", "count", "vectors in the answer to an embedding request", lambda r: r.embeddings.vectors if r.embeddings else None, ui=True),
-    Metric("dimension", "rate", "numbers in the first vector of the answer", lambda r: r.embeddings.dimension if r.embeddings else None),
-    Metric("bad_vectors", "count", "vectors of another dimension than the answer's first, or with anything but finite numbers, or all zeros", lambda r: r.embeddings.bad if r.embeddings else None),
+    Metric("vectors", "count", "vectors in the answer to an embedding request",
+        lambda r: r.embeddings.vectors if r.embeddings else None, ui=True),
+    Metric("dimension", "rate", "numbers in the first vector of the answer",
+        lambda r: r.embeddings.dimension if r.embeddings else None),
+    Metric("bad_vectors", "count", "vectors of another dimension than the answer's first, or with anything but finite "
+        "numbers, or all zeros", lambda r: r.embeddings.bad if r.embeddings else None),
     Metric("vectors_per_s", "rate", "the client's: vectors / e2e of the request", vectors_per_s, ui=True),
-    Metric("embed_tokens_per_s", "rate", "prompt tokens of an embedding request / (total_duration − load_duration) × 1e9: the wait for a slot included; / e2e where the server gives no durations (/v1)", embed_tokens_per_s),
+    Metric("embed_tokens_per_s", "rate", "prompt tokens of an embedding request / (total_duration − load_duration) × "
+        "1e9: the wait for a slot included; / e2e where the server gives no durations (/v1)", embed_tokens_per_s),
     Metric("text_chars", "count", "characters of answer text", lambda r: r.text_chars),
     Metric("thinking_chars", "count", "characters of thinking", lambda r: r.thinking_chars),
     Metric("tool_calls", "count", "tool calls in the answer", lambda r: r.tool_calls),
-    Metric("coalesced_chunks", "count", "output chunks that came in the same read as the one before, so that their gap shows as 0", lambda r: r.coalesced_chunks),
-    Metric("buffered", "count", "1 where most of the stream's chunks came in lumps (within 0.25 ms of each other): then they were held back somewhere, by a proxy or by the server itself, and their times are no measurement; 0 where not; absent when not streamed, or under 3 chunks", lambda r: None if r.buffered is None else int(r.buffered)),
-    Metric("late_chunks", "count", "coalesced_chunks that lay in the kernel for more than 1 ms before they were read: merged perhaps because this client was late, not because they were sent together", lambda r: r.late_chunks),
+    Metric("coalesced_chunks", "count", "output chunks that came in the same read as the one before, so that their "
+        "gap shows as 0", lambda r: r.coalesced_chunks),
+    Metric("buffered", "count", "1 where most of the stream's chunks came in lumps (within 0.25 ms of each other): "
+        "then they were held back somewhere, by a proxy or by the server itself, and their times are no measurement; "
+        "0 where not; absent when not streamed, or under 3 chunks",
+        lambda r: None if r.buffered is None else int(r.buffered)),
+    Metric("late_chunks", "count", "coalesced_chunks that lay in the kernel for more than 1 ms before they were read: "
+        "merged perhaps because this client was late, not because they were sent together", lambda r: r.late_chunks),
     Metric("reads", "count", "reads that gave bytes", lambda r: r.reads),
-    Metric("late_reads", "count", "reads more than 1 ms after the kernel had (the last of) their bytes", lambda r: r.late_reads),
-    Metric("read_lag_ms", "duration", "the longest that a read came after the kernel had (the last of) its bytes; it shifts no arrival time, as the stamp is the kernel's", lambda r: _as_ms(r.read_lag_ns)),
-    Metric("turnaround_ms", "duration", "last byte → the answer was interpreted: the client's own share of the time until its user's next request; absent for a user with a wait time or a schedule, which takes it in", lambda r: _ms(r.interpreted_ns, r.ended_ns)),
-    Metric("resends", "count", "times the request met an idle connection that the server was just closing, and was sent again; its times count from the first", lambda r: r.resends),
-    Metric("clock_stamps", "count", "reads without a kernel time stamp, dated by the process's clock", lambda r: r.clock_stamps),
-    Metric("clock_step_ms", "duration", "how far the wall clock ran off the monotonic one during the request", lambda r: r.clock_step_ns / 1e6),
+    Metric("late_reads", "count", "reads more than 1 ms after the kernel had (the last of) their bytes",
+        lambda r: r.late_reads),
+    Metric("read_lag_ms", "duration", "the longest that a read came after the kernel had (the last of) its bytes; it "
+        "shifts no arrival time, as the stamp is the kernel's", lambda r: _as_ms(r.read_lag_ns)),
+    Metric("turnaround_ms", "duration", "last byte → the answer was interpreted: the client's own share of the time "
+        "until its user's next request; absent for a user with a wait time or a schedule, which takes it in",
+        lambda r: _ms(r.interpreted_ns, r.ended_ns)),
+    Metric("resends", "count", "times the request met an idle connection that the server was just closing, and was "
+        "sent again; its times count from the first", lambda r: r.resends),
+    Metric("clock_stamps", "count", "reads without a kernel time stamp, dated by the process's clock",
+        lambda r: r.clock_stamps),
+    Metric("clock_step_ms", "duration", "how far the wall clock ran off the monotonic one during the request",
+        lambda r: r.clock_step_ns / 1e6),
     *map(_of, CHECKS),
 )  # fmt: skip

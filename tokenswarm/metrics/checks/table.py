@@ -38,7 +38,7 @@ class Check:
 
 
 def judge(case: Case, pause: Callable[[], object] = lambda: None) -> CheckResults:
-    """All checks of one answer, with a call of `pause` after each that applies; of one that failed before its end, none."""
+    """All checks of one answer, with a call of `pause` after each that applies; none of one that failed early."""
     if not case.ok and not (case.outcome == "truncated" and case.clean):
         return UNJUDGED
     failed, notes = {}, []
@@ -173,7 +173,8 @@ def prompt_truncated(case: Case) -> str | None:
     least = max(least_tokens(asked.text, tokens), int(0.9 * asked.context_tokens))
     if tokens < least:
         lost = asked.system and tokens >= least_tokens(asked.text.replace(asked.system, "", 1), tokens)
-        why = "; as if without its system message: see the model's template (a bare {{ .Prompt }} drops it)" if lost else ""
+        without = "; as if without its system message: see the model's template (a bare {{ .Prompt }} drops it)"
+        why = without if lost else ""
         return f"{tokens:,} tokens of {least:,} or more{why}"
     num_ctx = max(asked.num_ctx or 0, LEAST_NUM_CTX)
     if asked.num_ctx and (fewest := least_tokens(asked.text, num_ctx)) > num_ctx:
@@ -224,17 +225,28 @@ def durations_impossible(case: Case) -> str | None:
 CHECKS: tuple[Check, ...] = (
     Check("json_invalid", "JSON was asked for (format), and the text is none", json_invalid),
     Check("schema_invalid", "JSON that does not fit the schema that was asked for", schema_invalid),
-    Check("whitespace_runaway", f"JSON was asked for, and somewhere there are {WHITESPACE_RUN} or more white-space characters in a row", whitespace_runaway),
-    Check("repetition", "the text, or the thinking, ends in one piece said over and over, letter by letter: 160 characters or more of 6 times or more (480 of 4, 1,500 of 3)", repetition),
-    Check("repeat_guard", "the answer ended without a final line after more than 30 equal tokens: Ollama's guard against repetition", repeat_guard),
-    Check("no_visible_answer", "ok, and tokens were counted, but there is neither text nor a tool call: thinking cut or never closed, a tool call dropped, only white space", no_visible_answer),
+    Check("whitespace_runaway", f"JSON was asked for, and somewhere there are {WHITESPACE_RUN} or more white-space "
+        "characters in a row", whitespace_runaway),
+    Check("repetition", "the text, or the thinking, ends in one piece said over and over, letter by letter: 160 "
+        "characters or more of 6 times or more (480 of 4, 1,500 of 3)", repetition),
+    Check("repeat_guard", "the answer ended without a final line after more than 30 equal tokens: Ollama's guard "
+        "against repetition", repeat_guard),
+    Check("no_visible_answer", "ok, and tokens were counted, but there is neither text nor a tool call: thinking cut "
+        "or never closed, a tool call dropped, only white space", no_visible_answer),
     Check("think_unclosed", "the answer ended within its thinking", think_unclosed),
-    Check("think_leaked", "thinking tags came in the text, instead of the thinking in a field of its own (we tell them apart all the same), or a template's marks such as <|im_end|>", think_leaked),
-    Check("cut_by_limit", "the answer ended because it had reached a limit (done_reason length, stop_reason max_tokens): meant so, perhaps", cut_by_limit, shown=False),
+    Check("think_leaked", "thinking tags came in the text, instead of the thinking in a field of its own (we tell "
+        "them apart all the same), or a template's marks such as <|im_end|>", think_leaked),
+    Check("cut_by_limit", "the answer ended because it had reached a limit (done_reason length, stop_reason "
+        "max_tokens): meant so, perhaps", cut_by_limit, shown=False),
     Check("limit_ignored", "more output tokens than the limit that was sent", limit_ignored),
-    Check("prompt_truncated", "prompt_tokens below the fewest that the prompt can have (0.7 a word, one for 4 characters of scripts without spaces), a tenth below the turn's before, or num_ctx below those fewest; a prompt cut by less is not seen", prompt_truncated),
-    Check("tool_call_invalid", "a tool call whose arguments are no JSON object, or do not fit the tool's parameters", tool_call_invalid),
+    Check("prompt_truncated", "prompt_tokens below the fewest that the prompt can have (0.7 a word, one for 4 "
+        "characters of scripts without spaces), a tenth below the turn's before, or num_ctx below those fewest; a "
+        "prompt cut by less is not seen", prompt_truncated),
+    Check("tool_call_invalid", "a tool call whose arguments are no JSON object, or do not fit the tool's parameters",
+        tool_call_invalid),
     Check("tool_unknown", "a tool call that names a tool that was not offered", tool_unknown),
-    Check("durations_impossible", "the server's durations cannot be: longer than e2e, less than the parts they are the sum of, shorter than the client's own time from the first to the last chunk, under 10 µs a token; they, and rates of them, are left out", durations_impossible),
+    Check("durations_impossible", "the server's durations cannot be: longer than e2e, less than the parts they are "
+        "the sum of, shorter than the client's own time from the first to the last chunk, under 10 µs a token; they, "
+        "and rates of them, are left out", durations_impossible),
     Check("unexpected", "not what --expect, or the prompt's expect, says", unexpected),
 )  # fmt: skip

@@ -122,7 +122,8 @@ class Engine:
         """Let the loader go on as far as it can without a wait."""
         while (step := self.loader.advance(self.clock())) is not None:
             if isinstance(step, Runner):
-                self._at(self.clock() + self._load_ns, lambda due, runner=step: self._loaded(runner))  # type: ignore[misc]
+                ready_ns = self.clock() + self._load_ns
+                self._at(ready_ns, lambda due, runner=step: self._loaded(runner))  # type: ignore[misc]
                 return
             job, runner = step
             self._hold(job, runner)
