@@ -1,4 +1,9 @@
-"""Who asks: Locust User classes, one per API, for the locustfile here and for those of others."""
+"""Who asks: Locust User classes, one file an API, for the locustfile here and for those of others.
+
+`base` has LLMUser, which asks and tells; `conversation`, `depths` and `same_prompts` are its ways of asking,
+`request_fields` and `answer_checks` what goes with a request, `waiting` its pauses, `context` what the users of one
+process share. `cold_start` and `lifecycle` are Ollama's alone. In each process with users: a worker, or the only one.
+"""
 
 if __name__ == "users":  # a second module for the same file would make every class twice
     raise ImportError("say tokenswarm.users")
