@@ -1,6 +1,6 @@
 // The Tokens tab: a line on where the run is, a row for each API and model, and charts. The tab itself is Locust's
 // (extended_tabs); this is an element beside React's, shown while that tab is chosen. Figures are asked for only then.
-const TAB = "tokenswarm-tokens", EVERY_MS = 2000, NS = "http://www.w3.org/2000/svg";
+const TAB = "tokenswarm-tokens", EVERY_MS = 1000, NS = "http://www.w3.org/2000/svg";
 const COLOURS = ["#00ca5a", "#ff9f00", "#0099ff"], DASHES = ["", "7 4", "2 3"];
 const CHARTS = [
   ["Output tokens/s", ["output_tokens_per_s"]],
