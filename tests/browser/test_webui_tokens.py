@@ -66,7 +66,9 @@ def test_long_answers_show_while_they_run_and_a_stall_does_at_once(tmp_path: Pat
         "--stall-s",
         "5",
         "--output-tokens",
-        "300",
+        "500",
+        "--output-cv",
+        "0",
     )
     with (
         running(*slow) as simulator,

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import gevent
 import pytest
 from fake_cluster import FakeCluster
 from one_process import process
@@ -130,3 +131,16 @@ def test_the_forms_list_of_models_takes_the_secrets_home_only(
     assert (run.options.host, run.options.api_key) != (ELSEWHERE, "sk-typed-for-it")  # the next run's are as they were
     with pytest.raises(UsageError, match="no scheme"):
         run.preparation.model_names("ftp://x", "")
+
+
+def test_a_server_that_gives_no_list_is_not_waited_for(run: RunLifecycle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Preflight, "server", lambda _: gevent.sleep(60))
+    monkeypatch.setattr(preparation, "LIST_S", 0.01)
+    with pytest.raises(UsageError, match=r"http://127.0.0.1:9 gave no list within 0.01 s"):
+        run.preparation.model_names(HOME, "")
+
+
+def test_while_a_run_goes_on_no_list_is_asked_for(run: RunLifecycle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run.cluster, "running", True)
+    with pytest.raises(UsageError, match="a run goes on"):
+        run.preparation.model_names(HOME, "")
