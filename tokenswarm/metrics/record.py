@@ -19,7 +19,8 @@ class Identity:
 
     `max_tokens` is absent where nothing is generated, 0 where no limit was sent; `batch_size` (texts) is absent where
     nothing is embedded.
-    `stage` is that of `--stages`, from 1. `memory` is what /api/ps had listed just before, where the user asked it.
+    `stage` is that of `--stages`, from 1, or of users that were changed by hand, from 2. `memory` is what
+    /api/ps had listed just before, where the user asked it.
     `session` is the sequence of the conversation's first request, and `turn` counts its requests from 1. `turn_kind`
     says what a request brought: something the user said, or tools' results. `turns_left` counts the user's turns that
     were still to come. `arrival` is its number among those of an open loop, from 0; a conversation's first request

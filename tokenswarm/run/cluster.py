@@ -153,6 +153,8 @@ class Cluster:
 
     def before_start(self, heard: Callable[[int], None]) -> None:
         """Have it told, just before, whenever so many users are to run, whoever asks for them."""
+        if self._runner is None:  # run_single_user
+            return
         start = self._runner.start
 
         def tell_and_start(user_count: int, *more: Any, **named: Any) -> Any:
