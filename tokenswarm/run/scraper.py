@@ -1,10 +1,13 @@
 """What is looked at for the server's own side: here its Prometheus endpoints, each by one bounded question a look."""
 
+import re
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple, Protocol
 
+import gevent
 from prometheus_client.parser import text_string_to_metric_families
 
 from tokenswarm.metrics.server_metrics import METRICS
@@ -17,9 +20,13 @@ from tokenswarm.transport.target import Target
 from tokenswarm.wire.values import Call
 
 PATIENCE_S = 5.0
+MOST_BYTES, MOST_LINE_BYTES = 4 << 20, 10_000  # of an answer, and of a line of it: what is longer is none of ours
 MOST_SAMPLES, MOST_LABELS = 500, 300  # of a look; characters of one sample's labels
+MOST_VALUE = 1e18  # far beyond any count of tokens, bytes or mJ
+SLICE_BYTES, LINES_A_PAUSE = 32_768, 20  # about a third of a millisecond each
 ACCEPT = (("Accept", "text/plain;version=0.0.4;q=1,*/*;q=0.1"),)
-KNOWN = {name.encode(): name for name in METRICS}
+KNOWN = {name.encode() for name in METRICS}
+_NAME = re.compile(rb"[A-Za-z_:][\w:]*")
 
 
 class Sample(NamedTuple):
@@ -62,7 +69,7 @@ class Scraper:
     def __init__(self, where: Target, checked: Settings, tls: ssl.SSLContext | None) -> None:
         self.name = without_query(where)
         headers = checked.headers if _origin(where) == _origin(checked.target) else ()
-        self._client = ControlClient(Endpoint(where, tls, headers), PATIENCE_S)
+        self._client = ControlClient(Endpoint(where, tls, headers), PATIENCE_S, most_bytes=MOST_BYTES)
 
     def look(self) -> list[Sample]:
         """The metrics that we know. Raises NoReading."""
@@ -72,7 +79,7 @@ class Scraper:
             raise NoReading(clean_line(str(error))) from None
         if not 200 <= reply.status < 300:
             raise NoReading(clean_line(reply.describe()))
-        return samples(reply.body)
+        return samples(reply.body, lambda: gevent.sleep(0))
 
     def close(self) -> None:
         """Drop the connection."""
@@ -83,25 +90,39 @@ def _origin(where: Target) -> tuple[str, str, int]:
     return where.scheme, where.host, where.port
 
 
-def samples(body: bytes) -> list[Sample]:
-    """Those in an answer that we know the names of. Raises NoReading where there are none.
+def samples(body: bytes, pause: Callable[[], object] = lambda: None) -> list[Sample]:
+    """Those in an answer that we know the names of, with pauses in between. Raises NoReading where there are none.
 
-    Only their lines are parsed: of a thousand others in an answer the loop need not know.
+    Only their lines are parsed, each by itself: neither a thousand others nor one that is broken does any harm.
     """
-    lines = [line for line in body.splitlines() if line.partition(b"{")[0].partition(b" ")[0].strip() in KNOWN]
-    try:
-        found = list(_parsed("\n".join(line.decode("utf-8", "replace") for line in lines[:MOST_SAMPLES]) + "\n"))
-    except ValueError as error:
-        raise NoReading(f"no Prometheus text: {clean_line(str(error))[:MOST_LABELS]}") from None
+    found, wrong = list[Sample](), ""
+    for number, line in enumerate(islice(_known_lines(body, pause), MOST_SAMPLES), 1):
+        try:
+            found += _parsed(line.decode("utf-8", "replace"))
+        except (ValueError, IndexError) as error:  # of labels that are broken off, the parser raises either
+            wrong = wrong or f"no Prometheus text: {clean_line(str(error))[:MOST_LABELS]}"
+        if number % LINES_A_PAUSE == 0:
+            pause()
     if not found:
-        raise NoReading("none of the metrics that we know is in the answer")
+        raise NoReading(wrong or "none of the metrics that we know is in the answer")
     return found
 
 
-def _parsed(text: str) -> Iterator[Sample]:
-    for family in text_string_to_metric_families(text):
+def _known_lines(body: bytes, pause: Callable[[], object]) -> Iterator[bytes]:
+    at = 0
+    while at < len(body):
+        end = body.find(b"\n", at + SLICE_BYTES) + 1 or len(body)
+        for line in body[at:end].splitlines():
+            if (name := _NAME.match(line)) and name[0] in KNOWN and len(line) <= MOST_LINE_BYTES:
+                yield line
+        at = end
+        pause()
+
+
+def _parsed(line: str) -> Iterator[Sample]:
+    for family in text_string_to_metric_families(f"{line}\n"):
         for one in family.samples:
-            if one.value == one.value and abs(one.value) != float("inf"):
+            if abs(one.value) < MOST_VALUE:  # neither infinite nor no number
                 yield Sample(one.name, _labels(one.labels), float(one.value))
 
 

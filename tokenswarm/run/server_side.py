@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 NAME = "server side"
 IDLE_EVERY_S = 0.5
+HANGS_MS = 1000  # a look that failed after so long: the end of the run does not wait for another one
 DO = "see that it is a Prometheus endpoint and can be reached from here; server.csv says when it failed"
 Lines = list[tuple[Any, ...]]
 
@@ -46,6 +47,7 @@ class Watched:
     failed: int = 0
     first_error: str = ""
     knows_power: bool = False
+    hangs: bool = False  # did the newest look wait for nothing?
 
     def look(self) -> Lines:
         """One look, as lines of server.csv."""
@@ -54,8 +56,10 @@ class Watched:
         try:
             found = self.source.look()
         except NoReading as why:
+            self.hangs = _since_ms(began_s) > HANGS_MS
             self.failed, self.first_error = self.failed + 1, self.first_error or str(why)
             return [sample(unix_s, _since_ms(began_s), name, error=cell(clean_line(str(why))))]
+        self.hangs = False
         self.knows_power |= any(METRICS[one.metric][0] in POWER for one in found)
         took_ms = _since_ms(began_s)
         return [sample(unix_s, took_ms, name, one.metric, cell(one.labels), one.value) for one in found]
@@ -97,7 +101,7 @@ def at_rest(options: Any, engine: str) -> Rest:
     if engine == busy_slots.ENGINE:
         rest = _with_slots(rest, Watched(busy_slots.BusySlots(checked)))
     if until_s > time.monotonic() and any(one.knows_power for one in watched):
-        with step("measuring the power of the idle server"):
+        with step("measuring the power of the idle server", f"--idle-time {options.idle_time}"):
             while time.monotonic() < until_s:
                 gevent.sleep(min(IDLE_EVERY_S, until_s - time.monotonic()))
                 rest.lines += _all([one for one in watched if one.knows_power])
@@ -163,7 +167,7 @@ class ServerSide:
         """All requests have ended: a last look, by which the counters cover them all; then the findings."""
         self._ended.set()
         gevent.joinall(self._looking)  # a look that is cut would leave its answer to the next one
-        self._write(_all(self._watched))
+        self._write(_all([one for one in self._watched if not one.hangs]))
         self._lifecycle.findings += filter(None, (one.remark_silence() for one in self._watched))
         for one in self._watched:
             one.source.close()

@@ -94,11 +94,18 @@ class Access(Protocol):
 class ControlClient:
     """Asks one server, one question after the other, on a kept connection.
 
-    `total_s` bounds each question from the connection to the last byte. `headers` stand beside the run's own.
+    `total_s` bounds each question from the connection to the last byte, `most_bytes` its answer. `headers` stand
+    beside the run's own.
     """
 
-    def __init__(self, access: Access, total_s: float, headers: tuple[tuple[str, str], ...] = ()) -> None:
-        self._access, self._total_s, self._headers = access, total_s, headers
+    def __init__(
+        self,
+        access: Access,
+        total_s: float,
+        headers: tuple[tuple[str, str], ...] = (),
+        most_bytes: int = CONTROL_BYTES,
+    ) -> None:
+        self._access, self._total_s, self._headers, self._most_bytes = access, total_s, headers, most_bytes
         timeouts = Timeouts(min(total_s, access.timeouts.connect_s), total_s, total_s)
         self._transport = Transport(access.target.host, access.target.port, timeouts, access.tls)
 
@@ -112,7 +119,7 @@ class ControlClient:
 
     def send(self, call: Call) -> ControlReply:
         """The answer to a call, whatever its status. Raises Unanswered if none came whole."""
-        access, exchange, began_s = self._access, Exchange(most_bytes=CONTROL_BYTES), time.monotonic()
+        access, exchange, began_s = self._access, Exchange(most_bytes=self._most_bytes), time.monotonic()
         request = request_bytes(call, access.target, self._headers + access.headers)
         limit = Timeout(self._total_s)  # connecting and a second try included
         try:

@@ -1,10 +1,14 @@
 """What is taken of a Prometheus endpoint: each engine's answer as its project shows it, and answers that are none."""
 
+from typing import Any
+
+import gevent
 import pytest
 from options import parsed
-from scripted import request, serving, whole
+from scripted import CHUNKED, chunk, request, serving, whole
 
 from tokenswarm.metrics.server_metrics import BY_NAME, METRICS
+from tokenswarm.run import scraper
 from tokenswarm.run.scraper import NoReading, Scraper, samples
 from tokenswarm.settings.scraping import scrape_urls
 from tokenswarm.settings.settings import settings
@@ -96,12 +100,98 @@ def test_an_answer_that_is_none_says_why(body: bytes, why: str) -> None:
         samples(body)
 
 
+RUNNING = b'vllm:num_requests_running{engine="0"} 2.0'
+TOKENS = b'vllm:generation_tokens_total{engine="0"}'
+
+
 def test_lines_that_we_do_not_know_do_no_harm() -> None:
     assert by_series(b"nonsense {{{\n" + LLAMA + b"\x00\xff 3\n")["running"] == 4
 
 
-def test_an_answer_of_a_million_lines_is_cut() -> None:
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        (TOKENS + b' 678.0 # {trace_id="abc"} 1.0 1520879607.789', {"output_tokens": 678}),  # OpenMetrics' exemplar
+        (TOKENS + b" 678.0 1520879607.789", {"output_tokens": 678}),  # its time
+        (TOKENS + b" 678 1395066363000", {"output_tokens": 678}),  # Prometheus' own, ms
+        (TOKENS + b" 678\r", {"output_tokens": 678}),
+        (b"vllm:num_requests_waiting\t5", {"waiting": 5}),
+        (TOKENS + b" NaN", {}),
+        (TOKENS + b" +Inf", {}),
+        (TOKENS + b" 1e308", {}),  # would be infinite in other units
+        (TOKENS + b" many", {}),
+        (TOKENS, {}),
+        (TOKENS + b" 1,5", {}),
+        (TOKENS[:-2] + b" 7", {}),
+        (
+            b'vllm:generation_tokens_total{a="0",m{l="a""#"\\=, ="b"} 2.0 # #,{x"} 1 2',
+            {},
+        ),  # an IndexError in the parser
+        (b'vllm:generation_tokens_total{a="' + b"x" * 100_000 + b'"} 3', {}),
+        (b"vllm:generation_tokens_created 1.5e9\n# EOF", {}),
+    ],
+)
+def test_a_strange_line_takes_nothing_from_the_others(line: bytes, says: dict[str, float]) -> None:
+    for body in (line + b"\n" + RUNNING, RUNNING + b"\n" + line + b"\n"):
+        assert by_series(body) == {"running": 2, **says}
+
+
+def test_an_answer_of_a_million_lines_is_cut_and_lets_others_have_their_turn() -> None:
     assert len(samples(b"llamacpp:requests_processing 1\n" * 5000)) <= 500
+    turns: list[int] = []
+    assert samples(b"other_total 1\n" * 100_000 + RUNNING, lambda: turns.append(1))
+    assert len(turns) > 40
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        (lambda sock: endless(sock, CHUNKED, chunk(RUNNING * 2000)), "an answer of more than 4,194,304 bytes"),
+        (
+            lambda sock: endless(sock, b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n", b"x" * 65536),
+            "more than",
+        ),
+        (lambda sock: endless(sock, b"HTTP/1.1 200 OK\r\n", b"X: " + b"y" * 4000 + b"\r\n"), "a head of more than"),
+        (lambda sock: endless(sock, b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 100), "a head of more than"),
+        (lambda sock: endless(sock, b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n", b"v", 0.1), "within 0.3 s"),
+        (lambda sock: sock.sendall(whole(b"", "302 Found", "Location: http://127.0.0.1:9/\r\n")), "302"),
+        (lambda sock: sock.sendall(whole(b"oops", "500 Internal Server Error")), "500 oops"),
+        (lambda sock: sock.sendall(whole(b"<html>Sign in</html>" * 99)), "none of the metrics that we know"),
+        (lambda sock: sock.sendall(whole(RUNNING.decode().encode("utf-16"))), "none of the metrics that we know"),
+        (lambda sock: sock.sendall(b"\x16\x03\x01\x00"), "."),
+        (lambda sock: None, "."),
+    ],
+    ids=["endless", "100 MB", "header", "continue", "slow", "redirect", "500", "HTML", "UTF-16", "no HTTP", "closed"],
+)
+def test_an_endpoint_that_does_its_worst_is_a_reason_and_then_answers(
+    monkeypatch: pytest.MonkeyPatch, script: Any, why: str
+) -> None:
+    monkeypatch.setattr(scraper, "PATIENCE_S", 0.3 if "0.3 s" in why else 60.0)
+
+    def worst(sock: Any) -> None:
+        request(sock)
+        script(sock)
+
+    def well(sock: Any) -> None:
+        while request(sock):
+            sock.sendall(whole(RUNNING))
+
+    with serving(worst, well) as port:
+        (where,) = scrape_urls(f"http://127.0.0.1:{port}")
+        one = Scraper(where, settings(parsed("--host", "http://127.0.0.1:9")), None)
+        with pytest.raises(NoReading, match=why):
+            one.look()
+        monkeypatch.setattr(one._client, "_total_s", 60.0)
+        assert one.look()[0].value == 2
+        one.close()
+
+
+def endless(sock: Any, first: bytes, then: bytes, pause_s: float = 0.0) -> None:
+    """Say that, and then the other without an end."""
+    sock.sendall(first)
+    while True:
+        sock.sendall(then)
+        gevent.sleep(pause_s)
 
 
 @pytest.mark.parametrize("at_home", [True, False])
@@ -117,9 +207,9 @@ def test_the_key_goes_to_the_server_under_load_alone(at_home: bool) -> None:
         host = f"http://127.0.0.1:{port}" if at_home else "http://127.0.0.1:9"
         checked = settings(parsed("--host", host, "--api-key", "planted-key-1"))
         (where,) = scrape_urls(f"http://127.0.0.1:{port}/metrics?x=1")
-        scraper = Scraper(where, checked, None)
-        assert {one.metric for one in scraper.look()} > {"llamacpp:requests_deferred"}
-        scraper.close()
+        one = Scraper(where, checked, None)
+        assert {found.metric for found in one.look()} > {"llamacpp:requests_deferred"}
+        one.close()
     assert asked[0].startswith(b"GET /metrics?x=1 HTTP/1.1\r\n")
     assert (b"planted-key-1" in asked[0]) is at_home
 
@@ -132,7 +222,7 @@ def test_nobody_there_is_a_reason_not_an_error(busy: bool) -> None:
 
     with serving(handle) as port:
         (where,) = scrape_urls(f"http://127.0.0.1:{port if busy else 9}")
-        scraper = Scraper(where, settings(parsed("--host", "http://127.0.0.1:9")), None)
+        one = Scraper(where, settings(parsed("--host", "http://127.0.0.1:9")), None)
         with pytest.raises(NoReading, match="503" if busy else "refused"):
-            scraper.look()
-        scraper.close()
+            one.look()
+        one.close()

@@ -32,7 +32,7 @@ def watched(
 
     monkeypatch.setattr(power, "local", list)
     monkeypatch.setattr(server_side, "IDLE_EVERY_S", 0.001)
-    spans = {"2s": 0.001, "5s": 0.02, "0s": 0.0}
+    spans = {"2s": 0.001, "5s": 0.2, "0s": 0.0}
     monkeypatch.setattr(server_side, "seconds_in", spans.get)
     with (
         serving(Door({"/metrics": metrics}).handle) as port,
