@@ -1,6 +1,6 @@
 """Energy and cost: J per output token, gross and net of idle, and what a million output tokens cost."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tokenswarm.reports.load import Run
@@ -13,15 +13,16 @@ from tokenswarm.reports.render.document import Cell, Code, Line, Section, Table
 from tokenswarm.reports.render.numbers import many, number
 
 LEAST_COVERED = 0.5  # of a window, below which a mean power is none
+LEAST_LOOKS = 2  # in a stage or trial: between them it is the power of its neighbours
 WHAT = {"gpu_j": "GPU", "gpu_w": "GPU", "cpu_j": "CPU and DRAM"}
 PRICES = ("price_per_hour", "price_in", "price_out")
 MILLION = 1e6
 
 
-def energy(run: Run, tokens_per_s: float | None) -> dict[str, Any] | None:
-    """Mean power in the run's window and of the idle server (W), energy of the window (J), J per output token; None
-    where no power is known. What nobody knows is None: net without an idle server, all of it where the looks cover less
-    than half of the window."""
+def energy(run: Run, summary: Summary) -> dict[str, Any] | None:
+    """Mean power in the run's window and of the idle server (W), energy of the window (J), J per output token, also of
+    each stage or trial; None where no power is known. What nobody knows is None: net without an idle server, all of it
+    where the looks cover less than half of the window."""
     tracks, span = _of_power(run.readings), run.span
     if not tracks or not span:
         return None
@@ -30,18 +31,57 @@ def energy(run: Run, tokens_per_s: float | None) -> dict[str, Any] | None:
     rest = told.get("idle_from_unix_s"), told.get("idle_to_unix_s")
     parts = [_part(track, window, rest) for track in tracks]
     mean_w, idle_w = _sum(parts, "mean_w"), _sum(parts, "idle_w")
-    net_w = None if mean_w is None or idle_w is None else mean_w - idle_w
-    gross_j = _each(mean_w, tokens_per_s)
+    each = _per_token(mean_w, idle_w, summary["overall"]["tokens"]["output_tokens_per_s"])
+    gross_j = each["j_per_output_token_gross"]
     return {
         "window_s": round(window[1] - window[0], 6),
         "energy_j": None if mean_w is None else round(mean_w * (window[1] - window[0]), 6),
         "mean_w": mean_w,
         "idle_w": idle_w,
-        "j_per_output_token_gross": gross_j,
-        "j_per_output_token_net": _each(net_w, tokens_per_s),
+        **each,
         "output_tokens_per_wh": round(3600 / gross_j, 6) if gross_j else None,
         "parts": parts,
+        "loads": [one for one in _by_load(summary, tracks, idle_w) if one["mean_w"] is not None],
     }
+
+
+def _per_token(mean_w: float | None, idle_w: float | None, per_s: float | None) -> dict[str, float | None]:
+    net_w = None if mean_w is None or idle_w is None else mean_w - idle_w
+    return {"j_per_output_token_gross": _each(mean_w, per_s), "j_per_output_token_net": _each(net_w, per_s)}
+
+
+def _by_load(summary: Summary, tracks: list[Track], idle_w: float | None) -> Iterator[dict[str, Any]]:
+    """Each stage, or each trial of a search, in the window of its tokens/s."""
+    search = summary.get("capacity")
+    for one in search["trials"] if search else summary["stages"]:
+        since_ns, until_ns = one.get("from_unix_ns"), one.get("to_unix_ns")
+        if isinstance(since_ns, int) and isinstance(until_ns, int) and since_ns < until_ns:
+            window = since_ns / 1e9, until_ns / 1e9
+            parts = [{"mean_w": _mean_w(track, window, LEAST_LOOKS)} for track in tracks]
+            mean_w, per_s = _sum(parts, "mean_w"), one.get("output_tokens_per_s")
+            yield {
+                "load": "trial" if search else "stage",
+                "number": one.get("trial") if search else one["stage"],
+                "at": _at(one["load"], search) if search else _users(one["users"]),
+                "window_s": round(window[1] - window[0], 6),
+                "output_tokens_per_s": per_s,
+                "mean_w": mean_w,
+                **_per_token(mean_w, idle_w, per_s),
+            }
+
+
+def _users(users: str) -> str:
+    return many(int(users), "user") if users.isdigit() else f"{users} users"  # a ramp
+
+
+def _at(load: float, search: Mapping[str, Any]) -> str:
+    return many(round(load), "user") if search.get("unit") == "users" else f"{number(load)} requests/s"
+
+
+def _mean_w(track: Track, window: tuple[float, float], least_looks: int = 0) -> float | None:
+    within = int(((track.unix_s >= window[0]) & (track.unix_s <= window[1])).sum())
+    found = growth_per_s(track.unix_s, joules(track), *window)
+    return round(found[0], 6) if found and found[1] >= LEAST_COVERED and within >= least_looks else None
 
 
 def _of_power(seen: Readings) -> list[Track]:
@@ -52,12 +92,11 @@ def _of_power(seen: Readings) -> list[Track]:
 def _part(track: Track, window: tuple[float, float], rest: tuple[Any, Any]) -> dict[str, Any]:
     used = growth_per_s(track.unix_s, joules(track), *window)
     known = isinstance(rest[0], (int, float)) and isinstance(rest[1], (int, float)) and rest[0] < rest[1]
-    idle = growth_per_s(track.unix_s, joules(track), *rest) if known else None
     return {
         "source": track.source,
         "what": WHAT[track.series],
-        "mean_w": round(used[0], 6) if used and used[1] >= LEAST_COVERED else None,
-        "idle_w": round(idle[0], 6) if idle and idle[1] >= LEAST_COVERED else None,
+        "mean_w": _mean_w(track, window),
+        "idle_w": _mean_w(track, rest) if known else None,
         "covered_percent": round(100 * used[1], 3) if used else 0.0,
     }
 
@@ -125,9 +164,12 @@ def _loads(run: Run, summary: Summary) -> Iterator[tuple[str, str, float | None,
     tried = {trial["load"]: trial for trial in search["trials"]}
     for name, trial in (("the load that was found", found_trial(search)), ("the knee", tried.get(at_knee))):
         if trial:
-            users = many(round(trial["load"]), "user")
-            at = users if search.get("unit") == "users" else f"{number(trial['load'])} requests/s"
-            yield name, at, trial.get("output_tokens_per_s"), _of_stage(frame, trial.get("trial"))
+            yield (
+                name,
+                _at(trial["load"], search),
+                trial.get("output_tokens_per_s"),
+                _of_stage(frame, trial.get("trial")),
+            )
 
 
 def _of_stage(frame: Any, stage: Any) -> Any:
@@ -139,6 +181,8 @@ def section(summary: Summary) -> Section:
     found, priced = summary.get("energy"), summary.get("cost")
     lines: list[Line] = [(said,) for said in _of_energy(found)] if found else []
     tables = [_power_table(found)] if found else []
+    if found and found["loads"]:
+        tables.append(_load_table(found["loads"]))
     if priced:
         tables.append(_cost_table(priced))
     title = "Energy and cost" if found and priced else "Energy" if found else "Cost"
@@ -192,6 +236,16 @@ def _power_table(found: Mapping[str, Any]) -> Table:
     return Table(("power of", "said by", "mean, W", "idle, W", "of the window, %"), tuple(rows), names=2)
 
 
+def _load_table(loads: Sequence[Mapping[str, Any]]) -> Table:
+    names = ("mean_w", "output_tokens_per_s", "j_per_output_token_gross", "j_per_output_token_net")
+    rows = tuple(
+        (str(one["number"]), one["at"].partition(" ")[0], *(number(one[name]) for name in names)) for one in loads
+    )
+    unit = "requests/s" if loads[0]["at"].endswith("requests/s") else "users"
+    heads = ("mean, W", "output tokens/s", "J per output token", "net of idle, J")
+    return Table((loads[0]["load"], unit, *heads), rows, names=2)
+
+
 def _cost_table(priced: Mapping[str, Any]) -> Table:
     rows = tuple(
         (
@@ -208,7 +262,7 @@ def _cost_table(priced: Mapping[str, Any]) -> Table:
 
 def data(run: Run, summary: Summary) -> dict[str, Any]:
     """`energy` and `cost`, where they are known."""
-    found = energy(run, summary["overall"]["tokens"]["output_tokens_per_s"])
+    found = energy(run, summary)
     priced = cost(run, summary)
     return ({"energy": found} if found else {}) | ({"cost": priced} if priced else {})
 

@@ -70,6 +70,51 @@ def test_joules_per_token_are_the_hands(tmp_path: Path) -> None:
     assert found["output_tokens_per_wh"] == pytest.approx(3600 / found["j_per_output_token_gross"])
 
 
+def test_each_stage_has_its_own_joules(tmp_path: Path) -> None:
+    """A GPU takes 200 W in the first stage and 400 in the second, of 44 tokens/s each; idle it takes 30. Nobody looked
+    twice at a third of 250 ms."""
+    stages = [{"text": f"{n}x5s", "from_users": n, "users": n} for n in (1, 2, 3)]
+    rows = [
+        replace(one, identity=replace(identity(n), stage=1 + (n >= 20) + (n >= 39)), phase="steady")
+        for n, one in enumerate(REQUESTS)
+    ]
+    looked = [
+        line(at / 2 + 0.01, GPU, "nvidia_smi_power_watts", 30 if at < -9 else 200 if at < 10 else 400, "gpu=0")
+        for at in range(-20, 22)
+    ]
+    run = {"stages": stages, "server_side": IDLE}
+    append(folder(tmp_path, rows, {**RUN, **run}), looked)
+    found = summarise(load(tmp_path))
+    first, second = found["energy"]["loads"]
+    assert [(one["load"], one["number"], one["at"]) for one in (first, second)] == [
+        ("stage", 1, "1 user"),
+        ("stage", 2, "2 users"),
+    ]
+    per_s = found["stages"][0]["output_tokens_per_s"]
+    assert per_s == pytest.approx(44, rel=0.05)
+    assert first["mean_w"] == pytest.approx(200, rel=0.06)
+    assert second["mean_w"] == pytest.approx(400, rel=0.05)
+    assert first["j_per_output_token_gross"] == pytest.approx(first["mean_w"] / per_s, rel=1e-6)
+    assert first["j_per_output_token_net"] == pytest.approx((first["mean_w"] - 30) / per_s, rel=0.01)
+    report(tmp_path)
+    assert "| stage | users | mean, W | output tokens/s | J per output token | net of idle, J |" in (
+        tmp_path / "report.md"
+    ).read_text().replace("  ", " ")
+
+
+def test_each_trial_of_a_search_has_its_own_joules(tmp_path: Path) -> None:
+    trials = [trial(1, 1.0, "met", 5), trial(2, 2.0, "crossed", 700)]
+    for at, one in enumerate(trials):
+        one |= {"from_unix_ns": ZERO_NS + at * 5 * 10**9, "to_unix_ns": ZERO_NS + (at + 1) * 5 * 10**9}
+    told = result(SearchResult(1.0, "crossed", 2.0), SearchRange(False, 1, 1, 100), [SLO], trials, "")
+    found = summary(tmp_path, power(30, 200), capacity=told)["energy"]["loads"]
+    assert [(one["load"], one["at"], one["mean_w"]) for one in found] == [
+        ("trial", "1 user", 200),
+        ("trial", "2 users", 200),
+    ]
+    assert [one["j_per_output_token_gross"] for one in found] == [4, 2]  # at 50 and 100 tokens/s
+
+
 def test_without_an_idle_server_there_is_no_net(tmp_path: Path) -> None:
     found = summary(tmp_path, power(30, 200), server_side={"sources": [GPU]})["energy"]
     assert (found["mean_w"], found["idle_w"], found["j_per_output_token_net"]) == (200, None, None)
@@ -189,7 +234,9 @@ def test_the_servers_own_side_in_figures(tmp_path: Path) -> None:
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_a_report_of_it_all_is_whole_and_keeps_to_the_schema(tmp_path: Path, lang: str) -> None:
     options = {**RUN["options"], "price_per_hour": 2.0, "price_in": 0.1, "price_out": 0.4}
-    folder(tmp_path, REQUESTS, {**RUN, "server_side": IDLE, "options": options})
+    stages = [{"text": "1x9s", "from_users": 1, "users": 1}]
+    rows = [replace(one, identity=replace(one.identity, stage=1), phase="steady") for one in REQUESTS]
+    folder(tmp_path, rows, {**RUN, "server_side": IDLE, "options": options, "stages": stages})
     append(tmp_path, [*power(30, 200), *rapl(10, 64), *queue()])
     report(tmp_path, lang)
     jsonschema.Draft202012Validator(SCHEMA).validate(json.loads((tmp_path / "summary.json").read_text("utf-8")))
