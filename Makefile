@@ -6,7 +6,7 @@ MODEL ?=
 SHELL := bash
 .SHELLFLAGS := -o pipefail -ec
 
-.PHONY: setup demo ui test test-real test-containers test-hostile test-fuzz check lock bench bench-quick bench-streams bench-rosetta bench-rates bench-faults bench-capacity audit bench-compare bench-compare-runs
+.PHONY: setup demo ui test test-real test-containers test-hostile test-fuzz check lock bench bench-quick bench-streams bench-watched bench-rosetta bench-rates bench-faults bench-capacity audit bench-compare bench-compare-runs
 
 # A line a package, so that nobody waits in silence; what goes wrong is shown whole. Bytecode is written as it is used:
 # all of it at once would be half of the disk space, and a third of the time.
@@ -95,6 +95,10 @@ bench-quick: .venv/dev
 # CPU a token at 100 to 2,000 streams beside a C client's, staggered and in step: nine minutes, rows in runs/bench/.
 bench-streams: .venv/dev
 	$(PYTHON) -m bench.streams
+
+# What it costs to be watched: 100 streams with the tab open, Prometheus and --otel, and alone, in turns: ten minutes.
+bench-watched: .venv/dev
+	$(PYTHON) -m bench.watched
 
 # The accuracy curve, other tools beside ours (each in an environment of its own: 5 GB), 200 runs that judge themselves,
 # a million requests: about 75 minutes, then docs/accuracy.md. What runs/bench/ holds already is not measured again.

@@ -33,7 +33,8 @@ RAMP_S = 2.0
 class Asked:
     """What a point is: `client` a class of bench/clients.py; with `requests` each user asks so many, else for `seconds`
     after the ramp-up; `certificate` is a folder with cert.pem and key.pem, for TLS; users that Locust starts together
-    begin spread over `stagger_s`, or with 0 in step, so that their answers end in step too.
+    begin spread over `stagger_s`, or with 0 in step, so that their answers end in step too; `options` are further ones
+    of Locust, with --autostart in a web UI.
     """
 
     client: str = "OursUser"
@@ -46,6 +47,7 @@ class Asked:
     certificate: str = ""
     stagger_s: float = 1.0
     ramp_s: float = RAMP_S
+    options: tuple[str, ...] = ()
 
     @property
     def tls(self) -> bool:
@@ -107,7 +109,8 @@ def free_port() -> int:
 def locust_command(asked: Asked, url: str, run_dir: Path, locustfile: str = "bench/clients.py") -> list[str]:
     """Locust's command line for a point."""
     command = [sys.executable, "-m", "locust", "-f", locustfile, asked.client, "--host", url, "--model", "sim"]
-    command += ["--headless", "--only-summary", "--loglevel", "ERROR", "--no-report", "--run-dir", str(run_dir)]
+    command += ["--only-summary", *(() if "--autostart" in asked.options else ("--headless",)), *asked.options]
+    command += ["--loglevel", "ERROR", "--no-report", "--run-dir", str(run_dir)]
     command += ["--users", str(asked.streams), "--spawn-rate", str(max(1.0, asked.streams / asked.ramp_s))]
     command += ["--max-tokens", str(asked.tokens)]
     if not asked.requests:

@@ -99,6 +99,12 @@ def test_each_user_asks_so_many_times_and_then_the_run_ends() -> None:
     assert (point.requests, point.mismatched, point.tokens) == (15, 0, 60)
 
 
+def test_a_point_in_a_web_ui_is_the_same_but_for_that() -> None:
+    alone = measure.locust_command(Asked(), "http://h", Path("runs"))
+    shown = measure.locust_command(Asked(options=("--autostart", "--otel")), "http://h", Path("runs"))
+    assert set(shown) ^ set(alone) == {"--headless", "--autostart", "--otel"}
+
+
 def test_the_points_of_the_curve() -> None:
     points = curve.points(8.0)
     assert len(points) == 84 + 8
