@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tokenswarm.folder.damage import MOST, MOST_COUNT, SIGNED, UNSIGNED, Batch, Odd, batches, header, sound
+from tokenswarm.folder.damage import CHOICES, MOST, MOST_COUNT, SIGNED, UNSIGNED, Batch, Odd, batches, header, sound
 from tokenswarm.folder.row import IDENTITY, NUMBERS
 from tokenswarm.metrics.text import text
 from tokenswarm.reports.columns import READ, Column, Texts, absent, column, kind_of
@@ -203,6 +203,8 @@ def _suspicious(frame: Any) -> bool:
     if not len(frame):
         return False
     if frame[["worker", "sequence", "outcome"]].isna().to_numpy().any():
+        return True
+    if not all(frame[name].dropna().isin(values).all() for name, values in CHOICES.items() if name in frame.columns):
         return True
     for name in frame.columns:
         kind = NUMBERS.get(name)

@@ -13,9 +13,11 @@ from io import BytesIO
 from itertools import compress, repeat
 from operator import not_
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, get_args
 
 from tokenswarm.folder.row import NUMBERS
+from tokenswarm.metrics.record import Phase
+from tokenswarm.wire.reading import OUTCOMES
 
 csv.field_size_limit(sys.maxsize)  # a cell may hold a kept prompt of any length
 BLOCK_BYTES, MOST_HELD = 1 << 23, 1 << 26
@@ -24,8 +26,9 @@ MOST_COUNT, MOST = 10**15, 1e13  # beyond that a value is no count, or time in m
 SIGNED = frozenset({"lateness_ms", "queue_ms", "rest_ms", "clock_step_ms", "turnaround_ms", "max_tokens"})
 UNSIGNED = tuple(name for name, kind in NUMBERS.items() if kind in ("duration", "rate") and name not in SIGNED)
 STEP_MS = 1.0  # a clock that was set by more during a request leaves times below 0 behind
-_FLOAT = re.compile(r"-?\d{1,18}(?:\.\d*)?(?:[eE][-+]?\d{1,3})?")
-_ITEM = re.compile(r"(\d{1,4})(?::(\d{1,12}))?")
+CHOICES: dict[str, frozenset[str]] = {"outcome": frozenset(OUTCOMES), "phase": frozenset(get_args(Phase))}
+_FLOAT = re.compile(r"-?\d{1,18}(?:\.\d*)?(?:[eE][-+]?\d{1,3})?", re.ASCII)
+_ITEM = re.compile(r"(\d{1,4})(?::(\d{1,12}))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,8 @@ def batches(file: BinaryIO, columns: int) -> Iterator[Batch]:
         data = rest + block
         lines = BytesIO(data).readlines()
         rest = lines.pop() if block and lines and not lines[-1].endswith(b"\n") else b""
+        while lines and not lines[-1].strip():  # empty lines at the end of a file are no rows
+            rest = lines.pop() + rest
         if not held and _plain(data, lines, columns):
             batch = Batch(lines, list(range(row, row + len(lines))), begins=begins, size=len(data) - len(rest))
             row += len(lines)
@@ -176,10 +181,12 @@ def problem(row: Mapping[str, str]) -> tuple[str, str] | None:
 
 def wrong(name: str, cell: str) -> str:
     """What is wrong with a value of a column; "" if nothing, or nothing is there."""
-    kind = NUMBERS.get(name)
-    if not cell or kind is None:
+    kind, choices = NUMBERS.get(name), CHOICES.get(name)
+    if not cell or kind is choices is None:
         return ""
     shown = repr(cell if len(cell) <= 40 else cell[:40] + "…")
+    if choices:
+        return "" if cell in choices else f"{shown} is no {name}"
     if kind == "whole":
         number = cell.removeprefix("-") if name in SIGNED else cell
         if not (number.isascii() and number.isdigit()):

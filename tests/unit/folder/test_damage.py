@@ -11,6 +11,7 @@ from golden.make import RUN, ZERO_NS, failed, folder, ollama
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tokenswarm.folder import damage
 from tokenswarm.folder.damage import batches, cells, problem
 from tokenswarm.folder.row import COLUMNS
 from tokenswarm.metrics.record import Kept
@@ -64,6 +65,9 @@ CELLS = [
     ("e2e_ms", "-1.5", "is below 0"),
     ("eval_ms", "1e300", "is far too great"),
     ("tpot_ms", "0x1F", "is no number"),
+    ("eval_ms", "１２", "is no number"),
+    ("output_tokens", "１２", "is no whole number"),
+    ("itl_ms_hist", "１２", "is no histogram of gaps"),
     ("itl_ms_hist", "1617:x 3", "is no histogram of gaps"),
     ("itl_ms_hist", "1617:2:3", "is no histogram of gaps"),
     ("itl_ms_hist", "1617:", "is no histogram of gaps"),
@@ -75,6 +79,8 @@ CELLS = [
     ("sequence", "", "nothing there"),
     ("sequence", "7.5", "is no whole number"),
     ("outcome", "", "nothing there"),
+    ("outcome", "fine", "'fine' is no outcome"),
+    ("phase", "unsteady", "'unsteady' is no phase"),
 ]
 
 
@@ -189,6 +195,14 @@ def test_a_sheet_that_was_saved_with_other_line_ends_is_read(tmp_path: Path) -> 
     lines = path.read_bytes().replace(b"\nsee", b" see").replace(b"\n", b"\r\n")
     path.write_bytes(b"\xef\xbb\xbf" + lines)
     run = load(tmp_path)
+    assert len(run.frame) == N
+    assert not run.notices
+
+
+@pytest.mark.parametrize("size", [1 << 23, 9_000])
+def test_empty_lines_at_the_end_are_no_rows(size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(damage, "BLOCK_BYTES", size)
+    run = load(damaged(tmp_path, lambda lines: [*lines, b"\n", b"\r\n", b"  \n"]))
     assert len(run.frame) == N
     assert not run.notices
 
