@@ -97,7 +97,8 @@ class Wholes:
             absent = self._absent.values(at) if self._absent.rows else np.zeros(len(known), dtype=bool)
         else:
             rows = count(self.rows, at)
-            known, absent = np.zeros(rows, dtype=np.int8), np.ones(rows, dtype=bool)
+            # As wide as a moment, from which another may be taken.
+            known, absent = np.zeros(rows, dtype=np.int64), np.ones(rows, dtype=bool)
         return pd.Series(pd.arrays.IntegerArray(known, absent), copy=False)
 
 

@@ -14,7 +14,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tokenswarm.folder.damage import CHOICES, MOST, MOST_COUNT, SIGNED, UNSIGNED, Batch, Odd, batches, header, sound
+from tokenswarm.folder.damage import (
+    CHOICES,
+    MOST,
+    MOST_COUNT,
+    SIGNED,
+    STEP_MS,
+    UNSIGNED,
+    Batch,
+    Odd,
+    batches,
+    header,
+    sound,
+)
 from tokenswarm.folder.row import IDENTITY, NUMBERS
 from tokenswarm.metrics.text import text
 from tokenswarm.reports.columns import READ, Column, Texts, absent, column, kind_of
@@ -93,6 +105,8 @@ def read(path: Path) -> Contents:
                 if name not in columns:
                     columns[name] = column(name)
                 columns[name].put(piece, block.rows)
+    except ValueError as error:
+        raise ReportError(f"{path}: {error}") from error
     except OSError as error:
         raise ReportError(f"{path}: cannot be read: {error.strerror}; is this the folder of a run?") from error
     except BrokenProcessPool as error:
@@ -224,4 +238,6 @@ def _suspicious(frame: Any) -> bool:
             odd = max(abs(most), abs(least)) > MOST or (name in UNSIGNED and least < 0)
         if odd:
             return True
+    if (frame["ttft_ms"] > frame["e2e_ms"] + STEP_MS).any():
+        return True
     return bool((frame["ended_unix_ns"] < frame["sent_unix_ns"]).any())

@@ -88,7 +88,7 @@ def read_info(path: Path) -> tuple[dict[str, Any], list[str]]:
     if not path.exists():
         return {}, ["there is no run.json (was the run killed?): target, options and workers are not known"]
     try:
-        info = json.loads(path.read_text(encoding="utf-8"), parse_constant=lambda _: None)
+        info = json.loads(path.read_text(encoding="utf-8-sig"), parse_constant=lambda _: None)
     except (OSError, ValueError, RecursionError) as error:
         raise ReportError(f"{path}: cannot be read: {error}; move it away to report on requests.csv alone") from error
     if not isinstance(info, dict):

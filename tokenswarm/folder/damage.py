@@ -26,6 +26,7 @@ MOST_COUNT, MOST = 10**15, 1e13  # beyond that a value is no count, or time in m
 SIGNED = frozenset({"lateness_ms", "queue_ms", "rest_ms", "clock_step_ms", "turnaround_ms", "max_tokens"})
 UNSIGNED = tuple(name for name, kind in NUMBERS.items() if kind in ("duration", "rate") and name not in SIGNED)
 STEP_MS = 1.0  # a clock that was set by more during a request leaves times below 0 behind
+COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"PK\x03\x04")
 CHOICES: dict[str, frozenset[str]] = {"outcome": frozenset(OUTCOMES), "phase": frozenset(get_args(Phase))}
 _FLOAT = re.compile(r"-?\d{1,18}(?:\.\d*)?(?:[eE][-+]?\d{1,3})?", re.ASCII)
 _ITEM = re.compile(r"(\d{1,4})(?::(\d{1,12}))?", re.ASCII)
@@ -59,10 +60,18 @@ class Batch:
 
 
 def header(path: Path) -> list[str]:
-    """The names of the columns; [] of an empty file. Raises OSError."""
+    """The names of the columns; [] of an empty file. Raises OSError, and ValueError, with words, where it has none."""
     with path.open("rb") as file:
         first = file.readline()
-    return next(csv.reader([first.decode("utf-8-sig", "replace")]), [])
+    if first.startswith(COMPRESSED):
+        raise ValueError("is compressed; unpack it first")
+    try:
+        names = next(csv.reader([first.decode("utf-8-sig", "replace").rstrip("\r\n")]), [])
+    except csv.Error as error:
+        raise ValueError("its lines end by CR alone; write it anew with LF") from error
+    if twice := next((name for at, name in enumerate(names) if name in names[:at]), None):
+        raise ValueError(f"has the column {twice[:40]} twice")
+    return names
 
 
 def batches(file: BinaryIO, columns: int) -> Iterator[Batch]:
@@ -74,8 +83,6 @@ def batches(file: BinaryIO, columns: int) -> Iterator[Batch]:
         data = rest + block
         lines = BytesIO(data).readlines()
         rest = lines.pop() if block and lines and not lines[-1].endswith(b"\n") else b""
-        while lines and not lines[-1].strip():  # empty lines at the end of a file are no rows
-            rest = lines.pop() + rest
         if not held and _plain(data, lines, columns):
             batch = Batch(lines, list(range(row, row + len(lines))), begins=begins, size=len(data) - len(rest))
             row += len(lines)
@@ -122,7 +129,9 @@ def _take(lines: Sequence[bytes], columns: int, row: int, into: Batch, *, final:
         else:
             return row, list(lines[at:])
         text = lines[at] if end == at else b"".join(lines[at : end + 1])
-        if what := _broken(text, columns):
+        if not text.strip():
+            end = at  # an empty line is no row
+        elif what := _broken(text, columns):
             into.odd.append(Odd(row, "", what))  # the lines after it may be rows of their own
             end = at
         else:
@@ -176,13 +185,15 @@ def problem(row: Mapping[str, str]) -> tuple[str, str] | None:
     for name in UNSIGNED:
         if row.get(name, "").startswith("-"):
             return name, f"{row[name]} is below 0"
+    if row["ttft_ms"] and row["e2e_ms"] and float(row["ttft_ms"]) > float(row["e2e_ms"]) + STEP_MS:
+        return "ttft_ms", "the first output came after the end"
     return None
 
 
 def wrong(name: str, cell: str) -> str:
     """What is wrong with a value of a column; "" if nothing, or nothing is there."""
     kind, choices = NUMBERS.get(name), CHOICES.get(name)
-    if not cell or kind is choices is None:
+    if not cell or (kind is None and choices is None):
         return ""
     shown = repr(cell if len(cell) <= 40 else cell[:40] + "…")
     if choices:

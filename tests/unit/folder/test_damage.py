@@ -1,5 +1,6 @@
 """A damaged run folder: what is lost is counted and named, takes no neighbour with it, and makes no run VALID."""
 
+import gzip
 import json
 from collections.abc import Callable
 from io import BytesIO
@@ -81,6 +82,7 @@ CELLS = [
     ("outcome", "", "nothing there"),
     ("outcome", "fine", "'fine' is no outcome"),
     ("phase", "unsteady", "'unsteady' is no phase"),
+    ("ttft_ms", "9999.5", "the first output came after the end"),
 ]
 
 
@@ -120,7 +122,7 @@ ROWS: dict[str, tuple[Damage, set[int], str]] = {
     "zeros": (line(17, lambda text: b"\0" * len(text[:-1]) + b"\n"), {15}, "row 17: short"),
     "zeros inside": (line(17, lambda text: text.replace(b"sim", b"\0\0\0")), {15}, "row 17: torn: it holds bytes"),
     "no text": (line(17, lambda text: text.replace(b"sim", b"\xff\xfe\x80")), {15}, "row 17: torn: it holds bytes"),
-    "nothing": (line(17, lambda text: b"\n"), {15}, "row 17: short"),
+    "nothing": (line(17, lambda text: b"\n"), {15}, "1 of the 100 rows"),
     "cut at the end": (lambda lines: [*lines[:-1], lines[-1][:-9]], {N - 1}, "cut in the middle"),
     "cut in a text": (line(101, lambda text: text[: text.index(b'"') + 9]), {N - 1}, "row 101: cut in the middle"),
     "lost": (lambda lines: [*lines[:17], *lines[30:]], set(range(16, 29)), "13 of the 100 rows"),
@@ -200,11 +202,44 @@ def test_a_sheet_that_was_saved_with_other_line_ends_is_read(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("size", [1 << 23, 9_000])
-def test_empty_lines_at_the_end_are_no_rows(size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_lines_are_no_rows(size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(damage, "BLOCK_BYTES", size)
-    run = load(damaged(tmp_path, lambda lines: [*lines, b"\n", b"\r\n", b"  \n"]))
+    run = load(damaged(tmp_path, lambda lines: [*lines[:9], b"\r\n", b"\n", *lines[9:], b"\n", b"  \n"]))
     assert len(run.frame) == N
     assert not run.notices
+
+
+HEADS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
+    "compressed": (gzip.compress, "is compressed; unpack it first"),
+    "CR": (lambda text: text.replace(b"\n", b"\r"), "its lines end by CR alone"),
+    "a column twice": (lambda text: text.replace(b",ttfa_ms,", b",ttft_ms,", 1), "has the column ttft_ms twice"),
+}
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_a_file_that_is_something_else_is_one_line(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = healthy(tmp_path) / "requests.csv"
+    change, said = HEADS[name]
+    file.write_bytes(change(file.read_bytes()))
+    assert main([str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+
+
+def test_a_search_of_which_no_row_is_left_is_reported_on(tmp_path: Path) -> None:
+    trial = {"trial": 1, "load": 1.0, "verdict": "met", "from_unix_ns": ZERO_NS, "to_unix_ns": ZERO_NS + 10**9}
+    run = load(damaged(tmp_path, lambda lines: lines[:1], capacity={"answer": 1.0, "unit": "users", "trials": [trial]}))
+    assert summarise(run)["validity"]["verdict"] == "INVALID"
+    assert main([str(tmp_path), "--quiet"]) == 0
+
+
+def test_a_mark_of_byte_order_before_run_json_is_no_harm(tmp_path: Path) -> None:
+    path = healthy(tmp_path) / "run.json"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert load(tmp_path).info["validity"]["verdict"] == "VALID"
 
 
 def test_kept_texts_with_line_ends_and_quotes_are_rows_too(tmp_path: Path) -> None:
