@@ -36,7 +36,7 @@ def _forest(made: Comparison) -> Plot | None:
     rows = [each for each in made.judged if not made.is_staged or each.figure.aggregate in ("mean", "")]
     if not rows:
         return None
-    widest = min(_WIDEST, 1.1 * max(_reach(each) for each in rows))
+    widest = min(_WIDEST, 1.1 * max(3.0, *map(_reach, rows)))
     drawn = figure(
         height=70 + 30 * len(rows),
         xaxis={"title": {"text": say("change axis")}, "range": [-widest, widest], "zeroline": True},
@@ -62,8 +62,9 @@ def _forest_keys(rows: Sequence[Judged]) -> tuple[tuple[str, str], ...]:
 
 
 def _reach(each: Judged) -> float:
+    """How far its known ends lie from 0; one that nobody knows goes on beyond the figure's edge."""
     ends = [shown.percent(each.figure, end) for end in (each.low, each.figure.contrast.change, each.high)]
-    return max(abs(_WIDEST if end is None else end) for end in ends)
+    return max((abs(end) for end in ends if end is not None), default=_WIDEST)
 
 
 def _whisker(drawn: Any, at: int, each: Judged, made: Comparison) -> None:

@@ -20,6 +20,8 @@ PLOTLY = _HERE / "plotly-basic.min.js"
 # What stands above all figures that belong to no section.
 FIRST = frozenset(
     {
+        "gates",
+        "comparable",
         "capacity",
         "stages",
         "depths",

@@ -1,6 +1,7 @@
 """`python -m reports compare`: what it says of two runs, and its exit codes."""
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,10 @@ from compared_runs import VALID, records, run
 from golden.make import folder
 
 from tokenswarm.reports.__main__ import main
+from tokenswarm.reports.compare.comparison import compare
+from tokenswarm.reports.compare.plots import plots
 from tokenswarm.reports.compare.words import EN
+from tokenswarm.reports.load import load
 
 
 def compared(*arguments: str | Path) -> tuple[int, dict[str, Any]]:
@@ -54,6 +58,22 @@ def test_a_server_that_is_slower_by_a_tenth_is_slower_by_about_that(a: Path, tmp
     assert tpot["low_percent"] < 10 < tpot["high_percent"]
     assert tpot["change_percent"] == pytest.approx(10, abs=1)
     assert found["sentence"].startswith("B is slower: TPOT mean +")
+
+
+def test_the_page_says_first_whether_they_are_comparable(a: Path, tmp_path: Path) -> None:
+    b = run(tmp_path / "b", 2, {"seed": 4}, slower=0.1)
+    compared(a, b, "--fail-on", "tpot_ms mean +5%")
+    page = (b / "compare-with-a.html").read_text("utf-8")
+    assert page.index('id="gates"') < page.index('id="comparable"') < page.index('id="figures"')
+
+
+def test_an_end_that_nobody_knows_does_not_widen_the_figure(a: Path, tmp_path: Path) -> None:
+    made = compare([load(a)], [load(run(tmp_path / "b", 2, n=120, slower=0.1))])
+    assert any(not math.isfinite(each.high) for each in made.judged)  # p95 of 120 requests
+    (forest,) = (plot.figures[0] for plot in plots(made) if plot.name == "forest")
+    low, high = forest.layout.xaxis.range
+    assert -high == low
+    assert 12 < high < 30
 
 
 def test_the_other_way_round_it_is_faster(tmp_path: Path, a: Path) -> None:
