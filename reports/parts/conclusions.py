@@ -54,7 +54,7 @@ def curve_bends(summary: Summary) -> str | None:
         before, after = found
         waits = [number(stage["ttft_ms"]["p50"]) for stage in found]
         return (
-            f"Saturates by {before['users']} users: with {after['users']} output tokens/s went from "
+            f"Saturates by {before['users']} users: with {after['users']}, output tokens/s went from "
             f"{number(before['output_tokens_per_s'])} to {number(after['output_tokens_per_s'])}, TTFT p50 from "
             f"{waits[0]} to {waits[1]} ms."
         )

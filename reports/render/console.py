@@ -64,7 +64,7 @@ def render(summary: Mapping[str, Any], lang: str = "en") -> str:
 
 def _first_screen(summary: Mapping[str, Any], say: Callable[[str], str]) -> list[str]:
     run = summary["run"]
-    target = f"{run['model'] or ''} at {run['host'] or 'an unknown target'}"
+    target = f"{run['model'] or ''} {'at' if say is str else '@'} {run['host'] or say('an unknown target')}"
     lines = wrap(f"{say(summary['validity']['verdict'])}: {run['run']}  {target}", "  ")
     lines += [*wrap(say(load_line(summary))), *wrap(say(summary["verdict"])), ""]
     shown = [part.section(summary) for part in (stages, depths, cold_loads, turns, steady)]

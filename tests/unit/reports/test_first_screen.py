@@ -197,8 +197,8 @@ def test_where_many_failed_that_is_what_to_see_first(tmp_path: Path) -> None:
     ("rates", "said"),
     [
         ({1: 100, 2: 105, 4: 190, 8: 360}, "Not saturated at 8 users"),  # a dip at first, and then it grew
-        ({10: 100, 11: 90, 12: 80, 13: 70}, "Saturates by 10 users: with 11 output tokens/s went from 100 to 90"),
-        ({1: 50, 2: 100, 4: 0.0}, "Saturates by 2 users: with 4 output tokens/s went from 100 to 0"),
+        ({10: 100, 11: 90, 12: 80, 13: 70}, "Saturates by 10 users: with 11, output tokens/s went from 100 to 90"),
+        ({1: 50, 2: 100, 4: 0.0}, "Saturates by 2 users: with 4, output tokens/s went from 100 to 0"),
         ({1: 50, 2: 100, 3: 99, 4: 160}, None),  # no bend, and not each stage brought more
         ({1: 50, 2: None}, None),
         ({4: 100}, None),
