@@ -1,6 +1,5 @@
 """A damaged run folder: what is lost is counted and named, takes no neighbour with it, and makes no run VALID."""
 
-import gzip
 import json
 from collections.abc import Callable
 from io import BytesIO
@@ -209,37 +208,11 @@ def test_empty_lines_are_no_rows(size: int, tmp_path: Path, monkeypatch: pytest.
     assert not run.notices
 
 
-HEADS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
-    "compressed": (gzip.compress, "is compressed; unpack it first"),
-    "CR": (lambda text: text.replace(b"\n", b"\r"), "its lines end by CR alone"),
-    "a column twice": (lambda text: text.replace(b",ttfa_ms,", b",ttft_ms,", 1), "has the column ttft_ms twice"),
-}
-
-
-@pytest.mark.parametrize("name", HEADS)
-def test_a_file_that_is_something_else_is_one_line(
-    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = healthy(tmp_path) / "requests.csv"
-    change, said = HEADS[name]
-    file.write_bytes(change(file.read_bytes()))
-    assert main([str(tmp_path)]) == 2
-    error = capsys.readouterr().err
-    assert said in error
-    assert error.count("\n") == 1
-
-
 def test_a_search_of_which_no_row_is_left_is_reported_on(tmp_path: Path) -> None:
     trial = {"trial": 1, "load": 1.0, "verdict": "met", "from_unix_ns": ZERO_NS, "to_unix_ns": ZERO_NS + 10**9}
     run = load(damaged(tmp_path, lambda lines: lines[:1], capacity={"answer": 1.0, "unit": "users", "trials": [trial]}))
     assert summarise(run)["validity"]["verdict"] == "INVALID"
     assert main([str(tmp_path), "--quiet"]) == 0
-
-
-def test_a_mark_of_byte_order_before_run_json_is_no_harm(tmp_path: Path) -> None:
-    path = healthy(tmp_path) / "run.json"
-    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
-    assert load(tmp_path).info["validity"]["verdict"] == "VALID"
 
 
 def test_kept_texts_with_line_ends_and_quotes_are_rows_too(tmp_path: Path) -> None:
@@ -301,35 +274,3 @@ def test_every_row_that_is_written_is_sound(tmp_path: Path) -> None:
     assert sum(len(batch.lines) for batch in found) == N
     assert [problem(cells(text, COLUMNS)) for batch in found for text in batch.lines] == [None] * N
     assert found[0].rows == [*range(2, N + 2)]
-
-
-ODD = [
-    ("rows", "many", 'run.json, rows: "many" is no whole number'),
-    ("workers", 5, "run.json, workers: 5 is no list"),
-    ("workers", [{"worker": 0, "clock_track": [[1, 2], "x"]}], 'run.json, workers 1, clock_track 2: "x" is no pair'),
-    ("stages", [{"from_users": 1, "users": [1]}], "run.json, stages 1, users: [1] is no whole number"),
-    ("slos", [{"state": "met"}], 'run.json, slos 1: {"state": "met"} is no entry with slo'),
-    ("started_unix_s", True, "run.json, started_unix_s: true is no moment"),
-    ("validity", {"verdict": "VALID", "findings": [7]}, "run.json, validity, findings 1: 7 is no object"),
-    ("capacity", {"trials": [{"load": 1, "seconds": "x"}]}, 'run.json, capacity, trials 1, seconds: "x" is no number'),
-    ("attendance", [{"what": {}, "at_unix_s": 1, "worker": 0}], "run.json, attendance 1, what: {} is no text"),
-    ("target", "http://box", 'run.json, target: "http://box" is no object'),
-]
-
-
-@pytest.mark.parametrize(("key", "value", "said"), ODD)
-def test_what_is_of_no_use_in_run_json_is_one_line_and_left_out(
-    key: str, value: Any, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = healthy(tmp_path)
-    (path / "run.json").write_text(json.dumps({**VALID, "rows": N, key: value}))
-    assert any(notice.startswith(said) for notice in load(path).notices), load(path).notices
-    assert main([str(path)]) == 0
-    assert "Traceback" not in "".join(capsys.readouterr())
-
-
-def test_looks_at_the_memory_that_cannot_be_read_are_none(tmp_path: Path) -> None:
-    path = healthy(tmp_path)
-    head = "unix_s,took_ms,version,error,model,size_bytes,size_vram_bytes,context_length\n"
-    (path / "server.csv").write_text(f"{head}1795433494,1.5,0.40,,sim,1e400,5,1e400\n\0\n")
-    assert load(path).looks == ()
