@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 
 from tokenswarm.metrics.catalogue import METRICS
-from tokenswarm.reports.percentiles import LATENCY, RATE, Described, describe, describe_histogram
+from tokenswarm.reports.growing import PIECE
+from tokenswarm.reports.percentiles import LATENCY, RATE, Described, describe_histogram, describe_known
+from tokenswarm.reports.rows import known
 
 Metrics = Mapping[str, Described]
 # What says when chunks came, and nothing where most came in lumps.
@@ -27,18 +29,23 @@ def describe_all(frame: Any, which: Any, gaps: Mapping[int, int]) -> dict[str, D
             continue  # see reports.parts.checks
         if metric.kind == "histogram":
             described = describe_histogram(gaps)
-        elif not (column := rows[metric.name]).notna().any():
+        elif not len(values := known(rows, metric.name)):
             continue
         elif metric.kind == "count":
-            described = describe(column.to_numpy(dtype="float64", na_value=float("nan")), (50.0,))
-            described["total"] = int(column.sum())
+            described = describe_known(values, (50.0,))
+            described["total"] = _total(values)
         else:
-            described = describe(column.to_numpy(dtype="float64"), LATENCY if metric.kind == "duration" else RATE)
+            described = describe_known(values, LATENCY if metric.kind == "duration" else RATE)
         if described["n"]:
             found[metric.name.removesuffix("_hist")] = described
     if are_lumps(found):
         found = {name: described for name, described in found.items() if name not in BY_CHUNKS}
     return found
+
+
+def _total(values: Any) -> int:
+    """Their sum as whole numbers, which doubles could not hold."""
+    return sum(int(values[at : at + PIECE].astype(np.int64).sum()) for at in range(0, len(values), PIECE))
 
 
 def drop_lumps(frame: Any, metrics: Metrics) -> Any:

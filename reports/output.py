@@ -7,7 +7,7 @@ import numpy as np
 
 from tokenswarm.metrics.output import ABSENT, TokensPerChunk, output_span, within
 from tokenswarm.reports.columns import Floats, Wholes
-from tokenswarm.reports.rows import Rows
+from tokenswarm.reports.rows import parts
 
 Window = tuple[int, int]
 MADE = ["made_tokens", "made_from_ns", "made_to_ns"]
@@ -16,10 +16,12 @@ _SHORTEST_S = 1e-6
 
 def window(frame: Any) -> Window | None:
     """(first sent, last ended) of all rows in wall-clock ns, whatever their outcome; None where nothing was sent."""
-    sent, ended = frame["sent_unix_ns"].dropna(), frame["ended_unix_ns"].dropna()
-    if not len(sent) or not len(ended) or ended.max() <= sent.min():
-        return None
-    return int(sent.min()), int(ended.max())
+    sent, ended = list[int](), list[int]()
+    for rows in parts(frame):
+        for moments, name in ((sent, "sent_unix_ns"), (ended, "ended_unix_ns")):
+            known = rows[name].dropna()
+            moments += [int(known.min()), int(known.max())] if len(known) else []
+    return (min(sent), max(ended)) if sent and ended and max(ended) > min(sent) else None
 
 
 def output(frame: Any) -> dict[str, Any]:
@@ -88,7 +90,7 @@ def amount_per_s(rows: Any, amounts: Any, span: Window) -> float:
 def by_parts(rows: Any, amounts: Any) -> Iterator[tuple[Any, Any]]:
     """Rows with an amount each, so many after the other that they fit into memory."""
     values, begin = np.asarray(amounts, dtype="float64"), 0
-    for some in rows.parts() if isinstance(rows, Rows) else (rows,):
+    for some in parts(rows):
         yield some, values[begin : begin + len(some)]
         begin += len(some)
 

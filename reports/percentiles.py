@@ -22,7 +22,11 @@ def key(percent: float) -> str:
 
 def describe(values: Any, percents: Sequence[float] = LATENCY) -> Described:
     """n, mean and percentiles of an array of floats (NaN is absent); None where n does not support it."""
-    known = values[~np.isnan(values)]
+    return describe_known(values[~np.isnan(values)], percents)
+
+
+def describe_known(known: Any, percents: Sequence[float] = LATENCY) -> Described:
+    """The same of an array in which none is absent; it is in another order then."""
     n = len(known)
     places = {percent: rank(n, percent) - 1 for percent in percents if is_supported(n, percent)}
     # Of few, a mean's last digit does not depend on the order of the rows; of many, their order at these places is all

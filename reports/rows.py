@@ -149,6 +149,22 @@ def _compact(positions: Any) -> Any:
     return positions
 
 
+def parts(rows: Any) -> Iterator[Any]:
+    """Of Rows their parts; of a DataFrame all of it."""
+    return rows.parts() if isinstance(rows, Rows) else iter((rows,))
+
+
+def known(rows: Any, name: str) -> Any:
+    """The values of a column that are not absent, as floats of one's own: with no more memory than they take."""
+    found, n = np.empty(len(rows)), 0
+    for some in parts(rows):
+        values = some[name].to_numpy("float64", na_value=np.nan)
+        values = values[~np.isnan(values)]
+        found[n : n + len(values)] = values
+        n += len(values)
+    return found[:n]
+
+
 def in_order(moments: Any) -> Any:
     """Positions that put moments (Int64) into their order, absent ones last."""
     return np.argsort(moments.to_numpy("int64", na_value=2**63 - 1), kind="stable")

@@ -85,9 +85,12 @@ def _in_flight(frame: Any, span: Window | None) -> float | None:
     """The mean number of requests under way in a window."""
     if not span:
         return None
-    known = frame.loc[frame["sent_unix_ns"].notna() & frame["ended_unix_ns"].notna(), ["sent_unix_ns", "ended_unix_ns"]]
-    since, until = known["sent_unix_ns"].clip(lower=span[0]), known["ended_unix_ns"].clip(upper=span[1])
-    return round(float((until - since).clip(lower=0).sum()) / (span[1] - span[0]), 6)
+    under_way_ns = 0
+    for rows in frame.parts():
+        known = rows.frame(["sent_unix_ns", "ended_unix_ns"]).dropna()
+        since, until = known["sent_unix_ns"].clip(lower=span[0]), known["ended_unix_ns"].clip(upper=span[1])
+        under_way_ns += int((until - since).clip(lower=0).sum())
+    return round(under_way_ns / (span[1] - span[0]), 6)
 
 
 def _limits(run: Run) -> list[Slo]:

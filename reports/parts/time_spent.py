@@ -1,16 +1,22 @@
 """Where the time went: the mean milliseconds of each part of a request, adding up to the whole of it."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from tokenswarm.metrics.catalogue import QUEUE_DERIVED
+from tokenswarm.reports.growing import Growing
 from tokenswarm.reports.parts.part import Part, Summary
 from tokenswarm.reports.render.document import Bar, Cell, Line, Section, Table
 from tokenswarm.reports.render.numbers import integer, many, number, short
 from tokenswarm.reports.render.plots import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, Plot, figure, label
+from tokenswarm.reports.rows import parts as parts_of
 from tokenswarm.reports.slices import name_cells, slices
 
 LATE = ("lateness", "connect")
+SELDOM = (*LATE, "load")  # shown where some request has it
 NEEDED = (
     *(f"{name}_ms" for name in ("lateness", "connect", "queue", "load", "prompt_eval", "eval", "total", "ttft", "e2e")),
     "vectors",
@@ -50,50 +56,62 @@ def ledger(ok: Any) -> list[dict[str, Any]]:
     absent server duration is 0, as in Ollama's JSON. queue is slightly negative where the server's clock readings
     overlap; it is left so, as clipping it would spoil the sum.
     """
-    timed = ok[ok["e2e_ms"].notna()]
+    accounts = {kind: _Account(names) for kind, names in KINDS.items()}
+    for rows in parts_of(ok):
+        timed = rows[rows["e2e_ms"].notna()]
+        for account, mask in zip(accounts.values(), _masks(timed), strict=True):
+            if len(some := timed[mask]):
+                account.add(some)
+    return [{"kind": kind, **account.described("total" in kind and "without" not in kind)}
+        for kind, account in accounts.items() if account.n]
+
+
+def _masks(timed: Any) -> Iterator[Any]:
+    """Which rows are of each kind, in the order of KINDS."""
     total = timed["total_ms"].notna()
     queued = ~total & timed["queue_ms"].notna() & timed["prompt_eval_ms"].notna()
     derived = queued & timed["ledger_source"].isin(QUEUE_DERIVED)
     parts = timed["prompt_eval_ms"].notna() & timed["eval_ms"].notna() & ~total & ~queued
     embedding = total & timed["vectors"].notna()
     client = timed["ttft_ms"].notna() & ~total & ~queued & ~parts
-    masks = (
-        total & ~embedding,
-        embedding,
-        queued & ~derived,
-        derived,
-        parts,
-        client,
-        ~total & ~queued & ~parts & ~client,
-    )
-    accounts = []
-    for (kind, names), mask in zip(KINDS.items(), masks, strict=True):
-        rows = timed[mask]
-        if len(rows):
-            seldom = LATE if "total" in kind and "without" not in kind else (*LATE, "load")
-            means = {name: float(_part(rows, name).mean()) for name in names if name not in seldom or _has(rows, name)}
-            accounts.append(
-                {
-                    "kind": kind,
-                    "n": len(rows),
-                    "parts_mean_ms": {name: round(mean, 6) for name, mean in means.items()},
-                    "sum_mean_ms": round(sum(means.values()), 6),
-                    **(_closing(rows) if "rest" in names else {}),
-                }
-            )
-    return accounts
+    yield from (total & ~embedding, embedding, queued & ~derived, derived, parts, client)
+    yield ~total & ~queued & ~parts & ~client
 
 
-def _closing(rows: Any) -> dict[str, Any]:
-    """Who said the durations, by how many requests, and of how many the ledger closes."""
-    rest, sources = _part(rows, "rest").abs(), rows["ledger_source"].value_counts(sort=False)
-    closed = rest <= (CLOSED_SHARE * rows["e2e_ms"]).clip(lower=CLOSED_MS)
-    told_by = {str(name): int(n) for name, n in sorted(sources.items()) if n and name}
-    return {"closed": int(closed.sum()), "told_by": told_by, "rest_p50_ms": round(float(rest.median()), 6)}
+class _Account:
+    """The requests of one kind, taken in some at a time."""
 
+    def __init__(self, names: Sequence[str]) -> None:
+        self.n, self._closed, self._told_by = 0, 0, Counter[str]()
+        self._sums, self._known, self._rests = dict.fromkeys(names, 0.0), set[str](), Growing(np.float64)
 
-def _has(rows: Any, name: str) -> bool:
-    return bool(rows[f"{name}_ms"].notna().any())
+    def add(self, rows: Any) -> None:
+        self.n += len(rows)
+        for name in self._sums:
+            self._sums[name] += float(_part(rows, name).sum())
+            if name in SELDOM and rows[f"{name}_ms"].notna().any():
+                self._known.add(name)
+        if "rest" in self._sums:
+            rest = _part(rows, "rest").abs()
+            self._closed += int((rest <= (CLOSED_SHARE * rows["e2e_ms"]).clip(lower=CLOSED_MS)).sum())
+            self._told_by.update({str(name): int(n) for name, n in rows["ledger_source"].value_counts().items()})
+            self._rests.put(rest.to_numpy("float64"), len(rows))
+
+    def described(self, loads: bool) -> dict[str, Any]:
+        """`loads`: it has a model load even where none is known. Who said the durations, by how many requests, and of
+        how many the ledger closes, where there is a rest."""
+        seldom = LATE if loads else SELDOM
+        means = {name: total / self.n for name, total in self._sums.items() if name not in seldom or name in self._known}
+        found = {
+            "n": self.n,
+            "parts_mean_ms": {name: round(mean, 6) for name, mean in means.items()},
+            "sum_mean_ms": round(sum(means.values()), 6),
+        }
+        if "rest" in self._sums:
+            told_by = {name: n for name, n in sorted(self._told_by.items()) if n and name}
+            median = float(np.median(self._rests.values(), overwrite_input=True))
+            found |= {"closed": self._closed, "told_by": told_by, "rest_p50_ms": round(median, 6)}
+        return found
 
 
 def _part(rows: Any, name: str) -> Any:
