@@ -62,8 +62,11 @@ def ledger(ok: Any) -> list[dict[str, Any]]:
         for account, mask in zip(accounts.values(), _masks(timed), strict=True):
             if len(some := timed[mask]):
                 account.add(some)
-    return [{"kind": kind, **account.described("total" in kind and "without" not in kind)}
-        for kind, account in accounts.items() if account.n]
+    return [
+        {"kind": kind, **account.described("total" in kind and "without" not in kind)}
+        for kind, account in accounts.items()
+        if account.n
+    ]
 
 
 def _masks(timed: Any) -> Iterator[Any]:
@@ -101,7 +104,9 @@ class _Account:
         """`loads`: it has a model load even where none is known. Who said the durations, by how many requests, and of
         how many the ledger closes, where there is a rest."""
         seldom = LATE if loads else SELDOM
-        means = {name: total / self.n for name, total in self._sums.items() if name not in seldom or name in self._known}
+        means = {
+            name: total / self.n for name, total in self._sums.items() if name not in seldom or name in self._known
+        }
         found = {
             "n": self.n,
             "parts_mean_ms": {name: round(mean, 6) for name, mean in means.items()},

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tokenswarm.reports import growing
-from tokenswarm.reports.rows import Rows, in_order
+from tokenswarm.reports.rows import Rows, in_order, known
 
 NAMES = ["model", "ms", "tokens"]
 Models = st.sampled_from(["a", "b", None])
@@ -85,6 +85,19 @@ def test_many_rows_are_grouped_as_few_are(made: list[Any]) -> None:
         assert [key for key, _ in found] == [key for key, _ in expected]
         for (_, some), (_, rows) in zip(found, expected, strict=True):
             pd.testing.assert_frame_equal(some.frame(), rows.frame())
+
+
+@given(Tables)
+def test_known_values_are_those_that_are_there_and_ones_own(made: list[Any]) -> None:
+    whole = frame(made)
+    with pytest.MonkeyPatch.context() as few:
+        few.setattr(growing, "MOST_IN_MEMORY", 3)
+        few.setattr(growing, "PIECE", 2)
+        for name in ("ms", "tokens"):
+            found = known(Rows.of(whole), name)
+            assert found.tolist() == known(whole, name).tolist() == whole[name].dropna().tolist()
+            found[:] = -1
+            assert not (whole[name] == -1).any()
 
 
 def test_in_order_of_sending_ties_stay_and_what_was_not_sent_is_last() -> None:
