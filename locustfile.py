@@ -23,8 +23,6 @@ from tokenswarm.users.lifecycle import OllamaLifecycleUser
 from tokenswarm.users.lm_studio import LMStudioChatUser
 from tokenswarm.users.ollama import OllamaChatUser, OllamaEmbedUser, OllamaGenerateUser
 from tokenswarm.users.openai import OpenAIChatUser, OpenAICompletionsUser, OpenAIEmbeddingsUser, OpenAIResponsesUser
-from tokenswarm.web import ui as webui
-from tokenswarm.web.exporter import Exporter
 
 __all__ = [
     "AnthropicMessagesUser",
@@ -59,6 +57,9 @@ def on_init(environment: Any, web_ui: Any = None, **_: Any) -> None:
             # It joins a run that goes on: the order to spawn came with the master's welcome, before this event.
             environment.events.test_start.fire(environment=environment)
         return
+    from tokenswarm.web import ui as webui  # with libraries that no worker needs
+    from tokenswarm.web.exporter import Exporter
+
     exporter = Exporter(lifecycle)
     try:
         trust.check(cluster, environment.parsed_options)

@@ -80,7 +80,7 @@ def _wait_s(user: Any) -> float:
 class OursUser(OllamaChatUser):
     """The suite's own user."""
 
-    wait_time = _wait_s
+    wait_time = _wait_s if QUOTA else OllamaChatUser.wait_time
 
     def on_start(self) -> None:
         super().on_start()

@@ -11,7 +11,7 @@ from locust import User, task
 
 from tokenswarm.metrics.interpret import interpret
 from tokenswarm.metrics.load_state import Memory
-from tokenswarm.metrics.record import Identity, Phase, Record
+from tokenswarm.metrics.record import Identity, Record
 from tokenswarm.payloads.conversation import TurnKind
 from tokenswarm.payloads.mix import nonce
 from tokenswarm.payloads.prompt import Prompt, unique
@@ -24,13 +24,14 @@ from tokenswarm.transport.room import ROOM
 from tokenswarm.transport.time_slices import ReadingTurn
 from tokenswarm.users import request_fields as asking
 from tokenswarm.users.answer_checks import AnswerChecker, AnswerFacts, Sent
-from tokenswarm.users.context import RunContext, UnderWay
+from tokenswarm.users.context import RunContext, Sending, UnderWay
 from tokenswarm.users.conversation import hold
 from tokenswarm.users.depths import ask_at_a_depth
+from tokenswarm.users.going_on import TAKEN_FOR_GRANTED, GoingOn
 from tokenswarm.users.same_prompts import ask_in_turns
 from tokenswarm.users.waiting import never_pause, rest, stops_at_once, take_turn
 from tokenswarm.wire import apis, embeddings
-from tokenswarm.wire.values import Answer, Api, Ask, Call, Transcript
+from tokenswarm.wire.values import Answer, Api, Ask, Transcript
 
 
 class LLMUser(User):
@@ -49,11 +50,11 @@ class LLMUser(User):
     answer = Answer()  # to the last request
     own_model = ""  # of a user who asks only one; else each conversation's model is drawn by weight
     _memory: Memory | None = None  # what /api/ps listed before the next request, where a user asks
-    _call: Call
     _arrival: int | None = None  # of an open loop, whose first request comes next
     _arrived = False  # is what is asked now one arrival's?
     _asks_as = ""  # the class whose API it is, where a user asks through several
     _prompt_round: int | None = None  # of --same-prompts
+    _latest: Exchange | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """A class with tasks of its own has only those: the corpus's would be mixed into them unasked."""
@@ -69,6 +70,8 @@ class LLMUser(User):
         self._number, self._pauses = self.run_context.next_user(), 0
         self._ask: Ask = asking.ask_of(type(self), s)
         self._judge = AnswerChecker(s.expect)
+        inherited = all(getattr(type(self), name) is getattr(LLMUser, name) for name in TAKEN_FOR_GRANTED)
+        self.going_on = GoingOn(self, possible=inherited)
         if self.run_context.pacer.scheduled:
             never_pause(self)
         self.transport = Transport(s.target.host, s.target.port, s.timeouts, s.tls, s.new_connection)
@@ -93,6 +96,9 @@ class LLMUser(User):
                 self._arrived = False
             return
         s = self.run_context.settings
+        if self.going_on.possible:
+            self.going_on.ask()
+            return
         record = ask_in_turns(self) if s.same_prompts else ask_at_a_depth(self) if s.depths else self.converse()
         if record.outcome != "ok" and s.pause_after_error_s:
             gevent.sleep(s.pause_after_error_s)
@@ -132,6 +138,17 @@ class LLMUser(User):
         Without a prompt the mix chooses. What was said is in `self.answer`. Also a request that the end of the run cuts
         leaves its Record. `session`, `turn` and `turn_kind` are those of `Identity`.
         """
+        return self.read_and_tell(self.send(prompt, scheduled_ns, session, turn, turn_kind))
+
+    def send(
+        self,
+        prompt: Prompt | None = None,
+        scheduled_ns: int | None = None,
+        session: int | None = None,
+        turn: int = 1,
+        turn_kind: TurnKind = "user",
+    ) -> Sending:
+        """Send one request and wait for its answer's end. What is cut is read before the cut goes on."""
         run_context, s = self.run_context, self.run_context.settings
         if scheduled_ns is None and (due := take_turn(self, run_context.pacer, session is None and not self._arrived)):
             self._arrival, prompt, scheduled_ns = due.number, prompt or due.prompt, due.ns  # a task of one's own
@@ -144,7 +161,7 @@ class LLMUser(User):
             # The session's own mark: within it the server's cache works as in real life. A context holds it already.
             marked = sequence if session is None else session
             prompt = unique(prompt, nonce(s.mix.seed, run_context.worker, marked, s.run_id))
-        self._call = call = self.api.build(prompt, self._ask)
+        call = self.api.build(prompt, self._ask)
         texts = embeddings.texts(prompt) if self.api in apis.EMBEDDING else ()
         request_id = (("X-Request-Id", f"{s.run_id}-{run_context.worker}-{sequence}"),)
         request = request_bytes(call, s.target, request_id + run_context.trace_headers(sequence) + s.headers)
@@ -167,56 +184,60 @@ class LLMUser(User):
             round=self._prompt_round,
         )
         self._arrival = None
-        exchange, phase = Exchange(scheduled_ns, s.max_answer_bytes, self.api, ROOM), run_context.phase(self)
+        self._latest = exchange = Exchange(scheduled_ns, s.max_answer_bytes, self.api, ROOM)
+        sending = Sending(identity, exchange, prompt, self._ask, call, run_context.phase(self))
         run_context.health.in_flight += 1
         run_context.under_way[sequence] = UnderWay(self.api, self._ask.model, exchange)
         try:
+            self.transport.run(exchange, request)
+        except BaseException:
+            # Also what the end of the run cuts takes its turn: a thousand that were read at once would keep the loop
+            # from the others, whose last chunks would seem to have come together.
+            self.read_and_tell(sending)
+            raise
+        return sending
+
+    def read_and_tell(self, sending: Sending, on_read: Callable[[], None] = lambda: None) -> Record:
+        """Read the answer, in slices of time, fire the `generation` event; give the Record."""
+        run_context, exchange = self.run_context, sending.exchange
+        try:
+            if exchange.failure and exchange.failure.kind == "cancelled":
+                run_context.cut()
+            transcript = exchange.transcript()
             try:
-                self.transport.run(exchange, request)
-            finally:
-                # Also what the end of the run cuts takes its turn: a thousand that were read at once would keep the
-                # loop from the others, whose last chunks would seem to have come together.
-                record = self._read_and_tell(identity, exchange, prompt, phase)
+                with ReadingTurn(run_context.slices) as turn:
+                    record = self._read(sending, transcript, turn.yield_to_loop)
+            except BaseException:
+                # Cut again, or while it waited for its turn: its row must be there when they are collected.
+                run_context.cut()
+                record = self._read(sending, transcript, lambda: None)
+                self._tell(record, transcript)
+                raise
+            on_read()
+            self._tell(record, transcript)
         finally:
             exchange.let_go()
-            del run_context.under_way[sequence]
+            del run_context.under_way[sending.identity.sequence]
             run_context.health.in_flight -= 1
         return record
 
-    def _read_and_tell(self, identity: Identity, exchange: Exchange, prompt: Prompt, phase: Phase) -> Record:
-        transcript = exchange.transcript()
-        if transcript.failure and transcript.failure.kind == "cancelled":
-            self.run_context.cut()
-        try:
-            with ReadingTurn(self.run_context.slices) as turn:
-                record = self._read(identity, transcript, prompt, phase, turn.yield_to_loop)
-        except BaseException:
-            # Cut again, or while it waited for its turn: its row must be there when they are collected.
-            self.run_context.cut()
-            record = self._read(identity, transcript, prompt, phase, lambda: None)
-            self._tell(record, transcript)
-            raise
-        self._tell(record, transcript)
-        return record
-
-    def _read(
-        self, identity: Identity, transcript: Transcript, prompt: Prompt, phase: Phase, breathe: Callable[[], None]
-    ) -> Record:
+    def _read(self, sending: Sending, transcript: Transcript, breathe: Callable[[], None]) -> Record:
         """Interpret an answer that has ended, in slices of a millisecond, with the loop's turn between them."""
         s, pause = self.run_context.settings, self.run_context.pauses(transcript, breathe)
+        identity, exchange, prompt, ask, call, phase = sending
         builder, verdict = interpret(
             self.api,
             transcript,
-            stream=self._ask.stream,
+            stream=ask.stream,
             texts=identity.batch_size or None,
             prompted=any(message.content or message.images for message in prompt.messages),
             pause=pause,
         )
         self.answer = builder.answer()
         if note := self.run_context.note:
-            note(identity.sequence, self._ask, prompt, transcript)
+            note(identity.sequence, ask, prompt, transcript)
         said = embeddings.texts(prompt) if identity.batch_size else [message.content for message in prompt.messages]
-        asked = Sent(prompt, self._ask, self._call, identity, "\n\n".join(said))
+        asked = Sent(prompt, ask, call, identity, "\n\n".join(said))
         clean = transcript.complete and transcript.failure is None
         seen = AnswerFacts(self.answer, verdict.outcome, builder.finish_reason, builder.usage, clean, builder.doubt)
         record = builder.record(
@@ -226,9 +247,14 @@ class LLMUser(User):
             prompt_text=asked.text if s.keep_text else None,
             phase="drain" if self.run_context.ending and phase != "warm-up" else phase,
             judged=self._judge.judge(asked, seen, pause),
-            interpreted_ns=time.time_ns() if self._goes_on_at_once(transcript, prompt) else None,
+            interpreted_ns=self._gone_on_ns(exchange) if self._goes_on_at_once(transcript, prompt) else None,
         )
         return clean_record(record, pause)
+
+    def _gone_on_ns(self, exchange: Exchange) -> int:
+        """When its user could go on: by now, if the next request has not left already."""
+        latest = self._latest
+        return latest.sent_ns if latest and latest is not exchange and latest.sent_ns else time.time_ns()
 
     def _goes_on_at_once(self, transcript: Transcript, prompt: Prompt) -> bool:
         """Does a late end of this request make the next one later? (A wait time or a schedule takes it in.)"""

@@ -2,13 +2,16 @@
 
 import itertools
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
+
+import gevent
 
 from tokenswarm.load.pacer import ClosedLoop, Pacer
 from tokenswarm.load.tickets import Stock
-from tokenswarm.metrics.record import Phase, Record
+from tokenswarm.metrics.record import Identity, Phase, Record
 from tokenswarm.payloads.batch import batch
 from tokenswarm.payloads.conversation import TurnKind
 from tokenswarm.payloads.made_up import with_text
@@ -17,12 +20,13 @@ from tokenswarm.payloads.seeded import fraction
 from tokenswarm.settings.settings import Settings
 from tokenswarm.transport.exchange import Exchange
 from tokenswarm.transport.health import Health
-from tokenswarm.transport.time_slices import TimeSlices
+from tokenswarm.transport.time_slices import LOOK_AGAIN_S, TimeSlices
 from tokenswarm.users.waiting import take_ticket
-from tokenswarm.wire.values import Answer, Api, Ask, Transcript
+from tokenswarm.wire.values import Answer, Api, Ask, Call, Transcript
 
 # Answers of which the run's end may leave the rest unread, bytes; and how long it takes for all of them together, s.
 SHORT_BYTES, CLOSING_S = 128 * 1024, 2.0
+MOST_UNREAD_S = 0.1
 
 
 class UnderWay:
@@ -59,6 +63,58 @@ class Asker(Protocol):
     def rest(self, delay_s: float | None = None) -> None: ...
 
 
+class Sending(NamedTuple):
+    """A request, and what is seen of its answer."""
+
+    identity: Identity
+    exchange: Exchange
+    prompt: Prompt
+    ask: Ask
+    call: Call
+    phase: Phase
+
+
+class Unread:
+    """Answers of one process after which their users have gone on; they are read one after the other.
+
+    In a greenlet each, since a listener that is told of one may wait; the next begins before that. While many users go
+    on, reading waits a moment.
+    """
+
+    def __init__(self, slices: TimeSlices) -> None:
+        self._slices = slices
+        self._left: deque[tuple[float, Callable[[Callable[[], None]], None]]] = deque()
+        self._read_on = False  # is one being read?
+
+    def add(self, read: Callable[[Callable[[], None]], None]) -> None:
+        """One more; `read` calls what it is given when it has read it, before it tells of it."""
+        self._left.append((time.monotonic() + MOST_UNREAD_S, read))
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self._left and not self._read_on:
+            self._read_on = True
+            gevent.spawn(self._read)
+
+    def _read(self) -> None:
+        gevent.sleep(0)  # first the user goes on
+        due_s, read = self._left.popleft()
+        while self._slices.crowded() and time.monotonic() < due_s:
+            gevent.sleep(LOOK_AGAIN_S)
+        ended: list[bool] = []
+
+        def on_read() -> None:
+            if not ended:
+                ended.append(True)
+                self._read_on = False
+                self._go_on()
+
+        try:
+            read(on_read)
+        finally:
+            on_read()
+
+
 class RunContext:
     """What the users of one process share during one run."""
 
@@ -76,6 +132,7 @@ class RunContext:
     def __init__(self, settings: Settings, worker: int, health: Health) -> None:
         self.settings, self.worker, self.health = settings, worker, health
         self.slices = TimeSlices()
+        self.unread = Unread(self.slices)
         self.next_sequence = itertools.count().__next__
         self.next_user = itertools.count().__next__
         self._next_conversation = itertools.count().__next__

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from tokenswarm.metrics.record import Record
 from tokenswarm.payloads.conversation import (
+    Conduct,
     arguments,
     first_prompt,
     goes_by_own_words,
@@ -45,6 +46,12 @@ def hold(user: Asker, script: Prompt, scheduled_ns: int | None = None) -> Record
         number += 1
         prompt = with_context(asked, context, len(turn.messages)) if context and feeds else asked
         record = user.generate(prompt, session=session, turn=number)
+
+
+def more_to_ask(script: Prompt, conduct: Conduct) -> bool:
+    """May there be a second request after the first one's answer?"""
+    with_tools = conduct.tool_rounds and (script.tool_results or conduct.tool_result is not None)
+    return bool(script.then or with_tools)
 
 
 def message(answer: Answer, *, thinking: bool = False) -> Message:

@@ -220,8 +220,9 @@ METRICS: tuple[Metric, ...] = (
         lambda r: r.late_reads),
     Metric("read_lag_ms", "duration", "the longest that a read came after the kernel had (the last of) its bytes; it "
         "shifts no arrival time, as the stamp is the kernel's", lambda r: _as_ms(r.read_lag_ns)),
-    Metric("turnaround_ms", "duration", "last byte → the answer was interpreted: the client's own share of the time "
-        "until its user's next request; absent for a user with a wait time or a schedule, which takes it in",
+    Metric("turnaround_ms", "duration", "last byte → the user went on: its next request left, or else the answer was "
+        "interpreted; the client's own share of the time between two requests; absent for a user with a wait time or a "
+        "schedule, which takes it in",
         lambda r: _ms(r.interpreted_ns, r.ended_ns)),
     Metric("resends", "count", "times the request met an idle connection that the server was just closing, and was "
         "sent again; its times count from the first", lambda r: r.resends),

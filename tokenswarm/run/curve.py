@@ -10,10 +10,11 @@ import hashlib
 import logging
 import os
 import socket
+import struct
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, ClassVar
@@ -24,7 +25,6 @@ from locust.exception import RPCError, RPCReceiveError
 from locust.rpc import zmqrpc
 from locust.runners import MasterRunner
 from zmq.utils import z85
-from zmq.utils.monitor import parse_monitor_message
 
 from tokenswarm.metrics.validity.rules import make_finding
 
@@ -35,6 +35,7 @@ FAILED = zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_AUTH
 # A worker with another token is not told why the master hangs up. (A master hears the same of one who only looked
 # whether the port is open.)
 HUNG_UP = zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+EVENT = struct.Struct("=hi")  # in a monitor's message: which, and its value
 OF_A_WORKER = HUNG_UP | FAILED | zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_MONITOR_STOPPED
 logger = logging.getLogger(__name__)
 
@@ -143,19 +144,28 @@ def _watch_master(monitor: Any, keeper: gevent.Greenlet) -> None:
     """Count who is turned away; an event of a refusal comes between those of the connection's begin and end."""
     peers: dict[int, str] = {}
     failed, said_s = 0, dict[str, float]()
-    while (event := parse_monitor_message(monitor.recv_multipart()))["event"] != zmq.EVENT_MONITOR_STOPPED:
-        value = int(event["value"])
-        if event["event"] == zmq.EVENT_ACCEPTED:
+    for event, value, _ in _events(monitor):
+        if event == zmq.EVENT_ACCEPTED:
             peers[value] = _peer(value)
-        elif event["event"] & FAILED:
+        elif event & FAILED:
             failed += 1
-        elif event["event"] == zmq.EVENT_DISCONNECTED:
+        elif event == zmq.EVENT_DISCONNECTED:
             peer = peers.pop(value, "")
             if failed:
                 failed -= 1
                 _say_refused(peer or "an address unknown", said_s)
     monitor.close()
     keeper.kill()
+
+
+def _events(monitor: Any) -> Iterator[tuple[int, int, str]]:
+    """(event, value, endpoint) until the monitor stops. zmq.utils.monitor, which reads them, brings asyncio along."""
+    while True:
+        head, endpoint = monitor.recv_multipart()
+        event, value = EVENT.unpack(head)
+        if event == zmq.EVENT_MONITOR_STOPPED:
+            return
+        yield event, value, endpoint.decode()
 
 
 def _peer(descriptor: int) -> str:
@@ -180,11 +190,10 @@ def _say_refused(peer: str, said_s: dict[str, float]) -> None:
 def _watch_worker(monitor: Any) -> None:
     """Say why there is no connection. Where it is certain (and there never was one), the process ends: exit code 2."""
     connected, said_s = False, -SAY_AGAIN_S
-    while (event := parse_monitor_message(monitor.recv_multipart()))["event"] != zmq.EVENT_MONITOR_STOPPED:
-        master = event["endpoint"].decode()
-        if event["event"] == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+    for event, _, master in _events(monitor):
+        if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
             connected = True
-        elif event["event"] & FAILED and not connected:
+        elif event & FAILED and not connected:
             print(f"tokenswarm: error: {master} and this worker have not the same worker token", file=sys.stderr)
             sys.exit(2)
         elif time.monotonic() - said_s >= SAY_AGAIN_S:

@@ -8,7 +8,6 @@ from itertools import islice
 from typing import NamedTuple, Protocol
 
 import gevent
-from prometheus_client.parser import text_string_to_metric_families
 
 from tokenswarm.metrics.server_metrics import METRICS
 from tokenswarm.settings.redaction import clean_line
@@ -120,6 +119,8 @@ def _known_lines(body: bytes, pause: Callable[[], object]) -> Iterator[bytes]:
 
 
 def _parsed(line: str) -> Iterator[Sample]:
+    from prometheus_client.parser import text_string_to_metric_families  # 14 MB that no worker needs
+
     for family in text_string_to_metric_families(f"{line}\n"):
         for one in family.samples:
             if abs(one.value) < MOST_VALUE:  # neither infinite nor no number

@@ -14,6 +14,7 @@ from tokenswarm.run import curve as sealed
 from tokenswarm.run import locust_options
 from tokenswarm.run.cluster import Cluster
 from tokenswarm.settings.addresses import LOOPBACK, choose_web_host, loopback
+from tokenswarm.settings.cores import choose_processes
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.secrets import TOKEN, worker_token
 
@@ -30,6 +31,7 @@ def listen(parser: Any, **_: Any) -> None:
     def parse_and_choose(*args: Any, **kwargs: Any) -> Any:
         options = parse(*args, **kwargs)
         try:
+            choose_processes(options)
             choose(options)
             choose_web_host(options)
             locust_options.check(options)

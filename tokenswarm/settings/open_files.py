@@ -2,7 +2,6 @@
 
 import contextlib
 import math
-import os
 import sys
 from typing import Any
 
@@ -33,5 +32,4 @@ def check_users(options: Any, most_users: int) -> None:
     """Can all users of this machine have their connections? Raises UsageError; of other machines nothing is known."""
     processes = options.processes or 1
     if not (options.master or options.worker) or options.processes:
-        processes = processes if processes > 0 else os.cpu_count() or 1
         allow(math.ceil(most_users / processes), f"{most_users:,} users")

@@ -91,6 +91,17 @@ class Exchange:
         """Reads that gave bytes."""
         return self.kernel_stamps + self.clock_stamps
 
+    @property
+    def ended_well(self) -> bool:
+        """Is it whole, and its answer's last word the protocol's own end? (What it said before, nobody has read.)"""
+        response = self.response
+        if self.failure or not response.complete or response.status != 200 or self.watch is None:
+            return False
+        if response.bodies and self.watch.mark in response.bodies[-1]:  # as nearly always, without reading it
+            return True
+        end = self.watch.end(response.stamps, response.bodies)
+        return end is not None and end.firm
+
     def transcript(self) -> Transcript:
         """What was seen, as a value."""
         response, status = self.response, self.response.status

@@ -1,4 +1,7 @@
-"""Time slices: one greenlet at a time interprets what it received, with the loop's turn every millisecond."""
+"""Time slices: one greenlet at a time begins a request or reads what it received, with the loop's turn every ms.
+
+Where answers end together, their users go on first, and what they got is read while the server thinks.
+"""
 
 import time
 from types import TracebackType
@@ -7,6 +10,8 @@ import gevent
 from gevent.lock import BoundedSemaphore
 
 SLICE_NS = 1_000_000
+MOST_BEGINNING_NS = 5_000_000  # half of what lies between two tokens of a fast server
+CROWD_NS, LOOK_AGAIN_S = 5_000_000, 0.002
 MOST_SLICES = 100  # no answer takes longer to interpret, but one that no model gave
 # gevent.sleep(0) would not do: it is a callback, and gevent runs up to 50 of them, 50 ms of ours, before it looks at
 # the sockets again. A timer, however short, comes after them.
@@ -17,12 +22,34 @@ class TimeSlices:
     """One reader at a time: without it 300 streams that end together would each take a slice before the loop's turn.
 
     An answer that takes long to interpret, longer than any model's does, goes on among such ones, one at a time, too.
+    Who is to begin a request comes before all readers.
     """
 
     def __init__(self) -> None:
         self.lock, self.slow_lock = BoundedSemaphore(1), BoundedSemaphore(1)
+        self.beginning = BoundedSemaphore(1)
         self.left_ns = 0
         self.slice_ends_ns = 0
+        self.crowd_ends_ns = 0
+
+    def crowded(self) -> bool:
+        """Did requests have to wait for their turn to begin just now? Then more may follow."""
+        return time.monotonic_ns() < self.crowd_ends_ns
+
+    def take_beginning_turn(self) -> None:
+        """Wait until a request may be begun, one after the other, so that the loop has its turns among many.
+
+        In between they are begun for as long as the loop took for its turn: else, where it reads much, they would be
+        held up by a multiple of what they take.
+        """
+        with self.beginning:
+            if (now_ns := time.monotonic_ns()) > self.slice_ends_ns:
+                if now_ns - self.left_ns <= SLICE_NS:
+                    gevent.sleep(TURN_S)
+                    self.crowd_ends_ns = time.monotonic_ns() + CROWD_NS
+                turn_ns = (again_ns := time.monotonic_ns()) - now_ns
+                self.slice_ends_ns = again_ns + min(max(SLICE_NS, turn_ns), MOST_BEGINNING_NS)
+            self.left_ns = time.monotonic_ns()
 
 
 class ReadingTurn:
@@ -49,15 +76,18 @@ class ReadingTurn:
 
     def yield_to_loop(self) -> None:
         """Let the loop look at its sockets, if the slice is over."""
-        if time.monotonic_ns() <= self._shared.slice_ends_ns:
+        shared = self._shared
+        if time.monotonic_ns() <= shared.slice_ends_ns and not shared.beginning.locked():
             return
         self._slices += 1
         if self._slices == MOST_SLICES:
             self._leave()
-            self._shared.slow_lock.acquire()
-            self._held = self._shared.slow_lock
+            shared.slow_lock.acquire()
+            self._held = shared.slow_lock
         gevent.sleep(TURN_S)
-        self._shared.slice_ends_ns = time.monotonic_ns() + SLICE_NS
+        while shared.beginning.locked():
+            gevent.sleep(TURN_S)
+        shared.slice_ends_ns = time.monotonic_ns() + SLICE_NS
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

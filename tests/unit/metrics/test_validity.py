@@ -68,6 +68,8 @@ def test_opening_connections_is_not_the_clients_own_lateness(tmp_path: Path) -> 
 
 def test_a_worker_that_could_not_keep_up(tmp_path: Path) -> None:
     assert rules(verdict(tmp_path / "a", many(), {"cpu_percent_mean": 97.0}), "invalid") == {"worker CPU"}
+    found = verdict(tmp_path / "a", many(), {"cpu_percent_mean": 97.0})["findings"][0]
+    assert found["do"] == "use more workers (--processes); this load needs 2 workers (--processes 2)"
     # A loop that is late harms only where it merged chunks: a few here, fewer than the rule of late reads minds.
     late = {"loop_lag_ms_p99": 11.0}
     assert rules(verdict(tmp_path / "b", many(), late)) == {"loop lag"}

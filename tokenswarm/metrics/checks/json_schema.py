@@ -1,10 +1,11 @@
-"""JSON schemas (draft 4 to 2020-12), each compiled once: what is wrong with a value, and where."""
+"""JSON schemas (draft 4 to 2020-12), each compiled once: what is wrong with a value, and where.
+
+The library, 7 MB in memory, is imported with the first schema.
+"""
 
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
-
-import jsonschema_rs as checker
 
 from tokenswarm.metrics.checks.schema_cost import Cost, measure
 from tokenswarm.metrics.checks.time_limit import TookTooLong, at_most
@@ -19,7 +20,7 @@ MOST_TRIED, MOST_TOLD, DEEPEST, READ_S = 500_000, 1000, 200, 0.02
 BACKTRACKS, LONGEST_TEXT = 1000, 10_000
 _IT = "it"  # stands for the value in what the checker says
 _KNOWN = ("/draft-04/", "/draft-06/", "/draft-07/", "/2019-09/", "/2020-12/")
-_DRAFTS = (checker.Draft202012Validator, checker.Draft7Validator, checker.Draft4Validator)
+_DRAFTS = ("Draft202012Validator", "Draft7Validator", "Draft4Validator")
 _NAMED = ("properties", "patternProperties", "definitions", "$defs")  # maps of any name to a schema
 _VALUES = ("enum", "const", "default", "examples", "required")
 # As the Berkeley function calling leaderboard (BFCL) writes types, after Python's and Java's.
@@ -73,6 +74,8 @@ def _as_list(value: object) -> list[object]:
 
 
 def _compile(schema: Any) -> Validator:
+    import jsonschema_rs as checker
+
     try:
         plain = standard(schema)
         check, linear = _checker(plain)
@@ -111,12 +114,13 @@ def _checker(schema: Any) -> tuple[Any, bool]:
     Without a `$schema` that is known it is the newest draft in which the schema can be read. Nothing is ever fetched.
     Formats are annotations, as the standard has it; servers that constrain an answer heed few of them.
     """
+    import jsonschema_rs as checker
+
     known = isinstance(schema, dict) and any(draft in str(schema.get("$schema")) for draft in _KNOWN)
     if isinstance(schema, dict) and not known:
         schema = {key: value for key, value in schema.items() if key != "$schema"}
-    made: tuple[Any, ...] = (checker.validator_for,) if known else _DRAFTS
-    if "dependencies" in json.dumps(schema) and not known:
-        made = _DRAFTS[1:]  # the newest has other words for it
+    drafts = _DRAFTS[1:] if "dependencies" in json.dumps(schema) else _DRAFTS  # the newest has other words for it
+    made = [checker.validator_for] if known else [getattr(checker, draft) for draft in drafts]
     reasons: list[Exception] = []
     for make in made:
         for linear in (True, False):

@@ -16,12 +16,14 @@ from tokenswarm.metrics.histogram import percentile_ms
 from tokenswarm.metrics.percentile import least_n
 from tokenswarm.metrics.text import plain
 from tokenswarm.metrics.validity.evidence import Evidence, with_the_cut
+from tokenswarm.metrics.validity.workers_needed import advice
 from tokenswarm.wire.habits import HABITS, Habit
 
 ERROR_SHARE, ERROR_MS = 0.05, 10.0
 # From the accuracy curve: the loop lag at p99, in gaps between chunks, and the share of chunks that were merged late.
 LAG_OF_GAP, LATE_PERCENT = 1.0, 0.2
 P50_NEEDS, P95_NEEDS, P99_NEEDS = map(least_n, (50, 95, 99))
+CLIENTS_LIMIT = ("late reads", "loop lag", "late dispatch", "lateness", "worker CPU")  # more workers would help
 MOST_REASONS = 5  # finish reasons named in one remark
 Figure = float | int | None
 
@@ -274,7 +276,8 @@ def apply(rule: Rule, facts: Facts) -> dict[str, Any] | None:
     starved = ", ".join(f"{plain(model)}: {seconds:.3g} s without an answer" for model, seconds in waits)
     gap = f"{facts.gap_p50_ms:.3g}" if facts.gap_p50_ms else "–"
     said = rule.what.format(starved=starved, figure=shown, gap=gap, reasons=reasons)
-    return make_finding(rule.name, level, said, rule.do, None if endless else figure, limit, rule.unit)
+    do = rule.do + (advice(facts.rows, facts.workers) if level == "invalid" and rule.name in CLIENTS_LIMIT else "")
+    return make_finding(rule.name, level, said, do, None if endless else figure, limit, rule.unit)
 
 
 def make_finding(

@@ -1,0 +1,134 @@
+"""A user's next request goes out before the last answer is read; no row is lost by that, nor what it tells."""
+
+from typing import Any
+
+import gevent
+import pytest
+from gevent.event import Event
+from locust.exception import StopUser
+from talking import DONE, Talk, chat, talking
+
+from tokenswarm.metrics.record import Record
+from tokenswarm.transport.time_slices import SLICE_NS, ReadingTurn, TimeSlices
+from tokenswarm.users.ollama import OllamaChatUser
+
+
+def until(seen: Any) -> None:
+    with gevent.Timeout(10):
+        while not seen():
+            gevent.sleep(0.001)
+
+
+def read_all(talk: Talk) -> list[str]:
+    """The outcomes, once all that ended is read."""
+    until(lambda: not talk.user.run_context.health.in_flight)
+    return [record.outcome for record in talk.records]
+
+
+def test_the_next_request_leaves_before_the_last_answer_is_read() -> None:
+    with talking(OllamaChatUser, chat("a"), chat("b")) as talk:
+        with talk.user.run_context.slices.lock:  # others' answers are being read
+            talk.user.ask()
+            second = gevent.spawn(talk.user.ask)
+            until(lambda: len(talk.bodies) == 2)
+            gevent.sleep(0.02)
+            assert talk.records == []
+            assert not second.ready()  # with two of its own unread, it waits
+        second.join()
+        assert read_all(talk) == ["ok", "ok"]
+        first, second_record = sorted(talk.records, key=lambda record: record.identity.sequence)
+        assert first.interpreted_ns == second_record.sent_ns  # its user had gone on by then
+        assert talk.user.run_context.under_way == {}
+
+
+def test_a_user_that_is_stopped_leaves_the_row_of_what_was_not_read() -> None:
+    with talking(OllamaChatUser, chat("a")) as talk:
+        with talk.user.run_context.slices.lock:
+            asking = gevent.spawn(lambda: (talk.user.ask(), gevent.sleep(60)))
+            until(lambda: talk.user.going_on.reading)
+            asking.kill()
+        assert read_all(talk) == ["ok"]
+
+
+def test_an_error_that_is_read_later_makes_its_user_pause_all_the_same() -> None:
+    wrong = {"error": "out of memory", **DONE}
+    with talking(OllamaChatUser, wrong, chat("b"), pause_after_error=0.3) as talk:
+        talk.user.ask()
+        assert read_all(talk) == ["server_error"]
+        talk.user.ask()
+        read_all(talk)
+    assert (talk.records[1].sent_ns or 0) - (talk.records[0].ended_ns or 0) >= 0.3e9
+
+
+def test_a_refusal_is_read_at_once() -> None:
+    with talking(OllamaChatUser, None, pause_after_error=0) as talk:
+        talk.user.ask()
+        assert [record.outcome for record in talk.records] == ["http_error"]
+
+
+def test_a_listener_may_stop_the_user() -> None:
+    def stop(**_: Any) -> None:
+        raise StopUser
+
+    with talking(OllamaChatUser, chat("a"), chat("b")) as talk:
+        talk.user.environment.events.generation.add_listener(stop)
+        talk.user.ask()
+        read_all(talk)
+        with pytest.raises(StopUser):
+            talk.user.ask()
+
+
+def test_a_listener_that_waits_holds_up_no_other_users_answer() -> None:
+    goes_on = Event()
+
+    def wait(record: Record, **_: Any) -> None:
+        if record.identity.sequence == 0:
+            goes_on.wait(10)
+
+    with talking(OllamaChatUser, chat("a"), chat("b")) as talk:
+        talk.user.environment.events.generation.add_listener(wait)
+        other = OllamaChatUser(talk.user.environment)
+        other.on_start()
+        talk.user.ask()
+        until(lambda: len(talk.records) == 1)
+        other.ask()
+        until(lambda: len(talk.records) == 2)
+        assert talk.user.going_on.reading
+        goes_on.set()
+        assert read_all(talk) == ["ok", "ok"]
+        other.on_stop()
+
+
+def test_a_class_with_a_wait_time_of_its_own_has_its_answer_when_it_waits() -> None:
+    class Own(OllamaChatUser):
+        abstract = True
+
+        def wait_time(self) -> float:
+            return float(len(self.answer.text))
+
+    with talking(Own, chat("abc")) as talk:
+        talk.user.ask()
+        assert talk.user.wait_time() == 3.0
+
+
+def test_who_begins_comes_before_who_reads() -> None:
+    slices, order = TimeSlices(), []
+
+    def read() -> None:
+        with ReadingTurn(slices) as turn:
+            for _ in range(3):
+                slices.slice_ends_ns = 0
+                turn.yield_to_loop()
+                order.append("read")
+
+    def begin() -> None:
+        slices.slice_ends_ns = 0
+        slices.left_ns += SLICE_NS  # somebody has just been here
+        slices.take_beginning_turn()
+        order.append("begin")
+
+    reader = gevent.spawn(read)
+    gevent.sleep(0)
+    gevent.joinall([reader, *(gevent.spawn(begin) for _ in range(5))])
+    assert order[:5] == ["begin"] * 5
+    assert slices.crowded()
