@@ -71,7 +71,8 @@ class LLMUser(User):
         self._ask: Ask = asking.ask_of(type(self), s)
         self._judge = AnswerChecker(s.expect)
         inherited = all(getattr(type(self), name) is getattr(LLMUser, name) for name in TAKEN_FOR_GRANTED)
-        self.going_on = GoingOn(self, possible=inherited)
+        own_tasks = any(one is not LLMUser.ask for one in self.tasks)  # which may call `ask` and look at the answer
+        self.going_on = GoingOn(self, possible=inherited and not own_tasks)
         if self.run_context.pacer.scheduled:
             never_pause(self)
         self.transport = Transport(s.target.host, s.target.port, s.timeouts, s.tls, s.new_connection)

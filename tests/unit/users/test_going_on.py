@@ -5,6 +5,7 @@ from typing import Any
 import gevent
 import pytest
 from gevent.event import Event
+from locust import task
 from locust.exception import StopUser
 from talking import DONE, Talk, chat, talking
 
@@ -97,6 +98,20 @@ def test_a_listener_that_waits_holds_up_no_other_users_answer() -> None:
         goes_on.set()
         assert read_all(talk) == ["ok", "ok"]
         other.on_stop()
+
+
+def test_a_task_of_ones_own_has_the_answer_when_it_has_asked() -> None:
+    class Own(OllamaChatUser):
+        abstract = True
+
+        @task
+        def look(self) -> None:
+            self.ask()
+            assert self.answer.text == "abc"
+
+    with talking(Own, chat("abc")) as talk:
+        talk.user.look()
+        assert [record.outcome for record in talk.records] == ["ok"]
 
 
 def test_a_class_with_a_wait_time_of_its_own_has_its_answer_when_it_waits() -> None:
