@@ -141,6 +141,6 @@ def test_a_server_that_gives_no_list_is_not_waited_for(run: RunLifecycle, monkey
 
 
 def test_while_a_run_goes_on_no_list_is_asked_for(run: RunLifecycle, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run.cluster, "running", True)
+    monkeypatch.setattr(run.cluster, "is_running", True)
     with pytest.raises(UsageError, match="a run goes on"):
         run.preparation.model_names(HOME, "")
