@@ -29,7 +29,7 @@ from tokenswarm.users.conversation import hold
 from tokenswarm.users.depths import ask_at_a_depth
 from tokenswarm.users.going_on import TAKEN_FOR_GRANTED, GoingOn
 from tokenswarm.users.same_prompts import ask_in_turns
-from tokenswarm.users.waiting import never_pause, rest, stops_at_once, take_turn
+from tokenswarm.users.waiting import never_pause, others_hear_of, rest, stops_at_once, take_turn
 from tokenswarm.wire import apis, embeddings
 from tokenswarm.wire.values import Answer, Api, Ask, Transcript
 
@@ -71,8 +71,10 @@ class LLMUser(User):
         self._ask: Ask = asking.ask_of(type(self), s)
         self._judge = AnswerChecker(s.expect)
         inherited = all(getattr(type(self), name) is getattr(LLMUser, name) for name in TAKEN_FOR_GRANTED)
-        own_tasks = any(one is not LLMUser.ask for one in self.tasks)  # which may call `ask` and look at the answer
-        self.going_on = GoingOn(self, possible=inherited and not own_tasks)
+        # Tasks of one's own may call `ask` and look at the answer; listeners may end the user, or the run.
+        own = any(one is not LLMUser.ask for one in self.tasks)
+        own |= others_hear_of(self.environment.events.generation) or others_hear_of(self.environment.events.request)
+        self.going_on = GoingOn(self, possible=inherited and not own)
         if self.run_context.pacer.scheduled:
             never_pause(self)
         self.transport = Transport(s.target.host, s.target.port, s.timeouts, s.tls, s.new_connection)
@@ -198,7 +200,7 @@ class LLMUser(User):
             raise
         return sending
 
-    def read_and_tell(self, sending: Sending, on_read: Callable[[], None] = lambda: None) -> Record:
+    def read_and_tell(self, sending: Sending) -> Record:
         """Read the answer, in slices of time, fire the `generation` event; give the Record."""
         run_context, exchange = self.run_context, sending.exchange
         try:
@@ -214,7 +216,6 @@ class LLMUser(User):
                 record = self._read(sending, transcript, lambda: None)
                 self._tell(record, transcript)
                 raise
-            on_read()
             self._tell(record, transcript)
         finally:
             exchange.let_go()

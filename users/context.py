@@ -77,42 +77,30 @@ class Sending(NamedTuple):
 class Unread:
     """Answers of one process after which their users have gone on; they are read one after the other.
 
-    In a greenlet each, since a listener that is told of one may wait; the next begins before that. While many users go
-    on, reading waits a moment.
+    While many users go on, reading waits a moment.
     """
 
     def __init__(self, slices: TimeSlices) -> None:
         self._slices = slices
-        self._left: deque[tuple[float, Callable[[Callable[[], None]], None]]] = deque()
-        self._read_on = False  # is one being read?
+        self._left: deque[tuple[float, Callable[[], None]]] = deque()
+        self._reading: gevent.Greenlet | None = None
 
-    def add(self, read: Callable[[Callable[[], None]], None]) -> None:
-        """One more; `read` calls what it is given when it has read it, before it tells of it."""
+    def add(self, read: Callable[[], None]) -> None:
+        """One more, to be read soon."""
         self._left.append((time.monotonic() + MOST_UNREAD_S, read))
-        self._go_on()
+        if not self._reading:
+            self._reading = gevent.spawn(self._read_all)
 
-    def _go_on(self) -> None:
-        if self._left and not self._read_on:
-            self._read_on = True
-            gevent.spawn(self._read)
-
-    def _read(self) -> None:
-        gevent.sleep(0)  # first the user goes on
-        due_s, read = self._left.popleft()
-        while self._slices.crowded() and time.monotonic() < due_s:
-            gevent.sleep(LOOK_AGAIN_S)
-        ended: list[bool] = []
-
-        def on_read() -> None:
-            if not ended:
-                ended.append(True)
-                self._read_on = False
-                self._go_on()
-
+    def _read_all(self) -> None:
         try:
-            read(on_read)
-        finally:
-            on_read()
+            gevent.sleep(0)  # first the user goes on
+            while self._left:
+                due_s, read = self._left.popleft()
+                while self._slices.crowded() and time.monotonic() < due_s:
+                    gevent.sleep(LOOK_AGAIN_S)
+                read()
+        finally:  # also when one failed for a reason of its own
+            self._reading = gevent.spawn(self._read_all) if self._left else None
 
 
 class RunContext:

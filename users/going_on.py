@@ -1,10 +1,10 @@
 """A user's next request goes out first: the answer before it is read while the server thinks.
 
 Where answers end together, as those of a server that batches do, the reading of all of them would else keep each user
-from its next request. Only where that takes nothing from the answer: no further turn, no tool's result, no pause.
+from its next request. Only where that takes nothing from the answer: no further turn, no tool's result, no pause,
+no task or listener that is not ours.
 """
 
-from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
@@ -25,7 +25,7 @@ class Sender(Asker, Protocol):
 
     def send(self, prompt: Prompt | None = None) -> Sending: ...
 
-    def read_and_tell(self, sending: Sending, on_read: Callable[[], None] = ...) -> Record: ...
+    def read_and_tell(self, sending: Sending) -> Record: ...
 
 
 class GoingOn:
@@ -36,17 +36,13 @@ class GoingOn:
         self.possible = possible and not (s.think_time or s.same_prompts or s.depths)
         self.reading = False  # of an answer after which the user has gone on?
         self._user, self._pause_s = user, 0.0  # that it owes, since such an answer was found wrong
-        self._raised: Exception | None = None  # by a listener who heard of such an answer
 
     def ask(self) -> None:
         """One conversation with the next prompt of the mix; if it is of one request that ends well, that is not read.
 
-        What comes of an answer that is read later, an error or a listener's will, comes before the request after next.
+        Who has an error in an answer that is read later pauses before the request after next.
         """
         user, s = self._user, self._user.run_context.settings
-        raised, self._raised = self._raised, None
-        if raised:
-            raise raised
         pause_s, self._pause_s = self._pause_s, 0.0
         if pause_s:
             gevent.sleep(pause_s)
@@ -65,11 +61,9 @@ class GoingOn:
         if record.outcome != "ok" and s.pause_after_error_s:
             gevent.sleep(s.pause_after_error_s)
 
-    def _read(self, sending: Sending, on_read: Callable[[], None]) -> None:
+    def _read(self, sending: Sending) -> None:
         try:
-            if self._user.read_and_tell(sending, on_read).outcome != "ok":
+            if self._user.read_and_tell(sending).outcome != "ok":
                 self._pause_s = self._user.run_context.settings.pause_after_error_s
-        except Exception as error:  # noqa: BLE001 - Locust's own, by which a listener stops a user
-            self._raised = error
         finally:
             self.reading = False

@@ -39,6 +39,12 @@ def take_ticket(user: Any, stock: Stock) -> int:
     return number
 
 
+def others_hear_of(hook: Any) -> bool:
+    """Has one of Locust's events a listener that is neither Locust's nor ours?"""
+    modules = (getattr(one, "__module__", None) or "" for one in hook._handlers)
+    return not all(module.startswith(("locust.", "tokenswarm.")) for module in modules)
+
+
 def never_pause(user: Any) -> None:
     """Between two tasks it is the next arrival that a user waits for; a wait time would keep it from that."""
     user._taskset_instance.wait_time = lambda: 0.0

@@ -77,7 +77,7 @@ def drive(url: str, path: str, model: str, rows: list[TableRow], run_dir: Path, 
         )
     assert done.returncode in (0, 1), done.stderr
     run = folder(run_dir)
-    seen = {row["prompt_id"]: row for row in run.rows}
+    seen = {row["prompt_id"]: row for row in reversed(run.rows)}  # the first: the run's end cuts what comes after
     for field in (row.field for row in rows):
         answer = seen[field.name]
         asked = tape.asked[f"{run.run['run']}-{answer['worker']}-{answer['sequence']}"]

@@ -4,13 +4,11 @@ from typing import Any
 
 import gevent
 import pytest
-from gevent.event import Event
 from locust import task
-from locust.exception import StopUser
 from talking import DONE, Talk, chat, talking
 
-from tokenswarm.metrics.record import Record
 from tokenswarm.transport.time_slices import SLICE_NS, ReadingTurn, TimeSlices
+from tokenswarm.users.context import Unread
 from tokenswarm.users.ollama import OllamaChatUser
 
 
@@ -67,37 +65,26 @@ def test_a_refusal_is_read_at_once() -> None:
         assert [record.outcome for record in talk.records] == ["http_error"]
 
 
-def test_a_listener_may_stop_the_user() -> None:
-    def stop(**_: Any) -> None:
-        raise StopUser
-
-    with talking(OllamaChatUser, chat("a"), chat("b")) as talk:
-        talk.user.environment.events.generation.add_listener(stop)
+@pytest.mark.parametrize("name", ["generation", "request"])
+def test_who_listens_has_the_answer_before_its_user_goes_on(name: str) -> None:
+    """And may end the user, or the run, by what it hears."""
+    with talking(OllamaChatUser, chat("a")) as talk:
+        getattr(talk.user.environment.events, name).add_listener(lambda **_: None)
+        talk.user.on_start()
         talk.user.ask()
-        read_all(talk)
-        with pytest.raises(StopUser):
-            talk.user.ask()
+        assert [record.outcome for record in talk.records] == ["ok"]
 
 
-def test_a_listener_that_waits_holds_up_no_other_users_answer() -> None:
-    goes_on = Event()
+def test_answers_are_read_in_turn_also_after_one_that_failed_for_a_reason_of_its_own() -> None:
+    unread, read = Unread(TimeSlices()), []
 
-    def wait(record: Record, **_: Any) -> None:
-        if record.identity.sequence == 0:
-            goes_on.wait(10)
+    def fail() -> None:
+        raise RuntimeError("meant so")
 
-    with talking(OllamaChatUser, chat("a"), chat("b")) as talk:
-        talk.user.environment.events.generation.add_listener(wait)
-        other = OllamaChatUser(talk.user.environment)
-        other.on_start()
-        talk.user.ask()
-        until(lambda: len(talk.records) == 1)
-        other.ask()
-        until(lambda: len(talk.records) == 2)
-        assert talk.user.going_on.reading
-        goes_on.set()
-        assert read_all(talk) == ["ok", "ok"]
-        other.on_stop()
+    for one in (fail, lambda: read.append(1), lambda: read.append(2)):
+        unread.add(one)
+    until(lambda: len(read) == 2)
+    assert read == [1, 2]
 
 
 def test_a_task_of_ones_own_has_the_answer_when_it_has_asked() -> None:
