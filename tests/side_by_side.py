@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -87,7 +88,11 @@ def part_by_part(options: list[str]) -> None:
             with tempfile.TemporaryFile("w+", errors="replace") as output:
                 for number in (1, 2):
                     os.dup2(output.fileno(), number)
-                code = int(pytest.main([*OPTIONS, *options, *json.loads(line)]))
+                try:
+                    code = int(pytest.main([*OPTIONS, *options, *json.loads(line)]))
+                except BaseException:  # noqa: BLE001 # such as what is found left open when all has ended
+                    traceback.print_exc()
+                    code = 1
                 sys.stdout.flush()
                 output.seek(0)
                 print(json.dumps([code, output.read()]), file=answers, flush=True)
