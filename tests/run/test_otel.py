@@ -26,6 +26,7 @@ class Receiver:
     spans: dict[Key, Any] = field(default_factory=dict)
     last: dict[tuple[bytes, str], Any] = field(default_factory=dict)  # a metric of a process: the newest counts all
     twice: int = 0
+    most_at_once: int = 0  # spans
 
     def handle(self, sock: socket.socket) -> None:
         """One connection."""
@@ -41,7 +42,9 @@ class Receiver:
             sock.sendall(whole(b""))
 
     def _take_spans(self, sent: Any) -> None:
-        for span in (span for one in sent.resource_spans for scope in one.scope_spans for span in scope.spans):
+        spans = [span for one in sent.resource_spans for scope in one.scope_spans for span in scope.spans]
+        self.most_at_once = max(self.most_at_once, len(spans))
+        for span in spans:
             said = named(span.attributes)
             key = said["tokenswarm.worker"].int_value, said["tokenswarm.sequence"].int_value
             self.twice += key in self.spans
@@ -102,6 +105,11 @@ def test_each_row_is_one_span_at_the_same_time(done: tuple[Run, Receiver, Tape])
         assert said["gen_ai.usage.output_tokens"].int_value == int(row["output_tokens"])
         assert said["gen_ai.provider.name"].string_value == "ollama"
         assert (said["gen_ai.request.temperature"].double_value, said["gen_ai.request.seed"].int_value) == (0.5, 7)
+
+
+def test_spans_leave_in_small_numbers_so_that_reading_goes_on_meanwhile(done: tuple[Run, Receiver, Tape]) -> None:
+    _, receiver, _ = done
+    assert 0 < receiver.most_at_once <= 32
 
 
 def test_the_server_was_told_of_the_span_that_came(done: tuple[Run, Receiver, Tape]) -> None:
