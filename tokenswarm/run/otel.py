@@ -42,7 +42,6 @@ LATEST = "gen_ai_latest_experimental"
 EVERY_S = 0.5
 SDK, EXPORTER = "opentelemetry.sdk", "opentelemetry.exporter.otlp.proto"
 SIGNALS = ("TRACES", "METRICS", "LOGS")
-BATCH, MOST_SPANS = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "32"  # about 2 ms
 INSTALL = "pip install 'tokenswarm[otel]'"
 
 
@@ -65,12 +64,6 @@ def check(options: Any) -> None:
         if not _there(f"{EXPORTER}.{'grpc' if protocol == 'grpc' else 'http'}"):
             do = "set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf" if _there(f"{EXPORTER}.http") else INSTALL
             raise UsageError(f"--otel: no exporter sends {signal.lower()} by {protocol}; {do}")
-
-
-def limit_batches(options: Any) -> None:
-    """Have the SDK write fewer spans at once than its 512, which stop the loop for 34 ms; before Locust makes it."""
-    if is_wanted(options):
-        os.environ.setdefault(BATCH, MOST_SPANS)
 
 
 def _there(module: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import zmq.green as zmq
 
 from tokenswarm.run import curve as sealed
-from tokenswarm.run import locust_options, otel
+from tokenswarm.run import locust_options
 from tokenswarm.run.cluster import Cluster
 from tokenswarm.settings.addresses import LOOPBACK, choose_web_host, loopback
 from tokenswarm.settings.cores import choose_processes
@@ -35,7 +35,7 @@ def listen(parser: Any, **_: Any) -> None:
             choose(options)
             choose_web_host(options)
             locust_options.check(options)
-            otel.limit_batches(options)
+            locust_options.limit_batches(options)
         except UsageError as error:
             parser.error(str(error))
         return options
