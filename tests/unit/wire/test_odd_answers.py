@@ -108,26 +108,6 @@ def test_news_of_a_request_that_waits_is_no_error(news: dict[str, Any]) -> None:
     check(http(sse([news, *TEXTS[:5], news, *TEXTS[5:], *END, news])), WHOLE)
 
 
-ERRORS: dict[str, tuple[Frame, str]] = {
-    "Tencent": ({"Response": {"Error": {"Code": "Failed", "Message": "engine timeout"}}}, "engine timeout"),
-    "a status that is false": ({"status": False, "message": "queue full"}, "queue full"),
-    "not ok": ({"ok": False, "description": "worker gone"}, "worker gone"),
-    "words of an error alone": ({"error_message": "it broke", "id": "x"}, "it broke"),
-    "Lambda": ({"errorMessage": "Task timed out", "errorType": "Timeout"}, "Task timed out"),
-    "a message alone": ({"message": "Endpoint request timed out"}, "Endpoint request timed out"),
-    "a message alone of a failure": ({"message": "Processing failed"}, "Processing failed"),
-    "an event without words": (b"event: error\ndata:\n\n", "error"),
-    "an event with an empty object": (b"event: error\ndata: {}\n\n", "error"),
-    "an event with words": (b"event: error\ndata: worker crashed\n\n", "worker crashed"),
-}
-
-
-@pytest.mark.parametrize("name", ERRORS)
-def test_an_error_in_a_200_is_the_servers_with_its_words(name: str) -> None:
-    frame, words = ERRORS[name]
-    check(http(sse([*TEXTS[:3], frame], done=None)), {"outcome": "server_error", "error": words, "output_chunks": 3})
-
-
 @pytest.mark.parametrize("late", [{"error": "client closed"}, {"error": {"message": "no such request"}}])
 def test_what_comes_after_the_end_of_an_answer_takes_nothing_away(late: Frame) -> None:
     check(http([*EVENTS, *sse([late], done=None)]), WHOLE)

@@ -110,6 +110,16 @@ ERRORS: dict[str, tuple[Frame, str]] = {
     "retcode": ({"retcode": 1001, "retmsg": "quota used up"}, "quota used up"),
     "words": (b"data: error: CUDA error: out of memory\n\n", "CUDA error: out of memory"),
     "words in brackets": (b"data: [ERROR] model crashed\n\n", "model crashed"),
+    "Tencent": ({"Response": {"Error": {"Code": "Failed", "Message": "engine timeout"}}}, "engine timeout"),
+    "a status that is false": ({"status": False, "message": "queue full"}, "queue full"),
+    "not ok": ({"ok": False, "description": "worker gone"}, "worker gone"),
+    "words of an error alone": ({"error_message": "it broke", "id": "x"}, "it broke"),
+    "Lambda": ({"errorMessage": "Task timed out", "errorType": "Timeout"}, "Task timed out"),
+    "a message alone": ({"message": "Endpoint request timed out"}, "Endpoint request timed out"),
+    "a message alone of a failure": ({"message": "Processing failed"}, "Processing failed"),
+    "an event without words": (b"event: error\ndata:\n\n", "error"),
+    "an event with an empty object": (b"event: error\ndata: {}\n\n", "error"),
+    "an event with words": (b"event: error\ndata: worker crashed\n\n", "worker crashed"),
 }
 
 
