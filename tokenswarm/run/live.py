@@ -16,6 +16,7 @@ from tokenswarm.metrics.live_view import Count, Counts, Whose, count_of
 from tokenswarm.metrics.output import TokensPerChunk
 from tokenswarm.metrics.record import Record
 from tokenswarm.run.cluster import NotSent
+from tokenswarm.transport.time_slices import give_loop_turn
 from tokenswarm.users.context import RunContext, UnderWay
 from tokenswarm.wire.apis import EMBEDDING
 from tokenswarm.wire.framing import PieceColumns
@@ -95,7 +96,7 @@ class LiveCounts:
         for number, one in enumerate(ended, start=1):
             self._take_ended(one)
             if number % BREATHE_EVERY == 0:
-                gevent.sleep(0)
+                give_loop_turn()
         now_ns, readings = time.time_ns(), 0
         for number, under_way in enumerate(list(self._run_context.under_way.values()), start=1):
             exchange = under_way.exchange
@@ -106,9 +107,9 @@ class LiveCounts:
                 if long and under_way.pieces and not under_way.told and readings < MOST_READ:
                     readings += 1
                     self._read_on(count, under_way)
-                    gevent.sleep(0)
+                    give_loop_turn()
             if number % BREATHE_EVERY == 0:
-                gevent.sleep(0)
+                give_loop_turn()
         counts, self._counts = self._counts, {}
         return counts
 

@@ -19,6 +19,7 @@ from tokenswarm.run.clock_sync import ClockSync
 from tokenswarm.run.cluster import Cluster
 from tokenswarm.settings.command_line import seconds_in
 from tokenswarm.settings.errors import UsageError
+from tokenswarm.transport.time_slices import give_loop_turn
 from tokenswarm.users.base import LLMUser
 from tokenswarm.users.context import RunContext
 
@@ -104,7 +105,7 @@ def _breathing(due: Iterator[T]) -> Iterator[T]:
     """
     for number, one in enumerate(due, start=1):
         if number % 200 == 0:
-            gevent.sleep(0)
+            give_loop_turn()
         yield one
 
 

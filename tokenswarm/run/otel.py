@@ -31,6 +31,7 @@ from tokenswarm.run.otel_metrics import Instruments
 from tokenswarm.run.shared import shared_state
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.settings.redaction import clean_line
+from tokenswarm.transport.time_slices import give_loop_turn
 from tokenswarm.wire.response_id import response_id
 from tokenswarm.wire.values import Ask, Transcript
 
@@ -192,14 +193,14 @@ class Telemetry:
             gevent.sleep(EVERY_S)
             while self._ended:
                 self._make(*self._ended.popleft())
-                gevent.sleep(0)
+                give_loop_turn()
 
     def _make(self, record: Record, noted: dict[str, Any]) -> None:
         assert self._ids
         assert self._instruments
         labels = attributes(record, self._server)
         self._span(record, labels | noted)
-        self._instruments.record(record, labels, lambda: gevent.sleep(0))
+        self._instruments.record(record, labels, give_loop_turn)
 
     def _span(self, record: Record, labels: Mapping[str, Any]) -> None:
         from opentelemetry.context import Context

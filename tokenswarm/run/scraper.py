@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple, Protocol
 
-import gevent
-
 from tokenswarm.metrics.server_metrics import METRICS
 from tokenswarm.settings.redaction import clean_line
 from tokenswarm.settings.scraping import without_query
@@ -16,6 +14,7 @@ from tokenswarm.settings.settings import Settings
 from tokenswarm.transport.connection import Timeouts
 from tokenswarm.transport.control import ControlClient, Unanswered
 from tokenswarm.transport.target import Target
+from tokenswarm.transport.time_slices import give_loop_turn
 from tokenswarm.wire.values import Call
 
 PATIENCE_S = 5.0
@@ -78,7 +77,7 @@ class Scraper:
             raise NoReading(clean_line(str(error))) from None
         if not 200 <= reply.status < 300:
             raise NoReading(clean_line(reply.describe()))
-        return samples(reply.body, lambda: gevent.sleep(0))
+        return samples(reply.body, give_loop_turn)
 
     def close(self) -> None:
         """Drop the connection."""

@@ -18,6 +18,11 @@ MOST_SLICES = 100  # no answer takes longer to interpret, but one that no model 
 TURN_S = 1e-6
 
 
+def give_loop_turn() -> None:
+    """In long work: let the loop look at its sockets once."""
+    gevent.sleep(TURN_S)
+
+
 class TimeSlices:
     """One reader at a time: without it 300 streams that end together would each take a slice before the loop's turn.
 
@@ -45,7 +50,7 @@ class TimeSlices:
         with self.beginning:
             if (now_ns := time.monotonic_ns()) > self.slice_ends_ns:
                 if now_ns - self.left_ns <= SLICE_NS:
-                    gevent.sleep(TURN_S)
+                    give_loop_turn()
                     self.crowd_ends_ns = time.monotonic_ns() + CROWD_NS
                 turn_ns = (again_ns := time.monotonic_ns()) - now_ns
                 self.slice_ends_ns = again_ns + min(max(SLICE_NS, turn_ns), MOST_BEGINNING_NS)
@@ -84,9 +89,9 @@ class ReadingTurn:
             self._leave()
             shared.slow_lock.acquire()
             self._held = shared.slow_lock
-        gevent.sleep(TURN_S)
+        give_loop_turn()
         while shared.beginning.locked():
-            gevent.sleep(TURN_S)
+            give_loop_turn()
         shared.slice_ends_ns = time.monotonic_ns() + SLICE_NS
 
     def __exit__(

@@ -6,13 +6,13 @@ figures only while somebody looks at it.
 
 from typing import Any
 
-import gevent
 from flask import jsonify, request
 
 from tokenswarm.metrics.live_view import LiveView, Whose, figures, percentiles, server
 from tokenswarm.metrics.percentile import is_supported
 from tokenswarm.run.lifecycle import RunLifecycle
 from tokenswarm.run.progress import progress
+from tokenswarm.transport.time_slices import give_loop_turn
 
 TAB = "tokenswarm-tokens"
 
@@ -31,7 +31,7 @@ def attach(web_ui: Any, base: str, lifecycle: RunLifecycle) -> None:
 def snapshot(lifecycle: RunLifecycle, whose: Whose | None = None) -> dict[str, Any]:
     """What the page shows: where the run is, a row for all and for each endpoint and model, and the charts' points."""
     view, now = lifecycle.live, progress(lifecycle)
-    points = view.series(whose, lambda: gevent.sleep(0))
+    points = view.series(whose, give_loop_turn)
     names = ("t", "users", *figures(view.so_far(), 1))
     groups = view.groups()
     rows = [_row(view, each) for each in ([None] if len(groups) == 1 else [None, *groups])]

@@ -17,7 +17,7 @@ from tokenswarm.transport.connection import Timeouts, Transport
 from tokenswarm.transport.exchange import Exchange
 from tokenswarm.transport.http1 import Response, request_bytes
 from tokenswarm.transport.target import Target
-from tokenswarm.transport.time_slices import MOST_SLICES, SLICE_NS, ReadingTurn, TimeSlices
+from tokenswarm.transport.time_slices import MOST_SLICES, SLICE_NS, ReadingTurn, TimeSlices, give_loop_turn
 from tokenswarm.wire import ollama_chat
 from tokenswarm.wire.values import Call, Transcript
 
@@ -134,3 +134,16 @@ def test_a_reader_that_is_killed_wherever_it_waits_leaves_the_lane_to_others() -
     with ReadingTurn(slices):
         pass
     assert not slices.slow_lock.locked()
+
+
+def test_in_each_turn_that_long_work_gives_the_loop_it_looks_at_its_sockets() -> None:
+    looks, loop = [0], gevent.get_hub().loop
+    watcher = loop.check()  # called after each look at the sockets
+    watcher.start(lambda: looks.__setitem__(0, looks[0] + 1))
+    try:
+        for _ in range(30):
+            give_loop_turn()
+    finally:
+        watcher.stop()
+        watcher.close()
+    assert looks[0] >= 30
