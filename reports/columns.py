@@ -5,6 +5,7 @@ holes between them, as large as themselves.
 """
 
 from collections.abc import Callable
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -20,13 +21,16 @@ READ = {
     **dict.fromkeys(IDENTITY, "category"),
     **{name: "Int64" if name.endswith("_ns") else _KINDS[kind] for name, kind in NUMBERS.items()},
     **dict.fromkeys(JUDGED, "category"),
+    "check_notes": "str",
 }
+DIGESTS = frozenset({"text_digest", "request_digest"})
 # What is absent of these is said to be so, for every row has to be of a group.
 FILLED = {
     **dict.fromkeys(("endpoint", "model", "outcome", "error", "token_source", "ledger_source"), ""),
     "phase": "steady",
 }
 _WHOLE, _ABSENT = (np.int8, np.int32, np.int64), -1
+_DIGITS, _HEXADECIMAL = 16, "0123456789abcdef"
 
 
 class Floats:
@@ -64,10 +68,11 @@ class Wholes:
     @staticmethod
     def piece(column: Any) -> Any:
         """(values, which are absent), or None."""
-        absent = column.isna().to_numpy()
+        moments = isinstance(column.dtype, pd.Int64Dtype)
+        absent = column.isna().to_numpy() if moments else np.isnan(column.to_numpy("float64"))
         if absent.all():
             return None
-        if isinstance(column.dtype, pd.Int64Dtype):
+        if moments:
             known = column.to_numpy("int64", na_value=0)
         else:
             known = np.where(absent, 0, column.to_numpy()).astype(np.int64)
@@ -147,31 +152,81 @@ class Texts:
         )
 
 
-class Seldom:
-    """Texts that few rows have, as they are."""
+class Digests:
+    """Digests of 16 hexadecimal digits as numbers (UInt64), in their order; of what is none of these, its own digest.
+
+    Nearly each row may have one of its own: as categories a million of them are 0.2 GB.
+    """
 
     def __init__(self) -> None:
-        self.rows, self._texts = 0, dict[int, str]()
+        self.rows, self._values = 0, Growing(np.uint64)  # 0 is absent
 
     @staticmethod
     def piece(column: Any) -> Any:
-        """The texts by their places in the column."""
-        at = np.flatnonzero(column.notna().to_numpy())
-        return dict(zip(at.tolist(), column.to_numpy(object)[at].tolist(), strict=True))
+        """The numbers of some rows; None where all are absent."""
+        codes = column.cat.codes.to_numpy()
+        if not len(texts := column.cat.categories):
+            return None
+        return np.append(_numbers(texts), np.uint64(0))[codes]  # the code -1 takes the last one
 
     def put(self, piece: Any, rows: int) -> None:
         """So many rows more."""
-        self._texts.update((self.rows + at, text) for at, text in (piece or {}).items())
+        if piece is not None or self._values.rows:
+            self._values.put(0, self.rows - self._values.rows)
+            self._values.put(0 if piece is None else piece, rows)
         self.rows += rows
 
     def series(self, at: Any = None) -> Any:
         """All of it, or of some positions."""
-        if at is not None and count(self.rows, at) < len(self._texts):
-            places = range(at.start, at.stop) if isinstance(at, slice) else at.tolist()
-            return pd.Series([self._texts.get(place) for place in places], dtype="str")
-        values = np.full(self.rows, None, dtype=object)
-        values[list(self._texts)] = list(self._texts.values())
-        return pd.Series(values if at is None else values[at], dtype="str")
+        values = self._values.values(at) if self._values.rows else np.zeros(count(self.rows, at), dtype=np.uint64)
+        return pd.Series(pd.arrays.IntegerArray(values, values == 0), copy=False)
+
+
+def _numbers(digests: Any) -> Any:
+    digests = [digest if _is_digest(digest) else _digest(digest) for digest in digests]
+    return np.frombuffer(bytes.fromhex("".join(digests)), dtype=">u8").astype(np.uint64)
+
+
+def _is_digest(text: str) -> bool:
+    return len(text) == _DIGITS and not text.strip(_HEXADECIMAL)
+
+
+def _digest(text: str) -> str:
+    return blake2b(text.encode("utf-8", "replace"), digest_size=_DIGITS // 2).hexdigest()
+
+
+class Seldom:
+    """Texts that few rows have, or all of them: as they are, one after the other. An empty one is absent."""
+
+    def __init__(self) -> None:
+        self.rows, self._texts, self._ends = 0, Growing(np.uint8), Growing(np.int64)
+
+    @staticmethod
+    def piece(column: Any) -> Any:
+        """(the length of each in bytes, all of them joined); None where all are absent."""
+        texts = column.fillna("").to_numpy(object)
+        encoded = [text.encode("utf-8", "replace") for text in texts]
+        return (np.array([*map(len, encoded)], dtype=np.int64), b"".join(encoded)) if any(encoded) else None
+
+    def put(self, piece: Any, rows: int) -> None:
+        """So many rows more."""
+        if piece is not None or self._ends.rows:
+            self._ends.put(0, self.rows - self._ends.rows)
+            lengths, joined = (np.int64(0), b"") if piece is None else piece
+            self._ends.put(self._texts.rows + np.cumsum(np.broadcast_to(lengths, rows)), rows)
+            self._texts.put(np.frombuffer(joined, dtype=np.uint8), len(joined))
+        self.rows += rows
+
+    def series(self, at: Any = None) -> Any:
+        """All of it, or of some positions."""
+        if not self._ends.rows:
+            return pd.Series(np.full(count(self.rows, at), None, dtype=object), dtype="str")
+        at = slice(0, self.rows) if at is None else at
+        places = np.arange(at.start, at.stop) if isinstance(at, slice) else at
+        ends = self._ends.values(places)
+        begins = np.where(places > 0, self._ends.values(np.maximum(places - 1, 0)), 0)
+        texts = (self._texts.values(slice(begin, end)).tobytes() for begin, end in zip(begins, ends, strict=True))
+        return pd.Series([text.decode() or None for text in texts], dtype="str")
 
 
 def count(rows: int, at: Any) -> int:
@@ -181,7 +236,7 @@ def count(rows: int, at: Any) -> int:
     return at.stop - at.start if isinstance(at, slice) else len(at)
 
 
-Column = Floats | Wholes | Texts | Seldom
+Column = Floats | Wholes | Texts | Digests | Seldom
 
 
 def column(name: str) -> Column:
@@ -191,6 +246,8 @@ def column(name: str) -> Column:
 
 def kind_of(name: str) -> type[Column]:
     """How the column of a name is kept."""
+    if name in DIGESTS:
+        return Digests
     if READ.get(name) == "category":
         return Texts
     if NUMBERS.get(name) == "whole" or name == "file_row":

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 MOST_IN_MEMORY = 1 << 18  # values; of more a file holds all, and what is asked for is read from it each time
-PIECE = 1 << 20  # values of a file that are read at once where not all are wanted
+PIECE = 1 << 18  # values of a file that are read at once where not all are wanted
 
 
 class Growing:
@@ -48,10 +48,10 @@ class Growing:
             return self._read(0, self.rows)
         if isinstance(at, slice):
             return self._read(at.start, at.stop)
-        if not len(at) or (at[1:] < at[:-1]).any():
+        if (at[1:] < at[:-1]).any():
             return self._read(0, self.rows)[at]
         found = np.empty(len(at), dtype=self.dtype)
-        for begin in range(int(at[0]) // PIECE * PIECE, int(at[-1]) + 1, PIECE):
+        for begin in range(int(at[0]) // PIECE * PIECE, int(at[-1]) + 1, PIECE) if len(at) else ():
             first, last = np.searchsorted(at, (begin, begin + PIECE))
             if first < last:
                 least, most = int(at[first]), int(at[last - 1]) + 1

@@ -20,7 +20,6 @@ from tokenswarm.folder.damage import (
     MOST_COUNT,
     SIGNED,
     STEP_MS,
-    UNSIGNED,
     Batch,
     Odd,
     batches,
@@ -52,6 +51,8 @@ LATER = (
     "retry_after_s",
     "ledger_source",
 )
+# What a dtype's name is costs more to find out, block by block, than many a column.
+_DTYPES = {name: pd.api.types.pandas_dtype(name) for name in ("category", "float64", "Int64", "str")}
 # Without these a file is not a requests.csv. Others may be missing: older runs did not have them yet.
 NEEDED = (
     *(name for name in IDENTITY if name not in LATER),
@@ -167,9 +168,9 @@ def _block(batch: Batch, path: Path, names: Sequence[str]) -> Block:
         if frame is None:
             raise ReportError(f"{path}: cannot be read, though each of its rows can; is it a requests.csv of ours?")
         found = items(frame["itl_ms_hist"]) or decode_each(frame["itl_ms_hist"])
-    rows, gaps = len(frame), Gaps()
-    del frame["itl_ms_hist"]
-    columns = {name: absent(name, rows) for name in GROUPED if name not in names} | dict(frame.items())
+    rows, gaps, columns = len(frame), Gaps(), dict(frame.items())
+    del columns["itl_ms_hist"]
+    columns |= {name: absent(name, rows) for name in GROUPED if name not in names}
     gaps.add(columns, found)
     columns["gaps_ms"] = pd.Series(sums_ms(found, rows))
     columns["file_row"] = pd.Series(np.array(batch.rows, dtype=np.int64))
@@ -188,19 +189,13 @@ def _bytes(batch: Batch, path: Path) -> bytes:
 
 def _frame(lines: bytes, names: Sequence[str]) -> Any:
     """None where a value is not what its column holds."""
-    wanted = {name: READ.get(name, "str") for name in names if name in READ or name == "output_text"}
+    wanted = {name: _DTYPES[READ.get(name, "str")] for name in names if name in READ or name == "output_text"}
     try:
-        frame = pd.read_csv(
-            BytesIO(lines),
-            header=None,
-            names=list(names),
-            index_col=False,
-            dtype=wanted,
-            usecols=list(wanted),
-            keep_default_na=False,  # a model may be called "null"
-            na_values=[""],
-            low_memory=False,
-        )
+        frame = _parse(lines, names, wanted)
+        # A text that reads as a number is one all the same: a prompt may be called 007.
+        numeric = [name for name in frame.columns if _is_category_of_numbers(frame[name])]
+        for name, column in _parse(lines, names, dict.fromkeys(numeric, _DTYPES["str"])).items() if numeric else ():
+            frame[name] = column.astype("category")
     except pd.errors.EmptyDataError:
         return pd.DataFrame({name: pd.Series([], dtype=dtype) for name, dtype in wanted.items()})
     except (ValueError, TypeError, OverflowError):
@@ -209,7 +204,29 @@ def _frame(lines: bytes, names: Sequence[str]) -> Any:
         known = frame["output_text"].dropna()
         beginnings = [" ".join(text(cell)[:MOST_TEXT].split()) for cell in known]
         frame["output_text"] = pd.Series(beginnings, index=known.index, dtype="str").reindex(frame.index)
+    if "check_notes" in wanted and len(known := frame["check_notes"].dropna()):
+        notes = pd.Series([text(cell) for cell in known], index=known.index, dtype="str")
+        frame["check_notes"] = notes.reindex(frame.index)
     return frame
+
+
+def _parse(lines: bytes, names: Sequence[str], wanted: dict[str, Any]) -> Any:
+    return pd.read_csv(
+        BytesIO(lines),
+        header=None,
+        names=list(names),
+        index_col=False,
+        dtype=wanted,
+        usecols=list(wanted),
+        keep_default_na=False,  # a model may be called "null"
+        na_values=[""],
+        low_memory=False,
+    )
+
+
+def _is_category_of_numbers(column: Any) -> bool:
+    dtype = column.dtype
+    return isinstance(dtype, pd.CategoricalDtype) and dtype.categories.dtype.kind in "iufb"
 
 
 def _suspicious(frame: Any) -> bool:
@@ -220,23 +237,20 @@ def _suspicious(frame: Any) -> bool:
         return True
     if not all(frame[name].dropna().isin(values).all() for name, values in CHOICES.items() if name in frame.columns):
         return True
-    for name in frame.columns:
-        kind = NUMBERS.get(name)
-        if kind == "histogram" or kind is None:
-            continue
-        values = frame[name].to_numpy("int64", na_value=0) if name.endswith("_ns") else frame[name].to_numpy()
-        most, least = (each.reduce(values) for each in (np.fmax, np.fmin))
-        if most != most:
-            continue  # nothing there
-        if kind == "whole":
-            if name.endswith("_ns"):
-                odd = least < 0
-            else:
-                odd = least < (0 if name not in SIGNED else -MOST_COUNT) or most > MOST_COUNT
-                odd = odd or np.fmax.reduce(np.abs(values - np.rint(values))) > 0
-        else:
-            odd = max(abs(most), abs(least)) > MOST or (name in UNSIGNED and least < 0)
-        if odd:
+    moments = [name for name in frame.columns if name.endswith("_ns")]
+    if any(frame[name].to_numpy("int64", na_value=0).min() < 0 for name in moments):
+        return True
+    kinds = {name: NUMBERS.get(name) for name in frame.columns if name not in moments}
+    counts, others = (
+        [name for name, kind in kinds.items() if kind in some] for some in (("whole",), ("duration", "rate"))
+    )
+    for wanted, limit in ((counts, MOST_COUNT), (others, MOST)):
+        values = frame[wanted].to_numpy("float64")
+        most, least = (each.reduce(values, axis=0, initial=0.0) for each in (np.fmax, np.fmin))
+        signed = np.array([name in SIGNED for name in wanted])
+        if (most > limit).any() or (least < np.where(signed, -limit, 0.0)).any():
+            return True
+        if limit is MOST_COUNT and np.fmax.reduce(np.abs(values - np.rint(values)), axis=None, initial=0.0) > 0:
             return True
     if (frame["ttft_ms"] > frame["e2e_ms"] + STEP_MS).any():
         return True

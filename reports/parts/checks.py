@@ -13,11 +13,13 @@ from tokenswarm.reports.load import Run
 from tokenswarm.reports.parts.part import Part, Summary
 from tokenswarm.reports.render.document import Cell, Code, Line, Section, Table
 from tokenswarm.reports.render.numbers import integer, many, number
+from tokenswarm.reports.rows import parts as parts_of
 from tokenswarm.reports.wilson import interval
 
 CHECKS = tuple(metric.name for metric in METRICS if metric.kind == "check")
 MOST_EXAMPLES = 3
-_EXAMPLE = ("endpoint", "model", "prompt_id", "worker", "sequence", "check_notes", "output_text")
+_WHO = ("prompt_id", "worker", "sequence", "output_text")
+_EXAMPLE = ("endpoint", "model", *_WHO, "check_notes")
 
 
 def checks(frame: Any) -> dict[str, Any]:
@@ -80,41 +82,62 @@ def reproducibility(frame: Any) -> dict[str, Any] | None:
     A request's most frequent text counts as the same one, all others `differ`. `alone` and `together` tell apart the
     answers during which no other request was under way and those during which some were. None where there are none.
     """
-    which = (frame["request_digest"].notna() & frame["text_digest"].notna()).to_numpy()
-    if not which.any():
-        return None
-    key = ["endpoint", "model", "request_digest"]
-    shown = (name for name in (*_EXAMPLE, "text_digest", "request_digest") if name in frame.columns)
-    asked = frame[which].frame(tuple(shown)).astype(dict.fromkeys([*key, "text_digest"], "str"))
-    asked = asked.assign(together=_together(frame).to_numpy(bool)[which])
-    asked = asked[asked.groupby(key)["text_digest"].transform("size") > 1]
+    asked = frame[(frame["request_digest"].notna() & frame["text_digest"].notna()).to_numpy()]
     if not len(asked):
         return None
-    usual = asked.groupby(key)["text_digest"].transform(lambda texts: texts.mode().iloc[0])
-    other = asked["text_digest"] != usual
+    of, text = _requests(asked), asked["text_digest"].to_numpy("uint64", na_value=0)
+    order = np.lexsort((text, of)).astype(np.int32)
+    of, text = of[order], text[order]
+    first = np.append(True, of[1:] != of[:-1])  # of each request, and of each text that it was answered by
+    first_text = first | np.append(True, text[1:] != text[:-1])
+    request, answer = (np.cumsum(each, dtype=np.int32) - 1 for each in (first, first_text))
+    del of, text, first
+    made, same = np.bincount(request), np.bincount(answer)
+    # Of texts that are as frequent, the first.
+    by_frequency = np.lexsort((-same, request[first_text]))
+    usual = by_frequency[np.append(True, np.diff(request[first_text]) > 0)]
+    again = made[request] > 1
+    other = again & (usual[request] != answer)
+    if not again.any():
+        return None
+    among = _together(frame, asked)[order]
     parts = {
-        name: share(int(other[which].sum()), int(which.sum()))
-        for name, which in (("alone", ~asked["together"]), ("together", asked["together"]))
-        if which.any()
+        name: share(int((other & which).sum()), int((again & which).sum()))
+        for name, which in (("alone", ~among), ("together", among))
+        if (again & which).any()
     }
-    differing = asked[other].drop_duplicates(key).head(MOST_EXAMPLES)
+    differing = np.unique(request[other])
+    rows = np.full(len(made), len(order))  # of each request the first row with another text
+    np.minimum.at(rows, request[other], order[other])
+    examples = asked.take(np.sort(rows[differing])[:MOST_EXAMPLES]).frame([*filter(frame.columns.__contains__, _WHO)])
     return {
-        **share(int(other.sum()), len(asked)),
-        "requests": int(asked.groupby(key).ngroups),
-        "requests_differing": int(asked[other].groupby(key).ngroups),
+        **share(int(other.sum()), int(again.sum())),
+        "requests": int((made > 1).sum()),
+        "requests_differing": len(differing),
         **parts,
-        "examples": [_who(row) for _, row in differing.iterrows()],
+        "examples": [_who(row) for _, row in examples.iterrows()],
     }
 
 
-def _together(frame: Any) -> Any:
-    """Was any other request under way during it? Where times are missing, yes."""
-    sent, ended = frame["sent_unix_ns"], frame["ended_unix_ns"]
-    known = sent.notna() & ended.notna()
-    sents, ends = np.sort(sent[known].to_numpy("int64")), np.sort(ended[known].to_numpy("int64"))
-    begun = np.searchsorted(sents, ended.fillna(2**62).to_numpy("int64"), side="left")
-    over = np.searchsorted(ends, sent.fillna(0).to_numpy("int64"), side="right")
-    return ~known | (begun - over > 1)
+def _requests(asked: Any) -> Any:
+    """A number for each row, the same where endpoint, model and request are."""
+    found = np.unique(asked["request_digest"].to_numpy("uint64", na_value=0), return_inverse=True)[1]
+    for name in ("endpoint", "model"):
+        found = found * (len(asked[name].cat.categories) + 1) + asked[name].cat.codes.to_numpy() + 1
+    return found
+
+
+def _together(frame: Any, asked: Any) -> Any:
+    """Was any other request under way during each of some rows? Where times are missing, yes."""
+    known = frame[(frame["sent_unix_ns"].notna() & frame["ended_unix_ns"].notna()).to_numpy()]
+    sents, ends = (np.sort(known[name].to_numpy("int64")) for name in ("sent_unix_ns", "ended_unix_ns"))
+    found = []
+    for rows in parts_of(asked):
+        absent = (rows["sent_unix_ns"].isna() | rows["ended_unix_ns"].isna()).to_numpy()
+        begun = np.searchsorted(sents, rows["ended_unix_ns"].to_numpy("int64", na_value=0), side="left")
+        over = np.searchsorted(ends, rows["sent_unix_ns"].to_numpy("int64", na_value=0), side="right")
+        found.append(absent | (begun - over > 1))
+    return np.concatenate(found)
 
 
 # These apply to (almost) every answer: without a failure one line names them all.

@@ -20,7 +20,7 @@ from tokenswarm.metrics.record import Phase
 from tokenswarm.wire.reading import OUTCOMES
 
 csv.field_size_limit(sys.maxsize)  # a cell may hold a kept prompt of any length
-BLOCK_BYTES, MOST_HELD = 1 << 23, 1 << 26
+BLOCK_BYTES, MOST_HELD = 1 << 22, 1 << 26
 MOST_COUNT, MOST = 10**15, 1e13  # beyond that a value is no count, or time in ms, or rate of a request
 # What may be below 0: what is left of a difference of two clocks, or a limit that is none.
 SIGNED = frozenset({"lateness_ms", "queue_ms", "rest_ms", "clock_step_ms", "turnaround_ms", "max_tokens"})

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tokenswarm.reports import growing
-from tokenswarm.reports.columns import Floats, Texts, Wholes
+from tokenswarm.reports.columns import Digests, Floats, Seldom, Texts, Wholes
 from tokenswarm.reports.growing import Growing
 
 Blocks = st.lists(st.lists(st.integers(-100, 100), max_size=9), max_size=9)
@@ -59,3 +59,23 @@ def test_counts_of_which_some_are_absent_later_on() -> None:
     counts.put(Wholes.piece(pd.Series([5.0])), 1)
     assert counts.series().tolist() == [1, 2, pd.NA, 4, 5]
     assert counts.series(slice(2, 4)).isna().tolist() == [True, False]
+
+
+@given(st.lists(st.lists(st.sampled_from([None, "a", "it's 它", "0" * 15 + "f", "f" * 16]), max_size=5), max_size=6))
+def test_texts_and_digests_of_which_many_are_different(blocks: list[list[str | None]]) -> None:
+    texts, digests = Seldom(), Digests()
+    with pytest.MonkeyPatch.context() as few:
+        few.setattr(growing, "MOST_IN_MEMORY", 3)
+        for block in blocks:
+            texts.put(Seldom.piece(pd.Series(block, dtype="str")), len(block))
+            digests.put(Digests.piece(pd.Series(pd.Categorical(block))), len(block))
+        every = [one for block in blocks for one in block]
+        places = np.arange(len(every))[::-2]
+        for at in (None, places, slice(len(every) // 2, len(every))):
+            expected = [every[place] for place in np.arange(len(every))[slice(None) if at is None else at]]
+            assert [None if one != one else one for one in texts.series(at)] == expected
+            found = digests.series(at)
+            assert found.isna().tolist() == [one is None for one in expected]
+            numbers = dict(zip(expected, found.tolist(), strict=True))
+            assert len(set(numbers.values())) == len(numbers)
+            assert numbers.get("0" * 15 + "f", 15) == 15
