@@ -8,13 +8,14 @@ import numpy as np
 from tokenswarm.reports.describe import drop_lumps
 from tokenswarm.reports.load import Run
 from tokenswarm.reports.parts.part import Part, Summary
-from tokenswarm.reports.percentiles import describe
+from tokenswarm.reports.percentiles import describe_known
 from tokenswarm.reports.render.document import Cell, Section, Table
 from tokenswarm.reports.render.numbers import integer, many, number
 from tokenswarm.reports.render.plots import BLUE, GREEN, GREY, ORANGE, Plot, figure
+from tokenswarm.reports.rows import known, parts
 
 SHOWN = ("prompt_tokens", "ttft_ms", "e2e_ms", "prompt_eval_ms", "prompt_tokens_per_s")
-_NEEDED = ("worker", "session", "turn", "turn_kind", "turns_left", "phase", "outcome", "cached_tokens")
+TOOL = "tool"
 
 
 def turns(frame: Any) -> dict[str, Any] | None:
@@ -25,31 +26,62 @@ def turns(frame: Any) -> dict[str, Any] | None:
     `sessions` counts them: `completed` to the last turn, `broken` off by a failed one, `cut` by the end of the run,
     which may have come in a pause. `cached_share` is of the prompt tokens; None where the server does not say.
     """
-    several = frame[(frame["turn"] > 1) | (frame["turns_left"] > 0)]
-    ids = several.frame(["worker", "session"]).drop_duplicates()
-    if not len(ids):
+    several = frame[((frame["turn"] > 1) | (frame["turns_left"] > 0)).to_numpy(bool, na_value=False)]
+    several = several[several["session"].notna()]
+    if not len(several):
         return None
-    rows = (
-        frame.frame((*_NEEDED, *SHOWN)).merge(ids, on=["worker", "session"]).sort_values(["worker", "session", "turn"])
-    )
-    # A tool round is a request of its own: the user's third turn may be the session's fifth request.
-    rows["place"] = rows.groupby(["worker", "session", "turn_kind"]).cumcount() + 1
-    rows = rows[rows["phase"] != "warm-up"]
-    if not len(rows):
+    most = int(frame["session"].max()) + 1
+    ids = np.unique(_sessions(several, most))
+    rows = frame[np.concatenate([np.isin(_sessions(some, most), ids) for some in parts(frame)])]
+    del several, ids
+    session = _sessions(rows, most)
+    order = np.lexsort((rows["turn"].to_numpy("int64", na_value=2**62), session)).astype(np.int32)
+    session = session[order]
+    kept = (rows["phase"] != "warm-up").to_numpy()[order]
+    if not kept.any():
         return None
-    ok = rows[rows["outcome"] == "ok"]
-    tool = ok["turn_kind"] == "tool"
+    ends = session[kept]
+    last = order[kept][np.append(ends[1:] != ends[:-1], True)]
+    place, tool = _places(rows["turn_kind"], session, order)
+    del session, ends
+    ok = kept & (rows["outcome"] == "ok").to_numpy()[order]
+    by_place = np.argsort(place, kind="stable")
+    by_place = by_place[(ok & ~tool & (place > 0))[by_place]]
+    numbers, begins = np.unique(place[by_place], return_index=True)
+    by_turn = np.split(order[by_place], begins[1:])
     return {
-        "sessions": _ends(rows),
-        "turns": [{"turn": int(n), **_describe(some)} for n, some in ok[~tool].groupby("place")],
-        "tool_rounds": _describe(ok[tool]) if tool.any() else None,
+        "sessions": _ends(rows.take(np.sort(last))),
+        "turns": [
+            {"turn": int(n), **_describe(rows.take(np.sort(some)))} for n, some in zip(numbers, by_turn, strict=False)
+        ],
+        "tool_rounds": _describe(rows.take(np.sort(order[ok & tool]))) if (ok & tool).any() else None,
     }
 
 
-def _ends(rows: Any) -> dict[str, int]:
-    last = rows.groupby(["worker", "session"]).tail(1)
-    done = (last["outcome"] == "ok") & (last["turns_left"] == 0)
-    broken = ~last["outcome"].isin(("ok", "cancelled"))
+def _sessions(rows: Any, most: int) -> Any:
+    """A number for the session of each row: sessions are numbered by their first request, by each worker anew."""
+    worker, session = (rows[name].to_numpy("int64", na_value=-1) for name in ("worker", "session"))
+    return np.where(session < 0, -1, worker * most + session)
+
+
+def _places(kinds: Any, session: Any, order: Any) -> tuple[Any, Any]:
+    """Of rows by session: the how manieth each is of its kind in its session, from 1 on (0 where no kind is known), and
+    which are tool rounds.
+
+    A tool round is a request of its own: the user's third turn may be the session's fifth request.
+    """
+    codes, found = kinds.cat.codes.to_numpy()[order], np.zeros(len(order), dtype=np.int32)
+    for code in range(len(kinds.cat.categories)):
+        own = np.flatnonzero(codes == code)
+        first = np.append(True, session[own[1:]] != session[own[:-1]])[: len(own)]
+        begins = np.flatnonzero(first)
+        found[own] = np.arange(1, len(own) + 1) - np.repeat(begins, np.diff(begins, append=len(own)))
+    return found, codes == (kinds.cat.categories.get_loc(TOOL) if TOOL in kinds.cat.categories else -2)
+
+
+def _ends(last: Any) -> dict[str, int]:
+    done = ((last["outcome"] == "ok") & (last["turns_left"] == 0)).to_numpy(bool, na_value=False)
+    broken = (~last["outcome"].isin(("ok", "cancelled"))).to_numpy(bool)
     return {
         "total": len(last),
         "completed": int(done.sum()),
@@ -63,7 +95,7 @@ def _describe(ok: Any) -> dict[str, Any]:
     prompt = int(told["prompt_tokens"].sum())
     return {
         "n": len(ok),
-        **{name: describe(ok[name].to_numpy(dtype="float64", na_value=float("nan")), (50.0, 95.0)) for name in SHOWN},
+        **{name: describe_known(known(ok, name), (50.0, 95.0)) for name in SHOWN},
         "cached_share": round(int(told["cached_tokens"].sum()) / prompt, 6) if prompt else None,
     }
 
@@ -123,14 +155,15 @@ SCALE = ((0.0, BLUE), (0.5, GREEN), (1.0, ORANGE))
 
 def plot(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
     """None where no session has several turns. At most MOST points, thinned evenly by length."""
-    known = (frame["outcome"] == "ok") & frame["ttft_ms"].notna() & frame["prompt_tokens"].notna()
-    ok = frame.loc[known, ["prompt_tokens", "ttft_ms", "turn"]]
-    if not summary["turns"] or not len(ok):
+    if not summary["turns"]:
         return None
-    ok = ok.frame().sort_values("prompt_tokens")
-    length = ok["prompt_tokens"].to_numpy(dtype="float64")
-    ttft_ms = ok["ttft_ms"].to_numpy(dtype="float64")
-    turn = ok["turn"].to_numpy(dtype="float64", na_value=1.0)
+    told = (frame["outcome"] == "ok") & frame["ttft_ms"].notna() & frame["prompt_tokens"].notna()
+    ok = frame.loc[told, ["prompt_tokens", "ttft_ms", "turn"]]
+    if not len(ok):
+        return None
+    by_length = np.argsort(ok["prompt_tokens"].to_numpy("int64"), kind="stable").astype(np.int32)
+    length = ok["prompt_tokens"].to_numpy("float64")[by_length]
+    ttft_ms = ok["ttft_ms"].to_numpy("float64")[by_length]
     made = figure(
         height=400,
         xaxis={"title": {"text": "context: prompt tokens, cached ones included"}, "rangemode": "tozero"},
@@ -138,13 +171,14 @@ def plot(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
         showlegend=True,
     )
     shown = np.linspace(0, len(ok) - 1, min(len(ok), MOST)).round().astype(int)
+    turn = ok["turn"].to_numpy("float64", na_value=1.0)[by_length[shown]]
     bar = {"title": {"text": "turn"}, "thickness": 12, "tickformat": "d", "outlinewidth": 0}
     made.add_scatter(
         x=length[shown],
         y=ttft_ms[shown].round(2),
         mode="markers",
-        marker={"size": 6, "opacity": 0.75, "color": turn[shown], "colorscale": SCALE, "colorbar": bar},
-        customdata=turn[shown],
+        marker={"size": 6, "opacity": 0.75, "color": turn, "colorscale": SCALE, "colorbar": bar},
+        customdata=turn,
         name=f"a request ({integer(len(ok))})",
         hovertemplate="turn %{customdata:d}: %{x:,d} tokens, %{y:,.1f} ms",
     )
