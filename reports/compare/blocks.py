@@ -19,11 +19,10 @@ def correlation_time(values: Array) -> float:
 
     Summed up to the first lag beyond five such times (Sokal 1997).
     """
-    n, lags = len(values), FEW_LAGS
-    centred = values - values.mean()
+    n, lags, mean = len(values), FEW_LAGS, float(values.mean())
     while True:
         lags = lags if 4 * lags < n else n
-        covariance = _covariance(centred, lags)
+        covariance = _covariance(values, mean, lags)
         if not covariance[0] > 0:
             return 1.0
         times = 2 * np.cumsum(covariance / covariance[0]) - 1
@@ -32,20 +31,20 @@ def correlation_time(values: Array) -> float:
             return max(1.0, float(times[beyond.argmax() if beyond.any() else n - 1]))
         if lags >= MOST_LAGS:
             # Of means of neighbours: their own time, since the variance of the mean of all is the same.
-            means = _in_blocks(centred, n // COARSE).mean(axis=1)
-            return max(1.0, COARSE * float(means.var() / centred.var()) * correlation_time(means))
+            means = _in_blocks(values, n // COARSE).mean(axis=1)
+            return max(1.0, COARSE * float(means.var()) / (covariance[0] / n) * correlation_time(means))
         lags *= 8
 
 
-def _covariance(centred: Array, lags: int) -> Array:
-    """The sums of products of values that lie so far apart, from 0 on: by Fourier, a piece of the values after the
-    other, so that a million need no more memory than their lags do."""
-    n = len(centred)
+def _covariance(values: Array, mean: float, lags: int) -> Array:
+    """The sums of products of values less their mean that lie so far apart, from 0 on: by Fourier, a piece of the
+    values after the other, so that a million need no more memory than their lags do."""
+    n = len(values)
     size = 1 << ((8 if lags < n else 2) * lags - 1).bit_length()  # of a power of 2, for which it is fast
     step, total = size - lags, np.zeros(size // 2 + 1, dtype=complex)
     for begin in range(0, n, step):
-        piece = np.fft.rfft(centred[begin : begin + step], size)
-        total += np.conj(piece) * (piece if n <= step else np.fft.rfft(centred[begin : begin + size], size))
+        piece = np.fft.rfft(values[begin : begin + step] - mean, size)
+        total += np.conj(piece) * (piece if n <= step else np.fft.rfft(values[begin : begin + size] - mean, size))
     return np.fft.irfft(total, size)[:lags]
 
 

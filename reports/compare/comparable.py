@@ -125,7 +125,7 @@ def _both(a: Side, b: Side, read: Callable[..., Any]) -> tuple[str, str] | None:
 
 
 def _models(run: Run) -> str:
-    return _list(sorted({str(model) for model in run.frame["model"]} - {""}))
+    return _list(sorted({str(model) for model in run.frame["model"].unique()} - {""}))
 
 
 def _digests(run: Run) -> str:

@@ -14,7 +14,7 @@ from tokenswarm.reports.compare.shift import Shift, shifts
 from tokenswarm.reports.compare.verdicts import EDGE, MARGIN, Judged, judge
 from tokenswarm.reports.compare.words import say
 from tokenswarm.reports.load import Run
-from tokenswarm.reports.parts.time_spent import ledger
+from tokenswarm.reports.parts.time_spent import NEEDED, ledger
 
 Account = dict[str, Any]
 
@@ -98,7 +98,7 @@ _ORDER = (STOPS, SILENCES, comparable.COMPARED, NOTED)
 
 
 def _rows(side: Sequence[Run], stage: int | None = None) -> list[ComparedRows]:
-    return [ComparedRows.of(run.frame.frame(), _began(run), stage) for run in side]
+    return [ComparedRows.of(run.frame, _began(run), stage) for run in side]
 
 
 def _began(run: Run) -> float:
@@ -134,7 +134,9 @@ def _too_few(sides: Sides) -> bool:
 
 
 def _ledger(side: Sequence[ComparedRows]) -> tuple[Account, ...]:
-    return tuple(ledger(pd.concat([rows.ok for rows in side], ignore_index=True)))
+    if len(side) == 1:
+        return tuple(ledger(side[0].ok))
+    return tuple(ledger(pd.concat([rows.ok.frame(NEEDED) for rows in side], ignore_index=True)))
 
 
 def _rates(side: Sequence[ComparedRows], counted: str) -> tuple[Any, ...]:

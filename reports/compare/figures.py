@@ -13,6 +13,7 @@ from tokenswarm.reports.compare.matching import Matching, match
 from tokenswarm.reports.compare.rates import rate, unit
 from tokenswarm.reports.compare.steady import count_warm_up, steady
 from tokenswarm.reports.compare.strata import ComparedValues, alike
+from tokenswarm.reports.rows import Rows
 
 Array = Any
 TIMES = ("tpot_ms", "ttft_ms", "e2e_ms")
@@ -25,16 +26,17 @@ RATES = {"output_tokens": "output_tokens_per_s", "vectors": "vectors_per_s", "re
 class ComparedRows:
     """What is compared of one run: all its rows, the steady ones, of these those that ended ok, and when it began."""
 
-    whole: Any
-    steady: Any
-    ok: Any
+    whole: Rows
+    steady: Rows
+    ok: Rows
     began_s: float
 
     @classmethod
     def of(cls, frame: Any, began_s: float, stage: int | None = None) -> "ComparedRows":
-        """Of a run's frame; of one of its stages."""
-        rows = steady(frame if stage is None else frame[frame["stage"] == stage])
-        return cls(frame, rows, rows[rows["outcome"] == "ok"].reset_index(drop=True), began_s)
+        """Of a run's frame (Rows, or a DataFrame); of one of its stages."""
+        whole = frame if isinstance(frame, Rows) else Rows.of(frame)
+        rows = steady(whole if stage is None else whole[whole["stage"] == stage])
+        return cls(whole, rows, rows[rows["outcome"] == "ok"], began_s)
 
 
 @dataclass(frozen=True, slots=True)

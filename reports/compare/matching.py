@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tokenswarm.reports.rows import Rows
+
 Array = Any
 LEAST_COVERED = 0.8  # of each side's requests
+_NEEDED = ("endpoint", "model", "prompt_id", "turn", "arrival", "worker", "sequence", "prompt_tokens")
 _MADE_UP = 1.2  # prompts of one name that differ so in length are not one prompt
 
 
@@ -26,13 +29,13 @@ class Matching:
     covered: float = 0.0
 
 
-def match(frames: Sequence[Any], sides: Array, same_seed: bool, same_arrivals: bool) -> Matching:
+def match(frames: Sequence[Rows], sides: Array, same_seed: bool, same_arrivals: bool) -> Matching:
     """Strata of the rows of several runs, `sides` (0 or 1) says whose each is.
 
     A seed gives each arrival its moment, and each place (worker, sequence) its prompt, whatever the server.
     """
     lengths = [len(frame) for frame in frames]
-    whole = pd.concat(frames, ignore_index=True)
+    whole = pd.concat([frame.frame(_NEEDED) for frame in frames], ignore_index=True)
     side = np.repeat(sides, lengths)
     who = [name for name in ("endpoint", "model") if _same_names(whole[name], side)]
     prompt = [*who, "prompt_id", "turn"]

@@ -18,7 +18,7 @@ def report(folder: Path, tool: str) -> str:
     """The table of a tool, a key of DIALECTS, and a line on each thing that the log cannot tell. Raises ReportError."""
     run, dialect = load(folder), DIALECTS[tool]
     name = run.info.get("run") or folder.resolve().name
-    frame = run.measured[are_generations(run.measured)].frame()  # no tool knows of embeddings or management calls here
+    frame = run.measured[are_generations(run.measured)]  # no tool knows of embeddings or management calls here
     lines = dialect.lines(answers(frame, run.gaps))
     said = [f"{name}, by the definitions of {dialect.tool} {dialect.version}", ""]
     said += _table(dialect, lines) if lines else ["No request was answered: there is nothing to score."]
