@@ -49,12 +49,13 @@ def of_percentile(values: Any, percent: float) -> Interval:
     n = len(values)
     if n < 2 or not is_supported(n, percent):
         return None
-    below = (values <= np.partition(values, at := rank(n, percent) - 1)[at]).astype(float)
+    below = values <= np.partition(values, at := rank(n, percent) - 1)[at]
     correlated = blocks.correlation_time(below)
     if n / correlated < LEAST_WORTH:
         return None
     error, df = blocks.standard_error(below, correlated)
-    half = quantile(ALPHA, df) * max(error, float(below.std()) / math.sqrt(n))
+    share = float(below.mean())
+    half = quantile(ALPHA, df) * max(error, math.sqrt(share * (1 - share) / n))
     low, high = math.floor((percent / 100 - half) * n) - 1, math.ceil((percent / 100 + half) * n)
     inside = [place for place in (low, high) if 0 <= place < n]
     ordered = np.partition(values, inside) if inside else values

@@ -108,8 +108,12 @@ def _in_stages(frame: Rows, stages: list[dict[str, Any]]) -> Rows:
 
 def _twice(frame: Rows) -> Any:
     """Which rows have the worker and the sequence of one before them."""
-    identity = frame["worker"].to_numpy("int64", na_value=-1) * 2**50  # two of which may be the same number by chance
-    identity += frame["sequence"].to_numpy("int64", na_value=-1)
+    identity, begin = np.empty(len(frame), dtype=np.int64), 0
+    for rows in frame.parts():
+        worker, sequence = (rows[name].to_numpy("int64", na_value=-1) for name in ("worker", "sequence"))
+        # Two of them may be the same number by chance.
+        identity[begin : begin + len(rows)] = worker * 2**50 + sequence
+        begin += len(rows)
     identity.sort()
     if not (identity[1:] == identity[:-1]).any():
         return np.zeros(len(frame), dtype=bool)
@@ -120,19 +124,34 @@ def _of_one_time(frame: Rows) -> tuple[Rows, list[Odd]]:
     """Without the rows whose moments lie far from all others'."""
     found = dict[int, str]()
     for name in TIMES:
-        moments = frame[name]
-        known, values = moments.notna().to_numpy(), moments.to_numpy("int64", na_value=0)
-        if not known.any():
+        there = _moments(frame, name)
+        if not len(there):
             continue
-        there = values[known]
         there.partition(len(there) // 2)
-        middle_ns, most_ns = int(there[len(there) // 2]), MOST_APART_DAYS * 86_400 * 10**9
-        for at in np.flatnonzero(((values < middle_ns - most_ns) | (values > middle_ns + most_ns)) & known):
-            found.setdefault(int(at), name)
+        middle_ns, most_ns, begin = int(there[len(there) // 2]), MOST_APART_DAYS * 86_400 * 10**9, 0
+        if there.max() - most_ns <= middle_ns <= there.min() + most_ns:
+            continue
+        for rows in frame[[name]].parts():
+            values = rows[name].to_numpy("int64", na_value=middle_ns)
+            for at in np.flatnonzero((values < middle_ns - most_ns) | (values > middle_ns + most_ns)):
+                found.setdefault(begin + int(at), name)
+            begin += len(rows)
+    if not found:
+        return frame, []
     what = f"a moment more than {MOST_APART_DAYS} days from those of the other rows"
     numbers, kept = frame["file_row"], np.ones(len(frame), dtype=bool)
     kept[list(found)] = False
     return frame[kept], [Odd(int(numbers[at]), name, what) for at, name in sorted(found.items())]
+
+
+def _moments(frame: Rows, name: str) -> Any:
+    """Those of a column that are not absent, in an array of one's own."""
+    found, n = np.empty(len(frame), dtype=np.int64), 0
+    for rows in frame[[name]].parts():
+        moments = rows[name].dropna().to_numpy("int64")
+        found[n : n + len(moments)] = moments
+        n += len(moments)
+    return found[:n]
 
 
 def _onto_one_clock(frame: Rows, workers: list[dict[str, Any]]) -> Rows:

@@ -4,8 +4,11 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 from typing import Any, Literal
+
+import numpy as np
 
 from tokenswarm.folder import verdict
 from tokenswarm.folder.damage import batches, header
@@ -42,7 +45,7 @@ def lost_rows(info: Info, here: int, left_out: int) -> Lost | None:
     return Lost(unreadable) if left_out else None
 
 
-def judged_again(path: Path, info: Info, rows: Iterable[int], lost: Lost) -> dict[str, Any]:
+def judged_again(path: Path, info: Info, rows: Any, lost: Lost) -> dict[str, Any]:
     """run.json with the verdict and the SLOs of those rows of its requests.csv; as it is, where it had no verdict."""
     had = info.get("validity")
     if not isinstance(had, dict):
@@ -65,16 +68,19 @@ def known_findings(findings: Any, others: Iterable[str] = ()) -> list[dict[str, 
 
 
 @contextmanager
-def only(path: Path, rows: Iterable[int]) -> Iterator[Path]:
+def only(path: Path, rows: Any) -> Iterator[Path]:
     """A folder with a requests.csv of those rows of another, by their numbers in the file."""
-    wanted = set(rows)
+    numbers = np.asarray(rows, dtype=np.int64)
+    wanted = np.zeros(numbers.max(initial=0) + 2, dtype=bool)  # the last one is for those beyond
+    wanted[numbers] = True
     with tempfile.TemporaryDirectory() as name, path.open("rb") as file:
         columns = len(header(path))
         with (Path(name) / path.name).open("wb") as kept:
             kept.write(file.readline())
             file.seek(0)
             for batch in batches(file, columns):
-                kept.writelines(line for row, line in zip(batch.rows, batch.lines, strict=True) if row in wanted)
+                here = wanted.take(np.array(batch.rows, dtype=np.int64), mode="clip")
+                kept.writelines(compress(batch.lines, here.tolist()))
         yield Path(name)
 
 

@@ -167,7 +167,8 @@ def known(rows: Any, name: str) -> Any:
 
 def in_order(moments: Any) -> Any:
     """Positions that put moments (Int64) into their order, absent ones last."""
-    return np.argsort(moments.to_numpy("int64", na_value=2**63 - 1), kind="stable")
+    order = np.argsort(moments.to_numpy("int64", na_value=2**63 - 1), kind="stable")
+    return order.astype(np.int32) if len(order) < 2**31 else order
 
 
 class _Loc:

@@ -14,6 +14,7 @@ from tokenswarm.reports.percentiles import describe
 from tokenswarm.reports.render.document import Cell, Code, Section, Table
 from tokenswarm.reports.render.numbers import integer, number
 from tokenswarm.reports.render.plots import PALETTE, Plot, figure, label
+from tokenswarm.reports.rows import known
 
 STATES = ("cold", "warm")
 PERCENTS = (50.0, 90.0, 95.0)
@@ -154,9 +155,9 @@ def plot(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
 
 
 def _distributions(ok: Any, colours: Mapping[str, str]) -> Any:
-    known = ok.loc[ok["load_ms"] > 0, "load_ms"]
+    took = ok.loc[ok["load_ms"] > 0, "load_ms"]
     # A margin on both sides: all cold loads may take the same time, and would be drawn on the very edge.
-    around = [float(np.log10(known.min() / 1.5)), float(np.log10(known.max() * 1.5))] if len(known) else [0, 1]
+    around = [float(np.log10(took.min() / 1.5)), float(np.log10(took.max() * 1.5))] if len(took) else [0, 1]
     made = figure(
         height=320,
         xaxis={"title": {"text": "load_ms"}, "type": "log", "range": around},
@@ -164,7 +165,7 @@ def _distributions(ok: Any, colours: Mapping[str, str]) -> Any:
         showlegend=True,
     )
     for (model, state), rows in ok[ok["load_ms"] > 0].groupby(["model", "load_state"], sort=True):
-        x, share = steps(rows["load_ms"].to_numpy(dtype="float64"))
+        x, share = steps(known(rows, "load_ms"))
         made.add_scatter(
             x=x,
             y=share,

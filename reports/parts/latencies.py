@@ -13,6 +13,7 @@ from tokenswarm.reports.parts.part import Part, Summary
 from tokenswarm.reports.render.document import Cell, Code, Line, Section, Table
 from tokenswarm.reports.render.numbers import ABSENT, BUFFERED, integer, number
 from tokenswarm.reports.render.plots import PALETTE, Plot, figure, label
+from tokenswarm.reports.rows import known
 from tokenswarm.reports.slices import group_name, slices
 
 SHOWN = (("ttft_ms", "TTFT, ms"), ("tpot_ms", "TPOT, ms per token"), ("e2e_ms", "E2E, ms"))
@@ -62,7 +63,7 @@ def _one(ok: Any, name: str, title: str) -> Any:
         showlegend=False,
     )
     for at, ((endpoint, model), rows) in enumerate(_groups(ok)):
-        values = rows[name].dropna().to_numpy(dtype="float64")
+        values = known(rows, name)
         if len(values):
             x, share = steps(values)
             made.add_scatter(
@@ -77,11 +78,14 @@ def _one(ok: Any, name: str, title: str) -> Any:
 
 
 def steps(values: Any, most: int = POINTS) -> tuple[Any, Any]:
-    """(values, % at or below each): the empirical distribution, thinned evenly by rank, both ends kept."""
-    ordered = np.sort(values)
-    n = len(ordered)
+    """(values, % at or below each): the empirical distribution, thinned evenly by rank, both ends kept.
+
+    The values are in their order then.
+    """
+    values.sort()
+    n = len(values)
     ranks = np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(int))
-    x = np.concatenate(([ordered[0]], ordered[ranks]))
+    x = np.concatenate(([values[0]], values[ranks]))
     return x.round(4), np.concatenate(([0.0], (ranks + 1) / n * 100)).round(4)
 
 

@@ -23,33 +23,36 @@ def plot(frame: Any, summary: Summary) -> Plot | None:
     ok = frame.loc[known, NEEDED]
     if summary["turns"] or len(ok) < LEAST or ok["prompt_tokens"].nunique() < 3:
         return None
-    tokens, cached, ttft_ms = (ok[name].to_numpy("float64", na_value=np.nan) for name in NEEDED)
     made = figure(
         height=360,
         xaxis={"title": {"text": "prompt tokens, cached ones included"}, "rangemode": "tozero"},
         yaxis={"title": {"text": "TTFT, ms"}, "rangemode": "tozero"},
         showlegend=True,
     )
-    with np.errstate(invalid="ignore"):
-        much = cached / tokens > CACHED
-    masks = (much, ~np.isnan(cached) & ~much, np.isnan(cached))
-    for (name, colour, symbol), mask in zip(KINDS, masks, strict=True):
-        at = np.flatnonzero(mask)
-        if not len(at):
+    kinds = np.concatenate([_kinds(some) for some in ok.parts()])
+    for kind, (name, colour, symbol) in enumerate(KINDS):
+        at = np.flatnonzero(kinds == kind)
+        if not (n := len(at)):
             continue
-        at = at[np.linspace(0, len(at) - 1, min(len(at), MOST)).round().astype(int)]
+        shown = ok.take(at[np.linspace(0, n - 1, min(n, MOST)).round().astype(int)])
         made.add_scatter(
-            x=tokens[at],
-            y=ttft_ms[at].round(2),
+            x=shown["prompt_tokens"].to_numpy("float64"),
+            y=shown["ttft_ms"].to_numpy("float64").round(2),
             mode="markers",
             marker={"size": 6, "opacity": 0.7, "color": colour, "symbol": symbol},
-            name=f"{name} ({integer(int(mask.sum()))})",
+            name=f"{name} ({integer(n)})",
             hovertemplate="%{x:,d} tokens, %{y:,.1f} ms",
         )
     note = "Requests with outcome ok. The lowest points are prefill alone; what lies above them waited for a slot."
     if len(ok) > MOST:
         note += f" Of each kind {integer(MOST)} at most are drawn, evenly picked."
     return Plot("latencies", "prefill", "TTFT against the prompt's length", note, (made,))
+
+
+def _kinds(rows: Any) -> Any:
+    """Of each row its place in KINDS."""
+    tokens, cached = (rows[name].to_numpy("float64", na_value=np.nan) for name in ("prompt_tokens", "cached_tokens"))
+    return np.where(np.isnan(cached), np.int8(2), np.where(cached > CACHED * tokens, np.int8(0), np.int8(1)))
 
 
 PART = Part(plot=plot)

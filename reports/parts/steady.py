@@ -19,6 +19,7 @@ from tokenswarm.reports.parts.time_spent import ledger
 from tokenswarm.reports.percentiles import describe
 from tokenswarm.reports.render.document import Cell, Line, Section, Table
 from tokenswarm.reports.render.numbers import ABSENT, integer, many, number
+from tokenswarm.reports.rows import in_order
 from tokenswarm.reports.slices import select_of_models
 
 LATENCIES = {"ttft_ms": "TTFT", "tpot_ms": "TPOT", "e2e_ms": "E2E", "response_ms": "response"}
@@ -140,10 +141,11 @@ def _kept(column: Any, slo: Slo) -> Any:
 
 
 def _latencies(ok: Any, sure: bool) -> dict[str, Any]:
-    order, found = np.argsort(ok["sent_unix_ns"].to_numpy("int64", na_value=0), kind="stable"), {}
+    order, found = in_order(ok["sent_unix_ns"]), {}
     for name in LATENCIES:
         values = ok[name].to_numpy("float64")[order]
-        values = values[~np.isnan(values)]
+        if not (known := ~np.isnan(values)).all():
+            values = values[known]
         if not len(values):
             continue
         described, independent = describe(values, (50.0, 95.0)), round(worth(values), 1) if sure else None

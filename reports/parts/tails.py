@@ -7,6 +7,7 @@ import numpy as np
 from tokenswarm.reports.parts.latencies import SHOWN
 from tokenswarm.reports.parts.part import Part, Summary
 from tokenswarm.reports.render.plots import PALETTE, Plot, figure, label, log_ticks
+from tokenswarm.reports.rows import known
 
 POINTS, LEAST, RAREST_PERCENT = 300, 100, 0.1
 
@@ -15,9 +16,8 @@ def plot(frame: Any, summary: Summary) -> Plot | None:
     """None of fewer than LEAST requests that ended ok: they have no tail."""
     ok = frame.loc[frame["outcome"] == "ok", ["endpoint", "model", *(name for name, _ in SHOWN)]]
     groups = [(f"{endpoint} {model}".strip(), rows) for (endpoint, model), rows in ok.groupby(["endpoint", "model"])]
-    made = tuple(
-        _one(groups, name, title) for name, title in SHOWN if any(_long(rows[name]) >= LEAST for _, rows in groups)
-    )
+    each = (_one(groups, name, title) for name, title in SHOWN)
+    made = tuple(one for one in each if one is not None)
     note = (
         "The share of requests (outcome ok) that took longer, down to one in a thousand: a straight fall is an even "
         "tail, a step is a time-out, a cold load, or a queue that some had to wait in. Its last points are a few "
@@ -27,16 +27,17 @@ def plot(frame: Any, summary: Summary) -> Plot | None:
     return Plot("latencies", "tails", "Tails", note, made, keys) if made else None
 
 
-def _ends(column: Any) -> list[float]:
-    known = column[column > 0]
-    return [float(known.min()), float(known.max())] if len(known) else []
-
-
-def _long(column: Any) -> int:
-    return int((column > 0).sum())
+def _took(rows: Any, name: str) -> Any:
+    """How long they took, in order, those that took any time."""
+    values = known(rows, name)
+    values.sort()
+    return values[np.searchsorted(values, 0, side="right") :]
 
 
 def _one(groups: list[tuple[str, Any]], name: str, title: str) -> Any:
+    samples = [(group, _took(rows, name)) for group, rows in groups]
+    if all(len(values) < LEAST for _, values in samples):
+        return None
     made = figure(
         height=320,
         xaxis={"title": {"text": title}, "type": "log"},
@@ -48,10 +49,9 @@ def _one(groups: list[tuple[str, Any]], name: str, title: str) -> Any:
         },
         showlegend=False,
     )
-    made.update_xaxes(tickvals=log_ticks([v for _, rows in groups for v in _ends(rows[name])]) or None)
-    for at, (group, rows) in enumerate(groups):
-        values = rows[name].to_numpy("float64")
-        values = values[values > 0]
+    ends = [float(values[at]) for _, values in samples if len(values) for at in (0, -1)]
+    made.update_xaxes(tickvals=log_ticks(ends) or None)
+    for at, (group, values) in enumerate(samples):
         x, longer = survival(values)
         made.add_scatter(
             x=x,
@@ -64,9 +64,9 @@ def _one(groups: list[tuple[str, Any]], name: str, title: str) -> Any:
     return made
 
 
-def survival(values: Any) -> tuple[Any, Any]:
+def survival(ordered: Any) -> tuple[Any, Any]:
     """(values, % that are greater): thinned so that each part of a logarithmic axis has as many points."""
-    ordered, n = np.sort(values), len(values)
+    n = len(ordered)
     if n < LEAST:
         return np.array([]), np.array([])
     least = max(1.0, n * RAREST_PERCENT / 100)
