@@ -1,7 +1,8 @@
 """`python -m bench.report_scale`: what a report costs by the number of requests: seconds, CPU-s, MB and bytes of html.
 
 A made-up closed loop of 64 users on 16 slots, two endpoints and models, chunks of a token, one request in a hundred
-failed. Each size is written to a folder of its own (10 million rows are 5.5 GB), reported on by a process of its own,
+failed; with `--sessions` in sessions of four turns, with texts that were kept and digests of them, no two rows alike.
+Each size is written to a folder of its own (10 million rows are 5.5 GB), reported on by a process of its own,
 and deleted. The memory is that of the process and those that it starts, together, at its most: looked at ten times a
 second, since each look costs the process a little. A report that does not count comes first: after it all modules are
 compiled, as pip leaves them when it installs.
@@ -15,7 +16,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +36,12 @@ SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
 USERS, SLOTS, DIFFERENT = 64, 16, 20_000
 MODELS = (("/api/chat", "qwen3:8b"), ("/v1/chat/completions", "llama3.1:8b"))
 PER_ROW = ("sequence", "session", "sent_unix_ns", "ended_unix_ns")
+TEXTS = {
+    "text_digest": "%016x",
+    "request_digest": "%016x",
+    "output_text": "the answer number %d of a model that was asked",
+}
+TURNS = 4
 FAILURES = (("timeout", "no byte for 30 s", None), ("http_error", "model is overloaded, please retry", 503))
 INFO = {
     "format": 1,
@@ -99,30 +107,38 @@ def _record(at: int, sent_ms: float, queued_ms: float, prefill_ms: float, gaps_m
     )
 
 
-def write(folder: Path, rows: int) -> int:
-    """A run folder of so many requests: the different ones again and again, later each time. The CSV's bytes."""
+def in_sessions(made: Iterable[Record]) -> Iterator[tuple[Record, int]]:
+    """Each with the number of its session's first one: those that follow each other four by four."""
+    for at, record in enumerate(made):
+        turn = at % TURNS
+        who = replace(record.identity, session=at - turn, turn=turn + 1, turns_left=TURNS - turn - 1)
+        yield replace(record, identity=who), at - turn
+
+
+def write(folder: Path, rows: int, sessions: bool = False) -> None:
+    """A run folder of so many requests: the different ones again and again, later each time."""
     folder.mkdir()
-    made = list(records())
-    spots = [COLUMNS.index(name) for name in PER_ROW]
+    made = list(in_sessions(records())) if sessions else [(record, at) for at, record in enumerate(records())]
+    changes = dict.fromkeys(PER_ROW, "%d") | (TEXTS if sessions else {})
+    spots = {COLUMNS.index(name): text for name, text in changes.items()}
     lines, fixed = [], []
-    for record in made:
+    for record, first in made:
         cells = row(record)
-        for spot in spots:
-            cells[spot] = "%d"
+        for spot, text in spots.items():
+            cells[spot] = text
         lines.append(line(cells).decode())
-        fixed.append((record.sent_ns or 0, record.ended_ns or 0))
-    span_ns = max(sent for sent, _ in fixed) - ZERO_NS + 50 * MS
+        fixed.append((first, record.sent_ns or 0, record.ended_ns or 0))
+    span_ns = max(sent for _, sent, _ in fixed) - ZERO_NS + 50 * MS
     with (folder / "requests.csv").open("w", encoding="utf-8") as file:
         file.write(line(COLUMNS).decode())
         for begin in range(0, rows, DIFFERENT):
             later = begin // DIFFERENT * span_ns
-            file.writelines(
-                text % (begin + at, begin + at, sent + later, ended + later)
-                for at, (text, (sent, ended)) in enumerate(zip(lines[: rows - begin], fixed, strict=False))
-            )
-        size = file.tell()
+            for at, (text, (first, sent, ended)) in enumerate(zip(lines[: rows - begin], fixed, strict=False)):
+                values = (begin + at, begin + first, sent + later, ended + later)
+                # Each request is made twice; one text in a hundred is another one then.
+                digests = ((begin + at) // 2 + (at % 100 == 1), (begin + at) // 2, begin + at) if sessions else ()
+                file.write(text % (*values, *digests))
     (folder / "run.json").write_text(json.dumps({**INFO, "rows": rows}))
-    return size
 
 
 def measure(folder: Path, compiled: Path) -> dict[str, float]:
@@ -168,6 +184,7 @@ def main() -> None:
     """Measure and print a table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rows", type=int, nargs="*", default=SIZES)
+    parser.add_argument("--sessions", action="store_true", help="sessions of four turns, with their texts kept")
     parser.add_argument("--keep", type=Path, help="a folder to leave the run folders in")
     options = parser.parse_args()
     print(machine.facts())
@@ -175,8 +192,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as compiled:
         for rows in (100, *options.rows):
             with tempfile.TemporaryDirectory() as scratch:
-                folder = (options.keep or Path(scratch)) / f"rows-{rows}"
-                size = folder.joinpath("requests.csv").stat().st_size if folder.exists() else write(folder, rows)
+                folder = (options.keep or Path(scratch)) / f"rows-{rows}{'-sessions' * options.sessions}"
+                if not folder.exists():
+                    write(folder, rows, options.sessions)
+                size = (folder / "requests.csv").stat().st_size
                 found = measure(folder, Path(compiled))
             shown = (number(found["seconds"], 1), number(found["cpu_s"], 1), number(found["memory_mb"], 0))
             cells.append([f"{rows:,}", number(size / 1e6, 0), *shown, f"{found['html_bytes']:,}"])
