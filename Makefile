@@ -92,7 +92,7 @@ check: .venv/dev
 bench-quick: .venv/dev
 	$(PYTHON) -m bench.quick
 
-# CPU a token at 100 to 2,000 streams beside a C client's, staggered and in step: nine minutes, rows in runs/bench/.
+# CPU a token at 100 to 2,000 streams beside a C client's, staggered, in step, over TLS: 11 minutes, rows in runs/bench/.
 bench-streams: .venv/dev
 	$(PYTHON) -m bench.streams
 
