@@ -33,7 +33,7 @@ COLUMNS = (
 
 def points(streams: list[int], ways: list[str], one: Asked) -> dict[str, Asked]:
     """By name, `600`, `600-in-step` and `600-tls`, which lacks its certificate yet; all else as in `one`."""
-    found = {}
+    found: dict[str, Asked] = {}
     for count in streams:
         asked = replace(one, streams=count)
         known = {

@@ -159,7 +159,8 @@ class LLMUser(User):
         prompt = prompt or run_context.pick(self.own_model, self)
         if session is None:  # else the conversation goes on with its model
             model = self.own_model or prompt.model or run_context.model(run_context.worker, "request", sequence)
-            self._ask = replace(self._ask, model=model) if model else self._ask
+            if model and model != self._ask.model:
+                self._ask = replace(self._ask, model=model)
         if s.unique_prompts and "context" not in prompt.fields:
             # The session's own mark: within it the server's cache works as in real life. A context holds it already.
             marked = sequence if session is None else session

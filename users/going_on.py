@@ -14,6 +14,7 @@ from tokenswarm.metrics.record import Record
 from tokenswarm.payloads.prompt import Prompt
 from tokenswarm.users.context import Asker, Sending
 from tokenswarm.users.conversation import more_to_ask
+from tokenswarm.users.waiting import is_stopping
 
 TAKEN_FOR_GRANTED = ("converse", "generate", "wait_time")  # a class with its own may do with an answer what it likes
 
@@ -40,14 +41,22 @@ class GoingOn:
     def ask(self) -> None:
         """One conversation with the next prompt of the mix; if it is of one request that ends well, that is not read.
 
-        Who has an error in an answer that is read later pauses before the request after next.
+        Then the next follows at once, without Locust's turn between two tasks. Who has an error in an answer that is
+        read later pauses before the request after next.
         """
+        while self._ask_one() and not is_stopping(self._user):
+            pass
+
+    def _ask_one(self) -> bool:
+        """Has the user gone on without reading?"""
         user, s = self._user, self._user.run_context.settings
         pause_s, self._pause_s = self._pause_s, 0.0
         if pause_s:
             gevent.sleep(pause_s)
         if self.reading:
             user.run_context.slices.take_beginning_turn()
+        if is_stopping(user):
+            return False  # it would be cut
         prompt = user.run_context.pick(user.own_model, user)
         if more_to_ask(prompt, s.conduct):
             record = user.converse(prompt)
@@ -56,10 +65,11 @@ class GoingOn:
             if not self.reading and sending.exchange.ended_well:
                 self.reading = True
                 user.run_context.unread.add(partial(self._read, sending))
-                return
+                return True
             record = user.read_and_tell(sending)
         if record.outcome != "ok" and s.pause_after_error_s:
             gevent.sleep(s.pause_after_error_s)
+        return False
 
     def _read(self, sending: Sending) -> None:
         try:

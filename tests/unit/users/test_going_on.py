@@ -1,11 +1,14 @@
 """A user's next request goes out before the last answer is read; no row is lost by that, nor what it tells."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import gevent
 import pytest
 from locust import task
-from talking import DONE, Talk, chat, talking
+from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING
+from talking import MESSAGE, Talk, chat, talking
 
 from tokenswarm.transport.time_slices import SLICE_NS, ReadingTurn, TimeSlices
 from tokenswarm.users.context import Unread
@@ -24,16 +27,24 @@ def read_all(talk: Talk) -> list[str]:
     return [record.outcome for record in talk.records]
 
 
+@contextmanager
+def asking(talk: Talk) -> Iterator[gevent.Greenlet]:
+    """The user asks on, as long as it does not have to read an answer first."""
+    asks = gevent.spawn(talk.user.ask)
+    try:
+        yield asks
+    finally:
+        asks.kill()
+
+
 def test_the_next_request_leaves_before_the_last_answer_is_read() -> None:
-    with talking(OllamaChatUser, chat("a"), chat("b")) as talk:
+    with talking(OllamaChatUser, chat("a"), chat("b")) as talk, asking(talk) as asks:
         with talk.user.run_context.slices.lock:  # others' answers are being read
-            talk.user.ask()
-            second = gevent.spawn(talk.user.ask)
             until(lambda: len(talk.bodies) == 2)
             gevent.sleep(0.02)
             assert talk.records == []
-            assert not second.ready()  # with two of its own unread, it waits
-        second.join()
+            assert not asks.ready()  # with two of its own unread, it waits
+        asks.join()
         assert read_all(talk) == ["ok", "ok"]
         first, second_record = sorted(talk.records, key=lambda record: record.identity.sequence)
         assert first.interpreted_ns == second_record.sent_ns  # its user had gone on by then
@@ -41,21 +52,37 @@ def test_the_next_request_leaves_before_the_last_answer_is_read() -> None:
 
 
 def test_a_user_that_is_stopped_leaves_the_row_of_what_was_not_read() -> None:
-    with talking(OllamaChatUser, chat("a")) as talk:
+    with talking(OllamaChatUser, chat("a")) as talk, asking(talk) as asks:
         with talk.user.run_context.slices.lock:
-            asking = gevent.spawn(lambda: (talk.user.ask(), gevent.sleep(60)))
             until(lambda: talk.user.going_on.reading)
-            asking.kill()
+            asks.kill(block=False)
+        assert "ok" in read_all(talk)
+
+
+def ask_once(talk: Talk) -> None:
+    """One request, after which the user is to stop."""
+    asks = gevent.spawn(talk.user.ask)
+    with talk.user.run_context.slices.beginning:
+        until(lambda: talk.user.going_on.reading)  # and the next request waits for its turn
+        talk.user._state = LOCUST_STATE_STOPPING
+    asks.join()
+    talk.user._state = LOCUST_STATE_RUNNING
+
+
+def test_a_user_that_is_to_stop_begins_nothing_more() -> None:
+    with talking(OllamaChatUser, chat("a"), chat("b")) as talk:
+        ask_once(talk)
         assert read_all(talk) == ["ok"]
+        assert len(talk.bodies) == 1
 
 
 def test_an_error_that_is_read_later_makes_its_user_pause_all_the_same() -> None:
-    wrong = {"error": "out of memory", **DONE}
+    wrong = {"message": MESSAGE, "done": True, "done_reason": "stop"}  # says nothing, not even how many tokens
     with talking(OllamaChatUser, wrong, chat("b"), pause_after_error=0.3) as talk:
-        talk.user.ask()
-        assert read_all(talk) == ["server_error"]
-        talk.user.ask()
-        read_all(talk)
+        ask_once(talk)
+        assert read_all(talk) == ["protocol_error"]
+        with asking(talk):
+            until(lambda: len(talk.records) == 2)
     assert (talk.records[1].sent_ns or 0) - (talk.records[0].ended_ns or 0) >= 0.3e9
 
 
