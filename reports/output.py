@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from tokenswarm.metrics.output import ABSENT, TokensPerChunk, output_span, within
+from tokenswarm.metrics.moments import MOMENTS
+from tokenswarm.metrics.output import ABSENT, TokensPerChunk, even_parts, output_span, within
 from tokenswarm.reports.columns import Floats, Wholes
 from tokenswarm.reports.rows import parts
 
 Window = tuple[int, int]
-MADE = ["made_tokens", "made_from_ns", "made_to_ns"]
+MADE = ["made_tokens", "made_from_ns", "made_to_ns", "output_chunks", *(name for pair in MOMENTS for name in pair)]
 _SHORTEST_S = 1e-6
 
 
@@ -78,13 +79,20 @@ def ok_per_s(rows: Any, span: Window | None) -> float | None:
 
 
 def amount_per_s(rows: Any, amounts: Any, span: Window) -> float:
-    """So much a second in a window, of rows with an amount each, which lies where their output does."""
-    total = 0.0
+    """So much a second in a window, of rows (MADE of them) with an amount each, which lies where their output does."""
+    total, width_s = 0.0, (span[1] - span[0]) / 1e9
     for some, amount in by_parts(rows, amounts):
         there = some["made_from_ns"].notna().to_numpy()
         known, amount = (some, amount) if there.all() else (some[there], amount[there])
-        total += float((_shares(known, span) * np.nan_to_num(amount)).sum())
-    return round(total / (span[1] - span[0]) * 1e9, 6)
+        # Nearly all lie inside, and wholly. Integers: a double cannot hold a wall-clock nanosecond.
+        begin_ns, end_ns = (known[name].to_numpy("int64") for name in ("made_from_ns", "made_to_ns"))
+        inside = (begin_ns >= span[0]) & (begin_ns < span[1]) & (end_ns <= span[1])
+        amount = np.nan_to_num(amount)
+        total += float(amount[inside].sum())
+        if len(at := np.flatnonzero(~inside)):
+            begin, end, parts = placed(known.take(at), amount[at], span[0])
+            total += float((within(begin, end, 0.0, width_s) * parts).sum())
+    return round(total / width_s, 6)
 
 
 def by_parts(rows: Any, amounts: Any) -> Iterator[tuple[Any, Any]]:
@@ -121,22 +129,27 @@ def tokens_per_s(rows: Any, span: Window | None) -> float | None:
     return amount_per_s(rows, rows["made_tokens"].to_numpy("float64", na_value=np.nan), span)
 
 
-def _shares(rows: Any, span: Window) -> Any:
-    width = float(span[1] - span[0])
-    # Integers first: a double cannot hold a wall-clock nanosecond.
-    begin, end = ((rows[name].to_numpy("int64") - span[0]).astype("float64") for name in ("made_from_ns", "made_to_ns"))
-    found = np.ones(len(begin))
-    # Nearly all lie inside, and wholly.
-    at = np.flatnonzero((begin < 0) | (begin >= width) | (end > width))
-    found[at] = within(begin[at], end[at], 0.0, width)
-    return found
-
-
 def series(rows: Any, amounts: Any, span: Window, count: int) -> Any:
     """So much a second in each of `count` equal parts of a window, of rows whose outputs all have a place."""
     edges = np.linspace(0.0, (span[1] - span[0]) / 1e9, count + 1)
-    begin, end = (seconds(rows[name], span[0]) for name in ("made_from_ns", "made_to_ns"))
-    return np.diff(amount_before(edges, begin, end, amounts)) / np.diff(edges)
+    return np.diff(amount_before(edges, *placed(rows, amounts, span[0]))) / np.diff(edges)
+
+
+def placed(rows: Any, amounts: Any, zero_ns: int) -> tuple[Any, Any, Any]:
+    """(begin, end, amount) of what lies evenly: all of a row's amount, or parts of it where it keeps moments.
+
+    Float seconds since a moment; the rows (MADE of them) have a place each.
+    """
+    begin, end = (seconds(rows[name], zero_ns) for name in ("made_from_ns", "made_to_ns"))
+    kept = rows[MOMENTS[0][0]].notna().to_numpy() if MOMENTS[0][0] in rows.columns else np.zeros(len(rows), dtype=bool)
+    if not kept.any():
+        return begin, end, amounts
+    numbers = {name: rows[name].to_numpy("float64", na_value=ABSENT)[kept] for name in MADE[3:]}
+    moments = ((np.where(numbers[ms] < 0, ABSENT, numbers[ms] / 1e3), numbers[chunk]) for ms, chunk in MOMENTS)
+    parts = even_parts(begin[kept], end[kept], moments, numbers["output_chunks"])
+    uneven = ((since, until, share * amounts[kept]) for since, until, share in parts)
+    placed = zip((begin[~kept], end[~kept], amounts[~kept]), *uneven, strict=True)
+    return tuple(map(np.concatenate, placed))
 
 
 def seconds(moments: Any, zero_ns: int) -> Any:

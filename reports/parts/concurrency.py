@@ -4,7 +4,7 @@ from typing import Any
 
 from tokenswarm.reports.describe import drop_lumps
 from tokenswarm.reports.load import Run
-from tokenswarm.reports.output import Window, ok_per_s, tokens_per_s
+from tokenswarm.reports.output import MADE, Window, ok_per_s, tokens_per_s
 from tokenswarm.reports.parts.part import Part, Summary
 from tokenswarm.reports.percentiles import describe_known
 from tokenswarm.reports.render.document import Section, Table
@@ -14,7 +14,7 @@ from tokenswarm.reports.slices import select_of_models
 
 NEEDED = (
     *("phase", "outcome", "stage", "max_tokens", "batch_size", "prompt_tokens", "e2e_ms", "ttft_ms", "tpot_ms"),
-    *("made_from_ns", "made_to_ns", "made_tokens", "made_estimated"),
+    *(*MADE, "made_estimated"),
 )
 TIMES = ("e2e_ms", "ttft_ms", "tpot_ms")
 COLUMNS = (

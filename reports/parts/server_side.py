@@ -7,7 +7,7 @@ import numpy as np
 
 from tokenswarm.metrics.server_metrics import BY_NAME, POWER
 from tokenswarm.reports.load import Run
-from tokenswarm.reports.output import MADE, amount_before, seconds
+from tokenswarm.reports.output import MADE, amount_before, placed
 from tokenswarm.reports.parts.part import Part, Summary
 from tokenswarm.reports.parts.throughput import bins, steps
 from tokenswarm.reports.readings import Readings, Track, joules
@@ -174,9 +174,8 @@ def _tokens(frame: Any, summary: Mapping[str, Any]) -> tuple[Any, Any]:
     first_ns = summary["window"]["first_sent_unix_ns"]
     edges = bins(summary["window"]["window_s"])
     rows = frame.loc[frame["made_from_ns"].notna(), MADE]
-    begin, end = (seconds(rows[name], first_ns) for name in ("made_from_ns", "made_to_ns"))
     counts = np.nan_to_num(rows["made_tokens"].to_numpy("float64", na_value=0.0))
-    return edges, steps(np.diff(amount_before(edges, begin, end, counts)) / np.diff(edges))
+    return edges, steps(np.diff(amount_before(edges, *placed(rows, counts, first_ns))) / np.diff(edges))
 
 
 def data(run: Run, _summary: Summary) -> dict[str, Any]:

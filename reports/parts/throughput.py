@@ -5,14 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from tokenswarm.reports.output import amount_before, seconds
+from tokenswarm.reports.output import MADE, amount_before, placed, seconds
 from tokenswarm.reports.parts.part import Part
 from tokenswarm.reports.render.numbers import many, number
 from tokenswarm.reports.render.plots import BLUE, FILL, GREEN, GREY, ORANGE, PALETTE, Plot, figure, label
 
 BINS = 240
-PLACES = ("sent_unix_ns", "ended_unix_ns", "made_from_ns", "made_to_ns")
-NEEDED = [*PLACES, "made_tokens", "ttft_ms", "vectors", "max_tokens", "model"]
+NEEDED = ["sent_unix_ns", "ended_unix_ns", *MADE, "ttft_ms", "vectors", "max_tokens", "model"]
 _NICE_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 
 
@@ -30,17 +29,17 @@ def plot(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
     rate, in_flight, streaming, *shares = np.zeros((3 + len(models), len(widths)))
     streams = False
     for part in rows.parts():
-        sent, ended, begin, end = (seconds(part[name], first_ns) for name in PLACES)
+        sent, ended = (seconds(part[name], first_ns) for name in NEEDED[:2])
         counts, waited_s = part[amount].to_numpy("float64", na_value=0.0), part["ttft_ms"].to_numpy("float64") / 1e3
         known, first_output = ~np.isnan(waited_s), sent + waited_s
         streams = streams or known.any()
-        rate += np.diff(amount_before(edges, begin, end, counts)) / widths
+        rate += np.diff(amount_before(edges, *placed(part, counts, first_ns))) / widths
         in_flight += np.diff(amount_before(edges, sent, ended, ended - sent)) / widths
         streamed = (first_output[known], ended[known], (ended - first_output)[known])
         streaming += np.diff(amount_before(edges, *streamed)) / widths
         for share, (model, _) in zip(shares, models, strict=True):
             mine = (part["model"] == model).to_numpy()
-            share += np.diff(amount_before(edges, begin[mine], end[mine], counts[mine])) / widths
+            share += np.diff(amount_before(edges, *placed(part[mine], counts[mine], first_ns))) / widths
     made = figure(
         height=380,
         xaxis={"title": {"text": "s since the first request was sent"}, "range": [0, 1.01 * window_s]},
@@ -68,9 +67,9 @@ def plot(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
         mark = f"worker {change['worker']} {change['what']}"
         made.add_vline(x=change["since_s"], line={"color": GREY, "dash": "dash"}, annotation_text=mark)
     note = (
-        f"Means over {number(float(widths[0]))} s. The {what} of a request are spread evenly from its first output to "
-        "its end (where it was not streamed, or came in lumps: over the time it was decoded in, else from sent on), "
-        "since a row keeps the gaps of a request but not their order."
+        f"Means over {number(float(widths[0]))} s. The {what} of a request lie between its first output and its end "
+        "(where it was not streamed, or came in lumps: over the time it was decoded in, else from sent on), evenly but "
+        "where its pace changed."
     )
     if streams:
         note += " In flight but not streaming is waiting for the first output."

@@ -72,7 +72,7 @@ def section(summary: Mapping[str, Any]) -> Section:
     lines: list[Line] = [
         (
             "Exact sums of the server's own counts: over all requests that have one, and over the ok ones. "
-            "Tokens/s: a request's tokens lie evenly between its first output and its end; those in the run's window / "
+            "Tokens/s: a request's tokens lie between its first output and its end; those in the run's window / "
             f"the window ({number(summary['window']['window_s'])} s, first sent to last ended, whatever the outcome).",
         )
     ]

@@ -3,6 +3,7 @@
 from typing import Any
 
 from tokenswarm.capacity.search import SearchRange
+from tokenswarm.metrics.moments import MOMENTS
 from tokenswarm.metrics.slo.language import parse
 
 SLO = parse("ttft_ms p95 < 500")
@@ -27,6 +28,7 @@ def row(ttft_ms: float, at_ms: float = 0.0, **changes: Any) -> dict[str, Any]:
         "output_tokens": 11,
         "output_chunks": 11,
         "itl_ms_hist": "",
+        **dict.fromkeys(name for pair in MOMENTS for name in pair),
         "sent_unix_ns": round(at_ms * 1e6),
         "ended_unix_ns": round((at_ms + ttft_ms + 100) * 1e6),
         **changes,

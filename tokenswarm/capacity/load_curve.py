@@ -65,8 +65,8 @@ def _rates(rows: Sequence[Mapping[str, Any]], from_ns: int, to_ns: int) -> dict[
         count(row, ratios)
     outputs = [found for row in rows if (found := output(row, ratios))]
     tokens = sum(found.within(from_ns, to_ns) for found in outputs)
-    spans = [span for row in rows if row["outcome"] == "ok" and (span := spread(row))]
-    requests = sum(Output(*span, 1, False).within(from_ns, to_ns) for span in spans)
+    answers = [parts for row in rows if row["outcome"] == "ok" and (parts := spread(row))]
+    requests = sum(Output(parts, 1, False).within(from_ns, to_ns) for parts in answers)
     per_s = 1e9 / (to_ns - from_ns)
     return {
         "ok_per_s": round(requests * per_s, 6),

@@ -6,6 +6,7 @@ from typing import Any
 from tokenswarm.metrics import text as plain
 from tokenswarm.metrics.catalogue import METRICS
 from tokenswarm.metrics.load_state import load_state
+from tokenswarm.metrics.moments import MOMENTS
 from tokenswarm.metrics.record import Record
 
 Cell = str | int | float | None
@@ -55,6 +56,7 @@ INTEGERS = (
     "sent_unix_ns",
     "ended_unix_ns",
 )
+PACE = tuple(name for pair in MOMENTS for name in pair)
 JUDGED = ("habits", "check_notes", "text_digest", "request_digest")
 TEXTS = ("prompt_text", "output_text", "thinking_text")
 MOST_CHARACTERS = 1000  # of a cell; only texts that are kept may be longer
@@ -64,10 +66,11 @@ NUMBERS = {
     **dict.fromkeys(INTEGERS, "whole"),
     "retry_after_s": "rate",
     **{metric.name: _KINDS[metric.kind] for metric in METRICS},
+    **dict.fromkeys(PACE, "whole"),
 }
 _VALUES: dict[str, Callable[[str], Cell]] = {"whole": int, "rate": float, "duration": float, "histogram": str}
 _DECODERS = {name: _VALUES[kind] for name, kind in NUMBERS.items()}
-COLUMNS = (*IDENTITY, *(metric.name for metric in METRICS), *JUDGED, *TEXTS)
+COLUMNS = (*IDENTITY, *(metric.name for metric in METRICS), *PACE, *JUDGED, *TEXTS)
 
 
 def row(record: Record) -> list[Cell]:
@@ -105,6 +108,8 @@ def row(record: Record) -> list[Cell]:
     for metric in METRICS:
         value = metric.of(record)
         cells.append(round(value, 6) if isinstance(value, float) else value)
+    moments = [number for moment in record.moments for number in moment]
+    cells += moments + [None] * (len(PACE) - len(moments))
     judged = record.judged
     cells += [
         " ".join(record.habits) or None,

@@ -4,6 +4,8 @@
 TOGETHER_NS = 250_000
 LEAST_CHUNKS = 3
 LEAST_NS = 20_000_000  # what is over sooner was perhaps made as fast as it came
+# A stream that took less than this part of the time it was decoded in came through something that held it.
+HELD_BACK = 10
 MOST_AT_ONCE = 4  # tokens of one step, where a server guesses ahead (speculative decoding)
 
 

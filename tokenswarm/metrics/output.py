@@ -1,19 +1,20 @@
 """Where the output tokens of a request lie in time, and how many there are: what every tokens/s is made of. Pure.
 
-They lie evenly between its first output and its end. The functions of numbers take numpy arrays of them alike, so that
-one row and a column of a million have the same definition.
+They lie between its first output and its end: evenly, but where the row keeps moments of it (see `metrics.moments`)
+evenly between these. The functions of numbers take numpy arrays of them alike, so that one row and a column of a
+million have the same definition.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from tokenswarm.metrics.buffering import HELD_BACK
 from tokenswarm.metrics.histogram import decode, middle_ms
+from tokenswarm.metrics.moments import MOMENTS
 
 Number = Any  # a number, or a numpy array of numbers
 ABSENT = -1.0
-HELD_BACK = (
-    10  # a stream that took less than this part of the time it was decoded in came through something that held it
-)
+MS = 1_000_000
 _SHORTEST = 1e-9
 
 
@@ -30,6 +31,25 @@ def output_span(e2e: Number, waited: Number, chunked: Number, decoded: Number) -
     streamed = _either(waited >= 0, end - waited, ABSENT)
     lasted = _either(streamed * HELD_BACK < decoded, decoded, streamed)
     return end - _either((lasted >= 0) & (lasted <= end), lasted, end), end
+
+
+def even_parts(
+    begin: Number, end: Number, moments: Iterable[tuple[Number, Number]], chunks: Number
+) -> Iterator[tuple[Number, Number, Number]]:
+    """(begin, end, share) of the parts of a request's output, in order, over each of which its share lies evenly.
+
+    A moment is (in the unit of begin and end, since begin; the number of the chunk that came then, from 1), ABSENT
+    where there is none. The shares add up to 1; where a moment is absent, or cannot be, a part is empty.
+    """
+    here, before = begin, 0.0
+    for since, number in moments:
+        share = (number - 0.5) / _either(chunks > 0, chunks, 1)
+        known = (since >= 0) & (number > 0) & (chunks >= number) & (begin + since >= here) & (share > before)
+        at, share = _either(known, begin + since, here), _either(known, share, before)
+        at = _either(at < end, at, end)
+        yield here, at, share - before
+        here, before = at, share
+    yield here, end, 1 - before
 
 
 def share_before(begin: Number, end: Number, at: Number) -> Number:
@@ -74,18 +94,36 @@ def _total(sums: Iterable[tuple[int, int]]) -> tuple[int, int]:
     return sum(tokens for tokens, _ in found), sum(chunks for _, chunks in found)
 
 
-class Output(NamedTuple):
-    """A request's output: wall-clock ns from when to when, how many tokens, whether by an estimate."""
+class Part(NamedTuple):
+    """A part of a request's output that lies evenly: wall-clock ns from when to when, its share of all."""
 
     begin_ns: int
     end_ns: int
+    share: float
+
+
+class Output(NamedTuple):
+    """A request's output: its parts in order, how many tokens, whether by an estimate."""
+
+    parts: tuple[Part, ...]
     tokens: float
     estimated: bool
 
+    @property
+    def begin_ns(self) -> int:
+        """When its first output came."""
+        return self.parts[0].begin_ns
+
+    @property
+    def end_ns(self) -> int:
+        """When it ended."""
+        return self.parts[-1].end_ns
+
     def within(self, since_ns: int, until_ns: int) -> float:
         """The tokens that lie in a window."""
-        begin, end, until = self.begin_ns - since_ns, self.end_ns - since_ns, until_ns - since_ns
-        return float(self.tokens * within(begin, end, 0, until))
+        width = until_ns - since_ns
+        shares = (p.share * within(p.begin_ns - since_ns, p.end_ns - since_ns, 0, width) for p in self.parts)
+        return float(self.tokens * sum(shares))
 
 
 def count(row: Mapping[str, Any], ratios: TokensPerChunk) -> None:
@@ -99,25 +137,29 @@ def output(row: Mapping[str, Any], ratios: TokensPerChunk) -> Output | None:
 
     Of a request that was cut, or failed in the middle, they are estimated by its chunks.
     """
-    if not (span := spread(row)):
+    if not (parts := spread(row)):
         return None
     if row["output_tokens"] is not None:
-        return Output(*span, row["output_tokens"], False)
+        return Output(parts, row["output_tokens"], False)
     ratio = ratios.of(row["endpoint"], row["model"])
     if row["outcome"] == "ok" or row["output_chunks"] is None or ratio is None:
         return None
-    return Output(*span, ratio * row["output_chunks"], True)
+    return Output(parts, ratio * row["output_chunks"], True)
 
 
-def spread(row: Mapping[str, Any]) -> tuple[int, int] | None:
-    """Between which moments the output of a row of requests.csv lies, wall-clock ns; None where nothing was sent."""
+def spread(row: Mapping[str, Any]) -> tuple[Part, ...] | None:
+    """Where in time the output of a row of requests.csv lies; None where nothing was sent."""
     sent_ns, ended_ns = row["sent_unix_ns"], row["ended_unix_ns"]
     if sent_ns is None or ended_ns is None:
         return None
     waited_ns, decoded_ns = (ABSENT if row[name] is None else row[name] * 1e6 for name in ("ttft_ms", "eval_ms"))
     chunked_ns = ABSENT if row["outcome"] == "ok" or waited_ns < 0 else gaps_ms(row["itl_ms_hist"]) * 1e6
-    begin, end = output_span(max(0, ended_ns - sent_ns), waited_ns, chunked_ns, decoded_ns)
-    return sent_ns + round(begin), sent_ns + round(end)
+    begin, end = map(round, output_span(max(0, ended_ns - sent_ns), waited_ns, chunked_ns, decoded_ns))
+    if row[MOMENTS[0][0]] is None:
+        return (Part(sent_ns + begin, sent_ns + end, 1.0),)
+    moments = [(row[ms] * MS, row[chunk]) for ms, chunk in MOMENTS if row[ms] is not None and row[chunk] is not None]
+    parts = even_parts(sent_ns + begin, sent_ns + end, moments, row["output_chunks"] or 0)
+    return tuple(Part(*part) for part in parts if part[2] > 0)
 
 
 def gaps_ms(histogram: str | None) -> float:

@@ -32,9 +32,9 @@ class Recent:
         count(row, self._ratios)
         counted = row["output_tokens"] is not None
         amount = row["output_tokens"] if counted else row["output_chunks"] if row["outcome"] != "ok" else None
-        if not amount or not (span := spread(row)):
+        if not amount or not (parts := spread(row)):
             return
-        output = Output(*span, amount, not counted)
+        output = Output(parts, amount, not counted)
         into, whose = self._tokens if counted else self._chunks, (row["endpoint"], row["model"])
         last = output.end_ns // SECOND_NS
         for second in range(max(output.begin_ns // SECOND_NS, last - LONGEST_S - WINDOW_S), last + 1):

@@ -6,6 +6,7 @@ from typing import Literal
 
 from tokenswarm.metrics.checks.case import UNJUDGED, CheckResults
 from tokenswarm.metrics.load_state import Memory
+from tokenswarm.metrics.moments import Moment
 from tokenswarm.wire.values import Embeddings, Usage
 
 # When in the run a request was made: in the warm-up that was asked for, while users were still being started, while
@@ -65,9 +66,9 @@ class Record:
 
     `*_ns` are moments, but `connect_ns`, `longest_gap_ns`, `read_lag_ns` and `clock_step_ns` are durations. `gaps`
     counts the times between consecutive output chunks in the buckets of `metrics.histogram`; `late_chunks` are those of
-    the coalesced ones that a late read may have merged. Of one whose chunks came in lumps (`buffered`), the moments of
-    the chunks and the gaps are absent. `habits` are names of `wire.habits`; `judged` is what the checks of the answer
-    found. METRICS turns all this into numbers with units.
+    the coalesced ones that a late read may have merged; `moments` are some of the chunks' (see `metrics.moments`). Of
+    one whose chunks came in lumps (`buffered`), the moments of the chunks and the gaps are absent. `habits` are names
+    of `wire.habits`; `judged` is what the checks of the answer found. METRICS turns all this into numbers with units.
     """
 
     identity: Identity
@@ -97,6 +98,7 @@ class Record:
     tool_calls: int = 0
     gaps: Mapping[int, int] = field(default_factory=dict)
     longest_gap_ns: int | None = None
+    moments: tuple[Moment, ...] = ()
     usage: Usage = field(default_factory=Usage)
     reads: int = 0
     late_reads: int = 0

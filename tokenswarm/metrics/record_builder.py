@@ -8,6 +8,7 @@ from tokenswarm.metrics.buffering import TOGETHER_NS, is_buffered
 from tokenswarm.metrics.checks.case import UNJUDGED, CheckResults
 from tokenswarm.metrics.durations import SPARE_CHUNKS, without_doubtful
 from tokenswarm.metrics.histogram import bucket
+from tokenswarm.metrics.moments import moments
 from tokenswarm.metrics.record import MOST_KEPT, Identity, Kept, Phase, Record
 from tokenswarm.metrics.tool_calls import join_calls
 from tokenswarm.wire.reading import Ending
@@ -37,11 +38,11 @@ class RecordBuilder:
         self._tagged = False
         self._gaps: Counter[int] = Counter()
         self._longest_gap_ns: int | None = None
+        self._stamps: list[int] = []  # of the chunks with output
         self.first_output_ns: int | None = None
         self._first_answer_ns: int | None = None
         self.last_output_ns: int | None = None
-        self.output_chunks = self.unread_chunks = self._coalesced = self._late = 0
-        self._text_chars = self._together = 0
+        self.unread_chunks = self._coalesced = self._late = self._text_chars = self._together = 0
         self._messages = 0  # of the chunks with output
         self._cumulative = False  # does each chunk say again what those before it said?
         self._first_chunks = 1
@@ -53,6 +54,11 @@ class RecordBuilder:
         self.habits: set[str] = set()
         self._end_ns: int | None = None
         self._whole = False
+
+    @property
+    def output_chunks(self) -> int:
+        """The chunks with output so far."""
+        return len(self._stamps)
 
     def add(self, chunk: Chunk) -> None:
         """Take in the next chunk, in order of arrival."""
@@ -77,7 +83,7 @@ class RecordBuilder:
         if finish_reason:
             self.finish_reason, self._end_ns = finish_reason, ns
         if usage:
-            self.usage = _later(self.usage, usage)
+            self.usage = self.usage.then(usage)
             self._end_ns = ns if self.finish_reason else None
         if done:
             self.done, self._end_ns = True, ns
@@ -92,9 +98,8 @@ class RecordBuilder:
         """The same as `add` of each of its chunks, in fewer steps where they are short and came one after the other."""
         stamps, texts, thinkings = stretch
         last = self.last_output_ns
-        gaps = list(
-            map(operator.sub, stamps[1:], stamps) if last is None else map(operator.sub, stamps, [last, *stamps])
-        )
+        known = stamps if last is None else [last, *stamps]
+        gaps = list(map(operator.sub, known[1:], known))
         if not self._streamed or len(max(texts, key=len)) >= LEAST_REPEATED or min(gaps, default=0) <= TOGETHER_NS:
             for chunk in stretch.chunks():
                 self.add(chunk)
@@ -111,7 +116,7 @@ class RecordBuilder:
         if last is None:
             self.first_output_ns = stamps[0]
         self.last_output_ns = stamps[-1]
-        self.output_chunks += len(stamps)
+        self._stamps += stamps
 
     def _add_said(self, ns: int, text: str, thinking: str, calls: tuple[ToolCall, ...]) -> None:
         if text:
@@ -172,7 +177,7 @@ class RecordBuilder:
         self._text_chars = 0
 
     def _add_output(self, ns: int, *, answer: bool) -> None:
-        self.output_chunks += 1
+        self._stamps.append(ns)
         if answer and self._first_answer_ns is None:
             self._first_answer_ns = ns
         last = self.last_output_ns
@@ -235,6 +240,8 @@ class RecordBuilder:
         timed = streamed and not in_lumps
         # A body that was left open after the answer's own end, or broke off, makes the answer no longer.
         own_end = outcome == "ok" and not transcript.complete
+        ended_ns = self._end_ns if own_end and self._end_ns else transcript.ended_ns
+        made_until_ns = ended_ns if outcome == "ok" else self.last_output_ns
         return Record(
             identity=identity,
             outcome=outcome,
@@ -251,7 +258,7 @@ class RecordBuilder:
             first_output_ns=self.first_output_ns if timed else None,
             first_answer_ns=self._first_answer_ns if timed else None,
             last_output_ns=self.last_output_ns if timed else None,
-            ended_ns=self._end_ns if own_end and self._end_ns else transcript.ended_ns,
+            ended_ns=ended_ns,
             interpreted_ns=interpreted_ns,
             output_chunks=self.output_chunks,
             unread_chunks=self.unread_chunks,
@@ -263,6 +270,7 @@ class RecordBuilder:
             tool_calls=len(answer.tool_calls),
             gaps={} if in_lumps else self._gaps,
             longest_gap_ns=None if in_lumps else self._longest_gap_ns,
+            moments=moments(self._stamps, made_until_ns, self.usage.eval_ns) if timed else (),
             usage=self.usage,
             reads=transcript.kernel_stamps + transcript.clock_stamps,
             late_reads=len(transcript.late_stamps),
@@ -289,8 +297,3 @@ def _cut(text: str) -> str:
     if len(text) <= MOST_KEPT:
         return text
     return f"{text[:MOST_KEPT]} … [cut: {len(text)} characters in all]"
-
-
-def _later(before: Usage, usage: Usage) -> Usage:
-    """The later numbers, but where they are absent, or a 0 after a true one: some servers end with a usage of zeros."""
-    return Usage._make(new or (old if new is None else old or new) for new, old in zip(usage, before, strict=True))

@@ -134,6 +134,11 @@ class Usage(NamedTuple):
         """The counts alone."""
         return self._replace(total_ns=None, load_ns=None, prompt_eval_ns=None, eval_ns=None, queue_ns=None, engine=None)
 
+    def then(self, later: "Usage") -> "Usage":
+        """The later numbers, but where they are absent, or a 0 after a true one: some servers end with a usage of
+        zeros."""
+        return Usage._make(new or (old if new is None else old or new) for new, old in zip(later, self, strict=True))
+
 
 class ToolCall(NamedTuple):
     """A tool call, or a piece of one: OpenAI servers may stream `arguments` as text pieces of one `place`.

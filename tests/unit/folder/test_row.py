@@ -14,6 +14,7 @@ from tokenswarm.folder.lines import cells, line, rows
 from tokenswarm.folder.row import COLUMNS, MOST_CHARACTERS, NUMBERS, Row, row
 from tokenswarm.metrics import text as plain
 from tokenswarm.metrics.checks.case import CheckResults
+from tokenswarm.metrics.moments import MOMENTS
 from tokenswarm.metrics.record import Identity, Kept, Record
 from tokenswarm.wire.values import Usage
 
@@ -74,6 +75,7 @@ RECORDS = st.builds(
     sent_ns=st.one_of(st.none(), NS),
     ended_ns=NS,
     gaps=st.dictionaries(st.integers(0, 2000), st.integers(1, 10**6), max_size=5),
+    moments=st.lists(st.tuples(st.integers(0, 10**6), st.integers(1, 10**6)), max_size=len(MOMENTS)).map(tuple),
     usage=st.builds(Usage, prompt_tokens=SOME, output_tokens=SOME, load_ns=SOME, eval_ns=SOME, prompt_eval_ns=SOME),
     judged=st.builds(
         CheckResults, st.dictionaries(st.sampled_from(["repetition", "json_invalid"]), st.integers(0, 1)), STRANGE

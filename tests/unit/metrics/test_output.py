@@ -4,14 +4,26 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tokenswarm.metrics.histogram import bucket, encode
-from tokenswarm.metrics.output import ABSENT, TokensPerChunk, count, output, output_span, share_before, spread, within
+from tokenswarm.metrics.moments import MOMENTS
+from tokenswarm.metrics.output import (
+    ABSENT,
+    TokensPerChunk,
+    count,
+    even_parts,
+    output,
+    output_span,
+    share_before,
+    spread,
+    within,
+)
 from tokenswarm.metrics.recent import Recent
-from tokenswarm.reports.output import amount_before
+from tokenswarm.reports.output import MADE, amount_before, amount_per_s, placed
 
 MS = 1_000_000
 SENT = 1_795_433_493_123_456_789
@@ -30,15 +42,20 @@ def row(**changes: Any) -> dict[str, Any]:
         "itl_ms_hist": encode({bucket(10 * MS): 100}),
         "output_tokens": 101,
         "output_chunks": 101,
+        **dict.fromkeys(name for pair in MOMENTS for name in pair),
         **changes,
     }
 
 
+# Half of it in the first 200 ms after its first output, a stall of 600 ms, half of it in the last 200 ms.
+STALLED = {"moment1_ms": 200, "moment1_chunk": 51, "moment2_ms": 800, "moment2_chunk": 52, "output_chunks": 102}
+
+
 def lies(**changes: Any) -> tuple[float, float]:
     """From when to when, ms after it was sent."""
-    span = spread(row(**changes))
-    assert span is not None
-    return tuple((ns - SENT) / MS for ns in span)  # type: ignore[return-value]
+    parts = spread(row(**changes))
+    assert parts is not None
+    return (parts[0].begin_ns - SENT) / MS, (parts[-1].end_ns - SENT) / MS
 
 
 def test_tokens_lie_between_first_output_and_end_never_over_the_queue() -> None:
@@ -75,6 +92,37 @@ def test_one_that_stalled_made_nothing_after_its_last_chunk() -> None:
     assert end == pytest.approx(900, rel=0.01)
 
 
+def test_the_tokens_of_one_that_stood_still_lie_before_and_after() -> None:
+    """102 tokens from 400 ms to 1400 after it was sent, of which 50 came in the first 200 and 50 in the last."""
+    found = output(row(**STALLED, output_tokens=102), TokensPerChunk())
+    assert found is not None
+    assert (found.begin_ns, found.end_ns) == (SENT + 400 * MS, SENT + 1400 * MS)
+    windows = [
+        found.within(SENT + since * MS, SENT + until * MS) for since, until in pairwise((0, 500, 600, 1200, 1500))
+    ]
+    assert windows == pytest.approx([25.25, 25.25, 1, 50.5])
+    assert found.within(SENT + 600 * MS, SENT + 900 * MS) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"moment1_chunk": None},
+        {"moment1_chunk": 103},  # more than there are
+        {"moment1_chunk": 0},
+        {"output_chunks": None},
+        {"moment2_ms": 9e9},  # after its end
+        {"moment1_ms": 800, "moment2_ms": 200, "moment1_chunk": 52, "moment2_chunk": 51},
+    ],
+)
+def test_of_moments_that_cannot_be_no_token_is_lost(odd: dict[str, Any]) -> None:
+    found = output(row(**{**STALLED, **odd}), TokensPerChunk())
+    assert found is not None
+    assert sum(part.share for part in found.parts) == pytest.approx(1)
+    assert found.within(SENT, SENT + 1400 * MS) == pytest.approx(101)
+    assert all(part.begin_ns <= part.end_ns and part.share > 0 for part in found.parts)
+
+
 def test_what_was_never_sent_lies_nowhere() -> None:
     assert spread(row(outcome="refused", sent_unix_ns=None, ended_unix_ns=None)) is None
 
@@ -95,7 +143,7 @@ def test_without_a_count_they_are_estimated_by_the_runs_tokens_a_chunk() -> None
     assert third.tokens == pytest.approx(30 * 202 / 151)
     assert output(row(output_tokens=None), ratios) is None  # an answer in full that nobody counted is no estimate
     assert output(row(outcome="http_error", output_tokens=None, output_chunks=0), ratios) == (
-        *(spread(row(outcome="http_error")) or ()),
+        spread(row(outcome="http_error")),
         0,
         True,
     )
@@ -122,6 +170,46 @@ def test_a_column_has_the_definition_of_a_row(rows: list[tuple[float, float, flo
     assert all(0 <= since <= until <= abs(row[0]) for row, (since, until) in zip(rows, alone, strict=True))
     shares = share_before(begin, end, 5e5).tolist()
     assert shares == pytest.approx([share_before(*each, 5e5) for each in alone])
+
+
+Moments = st.lists(st.tuples(st.integers(0, 1200), st.integers(1, 120)), max_size=len(MOMENTS))
+
+
+@given(st.lists(Moments, min_size=1, max_size=8), st.integers(0, 1500), st.integers(0, 1500))
+def test_columns_of_a_report_place_tokens_as_a_row_does(
+    many: list[list[tuple[int, int]]], one: int, other: int
+) -> None:
+    since_ns, until_ns = SENT + min(one, other) * MS, SENT + (max(one, other) + 1) * MS
+    rows = [row(**dict(zip([n for pair in MOMENTS for n in pair], sum(kept, ()), strict=False))) for kept in many]
+    found = [output(each, TokensPerChunk()) for each in rows]
+    made = {"made_tokens": 101, "made_from_ns": SENT + 400 * MS, "made_to_ns": SENT + 1400 * MS}
+    frame = pd.DataFrame([{**each, **made} for each in rows])[MADE].astype("Int64")
+    amounts, width_s = np.full(len(rows), 101.0), (until_ns - since_ns) / 1e9
+    tokens = sum(each.within(since_ns, until_ns) for each in found if each)
+    assert amount_per_s(frame, amounts, (since_ns, until_ns)) * width_s == pytest.approx(tokens, abs=1e-5)
+    begin, end, parts = placed(frame, amounts, SENT)
+    edges = (np.array([since_ns, until_ns]) - SENT) / 1e9
+    assert np.diff(amount_before(edges, begin, end, parts))[0] == pytest.approx(tokens, abs=1e-3)
+
+
+@given(st.lists(Moments, min_size=1, max_size=8))
+def test_parts_add_up_to_all_in_order(many: list[list[tuple[int, int]]]) -> None:
+    for kept in many:
+        parts = list(even_parts(0, 1000, kept, 101))
+        assert sum(share for _, _, share in parts) == pytest.approx(1)
+        assert [0, *(end for _, end, _ in parts)] == [*(begin for begin, _, _ in parts), 1000]
+        assert all(begin <= end and share >= 0 for begin, end, share in parts)
+
+
+def test_live_tokens_a_second_lie_where_they_came() -> None:
+    """Half of 102 tokens came in the first second of an answer of 20 s, half in its last."""
+    recent, begin = Recent(), SENT // 10**9 * 10**9
+    times = {"sent_unix_ns": begin, "ended_unix_ns": begin + 20_000 * MS, "ttft_ms": 0.0, "eval_ms": None}
+    kept = {**STALLED, "moment1_ms": 1000, "moment2_ms": 19_000}
+    recent.add(row(**times, **kept, output_tokens=102))
+    rates, behind_s = recent.per_s(begin + 30_000 * MS)  # the window of the first ten seconds
+    assert behind_s == 20
+    assert rates["/api/chat", "sim"] == pytest.approx((50.5 + 0.5) / 10)
 
 
 def test_live_tokens_a_second_lie_behind_by_the_longest_output() -> None:
