@@ -11,7 +11,7 @@ from tokenswarm.reports.columns import Floats, Wholes
 from tokenswarm.reports.rows import parts
 
 Window = tuple[int, int]
-MADE = ["made_tokens", "made_from_ns", "made_to_ns", "output_chunks", *(name for pair in MOMENTS for name in pair)]
+MADE = ["made_tokens", "made_from_ns", "made_to_ns", *(name for pair in MOMENTS for name in pair)]
 _SHORTEST_S = 1e-6
 
 
@@ -144,12 +144,17 @@ def placed(rows: Any, amounts: Any, zero_ns: int) -> tuple[Any, Any, Any]:
     kept = rows[MOMENTS[0][0]].notna().to_numpy() if MOMENTS[0][0] in rows.columns else np.zeros(len(rows), dtype=bool)
     if not kept.any():
         return begin, end, amounts
-    numbers = {name: rows[name].to_numpy("float64", na_value=ABSENT)[kept] for name in MADE[3:]}
-    moments = ((np.where(numbers[ms] < 0, ABSENT, numbers[ms] / 1e3), numbers[chunk]) for ms, chunk in MOMENTS)
-    parts = even_parts(begin[kept], end[kept], moments, numbers["output_chunks"])
-    uneven = ((since, until, share * amounts[kept]) for since, until, share in parts)
-    placed = zip((begin[~kept], end[~kept], amounts[~kept]), *uneven, strict=True)
-    return tuple(map(np.concatenate, placed))
+    moments = ((_known(rows, ms, kept, 1e3), _known(rows, percent, kept, 100)) for ms, percent in MOMENTS)
+    found = [(begin[~kept], end[~kept], amounts[~kept])]
+    for since, until, share in even_parts(begin[kept], end[kept], moments):
+        found.append((since, until, share * amounts[kept]))
+    begin, end, amounts = (np.concatenate(columns) for columns in zip(*found, strict=True))
+    return begin, end, amounts
+
+
+def _known(rows: Any, name: str, kept: Any, unit: float) -> Any:
+    values = rows[name].to_numpy("float64", na_value=np.nan)[kept] / unit
+    return np.where(np.isnan(values), ABSENT, values)
 
 
 def seconds(moments: Any, zero_ns: int) -> Any:

@@ -66,7 +66,7 @@ NUMBERS = {
     **dict.fromkeys(INTEGERS, "whole"),
     "retry_after_s": "rate",
     **{metric.name: _KINDS[metric.kind] for metric in METRICS},
-    **dict.fromkeys(PACE, "whole"),
+    **{name: kind for pair in MOMENTS for name, kind in zip(pair, ("whole", "rate"), strict=True)},
 }
 _VALUES: dict[str, Callable[[str], Cell]] = {"whole": int, "rate": float, "duration": float, "histogram": str}
 _DECODERS = {name: _VALUES[kind] for name, kind in NUMBERS.items()}

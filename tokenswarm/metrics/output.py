@@ -34,17 +34,16 @@ def output_span(e2e: Number, waited: Number, chunked: Number, decoded: Number) -
 
 
 def even_parts(
-    begin: Number, end: Number, moments: Iterable[tuple[Number, Number]], chunks: Number
+    begin: Number, end: Number, moments: Iterable[tuple[Number, Number]]
 ) -> Iterator[tuple[Number, Number, Number]]:
     """(begin, end, share) of the parts of a request's output, in order, over each of which its share lies evenly.
 
-    A moment is (in the unit of begin and end, since begin; the number of the chunk that came then, from 1), ABSENT
-    where there is none. The shares add up to 1; where a moment is absent, or cannot be, a part is empty.
+    A moment is (when, in the unit of begin and end, and since begin; the share that had come then), ABSENT where there
+    is none. The shares add up to 1; where a moment is absent, or cannot be, a part is empty.
     """
     here, before = begin, 0.0
-    for since, number in moments:
-        share = (number - 0.5) / _either(chunks > 0, chunks, 1)
-        known = (since >= 0) & (number > 0) & (chunks >= number) & (begin + since >= here) & (share > before)
+    for since, share in moments:
+        known = (since >= 0) & (share > before) & (share <= 1) & (begin + since >= here)
         at, share = _either(known, begin + since, here), _either(known, share, before)
         at = _either(at < end, at, end)
         yield here, at, share - before
@@ -157,8 +156,9 @@ def spread(row: Mapping[str, Any]) -> tuple[Part, ...] | None:
     begin, end = map(round, output_span(max(0, ended_ns - sent_ns), waited_ns, chunked_ns, decoded_ns))
     if row[MOMENTS[0][0]] is None:
         return (Part(sent_ns + begin, sent_ns + end, 1.0),)
-    moments = [(row[ms] * MS, row[chunk]) for ms, chunk in MOMENTS if row[ms] is not None and row[chunk] is not None]
-    parts = even_parts(sent_ns + begin, sent_ns + end, moments, row["output_chunks"] or 0)
+    known = [(row[ms], row[percent]) for ms, percent in MOMENTS if row[ms] is not None and row[percent] is not None]
+    moments = [(ms * MS, percent / 100) for ms, percent in known]
+    parts = even_parts(sent_ns + begin, sent_ns + end, moments)
     return tuple(Part(*part) for part in parts if part[2] > 0)
 
 

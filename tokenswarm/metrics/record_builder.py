@@ -241,6 +241,7 @@ class RecordBuilder:
         # A body that was left open after the answer's own end, or broke off, makes the answer no longer.
         own_end = outcome == "ok" and not transcript.complete
         ended_ns = self._end_ns if own_end and self._end_ns else transcript.ended_ns
+        texts = itertools.chain(self._thinking, self._text)
         made_until_ns = ended_ns if outcome == "ok" else self.last_output_ns
         return Record(
             identity=identity,
@@ -270,7 +271,7 @@ class RecordBuilder:
             tool_calls=len(answer.tool_calls),
             gaps={} if in_lumps else self._gaps,
             longest_gap_ns=None if in_lumps else self._longest_gap_ns,
-            moments=moments(self._stamps, made_until_ns, self.usage.eval_ns) if timed else (),
+            moments=moments(self._stamps, made_until_ns, self.usage, texts) if timed else (),
             usage=self.usage,
             reads=transcript.kernel_stamps + transcript.clock_stamps,
             late_reads=len(transcript.late_stamps),

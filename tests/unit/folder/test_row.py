@@ -75,7 +75,7 @@ RECORDS = st.builds(
     sent_ns=st.one_of(st.none(), NS),
     ended_ns=NS,
     gaps=st.dictionaries(st.integers(0, 2000), st.integers(1, 10**6), max_size=5),
-    moments=st.lists(st.tuples(st.integers(0, 10**6), st.integers(1, 10**6)), max_size=len(MOMENTS)).map(tuple),
+    moments=st.lists(st.tuples(st.integers(0, 10**6), st.floats(0, 100)), max_size=len(MOMENTS)).map(tuple),
     usage=st.builds(Usage, prompt_tokens=SOME, output_tokens=SOME, load_ns=SOME, eval_ns=SOME, prompt_eval_ns=SOME),
     judged=st.builds(
         CheckResults, st.dictionaries(st.sampled_from(["repetition", "json_invalid"]), st.integers(0, 1)), STRANGE

@@ -9,7 +9,7 @@ from tokenswarm.folder.row import COLUMNS, row
 from tokenswarm.metrics.interpret import interpret
 from tokenswarm.metrics.moments import MOST, moments
 from tokenswarm.metrics.record import Identity
-from tokenswarm.wire.values import Transcript
+from tokenswarm.wire.values import Transcript, Usage
 
 MS = 1_000_000
 FIRST = 1_795_433_493_123_456_789
@@ -24,7 +24,7 @@ def off_by(came: list[int], end_ns: int) -> float:
     """How many chunks the line through the moments is off at any chunk's own moment, when it is half there."""
     kept = moments(came, end_ns)
     at = [FIRST, *(FIRST + ms * MS for ms, _ in kept), end_ns]
-    had = [0, *(number - 0.5 for _, number in kept), len(came)]
+    had = [0, *(percent / 100 * len(came) for _, percent in kept), len(came)]
     line = np.interp([ns - FIRST for ns in came], [ns - FIRST for ns in at], had)
     return float(np.abs(line - (np.arange(len(came)) + 0.5)).max())
 
@@ -36,31 +36,31 @@ def test_an_even_stream_needs_none() -> None:
 
 
 def test_a_stream_that_stood_still_has_the_chunks_before_and_after() -> None:
-    """50 chunks in 980 ms, nothing for a second, 50 more."""
+    """50 chunks in 980 ms, nothing for a second, 50 more; a chunk is half there at its own moment."""
     came = stamps([20.0] * 49 + [1000.0] + [20.0] * 49)
-    assert moments(came, came[-1]) == ((980, 50), (1980, 51))
+    assert moments(came, came[-1]) == ((980, 49.5), (1980, 50.5))
 
 
 def test_a_slow_start_has_one() -> None:
     came = stamps([100.0] * 30 + [10.0] * 200)
-    assert moments(came, came[-1]) == ((3000, 31),)
+    assert moments(came, came[-1]) == ((3000, 13.2),)
 
 
 def test_one_whose_end_came_late_has_its_last_chunk() -> None:
     """All chunks within 2 s, the end of the body 3 s later."""
     came = stamps([20.0] * 100)
-    assert moments(came, came[-1] + 3000 * MS) == ((2000, 101),)
+    assert moments(came, came[-1] + 3000 * MS) == ((2000, 99.5),)
 
 
 def test_two_stalls_take_four() -> None:
     came = stamps([20.0] * 29 + [700.0] + [20.0] * 49 + [400.0] + [20.0] * 29)
-    assert moments(came, came[-1]) == ((580, 30), (1280, 31), (2260, 80), (2660, 81))
+    assert moments(came, came[-1]) == ((580, 26.82), (1280, 27.73), (2260, 72.27), (2660, 73.18))
 
 
 def test_of_what_was_held_back_or_has_no_length_there_are_none() -> None:
     came = stamps([1.0] * 50 + [30.0] + [1.0] * 50)
-    assert len(moments(came, came[-1], 500 * MS)) == 2
-    assert moments(came, came[-1], 2000 * MS) == ()  # decoded in 2 s, and here in 130 ms
+    assert len(moments(came, came[-1], Usage(eval_ns=500 * MS))) == 2
+    assert moments(came, came[-1], Usage(eval_ns=2000 * MS)) == ()  # decoded in 2 s, and here in 130 ms
     assert moments(came, None) == moments(came, FIRST) == moments([], FIRST) == ()
 
 
@@ -76,13 +76,22 @@ def test_whatever_the_gaps_they_are_few_in_order_and_no_worse_than_none(gaps_ms:
     kept = moments(came, came[-1] + rest_ms * MS)
     assert len(kept) <= MOST
     assert list(kept) == sorted(kept)
-    assert len({number for _, number in kept}) == len(kept)
-    assert all(came[number - 1] - MS < FIRST + ms * MS <= came[number - 1] for ms, number in kept)
+    assert all(any(0 <= ns - FIRST - ms * MS < MS for ns in came) for ms, _ in kept)
+    assert all(0 < percent < 100 for _, percent in kept)
 
 
 def test_a_clock_that_was_set_back_leaves_no_negative_moment() -> None:
     came = stamps([20.0] * 50 + [-5000.0] + [20.0] * 300)
-    assert all(ms >= 0 and number >= 1 for ms, number in moments(came, came[-1]))
+    assert all(ms >= 0 for ms, _ in moments(came, came[-1]))
+
+
+def test_chunks_of_several_tokens_are_weighed_by_their_characters() -> None:
+    """50 chunks of one character, 50 of five, all 20 ms apart: a sixth of the output in the first half of its time."""
+    came, texts = stamps([20.0] * 99), ["a"] * 50 + ["aaaaa"] * 50
+    ((ms, percent),) = moments(came, came[-1], Usage(output_tokens=300), texts)
+    assert (ms, percent) in {(980, 16.5), (1000, 17.5)}  # the corner's two sides
+    assert moments(came, came[-1], Usage(output_tokens=110), texts) == ()  # a token each, of whatever length
+    assert moments(came, came[-1], Usage(output_tokens=300), texts[:-1]) == ()  # not a text each
 
 
 def cells(at_ms: list[float], ended_ms: float, outcome: str = "ok") -> list[object]:
@@ -99,7 +108,7 @@ def test_a_row_has_them_in_columns_that_are_empty_where_a_stream_was_even() -> N
     even = [100 + 20.0 * n for n in range(80)]
     stalled = [ms + 500 * (n >= 40) for n, ms in enumerate(even)]
     assert cells(even, 1681) == [None] * 2 * MOST
-    assert cells(stalled, 2181) == [780, 40, 1300, 41, *[None] * 2 * (MOST - 2)]
+    assert cells(stalled, 2181) == [780, 49.38, 1300, 50.62, *[None] * 2 * (MOST - 2)]
     assert cells(even, 5000, "cancelled") == [None] * 2 * MOST  # it ends with its last chunk
-    assert cells(stalled, 5000, "timeout")[:4] == [780, 40, 1300, 41]
+    assert cells(stalled, 5000, "timeout")[:4] == [780, 49.38, 1300, 50.62]
     assert cells([100.0] * 40 + [2000.0] * 40, 2001) == [None] * 2 * MOST  # came in lumps

@@ -48,7 +48,7 @@ def row(**changes: Any) -> dict[str, Any]:
 
 
 # Half of it in the first 200 ms after its first output, a stall of 600 ms, half of it in the last 200 ms.
-STALLED = {"moment1_ms": 200, "moment1_chunk": 51, "moment2_ms": 800, "moment2_chunk": 52, "output_chunks": 102}
+STALLED = {"moment1_ms": 200, "moment1_percent": 49.5, "moment2_ms": 800, "moment2_percent": 50.5}
 
 
 def lies(**changes: Any) -> tuple[float, float]:
@@ -93,33 +93,32 @@ def test_one_that_stalled_made_nothing_after_its_last_chunk() -> None:
 
 
 def test_the_tokens_of_one_that_stood_still_lie_before_and_after() -> None:
-    """102 tokens from 400 ms to 1400 after it was sent, of which 50 came in the first 200 and 50 in the last."""
-    found = output(row(**STALLED, output_tokens=102), TokensPerChunk())
+    """100 tokens from 400 ms to 1400 after it was sent: all but one in the first 200 ms and in the last."""
+    found = output(row(**STALLED, output_tokens=100), TokensPerChunk())
     assert found is not None
     assert (found.begin_ns, found.end_ns) == (SENT + 400 * MS, SENT + 1400 * MS)
     windows = [
         found.within(SENT + since * MS, SENT + until * MS) for since, until in pairwise((0, 500, 600, 1200, 1500))
     ]
-    assert windows == pytest.approx([25.25, 25.25, 1, 50.5])
+    assert windows == pytest.approx([24.75, 24.75, 1, 49.5])
     assert found.within(SENT + 600 * MS, SENT + 900 * MS) == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize(
     "odd",
     [
-        {"moment1_chunk": None},
-        {"moment1_chunk": 103},  # more than there are
-        {"moment1_chunk": 0},
-        {"output_chunks": None},
-        {"moment2_ms": 9e9},  # after its end
-        {"moment1_ms": 800, "moment2_ms": 200, "moment1_chunk": 52, "moment2_chunk": 51},
+        {"moment1_percent": None},
+        {"moment1_percent": 103.0},
+        {"moment1_percent": 0.0},
+        {"moment2_ms": 10**9},  # after its end
+        {"moment1_ms": 800, "moment2_ms": 200, "moment1_percent": 50.5, "moment2_percent": 49.5},
     ],
 )
 def test_of_moments_that_cannot_be_no_token_is_lost(odd: dict[str, Any]) -> None:
     found = output(row(**{**STALLED, **odd}), TokensPerChunk())
     assert found is not None
     assert sum(part.share for part in found.parts) == pytest.approx(1)
-    assert found.within(SENT, SENT + 1400 * MS) == pytest.approx(101)
+    assert found.within(SENT, SENT + 1401 * MS) == pytest.approx(101)
     assert all(part.begin_ns <= part.end_ns and part.share > 0 for part in found.parts)
 
 
@@ -172,18 +171,20 @@ def test_a_column_has_the_definition_of_a_row(rows: list[tuple[float, float, flo
     assert shares == pytest.approx([share_before(*each, 5e5) for each in alone])
 
 
-Moments = st.lists(st.tuples(st.integers(0, 1200), st.integers(1, 120)), max_size=len(MOMENTS))
+Moments = st.lists(st.tuples(st.integers(0, 1200), st.floats(0, 110)), max_size=len(MOMENTS))
 
 
 @given(st.lists(Moments, min_size=1, max_size=8), st.integers(0, 1500), st.integers(0, 1500))
 def test_columns_of_a_report_place_tokens_as_a_row_does(
-    many: list[list[tuple[int, int]]], one: int, other: int
+    many: list[list[tuple[int, float]]], one: int, other: int
 ) -> None:
-    since_ns, until_ns = SENT + min(one, other) * MS, SENT + (max(one, other) + 1) * MS
+    # Never just at a moment, at which a part may lie that has no length.
+    since_ns, until_ns = (SENT + ms * MS + MS // 2 for ms in (min(one, other), max(one, other) + 1))
     rows = [row(**dict(zip([n for pair in MOMENTS for n in pair], sum(kept, ()), strict=False))) for kept in many]
     found = [output(each, TokensPerChunk()) for each in rows]
     made = {"made_tokens": 101, "made_from_ns": SENT + 400 * MS, "made_to_ns": SENT + 1400 * MS}
-    frame = pd.DataFrame([{**each, **made} for each in rows])[MADE].astype("Int64")
+    frame = pd.DataFrame([{**each, **made} for each in rows])[MADE].astype("Float64")
+    frame = frame.astype({"made_from_ns": "Int64", "made_to_ns": "Int64"})
     amounts, width_s = np.full(len(rows), 101.0), (until_ns - since_ns) / 1e9
     tokens = sum(each.within(since_ns, until_ns) for each in found if each)
     assert amount_per_s(frame, amounts, (since_ns, until_ns)) * width_s == pytest.approx(tokens, abs=1e-5)
@@ -193,23 +194,23 @@ def test_columns_of_a_report_place_tokens_as_a_row_does(
 
 
 @given(st.lists(Moments, min_size=1, max_size=8))
-def test_parts_add_up_to_all_in_order(many: list[list[tuple[int, int]]]) -> None:
+def test_parts_add_up_to_all_in_order(many: list[list[tuple[int, float]]]) -> None:
     for kept in many:
-        parts = list(even_parts(0, 1000, kept, 101))
+        parts = list(even_parts(0, 1000, [(ms, percent / 100) for ms, percent in kept]))
         assert sum(share for _, _, share in parts) == pytest.approx(1)
         assert [0, *(end for _, end, _ in parts)] == [*(begin for begin, _, _ in parts), 1000]
         assert all(begin <= end and share >= 0 for begin, end, share in parts)
 
 
 def test_live_tokens_a_second_lie_where_they_came() -> None:
-    """Half of 102 tokens came in the first second of an answer of 20 s, half in its last."""
+    """Of 100 tokens all but one came in the first second of an answer of 20 s and in its last."""
     recent, begin = Recent(), SENT // 10**9 * 10**9
     times = {"sent_unix_ns": begin, "ended_unix_ns": begin + 20_000 * MS, "ttft_ms": 0.0, "eval_ms": None}
     kept = {**STALLED, "moment1_ms": 1000, "moment2_ms": 19_000}
-    recent.add(row(**times, **kept, output_tokens=102))
+    recent.add(row(**times, **kept, output_tokens=100))
     rates, behind_s = recent.per_s(begin + 30_000 * MS)  # the window of the first ten seconds
     assert behind_s == 20
-    assert rates["/api/chat", "sim"] == pytest.approx((50.5 + 0.5) / 10)
+    assert rates["/api/chat", "sim"] == pytest.approx((49.5 + 0.5) / 10)
 
 
 def test_live_tokens_a_second_lie_behind_by_the_longest_output() -> None:
