@@ -182,9 +182,8 @@ def test_columns_of_a_report_place_tokens_as_a_row_does(
     since_ns, until_ns = (SENT + ms * MS + MS // 2 for ms in (min(one, other), max(one, other) + 1))
     rows = [row(**dict(zip([n for pair in MOMENTS for n in pair], sum(kept, ()), strict=False))) for kept in many]
     found = [output(each, TokensPerChunk()) for each in rows]
-    made = {"made_tokens": 101, "made_from_ns": SENT + 400 * MS, "made_to_ns": SENT + 1400 * MS}
-    frame = pd.DataFrame([{**each, **made} for each in rows])[MADE].astype("Float64")
-    frame = frame.astype({"made_from_ns": "Int64", "made_to_ns": "Int64"})
+    frame = pd.DataFrame(rows).reindex(columns=MADE).astype("Float64")
+    frame["made_from_ns"], frame["made_to_ns"] = np.int64(SENT + 400 * MS), np.int64(SENT + 1400 * MS)
     amounts, width_s = np.full(len(rows), 101.0), (until_ns - since_ns) / 1e9
     tokens = sum(each.within(since_ns, until_ns) for each in found if each)
     assert amount_per_s(frame, amounts, (since_ns, until_ns)) * width_s == pytest.approx(tokens, abs=1e-5)
