@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from tokenswarm.reports.parts import PARTS
+from tokenswarm.reports.parts import FIRST_SCREEN, PARTS, REST
 from tokenswarm.reports.parts.load_shape import load_line
 from tokenswarm.reports.render import chinese
 from tokenswarm.reports.render.document import Cell, Code, Document, Section
@@ -28,6 +28,21 @@ def document(summary: Summary, lang: str = "en") -> Document:
     shown = tuple(sorted(filter(_any, _remarks_apart(sections)), key=place))
     made = Document(run, validity, _facts(summary), summary["verdict"], (), shown, load_line(summary))
     return chinese.document(_by_concurrency_first(made)) if lang == "zh" else made
+
+
+def terminal(summary: Summary, lang: str = "en") -> list[Section]:
+    """What the terminal shows: tables, then lines, then the bar.
+
+    Of each the report's first screen comes last, since that is where one begins to read in a terminal.
+    """
+    made = [part.terminal(summary) for part in (*REST, *FIRST_SCREEN) if part.terminal]
+    if not summary["overall"]["metrics"]:
+        made = [section for section in made if not section.tables]
+    if lang == "zh":  # see _by_concurrency_first
+        made = sorted(map(chinese.section, made), key=lambda section: section.key != "concurrency")
+    else:
+        made = [section for section in made if section.key != "concurrency"]
+    return sorted(filter(_any, made), key=lambda section: (not section.tables, bool(section.bars)))
 
 
 def _remarks_apart(sections: Iterable[Section]) -> Iterator[Section]:

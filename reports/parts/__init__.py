@@ -39,8 +39,7 @@ from tokenswarm.reports.parts import (
 )
 from tokenswarm.reports.parts.part import Part
 
-PARTS: tuple[Part, ...] = (
-    # the first screen
+FIRST_SCREEN: tuple[Part, ...] = (
     load_shape.PART,
     capacity.PART,
     stages.PART,
@@ -51,7 +50,8 @@ PARTS: tuple[Part, ...] = (
     conclusions.PART,
     time_spent.BAR,
     findings.PART,
-    # the rest
+)
+REST: tuple[Part, ...] = (
     throughput.PART,
     server_side.PART,
     energy.PART,
@@ -81,3 +81,4 @@ PARTS: tuple[Part, ...] = (
     circumstances.SOFTWARE,
     glossary.PART,
 )
+PARTS = (*FIRST_SCREEN, *REST)

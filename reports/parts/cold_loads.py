@@ -9,7 +9,7 @@ from tokenswarm.reports.describe import drop_lumps
 from tokenswarm.reports.load import Run
 from tokenswarm.reports.output import seconds
 from tokenswarm.reports.parts.latencies import steps
-from tokenswarm.reports.parts.part import Part, Summary
+from tokenswarm.reports.parts.part import Part, Summary, only_tables
 from tokenswarm.reports.percentiles import describe
 from tokenswarm.reports.render.document import Cell, Code, Section, Table
 from tokenswarm.reports.render.numbers import integer, number
@@ -204,4 +204,4 @@ def data(run: Run, summary: Summary) -> dict[str, Any]:
     return {"loading": describe_loads(drop_lumps(run.measured, summary["overall"]["metrics"]))}
 
 
-PART = Part(section, data, plot)
+PART = Part(section, data, plot, terminal=only_tables(section))

@@ -242,4 +242,4 @@ def section(summary: Summary) -> Section:
     return Section("conclusions", "What this run says", items=items)
 
 
-PART = Part(section)
+PART = Part(section, terminal=section)

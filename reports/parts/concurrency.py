@@ -5,7 +5,7 @@ from typing import Any
 from tokenswarm.reports.describe import drop_lumps
 from tokenswarm.reports.load import Run
 from tokenswarm.reports.output import MADE, Window, ok_per_s, tokens_per_s
-from tokenswarm.reports.parts.part import Part, Summary
+from tokenswarm.reports.parts.part import Part, Summary, only_tables
 from tokenswarm.reports.percentiles import describe_known
 from tokenswarm.reports.render.document import Section, Table
 from tokenswarm.reports.render.numbers import integer, number
@@ -82,4 +82,4 @@ def section(summary: Summary) -> Section:
     )
 
 
-PART = Part(section, data)
+PART = Part(section, data, terminal=only_tables(section))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tokenswarm.reports.load import Run
-from tokenswarm.reports.parts.part import Part, Summary
+from tokenswarm.reports.parts.part import Part, Summary, only_tables
 from tokenswarm.reports.percentiles import describe
 from tokenswarm.reports.rejudging import as_mapping
 from tokenswarm.reports.render.document import Line, Section, Table
@@ -160,4 +160,4 @@ def _whole(value: Any) -> int:
     return int(value) if str(value).isdecimal() else 0
 
 
-PART = Part(section, data)
+PART = Part(section, data, terminal=only_tables(section))

@@ -5,7 +5,7 @@ from typing import Any
 
 from tokenswarm.reports.load import Run
 from tokenswarm.reports.parts.capacity import found_trial
-from tokenswarm.reports.parts.part import Part, Summary
+from tokenswarm.reports.parts.part import Part, Summary, only_lines
 from tokenswarm.reports.parts.stages import bend
 from tokenswarm.reports.readings import LOCAL, Readings, Track, growth_per_s, joules
 from tokenswarm.reports.rejudging import as_mapping
@@ -267,4 +267,4 @@ def data(run: Run, summary: Summary) -> dict[str, Any]:
     return ({"energy": found} if found else {}) | ({"cost": priced} if priced else {})
 
 
-PART = Part(section, data)
+PART = Part(section, data, terminal=only_lines(sentences))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tokenswarm.reports.load import Run
-from tokenswarm.reports.parts.part import Part, Summary
+from tokenswarm.reports.parts.part import Part, Summary, only_lines
 from tokenswarm.reports.rejudging import as_mapping
 from tokenswarm.reports.render.document import Cell, Line, Section, Table
 from tokenswarm.reports.render.numbers import integer, number
@@ -89,4 +89,4 @@ def data(run: Run, _summary: Summary) -> dict[str, Any]:
     return {"probe": found} if found else {}
 
 
-PART = Part(section, data)
+PART = Part(section, data, terminal=only_lines(sentences))

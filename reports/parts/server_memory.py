@@ -125,4 +125,10 @@ def data(run: Run, _summary: Summary) -> dict[str, Any]:
     return {"memory": memory(run.looks)}
 
 
-PART = Part(section, data, plot)
+def _swapped(summary: Summary) -> Section:
+    """For the terminal: models that came, and went for each other."""
+    made = section(summary)
+    return Section("", "") if made.folded or len(summary["groups"]) < 2 or not made.tables else made
+
+
+PART = Part(section, data, plot, terminal=_swapped)

@@ -1,7 +1,7 @@
 """The SLOs of a run: as run.json has them judged, their percentiles to the last digit as in the rest of the report."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from tokenswarm.metrics.percentile import is_supported, least_n, rank
 from tokenswarm.metrics.slo.language import CHECKS, Slo, SloError, as_said, parse
 from tokenswarm.reports.load import Run
-from tokenswarm.reports.parts.part import Part, Summary
+from tokenswarm.reports.parts.part import Part, Summary, only_lines
 from tokenswarm.reports.rejudging import dicts
 from tokenswarm.reports.render.document import Cell, Code, Line, Section, Table
 from tokenswarm.reports.render.numbers import integer, number
@@ -88,9 +88,17 @@ def section(summary: Mapping[str, Any]) -> Section:
     return Section("slos", "SLOs", lines if rows else (), tables=(table,) if rows else ())
 
 
+def _states(summary: Summary) -> Iterator[str]:
+    """A line each."""
+    for slo in summary["slos"]:
+        value, unit = as_said(slo["slo"], slo["figure"])
+        why = f"; {slo['why']}" if slo["why"] else ""
+        yield f"SLO {slo['slo']}: {slo['state']} ({number(value)}{unit}, n = {integer(slo['n'])}{why})"
+
+
 def data(run: Run, _summary: Summary) -> dict[str, Any]:
     """`slos`: each SLO of run.json, judged."""
     return {"slos": slos(run.measured, dicts(run.info.get("slos")))}
 
 
-PART = Part(section, data)
+PART = Part(section, data, terminal=only_lines(_states))

@@ -9,7 +9,7 @@ from tokenswarm.reports.intervals import of_window
 from tokenswarm.reports.load import Run
 from tokenswarm.reports.output import Window, ok_per_s, tokens_per_s, window
 from tokenswarm.reports.parts.capacity import curve
-from tokenswarm.reports.parts.part import Part, Summary
+from tokenswarm.reports.parts.part import Part, Summary, only_tables
 from tokenswarm.reports.parts.slos import meets_all
 from tokenswarm.reports.percentiles import describe
 from tokenswarm.reports.rejudging import dicts
@@ -151,4 +151,4 @@ def data(run: Run, summary: Summary) -> dict[str, Any]:
     return {"stages": stages(drop_lumps(run.frame, summary["overall"]["metrics"]), run.info)}
 
 
-PART = Part(section, data, plot)
+PART = Part(section, data, plot, terminal=only_tables(section))

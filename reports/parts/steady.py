@@ -13,7 +13,7 @@ from tokenswarm.reports.describe import Metrics, drop_lumps
 from tokenswarm.reports.load import Run
 from tokenswarm.reports.output import MADE, Window, amount_per_s, answers, of_ok, ok_per_s, tokens_per_s, window
 from tokenswarm.reports.parts import capacity
-from tokenswarm.reports.parts.part import Part, Summary
+from tokenswarm.reports.parts.part import Part, Summary, only_tables
 from tokenswarm.reports.parts.time_spent import NEEDED as OF_LEDGER
 from tokenswarm.reports.parts.time_spent import ledger
 from tokenswarm.reports.percentiles import describe
@@ -224,4 +224,4 @@ def data(run: Run, summary: Summary) -> dict[str, Any]:
     return {"steady": steady(run, summary["overall"]["metrics"])}
 
 
-PART = Part(section, data)
+PART = Part(section, data, terminal=only_tables(section))

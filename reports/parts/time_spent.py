@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -281,4 +282,9 @@ def background(part: str) -> str:
     return f"repeating-linear-gradient(135deg, {colour} 0 2px, transparent 2px 4px)" if part in HATCHED else colour
 
 
-PART, BAR = Part(section, plot=plot), Part(bars)
+def _first_bar(summary: Summary) -> Section:
+    made = bars(summary)
+    return replace(made, bars=made.bars[:1])
+
+
+PART, BAR = Part(section, plot=plot), Part(bars, terminal=_first_bar)

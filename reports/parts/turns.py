@@ -7,7 +7,7 @@ import numpy as np
 
 from tokenswarm.reports.describe import drop_lumps
 from tokenswarm.reports.load import Run
-from tokenswarm.reports.parts.part import Part, Summary
+from tokenswarm.reports.parts.part import Part, Summary, only_tables
 from tokenswarm.reports.percentiles import describe_known
 from tokenswarm.reports.render.document import Cell, Section, Table
 from tokenswarm.reports.render.numbers import integer, many, number
@@ -206,4 +206,4 @@ def data(run: Run, summary: Summary) -> dict[str, Any]:
     return {"turns": turns(drop_lumps(run.frame, summary["overall"]["metrics"]))}
 
 
-PART = Part(section, data, plot)
+PART = Part(section, data, plot, terminal=only_tables(section))

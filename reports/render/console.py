@@ -7,28 +7,15 @@ from itertools import accumulate, pairwise
 from typing import Any
 from unicodedata import east_asian_width
 
-from tokenswarm.metrics.slo.language import as_said
-from tokenswarm.reports.parts import (
-    cold_loads,
-    concurrency,
-    depths,
-    energy,
-    server_memory,
-    stages,
-    steady,
-    time_spent,
-    turns,
-)
 from tokenswarm.reports.parts.checks import check_lines
 from tokenswarm.reports.parts.embeddings import vectors_per_s
 from tokenswarm.reports.parts.findings import finding_line
 from tokenswarm.reports.parts.load_shape import load_line
-from tokenswarm.reports.parts.probe import sentences
 from tokenswarm.reports.parts.tokens import generates
-from tokenswarm.reports.render import chinese
 from tokenswarm.reports.render.chinese import zh
 from tokenswarm.reports.render.document import Bar, Table
 from tokenswarm.reports.render.numbers import integer, number, plain
+from tokenswarm.reports.sections import terminal
 
 COLUMNS = min(100, max(60, shutil.get_terminal_size().columns)) if sys.stdout.isatty() else 100
 _NAME = 25
@@ -67,33 +54,20 @@ def _first_screen(summary: Mapping[str, Any], say: Callable[[str], str]) -> list
     target = f"{run['model'] or ''} {'at' if say is str else '@'} {run['host'] or say('an unknown target')}"
     lines = wrap(f"{say(summary['validity']['verdict'])}: {run['run']}  {target}", "  ")
     lines += [*wrap(say(load_line(summary))), *wrap(say(summary["verdict"])), ""]
-    shown = [part.section(summary) for part in (stages, depths, cold_loads, turns, steady)]
-    swapped = server_memory.section(summary)
-    if swapped.tables and not swapped.folded and len(summary["groups"]) > 1:
-        shown.insert(3, swapped)  # models that came, and went for each other
-    if say is zh:
-        shown = [chinese.section(part) for part in (concurrency.section(summary), *shown)]
-    tables = [table for part in shown for table in part.tables] if summary["overall"]["metrics"] else []
-    for part in shown if tables else ():
-        for table in part.tables:
-            lines += [*grid(table), ""]
-        if part.key == swapped.key:
-            lines[-1:] = [*wrap(str(part.lines[0][0])), ""]
-    if not tables and len(summary["groups"]) == 1:
+    shown = terminal(summary, "en" if say is str else "zh")
+    if len(summary["groups"]) == 1 and not any(section.tables for section in shown):
         lines += [*map(say, _table(summary)), ""]
-    for slo in summary["slos"]:
-        value, unit = as_said(slo["slo"], slo["figure"])
-        why = f"; {slo['why']}" if slo["why"] else ""
-        said = f"SLO {slo['slo']}: {slo['state']} ({number(value)}{unit}, n = {integer(slo['n'])}{why})"
-        lines += wrap(say(said), "  ")
-    for said in sentences(summary):
-        lines += wrap(said, "  ")
-    for said in energy.sentences(summary):
-        lines += wrap(say(said), "  ")
-    for about, said in summary["conclusions"].items():
-        lines += wrap(say(f"{about}: ") + say(said), "  ")
-    for bar in time_spent.bars(summary).bars[:1]:
-        lines += ["", *_bar(chinese.bar(bar) if say is zh else bar)]
+    for section in shown:
+        for table in section.tables:
+            lines += [*grid(table), ""]
+        if section.tables and section.lines:
+            lines.pop()
+        for said in (*section.lines, *section.items):
+            lines += wrap("".join(cell if isinstance(cell, str) else cell.text for cell in said), "  ")
+        if section.tables and section.lines:
+            lines.append("")
+        for bar in section.bars:
+            lines += ["", *_bar(bar)]
     return lines
 
 
