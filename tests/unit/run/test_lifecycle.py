@@ -50,6 +50,8 @@ def test_a_run_alone_leaves_a_whole_folder_and_says_what_it_is_worth(
     with process(FakeCluster(), tmp_path, monkeypatch, "--name", "alone") as lifecycle:
         begin(lifecycle)
         assert run_json(tmp_path)["state"] == "running"
+        lifecycle.recorder.tell(capacity={"answer": 3})
+        assert run_json(tmp_path)["capacity"] == {"answer": 3}  # at once: the process may be killed
         for number in range(3):
             lifecycle.environment.events.generation.fire(record=answered(number), response_bytes=10)
         end(lifecycle)
@@ -78,19 +80,21 @@ def test_a_run_in_which_nothing_was_answered_fails(
 
 
 @pytest.mark.parametrize(
-    ("verdict", "slo", "code"),
+    ("verdict", "slo", "more", "code"),
     [
-        ("INVALID", "outcome ok > 50%", 3),
-        ("INVALID", "outcome http_error > 50%", 3),
-        ("VALID", "outcome http_error > 50%", 99),
-        ("VALID", "outcome ok > 50%", None),
+        ("INVALID", "outcome ok > 50%", (), 3),
+        ("INVALID", "outcome http_error > 50%", (), 3),
+        ("INVALID", "outcome ok > 50%", ("--invalid-ok",), None),
+        ("INVALID", "outcome http_error > 50%", ("--invalid-ok",), 99),
+        ("VALID", "outcome http_error > 50%", (), 99),
+        ("VALID", "outcome ok > 50%", (), None),
     ],
 )
 def test_the_exit_code_tells_slos_that_are_not_met_from_figures_that_may_not_be_believed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verdict: str, slo: str, code: int | None
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verdict: str, slo: str, more: tuple[str, ...], code: int | None
 ) -> None:
     monkeypatch.setattr("tokenswarm.run.recorder.validity", lambda *_: {"verdict": verdict, "findings": []})
-    with process(FakeCluster(), tmp_path, monkeypatch, "--slo", slo) as lifecycle:
+    with process(FakeCluster(), tmp_path, monkeypatch, "--slo", slo, *more) as lifecycle:
         begin(lifecycle)
         lifecycle.environment.events.generation.fire(record=answered(0), response_bytes=0)
         end(lifecycle)
