@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fast_simulator import FAST
 from golden.make import MS
-from locust_process import ROOT, Run, command, environment, folder, free_port, headless
+from locust_process import ROOT, Run, command, environment, folder, forked, free_port, headless
 from simulator_process import running
 
 from tokenswarm.reports import load
@@ -22,6 +22,8 @@ def started_worker(path: Path, port: str, ahead: str = "") -> Iterator[None]:
     asked = command("", path / "workers", "--worker", "--master-port", port)
     if ahead:
         asked[1:3] = ["tests/support/shifted_worker.py", ahead]
+    else:
+        asked = forked(asked)
     with (path / f"worker{ahead}.log").open("w") as log:
         process = subprocess.Popen(asked, cwd=ROOT, env=environment(PYTHONPATH=str(ROOT)), stdout=log, stderr=log)
         try:
@@ -36,7 +38,9 @@ def with_two_workers(path: Path, ahead: str, *options: str) -> tuple[Run, dict[s
     truth, port, runs = path / "truth.jsonl", str(free_port()), path / "runs"
     bound = ("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--expect-workers", "2")
     with running(*FAST, "--truth", str(truth)) as sim, started_worker(path, port), started_worker(path, port, ahead):
-        done = headless(sim.url, runs, "OllamaChatUser", "--model", "sim", "--stop-timeout", "5", *bound, *options)
+        done = headless(
+            sim.url, runs, "OllamaChatUser", "--model", "sim", "--stop-timeout", "5", "--no-report", *bound, *options
+        )
     assert done.returncode in (0, 1), done.stderr + (path / f"worker{ahead}.log").read_text()
     lines = [json.loads(line) for line in truth.read_text().splitlines()]
     return folder(runs), {line["request_id"]: line["read_ns"] for line in lines if line["request_id"]}

@@ -10,7 +10,7 @@ from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 import pytest
-from locust_process import ROOT, command, environment, folder
+from locust_process import ROOT, command, environment, folder, forked
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "hostile"))
 import trial
@@ -52,7 +52,7 @@ def test_a_signal_ends_a_run_that_is_sent_tokens_without_end(
     options = ("--headless", "--only-summary", "--no-report", "-u", "4", "-r", "4", "-t", "100s", "OllamaChatUser")
     full = command(urls["endless tokens"], tmp_path, "--model", "m", *options)
     process = subprocess.Popen(
-        full, cwd=ROOT, env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        forked(full), cwd=ROOT, env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     until_s = time.monotonic() + 60
     while not list(tmp_path.glob("*/run.json")) and time.monotonic() < until_s:

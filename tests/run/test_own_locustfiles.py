@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from locust_process import ROOT, command, environment, folder, headless, processes
+from locust_process import ROOT, command, environment, folder, forked, headless, processes
 from simulator_process import running
 
 SIM = ("--load-ms", "0", "--decode-tps", "500", "--parallel", "16")
@@ -113,7 +113,7 @@ def test_json_is_json_alone(tmp_path: Path) -> None:
     load = ("OllamaChatUser", *LOAD[:-1], "--headless", "--json")
     with running(*SIM) as sim:
         line = command(sim.url, tmp_path / "runs", *load)
-        done = subprocess.run(line, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
+        done = subprocess.run(forked(line), cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
     assert json.loads(done.stdout)
     assert "report.html" in done.stderr
 

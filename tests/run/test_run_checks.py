@@ -4,7 +4,7 @@ from subprocess import run
 from typing import Any
 
 import pytest
-from locust_process import ROOT, Run, command, environment, folder
+from locust_process import ROOT, Run, command, environment, folder, forked
 from simulator_process import running
 
 from tokenswarm.metrics.checks.table import CHECKS
@@ -76,7 +76,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, str]:
     ) as simulator:
         full = command(simulator.url, tmp_path / "runs", *load, "--run-time", "3s", locustfile=str(own))
         env = environment(PYTHONPATH=str(ROOT))
-        done = run(full, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+        done = run(forked(full), cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stderr  # Locust has failures: those that the repeat guard ended
     return folder(tmp_path / "runs"), done.stdout
 

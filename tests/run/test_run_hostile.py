@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import requests
 from browser import Browser, browser
-from locust_process import ROOT, command, environment, folder, free_port, processes
+from locust_process import ROOT, command, environment, folder, forked, free_port, processes
 from scripted import CHUNKED, chunk, request, serving, whole
 
 KEY, GATEWAY = "sk-4fJq7ZrwLmNop91823", "gw-ab98cd76ef54-value"
@@ -91,7 +91,7 @@ def test_what_a_hostile_server_says_harms_nobody_and_gives_nothing_away(tmp_path
     with serving(_hostile()) as port, browser() as window, (tmp_path / "log").open("wb") as log:
         full = command(f"http://127.0.0.1:{port}", runs, *load)
         env = environment(OPENAI_API_KEY=KEY)
-        locust = subprocess.Popen(full, cwd=ROOT, env=env, stdout=log, stderr=log)
+        locust = subprocess.Popen(forked(full), cwd=ROOT, env=env, stdout=log, stderr=log)
         try:
             spools = b""
             for _ in range(300):  # they are there until the run ends

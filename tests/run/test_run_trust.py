@@ -11,7 +11,7 @@ import locust
 import pytest
 import zmq
 from locust.rpc.protocol import Message
-from locust_process import ROOT, command, environment, folder, free_port
+from locust_process import ROOT, command, environment, folder, forked, free_port
 from simulator_process import Simulator, running
 
 from tokenswarm.run.curve import Keys, keys
@@ -40,7 +40,7 @@ def locust_process(*options: str, log: Path, **env: str) -> Iterator[subprocess.
 
 
 def worker(port: int, run_dir: Path) -> list[str]:
-    return command("", run_dir, "--worker", "--master-host", "127.0.0.1", "--master-port", str(port))
+    return forked(command("", run_dir, "--worker", "--master-host", "127.0.0.1", "--master-port", str(port)))
 
 
 class Stranger:

@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from locust_process import BUSY_MACHINE, ROOT, Run, command, environment, folder, free_port, headless
+from locust_process import BUSY_MACHINE, ROOT, Run, command, environment, folder, forked, free_port, headless, report
 from simulator_process import Simulator, running, stop
 
 # What Locust's workers wait for their master's heartbeat, shorter.
@@ -43,14 +42,21 @@ class Swarm:
 
 
 @contextmanager
-def swarm(simulator: Simulator, tmp_path: Path, *options: str, locustfile: str = "locustfile.py") -> Iterator[Swarm]:
-    """Wait until requests come in, then leave it to the test; nothing of it stays."""
+def swarm(
+    simulator: Simulator, tmp_path: Path, *options: str, locustfile: str = "locustfile.py", themselves: bool = False
+) -> Iterator[Swarm]:
+    """Wait until requests come in, then leave it to the test; nothing of it stays.
+
+    `themselves`: the processes can be stopped, too, not only be ended.
+    """
     port, log = str(free_port()), (tmp_path / "log").open("w")
     bound = ("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--expect-workers", "2")
     load = ("--headless", "--only-summary", "--model", "sim", "OllamaChatUser", "--max-tokens", "10", "--no-report")
     commands = [command(simulator.url, tmp_path / "runs", *bound, *load, *options, locustfile=locustfile)]
     as_worker = ("--worker", "--master-port", port)
     commands += [command("", tmp_path / name, *as_worker, locustfile=locustfile) for name in ("a", "b")]
+    if not themselves:
+        commands = [forked(one) for one in commands]
     env = environment(PYTHONPATH=str(ROOT))
     processes = [subprocess.Popen(one, cwd=ROOT, env=env, text=True, stdout=log, stderr=log) for one in commands]
     try:
@@ -64,10 +70,7 @@ def swarm(simulator: Simulator, tmp_path: Path, *options: str, locustfile: str =
 
 
 def merge(run: Path, *dirs: Path) -> Run:
-    done = subprocess.run(
-        [sys.executable, "-m", "reports", "merge", str(run), *map(str, dirs)],
-        cwd=ROOT, env=environment(), capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = report("merge", run, *dirs)
     assert done.returncode == 0, done.stderr
     return folder(run.parent, killed=True)
 
@@ -160,7 +163,7 @@ def test_a_killed_master_is_survived_by_all_rows(tmp_path: Path) -> None:
     assert rows_on(tmp_path / "a") + rows_on(tmp_path / "b") > there  # they went on for a while
     with (run / "requests.csv").open("ab") as file:
         file.write(b'0,99999,"a row that was c')
-    subprocess.run([sys.executable, "-m", "reports", str(run)], cwd=ROOT, capture_output=True, check=True)
+    assert report(run).returncode == 0
     aside = tmp_path / "aside" / run.name
     shutil.copytree(run, aside)
 
@@ -188,7 +191,7 @@ def test_a_worker_that_was_away_for_a_while_hands_over_what_it_had(tmp_path: Pat
     truth = tmp_path / "truth.jsonl"
     with running("--parallel", "8", "--load-ms", "0", "--decode-tps", "100", "--truth", str(truth)) as simulator:
         load = ("--arrivals", "40/s", "--users", "40", "--run-time", "12s", "--stop-timeout", "5")
-        with swarm(simulator, tmp_path, *load) as started:
+        with swarm(simulator, tmp_path, *load, themselves=True) as started:
             wait_for(lambda: rows_on(tmp_path / "a") > 20)
             started.workers[0].send_signal(signal.SIGSTOP)
             time.sleep(5.5)

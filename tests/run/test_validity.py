@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 from subprocess import run as run_process
 
-from locust_process import BUSY_MACHINE, ROOT, command, environment, headless
+from locust_process import BUSY_MACHINE, ROOT, command, environment, forked, headless
 from locust_process import folder as run_folder
 from simulator_process import running
 
@@ -48,7 +48,7 @@ def test_a_hindered_client_is_found_out(tmp_path: Path) -> None:
     with running("--parallel", "8", "--load-ms", "0") as simulator:
         full = command(simulator.url, tmp_path / "runs", "--headless", "--only-summary", *LOAD, locustfile=str(own))
         env = environment(PYTHONPATH=str(ROOT))
-        done = run_process([*full, "--run-time", "5s"], env=env, capture_output=True, text=True, check=False)
+        done = run_process(forked([*full, "--run-time", "5s"]), env=env, capture_output=True, text=True, check=False)
     run = run_folder(tmp_path / "runs")
     assert {"late reads", "loop lag"} <= run.rules("invalid"), (run.run["validity"], done.stderr)
     assert (run.path / "report.md").read_text().startswith("# INVALID: ")

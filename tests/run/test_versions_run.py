@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from locust_process import ROOT, command, environment, folder, free_port
+from locust_process import ROOT, command, environment, folder, forked, free_port
 from simulator_process import running
 
 OTHER = """
@@ -27,7 +27,9 @@ def test_a_worker_whose_rows_have_other_columns_takes_no_part(tmp_path: Path) ->
             command("", tmp_path / "b", *as_worker, locustfile=str(other)),
         ]
         env = environment(PYTHONPATH=str(ROOT))
-        processes = [subprocess.Popen(one, cwd=ROOT, env=env, text=True, stderr=subprocess.PIPE) for one in commands]
+        processes = [
+            subprocess.Popen(forked(one), cwd=ROOT, env=env, text=True, stderr=subprocess.PIPE) for one in commands
+        ]
         try:
             said = [process.communicate(timeout=180)[1] for process in processes]
         finally:

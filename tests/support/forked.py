@@ -11,13 +11,19 @@ from functools import cache
 from pathlib import Path
 
 HERE = Path(__file__).parent
+RELAY = (sys.executable, "-I", "-S", str(HERE / "relay.py"))
+REPORTS = "tokenswarm.reports"
 
 
 def forked(full: list[str]) -> list[str]:
-    """The same command by `preloaded`, which saves the time of its imports; its children are not this process's."""
+    """The same command by `preloaded`, which saves the time of its imports; its children are not this process's.
+
+    The report of a run comes from such a process, too.
+    """
     at = full.index("-m")
-    listens = preloaded(full[at + 1], tuple(full[1:at]))
-    return [sys.executable, "-I", "-S", str(HERE / "relay.py"), listens, *full[at + 2 :]]
+    module, arguments = full[at + 1], full[at + 2 :]
+    reports = preloaded(REPORTS, ("-P",)) if module == "locust" and "--no-report" not in arguments else ""
+    return [*RELAY, preloaded(module, tuple(full[1:at])), reports, *arguments]
 
 
 @cache
@@ -30,6 +36,7 @@ def preloaded(module: str, options: tuple[str, ...]) -> str:
         number = listener.fileno()
         command = [sys.executable, *options, str(HERE / "preloaded.py"), str(number), module]
         env = {name: value for name, value in os.environ.items() if not name.startswith(("LOCUST_", "TOKENSWARM_"))}
+        env["OPENBLAS_NUM_THREADS"] = "1"  # a fork would have none of its threads
         server = subprocess.Popen(command, env=env, stdin=subprocess.PIPE, pass_fds=[number])
 
     def end() -> None:

@@ -60,9 +60,13 @@ def headless(
 
 
 @contextmanager
-def started(url: str, run_dir: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
-    """A headless run that goes on, in a process group of its own; whatever happens, nothing of it stays."""
+def started(url: str, run_dir: Path, *options: str, itself: bool = False) -> Iterator[subprocess.Popen[str]]:
+    """A headless run that goes on, in a process group of its own; whatever happens, nothing of it stays.
+
+    `itself`: what is given is Locust, whose workers are its children, in its group; else what stands for it.
+    """
     full, pipes = command(url, run_dir, "--headless", "--only-summary", *options), (subprocess.PIPE, subprocess.STDOUT)
+    full = full if itself else forked(full)
     process = subprocess.Popen(
         full, cwd=ROOT, env=environment(), text=True, stdout=pipes[0], stderr=pipes[1], start_new_session=True
     )
@@ -108,3 +112,9 @@ def folder(run_dir: Path, *, killed: bool = False) -> Run:
     with (path / "requests.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     return Run(path, rows, json.loads((path / "run.json").read_text()))
+
+
+def report(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """`python -m reports …`."""
+    full = forked([sys.executable, "-P", "-m", "tokenswarm.reports", *map(str, arguments)])
+    return subprocess.run(full, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=180, check=False)

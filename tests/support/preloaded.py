@@ -15,11 +15,13 @@ import os
 import runpy
 import select
 import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
+RELAY = (sys.executable, "-I", "-S", str(Path(__file__).with_name("relay.py")))
 FORK, WAIT, POLL, SIGNAL = os.fork, os.waitpid, select.poll, signal.signal
 PR_SET_PDEATHSIG = 1
 
@@ -59,6 +61,8 @@ def supervise(connection: Any) -> dict[str, Any] | None:
     if not pid:
         if sys.platform == "linux":  # nobody would end it, nor hear how it ends
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if asked["leads"]:
+            os.setsid()
         signal.set_wakeup_fd(-1)
         SIGNAL(signal.SIGCHLD, signal.SIG_DFL)
         for at, file in enumerate(files):
@@ -76,9 +80,10 @@ def supervise(connection: Any) -> dict[str, Any] | None:
     while not gone:
         ready = dict(poll.poll())
         if connection.fileno() in ready:
-            number = connection.recv(1)
-            os.kill(pid, number[0] if number else signal.SIGKILL)
-            if not number:  # who asked is gone
+            if number := connection.recv(1):
+                os.kill(pid, number[0])
+            else:  # who asked is gone
+                (os.killpg if asked["leads"] else os.kill)(pid, signal.SIGKILL)
                 poll.unregister(connection.fileno())
         if end in ready:  # it has ended; or was stopped, or goes on
             os.read(end, 1 << 10)
@@ -108,6 +113,18 @@ def serve(listener: Any) -> dict[str, Any]:
         connection.close()
 
 
+def fork_reports(listens: str) -> None:
+    """Have this process's reports made by one that forks for them, too: their imports take longer than they do."""
+    run = subprocess.run
+
+    def relayed(command: list[str], **more: Any) -> Any:
+        if "tokenswarm.reports" in command:
+            command = [*RELAY, listens, "", *command[command.index("tokenswarm.reports") + 1 :]]
+        return run(command, **more)
+
+    subprocess.run = relayed
+
+
 def become(module: str, asked: dict[str, Any]) -> None:
     """Run the module as `python -m` does."""
     if "gevent" in sys.modules:
@@ -118,6 +135,8 @@ def become(module: str, asked: dict[str, Any]) -> None:
     os.chdir(asked["cwd"])
     sys.path[:1] = [asked["cwd"], *filter(None, asked["env"].get("PYTHONPATH", "").split(os.pathsep))]
     sys.argv = [module, *asked["arguments"]]
+    if asked["reports"]:
+        fork_reports(asked["reports"])
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 

@@ -12,9 +12,10 @@ import sys
 LOST = 70  # how the process ended is not known: who would have said it is gone
 
 
-def main(path: str, arguments: list[str]) -> int:
-    """The exit code of the process; negative for a signal."""
-    asked = json.dumps({"arguments": arguments, "env": dict(os.environ), "cwd": os.getcwd()}).encode()
+def main(path: str, reports: str, arguments: list[str]) -> int:
+    """The exit code of the process; negative for a signal. `reports` is where one listens that forks for reports."""
+    asks = {"arguments": arguments, "env": dict(os.environ), "cwd": os.getcwd(), "reports": reports}
+    asked = json.dumps(asks | {"leads": os.getsid(0) == os.getpid()}).encode()
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(path)
         socket.send_fds(connection, [len(asked).to_bytes(4, "big")], [0, 1, 2])
@@ -26,7 +27,7 @@ def main(path: str, arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    code = main(sys.argv[1], sys.argv[2:])
+    code = main(sys.argv[1], sys.argv[2], sys.argv[3:])
     if code < 0:
         signal.signal(-code, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
