@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import scripted
+from doors import refused
 from locust_process import folder, headless
 
 from tokenswarm.preflight.prepare import choose
@@ -105,19 +106,16 @@ def test_bad_vectors_are_counted_and_missing_ones_fail(tmp_path: Path) -> None:
 
 def test_a_model_that_only_embeds_says_which_classes_to_name(tmp_path: Path) -> None:
     with scripted.serving(server(well)) as port:
-        done = headless(f"http://127.0.0.1:{port}", tmp_path, *LOAD)
-    assert done.returncode == 2
-    (line,) = [line for line in done.stderr.splitlines() if line.startswith("tokenswarm: error")]
-    assert "minilm only embeds: name OllamaEmbedUser or OpenAIEmbeddingsUser" in line
+        given = ("--host", f"http://127.0.0.1:{port}", "--run-dir", str(tmp_path), "--model", "minilm")
+        assert "minilm only embeds: name OllamaEmbedUser or OpenAIEmbeddingsUser" in refused(*given)
     assert not list(tmp_path.iterdir())
 
-    def refused(_texts: list[str]) -> tuple[str, dict[str, Any]]:
+    def unable(_texts: list[str]) -> tuple[str, dict[str, Any]]:
         return "501 Not Implemented", {"error": "This server does not support embeddings. Start it with `--embeddings`"}
 
-    with scripted.serving(server(refused)) as port:
-        done = headless(f"http://127.0.0.1:{port}", tmp_path, "OllamaEmbedUser", *LOAD)
-    assert done.returncode == 2
-    assert "minilm does not embed, it generates: name OllamaChatUser" in done.stderr
+    with scripted.serving(server(unable)) as port:
+        given = ("--host", f"http://127.0.0.1:{port}", "--run-dir", str(tmp_path), "--model", "minilm")
+        assert "minilm does not embed, it generates: name OllamaChatUser" in refused("OllamaEmbedUser", *given)
 
 
 def test_what_runs_when_no_class_is_named() -> None:

@@ -4,11 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
+from doors import refused
 from locust_process import folder, headless
 from simulator_process import running, stop
 
 from tokenswarm.reports.load import load
 from tokenswarm.reports.summary import summarise
+from tokenswarm.users.lm_studio import LMStudioChatUser
 
 SERVED = ("--engine", "lm-studio", "--models", "sim,sim-think", "--parallel", "8", "--load-ms", "1")
 LOAD = ("LMStudioChatUser", "--users", "4", "--spawn-rate", "8", "--stop-timeout", "20", "--no-report")
@@ -48,22 +50,24 @@ def test_each_requests_numbers_are_those_of_the_server(streamed: bool, tmp_path:
     assert summarise(load(run.path))["overall"]["ledger"]
 
 
-@pytest.mark.parametrize(
-    ("model", "outcome", "words"),
-    [
-        ("fault-error-object", "server_error", "an error was encountered while running the model"),
-        ("fault-truncate", "truncated", "the body ended without chat.end"),
-        ("fault-reset", "truncated", "the connection broke"),
-        ("fault-garbage", "protocol_error", "not JSON"),
-        ("fault-503", "http_error", "HTTP 503 "),
-    ],
-)
-def test_failures_are_told_apart(model: str, outcome: str, words: str, tmp_path: Path) -> None:
+FAULTS = {
+    "fault-error-object": ("server_error", "an error was encountered while running the model"),
+    "fault-truncate": ("truncated", "the body ended without chat.end"),
+    "fault-reset": ("truncated", "the connection broke"),
+    "fault-garbage": ("protocol_error", "not JSON"),
+    "fault-503": ("http_error", "HTTP 503 "),
+}
+
+
+def test_failures_are_told_apart(tmp_path: Path) -> None:
+    asked = ("--model", ",".join(FAULTS), "--max-tokens", "40", "--requests", "60", "--pause-after-error", "0.1")
     with running("--decode-tps", "2000", *SERVED) as simulator:
-        headless(simulator.url, tmp_path, *LOAD, "--model", model, "--max-tokens", "40", "--requests", "8")
-    rows = folder(tmp_path).rows
-    assert {row["outcome"] for row in rows} == {outcome}
-    assert all(words in row["error"] for row in rows), rows[0]["error"]
+        headless(simulator.url, tmp_path, *LOAD, *asked)
+    run = folder(tmp_path)
+    for model, (outcome, words) in FAULTS.items():
+        rows = [row for row in run.rows if row["model"] == model]
+        assert {row["outcome"] for row in rows} == {outcome}, model
+        assert all(words in row["error"] for row in rows), rows[0]["error"]
 
 
 def test_where_it_is_not_spoken_one_line_says_so(tmp_path: Path) -> None:
@@ -72,5 +76,5 @@ def test_where_it_is_not_spoken_one_line_says_so(tmp_path: Path) -> None:
         (("--engine", "vllm"), "/api/v1/chat refuses what the run would ask"),
     ):
         with running(*options) as simulator:
-            done = headless(simulator.url, tmp_path, *LOAD, "--model", "sim", "--requests", "2")
-        assert (done.returncode, words in done.stderr) == (2, True), done.stderr
+            given = ("--host", simulator.url, "--run-dir", str(tmp_path), "--model", "sim", "--requests", "2")
+            assert words in refused("LMStudioChatUser", *given, classes=(LMStudioChatUser,))

@@ -1,5 +1,6 @@
 """/v1/responses and /v1/messages under load: each request's counts are what the simulator says that it sent."""
 
+import itertools
 import json
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -87,24 +88,24 @@ def test_sessions_with_rounds_of_tools(tmp_path: Path) -> None:
         assert calls
 
 
-@pytest.mark.parametrize(
-    ("model", "outcome", "words"),
-    [
-        ("fault-error-object", "server_error", "an error was encountered while running the model"),
-        ("fault-truncate", "truncated", "the body ended without "),
-        ("fault-reset", "truncated", "the connection broke"),
-        ("fault-garbage", "protocol_error", "not JSON"),
-        ("fault-503", "http_error", "HTTP 503 "),
-        ("fault-empty", "ok", ""),
-    ],
-)
-def test_failures_are_told_apart(model: str, outcome: str, words: str, tmp_path: Path) -> None:
+FAULTS = {
+    "fault-error-object": ("server_error", "an error was encountered while running the model"),
+    "fault-truncate": ("truncated", "the body ended without "),
+    "fault-reset": ("truncated", "the connection broke"),
+    "fault-garbage": ("protocol_error", "not JSON"),
+    "fault-503": ("http_error", "HTTP 503 "),
+    "fault-empty": ("ok", ""),
+}
+
+
+def test_failures_are_told_apart(tmp_path: Path) -> None:
+    asked = ("--model", ",".join(FAULTS), "--max-tokens", "40", "--pause-after-error", "0.1", "--no-report")
     with running("--decode-tps", "2000", "--load-ms", "1") as simulator:
-        headless(simulator.url, tmp_path / "runs", *LOAD, "--model", model, "--max-tokens", "40", "--no-report")
+        headless(simulator.url, tmp_path / "runs", *LOAD, *asked)
     run = folder(tmp_path / "runs")
-    for path in PATHS:
-        rows = [row for row in run.rows if row["endpoint"] == path]
-        assert {row["outcome"] for row in rows} == {outcome}, path
+    for path, (model, (outcome, words)) in itertools.product(PATHS, FAULTS.items()):
+        rows = [row for row in run.rows if (row["endpoint"], row["model"]) == (path, model)]
+        assert {row["outcome"] for row in rows} == {outcome}, (path, model)
         assert all(words in row["error"] for row in rows), rows[0]["error"]
 
 

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 import requests
 from browser import browser
-from locust_process import ROOT, Run, command, environment, folder, free_port, processes
+from doors import refused
+from locust_process import ROOT, Run, command, environment, folder, forked, free_port, headless, processes
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_process import scraping, skip_without
 from simulator_process import Simulator, running
@@ -197,7 +198,7 @@ def test_a_headless_run_is_scraped_on_a_port_of_its_own(tmp_path: Path) -> None:
     load += ("--spawn-rate", "4", "--no-report")
     with running("--decode-tps", "100") as simulator:
         full = command(simulator.url, tmp_path / "runs", *load, "--metrics-port", str(port))
-        process = subprocess.Popen(full, cwd=ROOT, env=environment(), stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(forked(full), cwd=ROOT, env=environment(), stderr=subprocess.DEVNULL)
         try:
             last = ""
             while process.poll() is None:
@@ -217,32 +218,34 @@ def test_a_headless_run_is_scraped_on_a_port_of_its_own(tmp_path: Path) -> None:
     assert len(run.rows) > 3
 
 
-@pytest.mark.parametrize("port", ["many", "0", "70000", "127.0.0.1:", "taken"])
-def test_a_port_that_cannot_be_had_is_one_line(port: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("port", ["many", "0", "70000", "127.0.0.1:"])
+def test_what_is_no_port_is_one_line(port: str) -> None:
+    assert "give 9464, or HOST:9464" in refused("--host", "http://127.0.0.1:9", "--metrics-port", port)
+
+
+def test_a_port_that_cannot_be_had_is_one_line(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        given = str(taken.getsockname()[1]) if port == "taken" else port
-        full = command("http://127.0.0.1:9", tmp_path / "runs", "--headless", "--metrics-port", given)
-        done = subprocess.run(full, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
+        done = headless("http://127.0.0.1:9", tmp_path / "runs", "--metrics-port", str(taken.getsockname()[1]))
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
-    assert ("give another one" if port == "taken" else "give 9464, or HOST:9464") in done.stderr.splitlines()[-1]
+    assert "give another one" in done.stderr.splitlines()[-1]
 
 
 def test_a_login_without_a_password_is_refused_and_a_key_comes_from_its_file(tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.write_text("")
     given = ("--web-login", "--web-password-file", str(empty), "--web-host", "127.0.0.1", "--web-port")
-    full = command("http://127.0.0.1:9", tmp_path / "runs", *given, str(free_port()))
-    done = subprocess.run(full, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False, timeout=180)
-    assert done.returncode == 2
-    assert "--web-login needs a password" in done.stderr.splitlines()[-1]
-    beyond = command("http://127.0.0.1:9", tmp_path / "runs", "--web-host", "0.0.0.0", "--web-port", str(free_port()))
-    done = subprocess.run(beyond, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False, timeout=180)
-    assert done.returncode == 2
-    assert "has no login; --web-password-file" in done.stderr.splitlines()[-1]
-    assert "Traceback" not in done.stderr
+    for wrong, said in (
+        ((*given, str(free_port())), "--web-login needs a password"),
+        (("--web-host", "0.0.0.0", "--web-port", str(free_port())), "has no login; --web-password-file"),
+    ):
+        full = forked(command("http://127.0.0.1:9", tmp_path / "runs", *wrong))
+        done = subprocess.run(full, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=180)
+        assert done.returncode == 2
+        assert said in done.stderr.splitlines()[-1]
+        assert "Traceback" not in done.stderr
     key = tmp_path / "key"
     key.write_text("sk-from-a-file\n")
     options = SimpleNamespace(api_key="", api_key_file=str(key), web_password_file="")

@@ -7,6 +7,7 @@ import socket
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
 from options import parsed
@@ -111,3 +112,22 @@ def prepared(*arguments: str, named: tuple[str, ...] = ()) -> Done:
             found, line = None, str(error)
     assert "\n" not in line
     return Done(found, line, options, err.getvalue())
+
+
+def refused(*words: str, classes: tuple[type, ...] = CLASSES) -> str:
+    """The one line with which a command line ends before any load: names of classes, then options.
+
+    That it is all that is said, and the exit code 2: tests/run/test_bad_input.py.
+    """
+    named = list(takewhile(lambda word: not word.startswith("-"), words))
+    with contextlib.redirect_stderr(io.StringIO()) as err:
+        try:
+            prepare(parsed(*words[len(named) :]), classes if named else (*GENERATING, *AGENTS), named)
+            line = ""
+        except UsageError as error:
+            line = str(error)
+        except SystemExit:  # of the parser
+            line = err.getvalue().splitlines()[-1]
+    assert line, f"nothing is wrong with {words}"
+    assert "\n" not in line
+    return line
