@@ -13,13 +13,16 @@ from web_form import start, wait_for_runs
 from web_run import web
 
 SERVER = ("--parallel", "3", "--decode-tps", "300", "--output-tokens", "12", "--output-cv", "0.3", "--no-prompt-cache")
-WAITS = ("--parallel", "3", "--decode-tps", "50", "--output-tokens", "12", "--output-cv", "0.3", "--no-prompt-cache")
+WAITS = ("--parallel", "2", "--decode-tps", "50", "--output-tokens", "20", "--output-cv", "0.3", "--no-prompt-cache")
 ASKED = ("OllamaChatUser", "--model", "sim", "--unique-prompts", "--find-capacity", "--trial-time", "4s")
 
 
 def test_the_most_users_whose_requests_do_not_wait(tmp_path: Path) -> None:
-    """Three slots and a limit that no request keeps which waits for a slot: four users are too many."""
-    slo = ("--slo", "queue_ms p50 < 40", "--slo", "outcome ok > 90%")
+    """Two slots and a limit that no request keeps which waits for a slot: three users are too many.
+
+    An answer takes so long that the third one finds all slots taken, also where the machine is busy between requests.
+    """
+    slo = ("--slo", "queue_ms p50 < 80", "--slo", "outcome ok > 90%")
     with running(*WAITS, "--load-ms", "0") as simulator:
         done = headless(simulator.url, tmp_path, *ASKED, *slo, "--no-report", *processes(2))
     run = folder(tmp_path)
@@ -28,9 +31,9 @@ def test_the_most_users_whose_requests_do_not_wait(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert f"{found['answer']:g} users" in done.stderr
     loads = {str(trial["trial"]): int(trial["load"]) for trial in found["trials"]}
-    assert 1 <= found["answer"] <= 3
+    assert 1 <= found["answer"] <= 2
     if not found["qualifier"]:  # this machine could tell
-        assert found["answer"] == 3, found["trials"]
+        assert found["answer"] == 2, found["trials"]
         assert {1, 2, 3, 4} <= set(loads.values())
         assert found["gave_way"]["what"] == "queue"
         assert "The queue gave way first" in done.stderr

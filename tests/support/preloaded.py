@@ -130,6 +130,11 @@ def become(module: str, asked: dict[str, Any]) -> None:
     if "gevent" in sys.modules:
         sys.modules["gevent"].reinit()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
+    for number, name in enumerate(("stdin", "stdout", "stderr")):  # what they write to may be another kind of file
+        was, mode = getattr(sys, name), "w" if number else "r"
+        now = open(number, mode, encoding=was.encoding, errors=was.errors, closefd=False)  # noqa: SIM115
+        now.reconfigure(line_buffering=number == 2 or now.isatty())
+        setattr(sys, name, now)
     os.environ.clear()
     os.environ.update(asked["env"])
     os.chdir(asked["cwd"])
