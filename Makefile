@@ -6,7 +6,7 @@ MODEL ?=
 SHELL := bash
 .SHELLFLAGS := -o pipefail -ec
 
-.PHONY: setup demo ui test test-real test-containers test-hostile test-fuzz check lock bench bench-quick bench-streams bench-watched bench-rosetta bench-rates bench-faults bench-capacity audit bench-compare bench-compare-runs
+.PHONY: setup demo ui test test-real test-containers test-hostile test-fuzz check lock bench bench-quick bench-streams bench-watched bench-rates bench-capacity audit bench-compare bench-compare-runs
 
 # A line a package, so that nobody waits in silence; what goes wrong is shown whole. Bytecode is written as it is used:
 # all of it at once would be half of the disk space, and a third of the time.
@@ -108,14 +108,6 @@ bench: .venv/dev
 	$(PYTHON) -m bench.trial --resume
 	$(PYTHON) -m bench.memory
 	$(PYTHON) -m bench.report
-
-# Our scores by the definitions of AIPerf, GuideLLM and vLLM (`--as`), beside their own on the same server.
-bench-rosetta: .venv/dev
-	$(PYTHON) -m bench.rosetta
-
-# A hundred mishaps at random on several hosts (network namespaces; as root): is anything lost? About 15 minutes.
-bench-faults: .venv/dev
-	$(PYTHON) -m bench.faults --resume
 
 # Does --find-capacity find what a server can take? 50 random servers, in virtual time: a quarter of an hour.
 bench-capacity: .venv/dev

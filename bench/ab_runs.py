@@ -5,14 +5,16 @@ and with others. Then all pairs of them are compared, and all ways of five again
 """
 
 import argparse
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, product
 from pathlib import Path
 
+from bench import simulated
 from bench.ab_trial import PAGES, SHOWN
 from bench.markdown import table
-from bench.simulated import finished, publish, serving, start, temporary
+from bench.simulated import publish, serving
 from tokenswarm.reports.compare.comparison import compare
 from tokenswarm.reports.compare.verdicts import BETTER, NONE, UNKNOWN, WORSE
 from tokenswarm.reports.load import Run, load
@@ -39,20 +41,20 @@ def measure(runs: int, seconds: int, folder: Path) -> dict[str, Measured]:
     rates = [(DECODE_PER_S / (1 + slow), PREFILL_PER_S / (1 + slow)) for slow in (0.0, SLOWER)]
     options = [(*SERVER, "--decode-tps", f"{d:.6f}", "--prefill-tps", f"{p:.6f}") for d, p in rates]
     found = {seeds: Measured([], []) for seeds in ("the same", "other")}
-    with serving(*options[0]) as server, serving(*options[1]) as slower:
+    with serving(*options[0]) as url, serving(*options[1]) as slower_url:
         for number in range(runs):
             for seeds, kept in found.items():
                 seed = 1 if seeds == "the same" else 1 + number
-                kept.same.append(_run(server.url, seed, seconds, folder / f"{seeds}-{number}"))
+                kept.same.append(_run(url, seed, seconds, folder / f"{seeds}-{number}"))
                 if number % 2:
                     other = seed if seeds == "the same" else seed + runs
-                    kept.slower.append(_run(slower.url, other, seconds, folder / f"{seeds}-{number}-slower"))
+                    kept.slower.append(_run(slower_url, other, seconds, folder / f"{seeds}-{number}-slower"))
                 print(f"{seeds} seeds, run {number + 1} of {runs}: {len(kept.same[-1].frame)} requests", flush=True)
     return found
 
 
 def _run(url: str, seed: int, seconds: int, folder: Path) -> Run:
-    return load(finished(start(url, folder, *LOAD, "--run-time", f"{seconds}s", "--seed", str(seed)), folder))
+    return load(simulated.run(url, folder, *LOAD, "--run-time", f"{seconds}s", "--seed", str(seed)))
 
 
 def rows(measured: dict[str, Measured], side: int = SIDE) -> Iterator[tuple[str, ...]]:
@@ -125,8 +127,8 @@ def main() -> None:
     )
     parser.add_argument("--seconds", type=int, default=20, help="each")
     given = parser.parse_args()
-    with temporary() as folder:
-        made = text(measure(given.runs, given.seconds, folder))
+    with tempfile.TemporaryDirectory() as folder:
+        made = text(measure(given.runs, given.seconds, Path(folder)))
     publish("real runs", made, PAGES[0])
 
 

@@ -93,32 +93,29 @@ HEADS = ("world", "seeds", "n", "pairs A/A, A/B", "false alarms, any figure", "5
 HEADS_BY = tuple(f"{name}: alarms / cannot tell / 5 % found" for name in ("TPOT", "TTFT", "E2E", "tokens/s"))
 
 
+def _line(row: Mapping[str, Any]) -> tuple[str, ...]:
+    kinds = ("alarms_by", "unknown_by", "found_by")
+    by = (" / ".join(f"{100 * row[kind].get(figure, 0.0):.1f}" for kind in kinds) for figure in SHOWN)
+    seeds, pairs = "other" if row["other_seed"] else "the same", f"{row['pairs']:,}, {row['slower_pairs']:,}"
+    return (
+        row["world"],
+        seeds,
+        f"{row['n']:,}",
+        pairs,
+        f"{100 * row['alarms']:.1f} %",
+        f"{100 * row['found']:.0f} %",
+        *by,
+    )
+
+
 def text(rows: Sequence[Mapping[str, Any]]) -> str:
     """The table of docs/compare.md."""
-    lines = []
-    for row in rows:
-        seeds = "other" if row["other_seed"] else "the same"
-        by = [
-            " / ".join(f"{100 * row[name].get(figure, 0.0):.1f}" for name in ("alarms_by", "unknown_by", "found_by"))
-            for figure in SHOWN
-        ]
-        shares = (f"{100 * row['alarms']:.1f} %", f"{100 * row['found']:.0f} %")
-        lines.append(
-            (
-                row["world"],
-                seeds,
-                f"{row['n']:,}",
-                f"{row['pairs']:,}, {row.get('slower_pairs', row['pairs']):,}",
-                *shares,
-                *by,
-            )
-        )
-    worst = max((row["wrong"] for row in rows), default=0.0)
+    worst = max(row["wrong"] for row in rows)
     note = (
         f"Shares of the pairs in per cent; of each metric its mean. In at most {100 * worst:.1f} % of the pairs of a "
         "world the slower one was called faster in any figure."
     )
-    return f"{table((*HEADS, *HEADS_BY), lines)}\n\n{note}"
+    return f"{table((*HEADS, *HEADS_BY), [*map(_line, rows)])}\n\n{note}"
 
 
 def main() -> None:

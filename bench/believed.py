@@ -1,12 +1,11 @@
 """What a client believed of its requests, set against what the server did."""
 
-import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 
-from bench.percentiles import Spread, spread
-from bench.truth import Answered, Truth
+from bench.truth import Truth
+from bench.truth_log import Answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,74 +23,51 @@ class Believed:
     to_last_byte: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Moments:
-    """One request by a tool's own time stamps, or the server's: ms since it was sent, at `sent_ms` on that clock."""
-
-    sent_ms: float
-    first_ms: float
-    last_ms: float
-    end_ms: float
-    chunks: int
-    gaps_ms: tuple[float, ...]
-    prompt_tokens: float
-    output_tokens: float
-    ok: bool = True
+def of_stamps(request_id: str, sent_ns: int, arrivals_ns: Sequence[int], ended_ns: int) -> Believed:
+    """A request as our Locust users note it down (see `bench.clients`)."""
+    gaps_ms = tuple((b - a) / 1e6 for a, b in pairwise(arrivals_ns))
+    first_ns = arrivals_ns[0] if arrivals_ns else ended_ns
+    return Believed(request_id, (first_ns - sent_ns) / 1e6, gaps_ms, (ended_ns - sent_ns) / 1e6, True)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class Errors:
-    """|believed − truth| in ms, of `n` requests of `tokens` in all; `gap_ms` is None of a client that keeps no gaps."""
+    """|believed − truth| in ms, unsorted, of requests of `tokens` in all; no gaps of a client that keeps none.
 
-    n: int
-    tokens: int
-    ttft_ms: Spread
-    gap_ms: Spread | None
-    e2e_ms: Spread
+    `coalesced`: gaps that the client saw as 0; `mismatched`: why a request could not be compared, a line each.
+    """
 
+    ttft_ms: list[float] = field(default_factory=list)
+    gap_ms: list[float] = field(default_factory=list)
+    e2e_ms: list[float] = field(default_factory=list)
+    tokens: int = 0
+    coalesced: int = 0
+    mismatched: list[str] = field(default_factory=list)
 
-def true_moments(truth: Truth) -> list[Moments]:
-    """Each request by the server's stamps, also those that were cut after their first token."""
-    found = []
-    for answer in truth.answers:
-        if answer.before_ns:
-            since = [(ns - answer.arrived_ns) / 1e6 for ns in answer.before_ns]
-            ended_ns = answer.last_before_ns or answer.before_ns[-1]
-            found.append(
-                Moments(
-                    sent_ms=answer.arrived_ns / 1e6,
-                    first_ms=since[0],
-                    last_ms=since[-1],
-                    end_ms=(ended_ns - answer.arrived_ns) / 1e6,
-                    chunks=len(since),
-                    gaps_ms=tuple(b - a for a, b in pairwise(since)) if answer.complete else (),
-                    prompt_tokens=math.nan,
-                    output_tokens=len(since),
-                    ok=answer.complete,
-                )
-            )
-    return found
+    def add(self, one: Believed, answer: Answered | None) -> None:
+        """Compare one request."""
+        if answer is None or not answer.complete or answer.last_before_ns is None:
+            self.mismatched.append(f"request {one.key}: the server {'cut it' if answer else 'knows no such'}")
+            return
+        since_ms = [(ns - answer.arrived_ns) / 1e6 for ns in answer.before_ns]
+        if one.gaps_ms is not None and len(one.gaps_ms) != len(since_ms) - 1:
+            self.mismatched.append(f"request {one.key}: {len(one.gaps_ms)} gaps were seen of {len(since_ms) - 1}")
+            return
+        end_ms = (answer.last_before_ns - answer.arrived_ns) / 1e6 if one.to_last_byte else since_ms[-1]
+        self.tokens += len(since_ms)
+        self.ttft_ms.append(abs(one.ttft_ms - since_ms[0]))
+        self.e2e_ms.append(abs(one.end_ms - end_ms))
+        if one.gaps_ms is not None:
+            steps = pairwise(since_ms)
+            self.gap_ms += [abs(gap - (b - a)) for gap, (a, b) in zip(one.gaps_ms, steps, strict=True)]
+            self.coalesced += one.gaps_ms.count(0)
 
 
 def errors(believed: Iterable[Believed], truth: Truth) -> Errors:
-    """Compare. Raises ValueError where a request is not in the truth, or its chunks are not as many."""
+    """Compare all that a client believed."""
     by_key: dict[str | int, Answered] = {answer.number: answer for answer in truth.answers}
     by_key.update(truth.by_request_id())
-    ttft, gaps, e2e, tokens, kept_gaps = [], [], [], 0, True
+    found = Errors()
     for one in believed:
-        if (answer := by_key.get(one.key)) is None:
-            raise ValueError(f"the server knows no request {one.key}")
-        left, arrived = answer.before_ns, answer.arrived_ns
-        tokens += len(left)
-        ttft.append(abs(one.ttft_ms - (left[0] - arrived) / 1e6))
-        ended = answer.last_before_ns if one.to_last_byte else left[-1]
-        if ended is None:
-            raise ValueError(f"request {one.key} was cut")
-        e2e.append(abs(one.end_ms - (ended - arrived) / 1e6))
-        if one.gaps_ms is None:
-            kept_gaps = False
-            continue
-        if len(one.gaps_ms) != len(left) - 1:
-            raise ValueError(f"request {one.key}: {len(one.gaps_ms)} gaps were seen of {len(left) - 1}")
-        gaps += [abs(gap - (b - a) / 1e6) for gap, a, b in zip(one.gaps_ms, left, left[1:], strict=False)]
-    return Errors(len(ttft), tokens, spread(ttft), spread(gaps) if kept_gaps else None, spread(e2e))
+        found.add(one, by_key.get(one.key))
+    return found

@@ -3,18 +3,15 @@
 Half of the cases are closed loops (users), half open ones (requests a second); see bench/capacity_draw.py for what is
 drawn, and how the true capacity is computed. The search, its verdicts and its estimates are the product's; the server
 is the simulator's engine in virtual time, so what is measured is what the statistics alone are worth, in seconds a
-search; or with `--real` Locust and the simulator as a user starts them, in minutes.
+search.
 """
 
 import argparse
-import json
-import time
 from dataclasses import dataclass
 from statistics import median
 
 from bench.capacity_draw import Case, capacity, draw
 from bench.markdown import number, table
-from bench.simulated import finished, serving, start, temporary
 from bench.virtual import World
 from tokenswarm.capacity.controller import FIRST_S, LEAST_SETTLING_S, LOOK_S, SETTLING_SHARE, TIMES_E2E
 from tokenswarm.capacity.search import SearchRange, Tried, Try, next_step
@@ -70,7 +67,8 @@ class Search:
         field = SearchRange(is_open, START_PER_S if is_open else 1.0, 0.01 if is_open else 1.0, 1000.0, is_open)
         while isinstance(step := next_step(self._tried, field), Try):
             self._try(step)
-        return Found(self._case, truth, step.load, len(self._tried), self._seconds)
+        qualifier = "" if step.above == "crossed" else step.above
+        return Found(self._case, truth, step.load, len(self._tried), self._seconds, qualifier)
 
     def _try(self, step: Try) -> None:
         case, world, limit_s = self._case, self._world, TRIAL_S[self._case.open]
@@ -108,24 +106,6 @@ class Search:
                 trial.add(row)
 
 
-def real(case: Case, truth: float) -> Found:
-    """One search by real processes, as a user starts it. SystemExit if it goes wrong."""
-    options = ["--find-capacity", "--slo", case.slo, "--trial-time", f"{TRIAL_S[case.open]:g}s", "--sample-every", "0s"]
-    options += ["--prompt-tokens", f"{case.asks.least}..{case.asks.most}", "--max-tokens", str(case.asks.max_tokens)]
-    options += ["--arrivals", arrivals(case)] if case.open else []
-    began_s = time.monotonic()
-    with serving(*case.options()) as server, temporary() as runs:
-        path = finished(start(server.url, runs, *options), runs)
-        said = json.loads((path / "run.json").read_text())["capacity"]
-    return Found(case, truth, said["answer"], len(said["trials"]), time.monotonic() - began_s, said["qualifier"])
-
-
-def arrivals(case: Case) -> str:
-    """Where an open loop begins."""
-    kind = {0.0: "constant {}/s", 1.0: "poisson {}/s"}.get(case.cv, f"gamma {{}}/s cv={case.cv:g}")
-    return kind.format(f"{START_PER_S:g}")
-
-
 def summary(found: list[Found]) -> str:
     """The table, as Markdown."""
     cells = []
@@ -149,13 +129,12 @@ def main() -> None:
     parser.add_argument("--servers", type=int, default=50)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--times", type=int, default=3, help="searches of each server")
-    parser.add_argument("--real", action="store_true", help="by Locust and the simulator, not in virtual time")
     given = parser.parse_args()
     found: list[Found] = []
     for place in range(given.servers):
         case = draw(given.seed, place)
         truth = capacity(case)
-        some = [real(case, truth) if given.real else Search(case, time_).found(truth) for time_ in range(given.times)]
+        some = [Search(case, search).found(truth) for search in range(given.times)]
         said = ", ".join(f"{one.error:+.3g}" if one.hit else f"{one.qualifier} {one.answer} ✗" for one in some)
         print(f"{place:>3} {case.slo}: truth {truth:.4g}: off by {said}", flush=True)
         found += some

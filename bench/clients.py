@@ -1,8 +1,8 @@
 """The clients that are compared, as Locust users: ours, and what one would write with `requests`.
 
-Both ask /api/chat for the same prompts. With BENCH_REQUESTS=N each user asks N times, and the run ends when all have;
-else `--run-time` ends it. With BENCH_STAGGER_S=0 they begin in step, as Locust starts them. Each process leaves what
-it believed in a file `$BENCH_SEEN.<role or worker's number>`:
+Both ask /api/chat for the same prompts. With BENCH_REQUESTS=N each user asks N times, and the run, of one process,
+ends when all have; else `--run-time` ends it. With BENCH_STAGGER_S=0 they begin in step, as Locust starts them. Each
+process leaves what it believed in a file `$BENCH_SEEN.<role or worker's number>`:
 
     cpu_test_s   CPU time from test_start to test_stop; cpu_s: all of the process and its children
     peak_mb      greatest resident size until test_stop (in it are the answers that OursUser keeps for the comparison)
@@ -22,7 +22,7 @@ from typing import Any
 import gevent
 import requests
 from locust import User, events, task
-from locust.runners import MasterRunner, WorkerRunner
+from locust.runners import MasterRunner
 
 import locustfile
 from tokenswarm.metrics.record import Record
@@ -37,7 +37,6 @@ FOREVER_S = 1e6
 STAGGER_S = float(os.environ.get("BENCH_STAGGER_S", "1"))
 # To hinder a client on purpose: its event loop is kept busy for so long, again and again.
 BUSY_MS = float(os.environ.get("BENCH_BUSY_MS", "0"))
-ENDED = "bench_users_ended"
 QUOTA = int(os.environ.get("BENCH_REQUESTS", "0"))
 
 Seen = tuple[str, int, list[int], int]
@@ -52,7 +51,6 @@ class Process:
         self.kept: list[tuple[str, Record, Transcript]] = []
         self.next_user = itertools.count().__next__
         self.ended_users = 0
-        self.ended_elsewhere: dict[str, int] = {}
         self.steady_ns: int | None = None
         self.began_cpu_s = self.cpu_test_s = self.peak_mb = 0.0
 
@@ -71,9 +69,8 @@ def _wait_s(user: Any) -> float:
     if not QUOTA or user.asked < QUOTA:
         return 0.0
     process.ended_users += 1
-    runner = user.environment.runner
-    if process.ended_users >= runner.target_user_count:
-        runner.send_message(ENDED, {"worker": runner.client_id, "users": process.ended_users})
+    if process.ended_users >= user.environment.runner.target_user_count:
+        gevent.spawn(user.environment.runner.quit)  # not here, in the greenlet of a user
     return FOREVER_S
 
 
@@ -103,6 +100,13 @@ class PlainRequestsUser(User):
         self.session.trust_env, self.session.verify = False, not self.environment.parsed_options.insecure
         _begin(self)
 
+    def note(self, path: str, request_id: str, sent_ns: int, arrivals_ns: list[int]) -> None:
+        """What a request came to that has just ended ok."""
+        ended_ns = time.time_ns()
+        process.seen.append((request_id, sent_ns, arrivals_ns, ended_ns))
+        about = {"request_type": "POST", "name": path, "response_length": 0, "exception": None, "context": {}}
+        self.environment.events.request.fire(response_time=(ended_ns - sent_ns) / 1e6, **about)
+
     @task
     def ask(self) -> None:
         """One request."""
@@ -117,33 +121,14 @@ class PlainRequestsUser(User):
                 if said["message"].get("content"):
                     arrivals.append(time.time_ns())
                 done = said["done"]
-        ended_ns = time.time_ns()
         if done:
-            process.seen.append((request_id, sent_ns, arrivals, ended_ns))
-        self.environment.events.request.fire(
-            request_type="POST",
-            name=call.path,
-            response_time=(ended_ns - sent_ns) / 1e6,
-            response_length=0,
-            exception=None,
-            context={},
-        )
+            self.note(call.path, request_id, sent_ns, arrivals)
 
 
 @events.init.add_listener
 def _on_init(environment: Any, runner: Any, **_: Any) -> None:
     # Last of all: with half a million chunks to read again, a worker would miss its heartbeats.
     environment.events.quit.add_listener(lambda **_: _write(runner))
-    if isinstance(runner, WorkerRunner):
-        return
-
-    def on_ended(msg: Any, **_: Any) -> None:
-        process.ended_elsewhere[msg.data["worker"]] = msg.data["users"]
-        if sum(process.ended_elsewhere.values()) >= environment.parsed_options.num_users:
-            # Not here: this may be the greenlet of a user, or the one that hears the workers.
-            gevent.spawn(runner.quit)
-
-    runner.register_message(ENDED, on_ended)
 
 
 @events.test_start.add_listener

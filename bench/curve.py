@@ -8,25 +8,23 @@ file of JSON lines as they come: {"name", "asked", …figures as in `bench.measu
 import argparse
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from fnmatch import fnmatch
 from itertools import product
 from pathlib import Path
 
-from bench import certificate, results
+from bench import certificate, report_curve, results
+from bench.markdown import number
 from bench.measure import Asked, Point, measure
 from bench.noise import Stalls
-from bench.percentiles import Spread
 
 STREAMS = (1, 16, 64, 100, 256, 600, 1000)
 STEPS_MS = (10, 20, 50)
 WORKERS = (1, 2)
 IN_STEP = ((100, 256, 600, 1000), (20, 50))
 ANSWER_MS = 2000
-COLUMNS = (
-    "name", "n", "TTFT p50", "p99", "max", "gap p50", "p99", "max", "E2E p50", "p99", "max",
-    "merged %", "lag p99", "ms CPU/1k", "peak MB", "late p99", "send µs", "stall", "verdict",
-)  # fmt: skip
+COLUMNS = ("name", *report_curve.HEADS[1:], "stall p99", "verdict")
 
 
 def points(seconds: float) -> dict[str, Asked]:
@@ -47,21 +45,11 @@ def chosen(names: list[str], patterns: list[str]) -> list[str]:
 
 
 def cells(name: str, point: Point) -> list[str]:
-    """A point as the table shows it."""
-
-    def three(of: Spread) -> list[str]:
-        return ["–" if value is None else f"{value:.3f}" for value in (of.p50, of.p99, of.max)]
-
-    lag = "–" if point.loop_lag_ms_p99 is None else f"{point.loop_lag_ms_p99:.1f}"
-    stall = f"{point.stall_ms.p99 or 0:.1f}"
-    return [
-        name, str(point.requests), *three(point.ttft_ms), *three(point.gap_ms), *three(point.e2e_ms),
-        f"{point.coalesced_percent:.2f}", lag, f"{1e3 * point.cpu_test_s_per_1000_tokens:.1f}", f"{point.peak_mb:.0f}",
-        f"{point.late_ms_p99:.1f}", f"{point.send_us_p99:.0f}", stall, point.verdict or "–",
-    ]  # fmt: skip
+    """A point as it is shown when it has been measured, in the order of COLUMNS."""
+    return [name, *report_curve.figures(point.row()), number(point.stall_ms.p99, 1), point.verdict or "–"]
 
 
-def line(cells: list[str] | tuple[str, ...]) -> str:
+def line(cells: Sequence[str]) -> str:
     """Cells in columns."""
     return f"{cells[0]:<25}" + "".join(f"{cell:>10}" for cell in cells[1:])
 
@@ -88,7 +76,7 @@ def main() -> None:
                 continue
             asked = replace(wanted[name], certificate=folder_made) if name.endswith("tls") else wanted[name]
             point = measure(asked, stalls)
-            about = {**asdict(wanted[name]), "tls": asked.tls}
+            about = {**asdict(wanted[name]), "tls": bool(asked.certificate)}
             results.append(given.out, {"name": name, "asked": about, **point.row()})
             print(line(cells(name, point)), flush=True)
 

@@ -2,13 +2,13 @@
 
 import json
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 
-from bench.believed import Believed
+from bench.believed import Believed, of_stamps
 from bench.measure import Asked, clean_environment, locust_command
-from bench.others import ROOT, Load, Missing, last_words
-from bench.spent import Spent, spend
+from bench.others import Load, run_tool
+from bench.spent import Spent
+from bench.truth import ROOT
 
 USERS = {
     "tokenswarm": ("OursUser", "bench/clients.py"),
@@ -26,23 +26,11 @@ def run(tool: str, load: Load, folder: Path, python: Path) -> Spent:
     asked = Asked(client=user, streams=load.streams, tokens=load.tokens, requests=load.requests // load.streams)
     command = [str(python), *locust_command(asked, load.url, folder / "runs", locustfile)[1:]]
     more = clean_environment(BENCH_SEEN=str(folder / "seen"), BENCH_REQUESTS=str(asked.requests))
-    log = folder / f"{tool}.log"
-    spent = spend(command, cwd=ROOT, log=log, limit_s=load.limit_s, environment=more)
-    if spent.exit_code != 0 or not (folder / "seen.0").exists():
-        raise Missing(f"locust ended with {spent.exit_code}; its last words: {last_words(log)}")
+    spent = run_tool(tool, command, load, folder, folder / "seen.0", more, ROOT)
     said = json.loads((folder / "seen.0").read_text())
     return replace(spent, cpu_s=said["cpu_s"], peak_mb=said["peak_mb"])
 
 
 def believed(folder: Path) -> list[Believed]:
     """Each request that ended ok."""
-    return [
-        Believed(
-            key=request_id,
-            ttft_ms=(arrivals[0] - sent_ns) / 1e6,
-            gaps_ms=tuple((b - a) / 1e6 for a, b in pairwise(arrivals)),
-            end_ms=(ended_ns - sent_ns) / 1e6,
-            to_last_byte=True,
-        )
-        for request_id, sent_ns, arrivals, ended_ns in json.loads((folder / "seen.0").read_text())["seen"]
-    ]
+    return [of_stamps(*seen) for seen in json.loads((folder / "seen.0").read_text())["seen"]]

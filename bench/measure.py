@@ -20,9 +20,11 @@ from types import MappingProxyType
 from typing import Any
 
 from bench import cores
+from bench.believed import errors, of_stamps
 from bench.noise import Stalls
 from bench.percentiles import Spread, spread
-from bench.truth import ROOT, Answered, Truth, serving, take
+from bench.truth import ROOT, Truth, serving, take
+from bench.truth_log import Answered
 
 # Locust's workers write their beliefs after its master has gone.
 WAIT_FOR_BELIEFS_S = 90.0
@@ -31,10 +33,10 @@ RAMP_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a point is: `client` a class of bench/clients.py; with `requests` each user asks so many, else for `seconds`
-    after the ramp-up; `certificate` is a folder with cert.pem and key.pem, for TLS; users that Locust starts together
-    begin spread over `stagger_s`, or with 0 in step, so that their answers end in step too; `options` are further ones
-    of Locust, with --autostart in a web UI.
+    """What a point is: `client` a class of bench/clients.py; with `requests` each user asks so many (see
+    `bench.locusts`), else for `seconds` after the ramp-up; `certificate` is a folder with cert.pem and key.pem, for
+    TLS; users that Locust starts together begin spread over `stagger_s`, or with 0 in step, so that their answers end
+    in step too; `options` are further ones of Locust, with --autostart in a web UI.
     """
 
     client: str = "OursUser"
@@ -49,11 +51,6 @@ class Asked:
     ramp_s: float = RAMP_S
     options: tuple[str, ...] = ()
 
-    @property
-    def tls(self) -> bool:
-        """Over TLS?"""
-        return bool(self.certificate)
-
 
 @dataclass(frozen=True, slots=True)
 class Point:
@@ -61,10 +58,10 @@ class Point:
 
     `coalesced_percent`: of the gaps, those that the client saw as 0; `cpu_s_per_1000_tokens`: of all its processes,
     from start to end; `cpu_test_…`: only while the test ran, without the master's; `peak_mb`: sum over its processes;
-    `late_ms_…`, `pass_ms_…`, `send_us_…`: the server's lateness, the length of its passes, the truth's uncertainty;
-    `blocked`: writes that had to wait for the client; `stall_ms`: the machine's noise; `mismatched`: answers whose
-    chunks were not those that were sent; `verdict`, `findings`: what the run said of itself; `start_s`: from the
-    start of the client's process to the departure of its first request.
+    `late_ms_p99`, `pass_ms_p99`, `send_us_p99`: the server's lateness, the length of its passes, the truth's
+    uncertainty; `blocked`: writes that had to wait for the client; `stall_ms`: the machine's noise; `mismatched`:
+    answers whose chunks were not those that were sent; `verdict`, `findings`: what the run said of itself; `start_s`:
+    from the start of the client's process to the departure of its first request.
     """
 
     ttft_ms: Spread
@@ -75,16 +72,11 @@ class Point:
     mismatched: int
     coalesced_percent: float
     loop_lag_ms_p99: float | None
-    loop_lag_ms_max: float | None
     cpu_s_per_1000_tokens: float
     cpu_test_s_per_1000_tokens: float
     peak_mb: float
-    wall_s: float
     late_ms_p99: float
-    late_ms_max: float
-    pass_ms_p50: float
     pass_ms_p99: float
-    send_us_p50: float
     send_us_p99: float
     blocked: int
     stall_ms: Spread
@@ -115,7 +107,7 @@ def locust_command(asked: Asked, url: str, run_dir: Path, locustfile: str = "ben
     command += ["--max-tokens", str(asked.tokens)]
     if not asked.requests:
         command += ["--run-time", f"{round(asked.ramp_s + asked.seconds)}s"]
-    if asked.tls:
+    if asked.certificate:
         command += ["--insecure"]
     if asked.workers > 1:
         port = str(free_port())
@@ -134,7 +126,7 @@ def clean_environment(**more: str) -> dict[str, str]:
 def measure(asked: Asked, stalls: Stalls) -> Point:
     """Run one point, server and client. SystemExit if the client fails."""
     options = ["--step-ms", str(asked.step_ms)]
-    if asked.tls:
+    if asked.certificate:
         options += ["--tls-cert", f"{asked.certificate}/cert.pem", "--tls-key", f"{asked.certificate}/key.pem"]
     with serving(*options, cores=cores.split(asked.workers)[0]) as url:
         return measure_at(url, asked, stalls)
@@ -144,11 +136,10 @@ def measure_at(url: str, asked: Asked, stalls: Stalls, hindrance: Mapping[str, s
     """The same against a truth server that runs already; `hindrance` is environment for the client."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        more = {"BENCH_SEEN": str(folder / "seen"), "BENCH_REQUESTS": str(asked.requests)}
-        more |= {"BENCH_STAGGER_S": str(asked.stagger_s), **hindrance}
+        more = {"BENCH_SEEN": str(folder / "seen"), "BENCH_STAGGER_S": str(asked.stagger_s), **hindrance}
         take(url)
         stalls.take()
-        began_s, began_ns = time.monotonic(), time.time_ns()
+        began_ns = time.time_ns()
         done = subprocess.run(
             locust_command(asked, url, folder / "runs"),
             cwd=ROOT,
@@ -159,16 +150,13 @@ def measure_at(url: str, asked: Asked, stalls: Stalls, hindrance: Mapping[str, s
             check=False,
             preexec_fn=cores.pinned(cores.split(asked.workers)[1]),
         )
-        wall_s = time.monotonic() - began_s
         noise = spread(stalls.take())
         roles = ["master", *map(str, range(asked.workers))] if asked.workers > 1 else ["0"]
         beliefs = [believed(folder / f"seen.{role}", done) for role in roles]
         (run_path,) = (folder / "runs").glob("*/run.json")
-        if asked.requests:
-            beliefs = [{**each, "steady_ns": each["steady_ns"] and 1} for each in beliefs]
         truth = take(url)
         first_ns = min((answer.arrived_ns for answer in truth.answers if answer.request_id), default=began_ns)
-        point = compare(beliefs, truth, json.loads(run_path.read_text()), noise, wall_s)
+        point = compare(beliefs, truth, json.loads(run_path.read_text()), noise)
         return replace(point, start_s=(first_ns - began_ns) / 1e9)
 
 
@@ -183,35 +171,27 @@ def believed(path: Path, done: "subprocess.CompletedProcess[str]") -> dict[str, 
     return found
 
 
-def compare(beliefs: list[dict[str, Any]], truth: Truth, run: dict[str, Any], stall_ms: Spread, wall_s: float) -> Point:
+def compare(beliefs: list[dict[str, Any]], truth: Truth, run: dict[str, Any], stall_ms: Spread) -> Point:
     """Set what the client's processes believed against the truth."""
-    answers = truth.by_request_id()
     steady_ns = max(belief["steady_ns"] or 0 for belief in beliefs)
     seen = [one for belief in beliefs for one in belief["seen"] if one[1] >= steady_ns]
-    errors = Errors()
-    for request_id, *believed in seen:
-        errors.add(answers.get(request_id), *believed)
+    found = errors((of_stamps(*one) for one in seen), truth)
     workers, facts, validity = run.get("workers", []), truth.facts, run.get("validity") or {}
     tokens = max(1, truth.tokens)
     return Point(
-        ttft_ms=spread(errors.ttft_ms),
-        gap_ms=spread(errors.gap_ms),
-        e2e_ms=spread(errors.e2e_ms),
+        ttft_ms=spread(found.ttft_ms),
+        gap_ms=spread(found.gap_ms),
+        e2e_ms=spread(found.e2e_ms),
         requests=len(seen),
         tokens=truth.tokens,
-        mismatched=errors.mismatched,
-        coalesced_percent=100 * errors.coalesced / max(1, len(errors.gap_ms)),
+        mismatched=len(found.mismatched),
+        coalesced_percent=100 * found.coalesced / max(1, len(found.gap_ms)),
         loop_lag_ms_p99=max((worker.get("loop_lag_ms_p99", 0.0) for worker in workers), default=None),
-        loop_lag_ms_max=max((worker.get("loop_lag_ms_max", 0.0) for worker in workers), default=None),
         cpu_s_per_1000_tokens=1e3 * sum(belief["cpu_s"] for belief in beliefs) / tokens,
         cpu_test_s_per_1000_tokens=1e3 * sum(b["cpu_test_s"] for b in beliefs if b["steady_ns"]) / tokens,
         peak_mb=sum(belief["peak_mb"] for belief in beliefs),
-        wall_s=wall_s,
         late_ms_p99=facts["late_p99_ms"],
-        late_ms_max=facts["late_max_ms"],
-        pass_ms_p50=facts["pass_p50_ms"],
         pass_ms_p99=facts["pass_p99_ms"],
-        send_us_p50=facts["send_p50_us"],
         send_us_p99=facts["send_p99_us"],
         blocked=int(facts["blocked"]),
         stall_ms=stall_ms,
@@ -230,26 +210,3 @@ def lost_percent(answers: list[Answered]) -> float | None:
             lost_ns += after.arrived_ns - before.last_before_ns
             taken_ns += before.last_before_ns - before.arrived_ns
     return 100 * lost_ns / taken_ns if taken_ns else None
-
-
-class Errors:
-    """What the requests of one run add up to, ms; unsorted."""
-
-    def __init__(self) -> None:
-        self.ttft_ms: list[float] = []
-        self.gap_ms: list[float] = []
-        self.e2e_ms: list[float] = []
-        self.coalesced = self.mismatched = 0
-
-    def add(self, answer: Answered | None, sent_ns: int, arrivals: list[int], ended_ns: int) -> None:
-        """One request that the client calls ok."""
-        if answer is None or not answer.complete or len(answer.before_ns) != len(arrivals):
-            self.mismatched += 1
-            return
-        left, gone_ns = answer.before_ns, answer.arrived_ns
-        assert answer.last_before_ns is not None
-        self.ttft_ms.append(abs((arrivals[0] - sent_ns) - (left[0] - gone_ns)) / 1e6)
-        self.e2e_ms.append(abs((ended_ns - sent_ns) - (answer.last_before_ns - gone_ns)) / 1e6)
-        steps = zip(arrivals, arrivals[1:], left, left[1:], strict=False)
-        self.gap_ms += [abs((b - a) - (d - c)) / 1e6 for a, b, c, d in steps]
-        self.coalesced += sum(a == b for a, b in pairwise(arrivals))

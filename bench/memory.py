@@ -11,35 +11,26 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
 from bench import results
 from bench.measure import Asked, clean_environment, locust_command
+from bench.results import Row
 from bench.truth import ROOT, serving, take
 
 USERS, TOKENS, EVERY, WARM = 64, 2, 50_000, 100_000
 POLL_S = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """The client's resident size after so many requests."""
-
-    requests: int
-    rss_mb: float
-    wall_s: float
-
-
-def growth(samples: list[Sample], warm: int) -> float | None:
+def growth(samples: list[Row], warm: int) -> float | None:
     """MB from the first sample of `warm` requests or more to the last; None if there are no two."""
-    after = [sample for sample in samples if sample.requests >= warm]
-    return after[-1].rss_mb - after[0].rss_mb if len(after) > 1 else None
+    after = [sample["rss_mb"] for sample in samples if sample["requests"] >= warm]
+    return after[-1] - after[0] if len(after) > 1 else None
 
 
-def samples(url: str, client: "subprocess.Popen[bytes]", total: int, every: int) -> Iterator[Sample]:
+def samples(url: str, client: "subprocess.Popen[bytes]", total: int, every: int) -> Iterator[Row]:
     """One whenever `every` more requests have been answered, until `total` have. SystemExit if the client ends."""
     watched, began_s, answered, due = psutil.Process(client.pid), time.monotonic(), 0, every
     while answered < total:
@@ -48,7 +39,8 @@ def samples(url: str, client: "subprocess.Popen[bytes]", total: int, every: int)
             sys.exit(f"bench: the client ended (exit code {client.returncode}) after {answered} requests")
         answered += int(take(url).facts["ended"])
         if answered >= due:
-            yield Sample(answered, watched.memory_info().rss / 2**20, time.monotonic() - began_s)
+            rss_mb, wall_s = watched.memory_info().rss / 2**20, time.monotonic() - began_s
+            yield {"requests": answered, "rss_mb": rss_mb, "wall_s": wall_s}
             due = (answered // every + 1) * every
 
 
@@ -63,7 +55,7 @@ def main() -> None:
         print(f"{given.out} holds the curve already; move it away to measure again")
         return
     results.begin(given.out, resume=False)
-    taken: list[Sample] = []
+    taken: list[Row] = []
     with serving("--step-ms", "0", "--keep-no-truth") as url, tempfile.TemporaryDirectory() as name:
         asked = Asked("OllamaChatUser", USERS, tokens=TOKENS, seconds=1e6)
         command = locust_command(asked, url, Path(name), locustfile="locustfile.py")
@@ -72,19 +64,18 @@ def main() -> None:
             subprocess.Popen(command, cwd=ROOT, env=clean_environment(), stdout=said, stderr=said) as client,
         ):
             try:
-                print(f"{'requests':>10}{'RSS MB':>10}{'wall s':>10}")
                 for sample in samples(url, client, given.requests, given.every):
                     taken.append(sample)
-                    results.append(given.out, {name: getattr(sample, name) for name in Sample.__slots__})
-                    print(f"{sample.requests:>10}{sample.rss_mb:>10.1f}{sample.wall_s:>10.1f}", flush=True)
+                    results.append(given.out, sample)
+                    print("{requests:>10} requests, {rss_mb:.1f} MB, {wall_s:.1f} s".format(**sample), flush=True)
             finally:
                 client.terminate()
                 client.wait()
     last, grown = taken[-1], growth(taken, WARM)
-    per_s = last.requests / last.wall_s
-    results.append(given.out, {"requests": last.requests, "grown_mb": grown, "after": WARM, "requests_per_s": per_s})
+    per_s = last["requests"] / last["wall_s"]
+    results.append(given.out, {"requests": last["requests"], "grown_mb": grown, "after": WARM, "requests_per_s": per_s})
     told = "too few samples to say" if grown is None else f"{grown:+.1f} MB after the first {WARM}"
-    print(f"{last.requests} requests at {per_s:.0f}/s: {told}")
+    print(f"{last['requests']} requests at {per_s:.0f}/s: {told}")
 
 
 if __name__ == "__main__":

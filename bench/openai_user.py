@@ -2,23 +2,21 @@
 
 import time
 import uuid
+from functools import cache
 from typing import Any
 
 import openai  # type: ignore[import-not-found,unused-ignore] # it is in that environment, not in ours
 from locust import task
 
-from bench.clients import PlainRequestsUser, process
+from bench.clients import PlainRequestsUser
 
 __all__ = ["OpenAISdkUser"]
 
-_shared: list[Any] = []
 
-
+@cache
 def client(url: str) -> Any:
     """One client for all users, as the SDK's documentation has it."""
-    if not _shared:
-        _shared.append(openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0))
-    return _shared[0]
+    return openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0)
 
 
 class OpenAISdkUser(PlainRequestsUser):
@@ -39,13 +37,4 @@ class OpenAISdkUser(PlainRequestsUser):
             extra_headers={"X-Request-Id": request_id},
         )
         arrivals = [time.time_ns() for chunk in chunks if chunk.choices and chunk.choices[0].delta.content]
-        ended_ns = time.time_ns()
-        process.seen.append((request_id, sent_ns, arrivals, ended_ns))
-        self.environment.events.request.fire(
-            request_type="POST",
-            name="/v1/chat/completions",
-            response_time=(ended_ns - sent_ns) / 1e6,
-            response_length=0,
-            exception=None,
-            context={},
-        )
+        self.note("/v1/chat/completions", request_id, sent_ns, arrivals)

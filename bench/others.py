@@ -2,15 +2,16 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import venv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+from bench.spent import Spent, spend
+from bench.truth import ROOT
+
 FOLDER = ROOT / ".venv-others"
 
 # Tool: what pip is asked for, a call each (a lock with hashes wants one of its own), and the modules that it brings.
@@ -44,22 +45,27 @@ class Load:
 def python_of(tool: str, folder: Path) -> Path:
     """The interpreter of a tool's virtual environment below `folder`, made if it is not there. Raises Missing."""
     wanted, modules = PINNED[tool]
-    python, uv = folder / tool / "bin" / "python", shutil.which("uv")
+    python = folder / tool / "bin" / "python"
     if not python.exists():
-        venv.create(folder / tool, with_pip=uv is None)
+        venv.create(folder / tool, with_pip=True)
     if not all(_has(python, module) for module in modules):
         print(f"installing {tool} into {folder / tool} …", file=sys.stderr, flush=True)
-        installer = [uv, "pip", "install", "-q", "--python"] if uv else [str(python), "-m", "pip", "install", "-q"]
-        installer += [str(python)] if uv else []
         for packages in wanted:
-            if subprocess.run([*installer, *packages], check=False).returncode:
+            if subprocess.run([python, "-m", "pip", "install", "-q", *packages], check=False).returncode:
                 raise Missing(f"{' '.join(packages)} could not be installed into {folder / tool}")
     return python
 
 
-def last_words(log: Path) -> str:
-    """The end of what a tool said, on one line."""
-    return " ".join(log.read_text(errors="replace").split())[-300:]
+def run_tool(
+    tool: str, command: Sequence[str], load: Load, folder: Path, leaves: Path, more: Mapping[str, str], cwd: Path
+) -> Spent:
+    """Run a tool to its end, with `more` environment. Raises Missing if it fails, or leaves no such file."""
+    log = folder / f"{tool}.log"
+    spent = spend(command, cwd=cwd, log=log, limit_s=load.limit_s, environment=more)
+    if spent.exit_code != 0 or not leaves.exists():
+        last_words = " ".join(log.read_text(errors="replace").split())[-300:]
+        raise Missing(f"{tool} ended with {spent.exit_code}; its last words: {last_words}")
+    return spent
 
 
 def _has(python: Path, module: str) -> bool:

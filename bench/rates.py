@@ -8,14 +8,16 @@ clock and the windows, which are ours, and nothing else. Into docs/metrics.md.
 import argparse
 import json
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from bench import simulated
 from bench.markdown import number, table
-from bench.simulated import finished, publish, serving, start, temporary
+from bench.simulated import publish, serving
 from bench.truth import ROOT
 from tokenswarm.reports.load import load
 from tokenswarm.reports.summary import summarise
@@ -59,19 +61,19 @@ class Truth:
         return tokens / span_s, sum(from_ns <= ns < to_ns for ns in self.ends) / span_s
 
 
-def run(server: tuple[str, ...], *options: str, workers: int = 1) -> tuple[dict[str, Any], Truth]:
+def run(server: tuple[str, ...], *options: str) -> tuple[dict[str, Any], Truth]:
     """One run from start to end: its summary, and the server's log."""
-    with temporary() as folder:
-        log = folder / "truth.jsonl"
-        with serving(*server, "--truth", str(log)) as simulator:
-            path = finished(start(simulator.url, folder / "runs", *options, workers=workers), folder / "runs")
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "truth.jsonl"
+        with serving(*server, "--truth", str(log)) as url:
+            path = simulated.run(url, Path(folder) / "runs", *options)
         return summarise(load(path)), Truth(log)
 
 
-def stages(span_s: int, seed: int, users: tuple[int, ...] = USERS, *more: str) -> Iterator[Measured]:
+def stages(span_s: int, seed: int) -> Iterator[Measured]:
     """Stages of so many seconds, each against the log."""
-    text = ",".join(f"{n}x{span_s}s" for n in users)
-    found, truth = run(SLOTS, "--stages", text, "--seed", str(seed), *more)
+    text = ",".join(f"{n}x{span_s}s" for n in USERS)
+    found, truth = run(SLOTS, "--stages", text, "--seed", str(seed))
     for stage in found["stages"]:
         what = f"stages of {span_s} s, {stage['users']} user{'s' * (stage['users'] != '1')}"
         yield _measured(what, stage, truth)
@@ -86,10 +88,10 @@ def trials(seed: int) -> Iterator[Measured]:
             yield _measured("trials of a search", trial, truth)
 
 
-def headline(users: int, seed: int, *more: str) -> Iterator[Measured]:
+def headline(users: int, seed: int) -> Iterator[Measured]:
     """A run of 12 s whose answers take about as long."""
     options = ("--users", str(users), "--spawn-rate", str(users), "--run-time", "12s", "--max-tokens", "4000")
-    found, truth = run(LONG, *options, "--seed", str(seed), *more)
+    found, truth = run(LONG, *options, "--seed", str(seed))
     tokens, window = found["overall"]["tokens"], found["window"]
     shown = {
         "from_unix_ns": window["first_sent_unix_ns"],

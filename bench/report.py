@@ -7,10 +7,10 @@ import argparse
 from pathlib import Path
 
 from bench import results, trial
+from bench.markdown import number, table
 from bench.report_comparison import comparison
 from bench.report_curve import curve, noise
 from bench.report_goals import goals
-from bench.report_memory import memory
 from bench.results import Row
 
 INTRODUCTION = """# How accurate, and at what cost
@@ -26,16 +26,8 @@ differences of percentiles. Answers last 2 s, users start and end spread over ti
 what counts are requests that were sent when all users were up. Server and client have a core each, as if each had a
 machine; two workers on two cores share them with the server, which shows.
 
-{machine}
+Client and server shared this machine: {machine}.
 """
-
-
-def introduction(machines: list[Row]) -> str:
-    """What was measured, how, and on what."""
-    facts = machines[0] if machines else {}
-    cells = ", ".join(f"{name} {value}" for name, value in facts.items()) or "unknown"
-    machine = f"Client and server shared this machine: {cells}."
-    return INTRODUCTION.format(machine=machine)
 
 
 def trials(rows: list[Row]) -> str:
@@ -49,14 +41,31 @@ def trials(rows: list[Row]) -> str:
         "by 1,400 to 2,000 streams for one worker. Bad is a run whose p99 error of gaps, TTFT or E2E is over 5 % "
         "of the median, or 10 ms, by the truth; VALID and INVALID is what the run said of itself."
     )
-    return "\n\n".join(["## Does a run know when it may not be believed?", said, "\n".join(trial.table(runs))])
+    return f"## Does a run know when it may not be believed?\n\n{said}\n\n{trial.confusion(runs)}"
+
+
+def memory(rows: list[Row]) -> str:
+    """What the client's memory did over the requests."""
+    samples = [row for row in rows if "rss_mb" in row]
+    if not samples:
+        return "## Memory over many requests\n\nNot measured."
+    summary: Row = next((row for row in rows if "grown_mb" in row), {})
+    said = (
+        f"{samples[-1]['requests']:,} requests of a few tokens by one Locust process with our locustfile, run folder "
+        f"and CSVs as usual, the server answering at once ({number(summary.get('requests_per_s'), 0)} requests/s). "
+    )
+    if summary.get("grown_mb") is not None:
+        said += f"Growth after the first {summary['after']:,}: {number(summary['grown_mb'], 1)} MB."
+    cells = [[f"{row['requests']:,}", number(row["rss_mb"], 1), number(row["wall_s"], 0)] for row in samples]
+    return f"## Memory over many requests\n\n{said}\n\n{table(('requests', 'RSS, MB', 'after, s'), cells)}"
 
 
 def document(curve_rows: list[Row], compared: list[Row], memory_rows: list[Row], tried: list[Row]) -> str:
     """The whole page as Markdown."""
     machines = [row["machine"] for rows in (curve_rows, compared, memory_rows) for row in rows if "machine" in row]
+    machine = ", ".join(f"{name} {value}" for name, value in machines[0].items()) if machines else "unknown"
     points = [row for row in curve_rows if "name" in row]
-    parts = [introduction(machines), goals(points, compared, memory_rows), noise(points)]
+    parts = [INTRODUCTION.format(machine=machine), goals(points, compared, memory_rows), noise(points)]
     parts += [comparison(compared), curve(points), trials(tried), memory(memory_rows)]
     return "\n\n".join(part.strip() for part in parts if part) + "\n"
 

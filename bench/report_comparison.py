@@ -5,7 +5,7 @@ from bench.percentiles import median
 from bench.results import Row
 
 OURS = "tokenswarm"
-RATIOS = (
+FIGURES = (
     ("TTFT p50", "ttft_ms", "p50"),
     ("TTFT p99", "ttft_ms", "p99"),
     ("gap p50", "gap_ms", "p50"),
@@ -13,27 +13,18 @@ RATIOS = (
     ("gap max", "gap_ms", "max"),
     ("E2E p50", "e2e_ms", "p50"),
     ("E2E p99", "e2e_ms", "p99"),
+    ("CPU, ms per 1,000 tokens", "cpu_ms", ""),
+    ("peak MB", "peak_mb", ""),
 )
-
-
-def tools(rows: list[Row]) -> list[str]:
-    """Their names, ours first, else in the order of the rows."""
-    names = dict.fromkeys(row["tool"] for row in rows if "tool" in row)
-    return sorted(names, key=lambda name: name != OURS)
 
 
 def figure(rows: list[Row], tool: str, what: str, rank: str = "") -> float | None:
     """The median over the rounds of one figure; None where the tool has none. `cpu_ms` is per 1,000 tokens."""
     values = []
     for row in rows:
-        if row.get("tool") != tool or "failed" in row:
-            continue
-        if what == "cpu_ms":
-            values.append(1e6 * row["cpu_s"] / row["tokens"])
-        elif rank:
-            values.append((row.get(what) or {}).get(rank))
-        else:
-            values.append(row.get(what))
+        if row.get("tool") == tool and "failed" not in row:
+            of = {**row, "cpu_ms": 1e6 * row["cpu_s"] / row["tokens"]}[what]
+            values.append(of.get(rank) if rank and of else of)
     there = [float(value) for value in values if value is not None]
     return median(there) if there else None
 
@@ -46,15 +37,14 @@ def ratio(rows: list[Row], tool: str, what: str, rank: str = "") -> float | None
 
 def comparison(rows: list[Row]) -> str:
     """The two tables."""
-    names = tools(rows)
-    if not names:
-        return "## Beside other clients\n\nNot measured."
-    wanted = [*RATIOS, ("CPU, ms per 1,000 tokens", "cpu_ms", ""), ("peak MB", "peak_mb", "")]
     versions = {row["tool"]: row["version"] for row in rows if "tool" in row}
+    if not versions:
+        return "## Beside other clients\n\nNot measured."
+    names = sorted(versions, key=lambda name: name != OURS)  # ours first, else in the order of the rows
     rounds = max(row.get("round", 1) for row in rows if "tool" in row)
-    figures = [[head, *(number(figure(rows, name, what, rank)) for name in names)] for head, what, rank in wanted]
+    figures = [[head, *(number(figure(rows, name, what, rank)) for name in names)] for head, what, rank in FIGURES]
     others = [name for name in names if name != OURS]
-    ratios = [[head, *(number(ratio(rows, name, what, rank), 4) for name in others)] for head, what, rank in wanted]
+    ratios = [[head, *(number(ratio(rows, name, what, rank), 4) for name in others)] for head, what, rank in FIGURES]
     failed = [f"{row['tool']} (round {row['round']}): {row['failed']}" for row in rows if "failed" in row]
     told = "; ".join(f"{name} {versions[name]}" for name in names)
     parts = [

@@ -44,9 +44,9 @@ def curve(points: list[Row]) -> str:
         for step_ms in sorted({row["asked"]["step_ms"] for row in points}):
             of = (tls, workers, in_step)
             rows = [row for row in points if _group(row) == of and row["asked"]["step_ms"] == step_ms]
-            if rows:
-                rows.sort(key=lambda row: row["asked"]["streams"])
-                tables.append(f"{step_ms:g} ms a token:\n\n{table(HEADS, [_cells(row) for row in rows])}")
+            rows.sort(key=lambda row: row["asked"]["streams"])
+            cells = [[f"{row['asked']['streams']:,}", *figures(row)] for row in rows]
+            tables += [f"{step_ms:g} ms a token:\n\n{table(HEADS, cells)}"] if rows else []
         text = "\n\n".join(tables)
         parts.append(f"### {title}\n\n{text}" if not tls and workers == 1 else folded(title, text))
     return "\n\n".join([*parts, verdicts(points)])
@@ -57,11 +57,11 @@ def _group(row: Row) -> tuple[bool, int, bool]:
     return asked["tls"], asked["workers"], not asked["stagger_s"]
 
 
-def _cells(row: Row) -> list[str]:
-    ttft, gap = row["ttft_ms"], row["gap_ms"]
-    cells = [f"{row['asked']['streams']:,}", f"{row['requests']:,}"]
-    cells += [number(figure) for of in (ttft, gap) for figure in (of["p50"], of["p99"], of["max"])]
-    cells += [number(row["e2e_ms"]["p99"]), number(row["coalesced_percent"], 2), number(row["loop_lag_ms_p99"], 1)]
+def figures(row: Row) -> list[str]:
+    """A point as the tables show it, in the order of HEADS, without the first."""
+    three = [row[name][rank] for name in ("ttft_ms", "gap_ms") for rank in ("p50", "p99", "max")]
+    cells = [f"{row['requests']:,}", *map(number, three), number(row["e2e_ms"]["p99"])]
+    cells += [number(row["coalesced_percent"], 2), number(row["loop_lag_ms_p99"], 1)]
     cells += [number(1e3 * row["cpu_test_s_per_1000_tokens"], 1), number(row["peak_mb"], 0)]
     return [*cells, "invalid" if doubted(row) else "valid"]
 

@@ -3,65 +3,27 @@
 import re
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from bench.measure import clean_environment, free_port
-from bench.truth import ROOT
-
-LISTENS = "simulator: listening on "
+from bench.measure import clean_environment
+from bench.truth import ROOT, listening
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A simulator that runs."""
-
-    url: str
-    process: "subprocess.Popen[str]"
+def serving(*options: str) -> AbstractContextManager[str]:
+    """Run the simulator on a free port; gives its URL."""
+    return listening("tokenswarm.simulator", *options)
 
 
-@contextmanager
-def serving(*options: str) -> Iterator[Server]:
-    """A simulator."""
-    command = [sys.executable, "-m", "tokenswarm.simulator", "--port", "0", *options]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield Server(process.stdout.readline().removeprefix(LISTENS).strip(), process)
-        finally:
-            process.terminate()
-            process.communicate()
-
-
-def start(url: str, runs: Path, *options: str, workers: int = 1) -> "subprocess.Popen[str]":
-    """Locust, just begun, with OllamaChatUser."""
+def run(url: str, runs: Path, *options: str) -> Path:
+    """A run of OllamaChatUser to its end; its folder. SystemExit if it went wrong."""
     command = [sys.executable, "-m", "locust", "--host", url, "--model", "sim", "--headless", "--only-summary"]
     command += ["--loglevel", "ERROR", "--no-report", "--run-dir", str(runs), "OllamaChatUser", *options]
-    if workers > 1:
-        port = str(free_port())
-        command += ["--processes", str(workers), "--master-bind-host", "127.0.0.1"]
-        command += ["--master-bind-port", port, "--master-port", port]
-    env = clean_environment()
-    return subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-
-
-def finished(process: "subprocess.Popen[str]", runs: Path) -> Path:
-    """The run's folder, when it has ended. SystemExit if it went wrong."""
-    _, said = process.communicate()
+    done = subprocess.run(command, cwd=ROOT, env=clean_environment(), capture_output=True, text=True, check=False)
     found = sorted(runs.glob("*/requests.csv"))
-    if not found or process.returncode not in (0, 1):
-        sys.exit(f"bench: locust ended with {process.returncode}: {said[-2000:]}")
+    if not found or done.returncode not in (0, 1):
+        sys.exit(f"bench: locust ended with {done.returncode}: {done.stderr[-2000:]}")
     return found[-1].parent
-
-
-@contextmanager
-def temporary() -> Iterator[Path]:
-    """A folder for one run."""
-    with tempfile.TemporaryDirectory() as name:
-        yield Path(name)
 
 
 def publish(name: str, text: str, path: Path) -> None:

@@ -10,8 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 2**20
+import psutil
+
 _SAMPLE_S = 0.25
 
 
@@ -71,13 +71,9 @@ def _children_cpu_s() -> float:
 def _session(leader: int) -> dict[int, tuple[float, float]]:
     """CPU seconds and resident MB of each living process of a session."""
     found = {}
-    for entry in os.scandir("/proc"):
-        if not entry.name.isdigit():
-            continue
-        try:
-            fields = Path(entry.path, "stat").read_bytes().rpartition(b") ")[2].split()
-        except OSError:
-            continue  # it has just ended
-        if int(fields[3]) == leader and fields[0] != b"Z":
-            found[int(entry.name)] = (int(fields[11]) + int(fields[12])) / TICKS_PER_S, int(fields[21]) * PAGE_MB
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, ProcessLookupError):  # it has just ended
+            if os.getsid(process.pid) == leader and process.status() != psutil.STATUS_ZOMBIE:
+                times = process.cpu_times()
+                found[process.pid] = times.user + times.system, process.memory_info().rss / 2**20
     return found

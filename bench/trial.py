@@ -11,11 +11,12 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from bench import cores, results
+from bench.markdown import table
 from bench.measure import Asked, Point, measure_at
 from bench.noise import Stalls
 from bench.percentiles import Spread
@@ -38,10 +39,6 @@ class Trial:
     rules: tuple[str, ...]
     gap_error_p99_ms: float
     ttft_error_p99_ms: float
-
-    def row(self) -> dict[str, Any]:
-        """As JSON has it."""
-        return {name: getattr(self, name) for name in self.__slots__}
 
 
 def is_bad(point: Point) -> bool:
@@ -82,14 +79,14 @@ def run(number: int, hindered: str, url: str, stalls: Stalls) -> Trial:
     return Trial(number, hindered, is_bad(point), point.verdict == "INVALID", findings, *errors)
 
 
-def table(rows: list[dict[str, Any]]) -> list[str]:
+def confusion(rows: list[dict[str, Any]]) -> str:
     """The confusion table, as Markdown."""
     counts = Counter((row["hindered"] or "quiet", row["bad"], row["flagged"]) for row in rows)
-    lines = ["| client | runs | bad, INVALID | bad, VALID | good, VALID | good, INVALID |", "|---|--:|--:|--:|--:|--:|"]
+    cells = []
     for way in ("quiet", *WAYS):
-        cells = [counts[way, *seen] for seen in ((True, True), (True, False), (False, False), (False, True))]
-        lines.append(f"| {way} | {sum(cells)} | " + " | ".join(map(str, cells)) + " |")
-    return lines
+        numbers = [counts[way, *seen] for seen in ((True, True), (True, False), (False, False), (False, True))]
+        cells.append([way, *map(str, (sum(numbers), *numbers))])
+    return table(("client", "runs", "bad, INVALID", "bad, VALID", "good, VALID", "good, INVALID"), cells)
 
 
 def main() -> None:
@@ -105,14 +102,14 @@ def main() -> None:
         for number in range(len(known), 2 * given.runs):
             hindered = WAYS[number // 2 % len(WAYS)] if number % 2 else ""
             trial = run(number, hindered, url, stalls)
-            known.append(trial.row())
-            results.append(given.out, trial.row())
+            known.append(asdict(trial))
+            results.append(given.out, asdict(trial))
             errors = f"gap p99 {trial.gap_error_p99_ms:.3f} ms, TTFT p99 {trial.ttft_error_p99_ms:.3f} ms"
             said = f"{'INVALID' if trial.flagged else 'VALID'} {', '.join(trial.rules)}"
             print(
                 f"{number:>4} {hindered or 'quiet':<17}{'bad' if trial.bad else 'good':<5}{errors}; {said}", flush=True
             )
-    print("\n".join(table(known)))
+    print(confusion(known))
 
 
 if __name__ == "__main__":

@@ -6,28 +6,16 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench.cores import Cores, pinned
+from bench.truth_log import Answered
 
 ROOT = Path(__file__).parent.parent
-LISTENS = "truth server: listening on "
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """What the server did for one request: wall-clock ns (see `bench.truth_log`)."""
-
-    number: int
-    request_id: str | None
-    arrived_ns: int
-    before_ns: list[int]
-    last_before_ns: int | None
-    complete: bool
-    peer_port: int = 0
+LISTENS = ": listening on "
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,22 +36,28 @@ class Truth:
 
 
 @contextmanager
-def serving(*options: str, cores: Cores = frozenset()) -> Iterator[str]:
-    """Run the truth server on a free port with these options; gives its URL. SystemExit if it does not start."""
-    command = [sys.executable, "-m", "bench.truth_server", *options]
+def listening(module: str, *options: str, cores: Cores = frozenset()) -> Iterator[str]:
+    """Run a server on a free port; gives its URL, once it has said it. SystemExit if it does not start."""
+    command = [sys.executable, "-m", module, "--port", "0", *options]
     # In a session of its own: a Ctrl-C ends the clients first.
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=pinned(cores)
     ) as process:
         try:
             assert process.stdout is not None
-            said = (line.removeprefix(LISTENS).strip() for line in process.stdout if line.startswith(LISTENS))
+            said = (line.rpartition(LISTENS)[2].strip() for line in process.stdout if LISTENS in line)
             url = next(said, None)
             if url is None:
-                sys.exit(f"bench: the truth server did not start (exit code {process.wait()})")
+                sys.exit(f"bench: {module} did not start (exit code {process.wait()})")
             yield url
         finally:
             process.terminate()
+            process.communicate()
+
+
+def serving(*options: str, cores: Cores = frozenset()) -> AbstractContextManager[str]:
+    """Run the truth server; gives its URL."""
+    return listening("bench.truth_server", *options, cores=cores)
 
 
 def take(url: str) -> Truth:
@@ -75,6 +69,4 @@ def take(url: str) -> Truth:
     )
     with opener.open(f"{url}/truth", timeout=120) as answer:
         said: dict[str, Any] = json.load(answer)
-    rows = said["requests"]
-    names = Answered.__dataclass_fields__
-    return Truth(said["server"], [Answered(**{name: row[name] for name in names}) for row in rows])
+    return Truth(said["server"], [Answered(**row) for row in said["answers"]])

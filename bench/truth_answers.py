@@ -24,7 +24,6 @@ class Ended:
     total_ns: int
     prefill_ns: int
     decode_ns: int
-    reason: str = "length"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +71,7 @@ def _line(model: str, text: str, rest: str) -> bytes:
 
 def _done(ended: Ended) -> str:
     return (
-        f'"done":true,"done_reason":"{ended.reason}","total_duration":{ended.total_ns},"load_duration":1000000,'
+        f'"done":true,"done_reason":"length","total_duration":{ended.total_ns},"load_duration":1000000,'
         f'"prompt_eval_count":{ended.prompt_tokens},"prompt_eval_duration":{ended.prefill_ns},'
         f'"eval_count":{ended.output_tokens},"eval_duration":{ended.decode_ns}'
     )
@@ -89,11 +88,6 @@ def ollama_chat(model: str) -> Script:
     )
 
 
-def ollama_whole(model: str, ended: Ended) -> bytes:
-    """/api/chat in one piece."""
-    return reply(_line(model, _text(ended.output_tokens), _done(ended)))
-
-
 def openai_chat(model: str, number: int, with_usage: bool) -> Script:
     """/v1/chat/completions as server-sent events; the answer's id is `chatcmpl-<number>`."""
     base = f'"id":"chatcmpl-{number}","created":{CREATED_S},"model":{json.dumps(model)}'
@@ -103,8 +97,10 @@ def openai_chat(model: str, number: int, with_usage: bool) -> Script:
         return f'{frame}"choices":[{{"index":0,"delta":{delta},"finish_reason":{finish}}}]}}\n\n'.encode()
 
     def final(ended: Ended) -> bytes:
-        usage = f'{frame}"choices":[],"usage":{json.dumps(_usage(ended))}}}\n\n'.encode()
-        end = event("{}", f'"{ended.reason}"')
+        total = ended.prompt_tokens + ended.output_tokens
+        counts = {"prompt_tokens": ended.prompt_tokens, "completion_tokens": ended.output_tokens, "total_tokens": total}
+        usage = f'{frame}"choices":[],"usage":{json.dumps(counts)}}}\n\n'.encode()
+        end = event("{}", '"length"')
         return chunk(end) + (chunk(usage) if with_usage else b"") + chunk(b"data: [DONE]\n\n") + LAST_CHUNK
 
     return Script(
@@ -114,23 +110,6 @@ def openai_chat(model: str, number: int, with_usage: bool) -> Script:
         tokens=tuple(chunk(event(f'{{"content":"{word}"}}')) for word in WORDS),
         final=final,
     )
-
-
-def openai_whole(model: str, number: int, ended: Ended) -> bytes:
-    """/v1/chat/completions in one piece."""
-    message = {"role": "assistant", "content": _text(ended.output_tokens)}
-    choice = {"index": 0, "message": message, "finish_reason": ended.reason}
-    said = {"id": f"chatcmpl-{number}", "object": "chat.completion", "created": CREATED_S, "model": model}
-    return reply_json({**said, "choices": [choice], "usage": _usage(ended)})
-
-
-def _usage(ended: Ended) -> dict[str, int]:
-    total = ended.prompt_tokens + ended.output_tokens
-    return {"prompt_tokens": ended.prompt_tokens, "completion_tokens": ended.output_tokens, "total_tokens": total}
-
-
-def _text(tokens: int) -> str:
-    return "".join(WORDS[n % len(WORDS)] for n in range(tokens))
 
 
 @lru_cache(maxsize=4)

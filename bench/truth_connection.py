@@ -1,25 +1,20 @@
 """One client of the truth server: requests in with the kernel's stamp, answers out without ever waiting."""
 
 import json
-import re
 import socket
 import ssl
 import struct
 import time
+from contextlib import suppress
 from typing import Any
 
 from bench import truth_answers as answers
-from bench.truth_answers import Ended
 from bench.truth_engine import Answer, Engine
-from bench.truth_log import Entry
+from bench.truth_log import Answered, Log
 
 SO_TIMESTAMPNS = 35  # also the kind of its control message: two int64, s and ns of the wall clock
 ANCILLARY_BYTES = socket.CMSG_SPACE(16)
-READ_BYTES, MAX_HEAD_BYTES = 1 << 16, 1 << 16
-_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
-_REQUEST_ID = re.compile(rb"\r\nx-request-id:[ \t]*([^\r\n]*)", re.IGNORECASE)
-_CLOSE = re.compile(rb"\r\nconnection:[ \t]*close", re.IGNORECASE)
-_CHUNKED = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
+READ_BYTES = 1 << 16
 
 
 class Connection:
@@ -33,7 +28,6 @@ class Connection:
         self._closing = False
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True) if context else None
-        self._shaken = False
         engine.loop.add_reader(sock, self._on_readable)
 
     # Writing
@@ -53,12 +47,10 @@ class Connection:
         except BlockingIOError:
             sent = 0
         except OSError:
-            self.close()
-            return before_ns
+            sent = -1
         log.send_ns.append(time.time_ns() - before_ns)
         if sent < len(data):
-            log.blocked += 1
-            self._hold(data[sent:])
+            self.on_short(data, sent)
         return before_ns
 
     @property
@@ -66,7 +58,7 @@ class Connection:
         """The socket, if nothing stands between it and what is to be written; else -1."""
         return -1 if self._backlog or self._tls is not None else self._sock.fileno()
 
-    def on_burst(self, data: bytes, sent: int) -> None:
+    def on_short(self, data: bytes, sent: int) -> None:
         """The kernel took less of the data than all, or (-1) the client has gone."""
         if sent < 0:
             self.close()
@@ -115,10 +107,7 @@ class Connection:
             self.close()
             return
         if self._arrived_ns is None:
-            self._arrived_ns = stamp_ns(ancillary)
-            if self._arrived_ns is None:
-                self._arrived_ns = time.time_ns()
-                self._engine.log.unstamped += 1
+            self._arrived_ns = stamp_ns(ancillary) or time.time_ns()
         try:
             clear = data if self._tls is None else self._decrypt(self._tls, data)
         except ssl.SSLError:
@@ -132,73 +121,61 @@ class Connection:
 
     def _decrypt(self, tls: ssl.SSLObject, data: bytes) -> bytes:
         self._incoming.write(data)
-        clear = []
-        try:
-            if not self._shaken:
-                tls.do_handshake()
-                self._shaken = True
-            while part := tls.read(READ_BYTES):
-                clear.append(part)
-        except ssl.SSLWantReadError:
-            pass
+        clear = b""
+        with suppress(ssl.SSLWantReadError):
+            while part := tls.read(READ_BYTES):  # the first shakes hands
+                clear += part
         if shaking := self._outgoing.read():
             self._hold(shaking)
             self._flush()
-        return b"".join(clear)
+        return clear
 
     def _take(self) -> None:
         """Read the next request, if it is all there and the last one has been answered."""
         received = self._received
         end = received.find(b"\r\n\r\n")
-        if self._answer is not None or (end < 0 and len(received) < MAX_HEAD_BYTES):
+        if self._answer is not None or end < 0:
             return
-        head = bytes(received[:end])
-        if end < 0 or _CHUNKED.search(head):
-            self.close()
+        first, *lines = received[:end].decode("latin-1").split("\r\n")
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        begin, length = end + 4, int(headers.get("content-length", 0))
+        if len(received) < begin + length:
             return
-        length = int(found[1]) if (found := _LENGTH.search(head)) else 0
-        if len(received) < end + 4 + length:
-            return
-        body = bytes(received[end + 4 : end + 4 + length])
-        del received[: end + 4 + length]
+        body = bytes(received[begin : begin + length])
+        del received[: begin + length]
         arrived_ns, self._arrived_ns = self._arrived_ns or time.time_ns(), None
-        self._closing = bool(_CLOSE.search(head))
-        method, _, rest = head.partition(b"\r\n")[0].decode("latin-1").partition(" ")
-        path = rest.partition(" ")[0].partition("?")[0]
-        request_id = found[1].decode("latin-1").strip() if (found := _REQUEST_ID.search(head)) else None
-        self._route(method, path, body, arrived_ns, request_id)
+        self._closing = headers.get("connection", "").lower() == "close"
+        method, target, _ = first.split(" ")
+        self._route(method, target.partition("?")[0], body, arrived_ns, headers.get("x-request-id"))
 
     def _route(self, method: str, path: str, body: bytes, arrived_ns: int, request_id: str | None) -> None:
         engine = self._engine
         if (method, path) == ("GET", "/truth"):
-            self._reply(answers.reply(json.dumps(engine.log.take()).encode()))
+            taken, engine.log = engine.log, Log()
+            self._reply(answers.reply_json(taken.row()))
         elif method == "POST" and path in ("/api/chat", "/v1/chat/completions"):
-            self._generate(path, body, arrived_ns, request_id)
+            self._generate(path == "/api/chat", body, arrived_ns, request_id)
         elif known := answers.facts(engine.settings.model).get((method, path)):
             self._reply(known)
         else:
             self._reply(answers.reply(b"404 page not found", "text/plain", "404 Not Found"))
 
-    def _generate(self, path: str, body: bytes, arrived_ns: int, request_id: str | None) -> None:
+    def _generate(self, native: bool, body: bytes, arrived_ns: int, request_id: str | None) -> None:
         engine, settings = self._engine, self._engine.settings
         try:
             asked = json.loads(body)
-            limit = wanted_tokens(asked) or settings.output_tokens
-            model, streamed = str(asked["model"]), bool(asked.get("stream", path == "/api/chat"))
-        except (ValueError, KeyError, TypeError, AttributeError):
-            self._reply(answers.reply(b'{"error":"bad request"}', status="400 Bad Request"))
+            limit, model = wanted_tokens(asked) or settings.output_tokens, str(asked["model"])
+            if not asked.get("stream", native):
+                raise ValueError("only streams are answered")
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            said = json.dumps({"error": f"bad request: {error}"}).encode()
+            self._reply(answers.reply(said, status="400 Bad Request"))
             return
         number, prompt_tokens = engine.next_number(), max(1, len(body) // 4)
-        native = path == "/api/chat"
-        if not streamed:
-            ended = Ended(prompt_tokens, limit, 2_000_000 + limit * 1000, 500_000, limit * 1000)
-            whole = answers.ollama_whole(model, ended) if native else answers.openai_whole(model, number, ended)
-            self._reply(whole)
-            return
         with_usage = bool((asked.get("stream_options") or {}).get("include_usage"))
         script = answers.ollama_chat(model) if native else answers.openai_chat(model, number, with_usage)
-        entry = Entry(number, request_id, path, self._peer_port, arrived_ns, limit)
-        self._answer = Answer(self, entry, script, prompt_tokens, engine.loop.time() + settings.prefill_s)
+        noted = Answered(number, request_id, arrived_ns, peer_port=self._peer_port)
+        self._answer = Answer(self, noted, script, prompt_tokens, limit, engine.loop.time() + settings.prefill_s)
         engine.join(self._answer)
 
     def on_answered(self) -> None:

@@ -10,11 +10,15 @@ from collections import deque
 from collections.abc import Sequence
 from ctypes import c_char_p, c_int, c_int64
 from dataclasses import dataclass
-from typing import Protocol
+from itertools import count
+from typing import TYPE_CHECKING
 
 from bench.compiled import burst
 from bench.truth_answers import Ended, Script
-from bench.truth_log import Entry, Log
+from bench.truth_log import Answered, Log
+
+if TYPE_CHECKING:
+    from bench.truth_connection import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,34 +32,17 @@ class Settings:
     keep_truth: bool
 
 
-class Way(Protocol):
-    """Where an answer goes; `direct` is its socket while data may be handed to the kernel past `write`, else -1."""
-
-    @property
-    def direct(self) -> int: ...
-
-    def on_burst(self, data: bytes, sent: int) -> None:
-        """So much of the data was taken by the kernel; -1: the client has gone."""
-        ...
-
-    def write(self, data: bytes) -> int:
-        """Hand data to the kernel; give the wall clock right before, ns."""
-        ...
-
-    def on_answered(self) -> None:
-        """The answer has ended, one way or the other."""
-        ...
-
-
+@dataclass(eq=False, slots=True)
 class Answer:
-    """One stream under way."""
+    """One stream under way: `noted` is what is logged of it, `ready_s` when its prefill is over."""
 
-    __slots__ = ("connection", "ended", "entry", "prompt_tokens", "ready_s", "script")
-
-    def __init__(self, connection: Way, entry: Entry, script: Script, prompt_tokens: int, ready_s: float):
-        self.connection, self.entry, self.script = connection, entry, script
-        self.prompt_tokens, self.ready_s = prompt_tokens, ready_s
-        self.ended = False
+    connection: "Connection"
+    noted: Answered
+    script: Script
+    prompt_tokens: int
+    asked_tokens: int
+    ready_s: float
+    ended: bool = False
 
 
 class Engine:
@@ -66,13 +53,8 @@ class Engine:
         self._waiting: deque[Answer] = deque()
         self._active: list[Answer] = []
         self._due_s: float | None = None
-        self._number = 0
+        self.next_number = count(1).__next__
         self._burst = burst()
-
-    def next_number(self) -> int:
-        """The number of the next answer."""
-        self._number += 1
-        return self._number
 
     def join(self, answer: Answer) -> None:
         """A request has been read: its answer begins, after the prefill."""
@@ -96,8 +78,8 @@ class Engine:
         while waiting and waiting[0].ready_s <= max(began_s, due_s):
             self._active.append(waiting.popleft())
         active = [answer for answer in self._active if not answer.ended]
-        said = self._say(active)
-        last = [answer for answer, count in zip(active, said, strict=True) if count >= answer.entry.asked_tokens]
+        self._say(active)
+        last = [answer for answer in active if len(answer.noted.before_ns) >= answer.asked_tokens]
         for answer in last:
             self._finish(answer)
         self._active = [answer for answer in active if not answer.ended] if last else active
@@ -111,19 +93,18 @@ class Engine:
         else:
             self._due_s = None
 
-    def _say(self, active: Sequence[Answer]) -> list[int]:
-        """The next token of each stream; give how many each has by then."""
-        counts = [len(answer.entry.before_ns) for answer in active]
+    def _say(self, active: Sequence[Answer]) -> None:
+        """The next token of each stream."""
+        counts = [len(answer.noted.before_ns) for answer in active]
         pieces = [
-            answer.script.tokens[count % len(answer.script.tokens)] if count else answer.script.first_token
-            for answer, count in zip(active, counts, strict=True)
+            answer.script.tokens[said % len(answer.script.tokens)] if said else answer.script.first_token
+            for answer, said in zip(active, counts, strict=True)
         ]
         if self._burst and all(answer.connection.direct >= 0 for answer in active):
             self._say_at_once(active, pieces)
         else:
             for answer, piece in zip(active, pieces, strict=True):
-                answer.entry.before_ns.append(answer.connection.write(piece))
-        return [count + 1 for count in counts]
+                answer.noted.before_ns.append(answer.connection.write(piece))
 
     def _say_at_once(self, active: Sequence[Answer], pieces: list[bytes]) -> None:
         n, sizes = len(active), list(map(len, pieces))
@@ -131,50 +112,46 @@ class Engine:
         sockets = (c_int * n)(*[answer.connection.direct for answer in active])
         self._burst(n, sockets, (c_char_p * n)(*pieces), (c_int * n)(*sizes), before_ns, took_ns, sent)
         for answer, ns in zip(active, before_ns, strict=True):
-            answer.entry.before_ns.append(ns)
+            answer.noted.before_ns.append(ns)
         self.log.send_ns.extend(array("q", bytes(took_ns)))
         if (taken := list(sent)) != sizes:
             for answer, piece, size in zip(active, pieces, taken, strict=True):
                 if size < len(piece):
-                    answer.connection.on_burst(piece, size)
+                    answer.connection.on_short(piece, size)
 
     def _say_all(self, answer: Answer) -> None:
-        entry, script = answer.entry, answer.script
-        tokens = b"".join(script.tokens[n % len(script.tokens)] for n in range(entry.asked_tokens))
-        ended = Ended(answer.prompt_tokens, entry.asked_tokens, 2_000_000, 500_000, 500_000)
-        before_ns = answer.connection.write(script.opening + script.first + tokens + script.final(ended))
-        entry.before_ns.extend([before_ns] * entry.asked_tokens)
-        if not answer.ended:
-            entry.last_before_ns = before_ns
-        self._end(answer, complete=True)
+        script, tokens = answer.script, answer.asked_tokens
+        said = b"".join(script.tokens[n % len(script.tokens)] for n in range(tokens))
+        ended = Ended(answer.prompt_tokens, tokens, 2_000_000, 500_000, 500_000)
+        before_ns = self._conclude(answer, script.opening + script.first + said + script.final(ended))
+        answer.noted.before_ns.extend([before_ns] * tokens)
 
     def _finish(self, answer: Answer) -> None:
         if answer.ended:
             return
-        entry = answer.entry
-        now_ns, first_ns = time.time_ns(), entry.before_ns[0]
-        prefill_ns = max(1000, first_ns - entry.arrived_ns)
-        decode_ns = max(1000, entry.before_ns[-1] - first_ns)
-        ended = Ended(
-            answer.prompt_tokens,
-            len(entry.before_ns),
-            max(prefill_ns + decode_ns + 2_000_000, now_ns - entry.arrived_ns),
-            prefill_ns,
-            decode_ns,
-        )
-        before_ns = answer.connection.write(answer.script.final(ended))
+        noted, now_ns = answer.noted, time.time_ns()
+        prefill_ns = max(1000, noted.before_ns[0] - noted.arrived_ns)
+        decode_ns = max(1000, noted.before_ns[-1] - noted.before_ns[0])
+        total_ns = max(prefill_ns + decode_ns + 2_000_000, now_ns - noted.arrived_ns)
+        ended = Ended(answer.prompt_tokens, len(noted.before_ns), total_ns, prefill_ns, decode_ns)
+        self._conclude(answer, answer.script.final(ended))
+
+    def _conclude(self, answer: Answer, data: bytes) -> int:
+        """The answer's last write; the wall clock before it, ns."""
+        before_ns = answer.connection.write(data)
         if not answer.ended:  # its client may have gone in that very moment
-            entry.last_before_ns = before_ns
+            answer.noted.last_before_ns = before_ns
             self._end(answer, complete=True)
+        return before_ns
 
     def _end(self, answer: Answer, *, complete: bool) -> None:
-        if not answer.ended:
-            answer.ended, answer.entry.complete = True, complete
-            self.log.ended += 1
-            if self.settings.keep_truth:
-                self.log.entries.append(answer.entry)
-            answer.connection.on_answered()
+        answer.ended, answer.noted.complete = True, complete
+        self.log.ended += 1
+        if self.settings.keep_truth:
+            self.log.answers.append(answer.noted)
+        answer.connection.on_answered()
 
     def drop(self, answer: Answer) -> None:
         """Its client has gone."""
-        self._end(answer, complete=False)
+        if not answer.ended:
+            self._end(answer, complete=False)

@@ -1,86 +1,61 @@
-"""What the truth server logs while it serves: compact arrays, turned into JSON only when someone asks.
-
-`Log.take` gives, and forgets, `{"server": facts, "requests": [one a generation that ended, …]}`. A request holds
-
-    number         of the answer; its id on /v1 is `chatcmpl-<number>`
-    request_id     the request's X-Request-Id header, or null
-    path, peer_port
-    arrived_ns     the kernel's stamp of the request's arrival (on loopback: when it was sent), wall clock
-    before_ns      right before each write of a chunk with output (a token each), wall clock
-    last_before_ns right before the last write of the answer; null if it was cut
-    asked_tokens, tokens, complete
-"""
+"""What the truth server logs while it serves: compact, turned into JSON only when someone asks."""
 
 import time
 from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 
-class Entry:
-    """One streamed generation, as it went out."""
+@dataclass
+class Answered:
+    """One streamed generation, as it went out; all times are the wall clock's, ns.
 
-    __slots__ = (
-        "arrived_ns",
-        "asked_tokens",
-        "before_ns",
-        "complete",
-        "last_before_ns",
-        "number",
-        "path",
-        "peer_port",
-        "request_id",
-    )
+    `number` is the answer's (its id on /v1 is `chatcmpl-<number>`), `request_id` the request's X-Request-Id;
+    `arrived_ns` the kernel's stamp of the request's arrival (on loopback: when it was sent); `before_ns` right before
+    each write of a chunk with output, a token each; `last_before_ns` right before the answer's last write, None if it
+    was cut.
+    """
 
-    def __init__(
-        self, number: int, request_id: str | None, path: str, peer_port: int, arrived_ns: int, asked_tokens: int
-    ) -> None:
-        self.number, self.request_id, self.path, self.peer_port = number, request_id, path, peer_port
-        self.arrived_ns, self.asked_tokens = arrived_ns, asked_tokens
-        self.before_ns = array("q")
-        self.last_before_ns: int | None = None
-        self.complete = False
-
-    def row(self) -> dict[str, Any]:
-        """The entry as JSON has it."""
-        row = {name: getattr(self, name) for name in self.__slots__}
-        return {**row, "before_ns": self.before_ns.tolist(), "tokens": len(self.before_ns)}
+    number: int
+    request_id: str | None
+    arrived_ns: int
+    before_ns: list[int] = field(default_factory=list)
+    last_before_ns: int | None = None
+    complete: bool = False
+    peer_port: int = 0
 
 
-def _spread(values: "array[int]", unit_ns: float, unit: str, name: str) -> dict[str, float]:
-    ordered = sorted(values)
-    last = len(ordered) - 1
-    ranks = {"p50": int(len(ordered) * 0.5), "p99": int(len(ordered) * 0.99), "max": last}
-    return {f"{name}_{rank}_{unit}": ordered[min(at, last)] / unit_ns if ordered else 0.0 for rank, at in ranks.items()}
+def _p99(values: Sequence[int]) -> int:
+    return sorted(values)[int(len(values) * 0.99)] if values else 0
 
 
+@dataclass
 class Log:
-    """All that is logged since it was last taken.
+    """All that is logged until it is taken.
 
     `late_ns`: a pass's start less its due time; `pass_ns`: how long it took; `send_ns`: how long a send of a token
     took, which is how uncertain the truth is; `blocked`: writes that had to wait for the client to read; `ended`:
-    answers that have ended, also those of which no entry is kept.
+    answers that have ended, also those that are not kept.
     """
 
-    def __init__(self) -> None:
-        self.entries: list[Entry] = []
-        self.late_ns, self.pass_ns, self.send_ns = array("q"), array("q"), array("q")
-        self.blocked = self.unstamped = self.ended = 0
-        self._wall_s, self._cpu_s = time.monotonic(), time.process_time()
+    answers: list[Answered] = field(default_factory=list)
+    late_ns: "array[int]" = field(default_factory=partial(array, "q"))
+    pass_ns: "array[int]" = field(default_factory=partial(array, "q"))
+    send_ns: "array[int]" = field(default_factory=partial(array, "q"))
+    blocked: int = 0
+    ended: int = 0
+    began_cpu_s: float = field(default_factory=time.process_time)
 
-    def take(self) -> dict[str, Any]:
-        """Everything, which is forgotten then."""
+    def row(self) -> dict[str, Any]:
+        """As JSON has it: `{"server": facts, "answers": [one a generation that ended, …]}`."""
         facts: dict[str, float] = {
-            "wall_s": time.monotonic() - self._wall_s,
-            "cpu_s": time.process_time() - self._cpu_s,
-            "steps": len(self.late_ns),
+            "cpu_s": time.process_time() - self.began_cpu_s,
             "ended": self.ended,
-            "tokens": sum(len(entry.before_ns) for entry in self.entries),
             "blocked": self.blocked,
-            "unstamped": self.unstamped,
-            **_spread(self.late_ns, 1e6, "ms", "late"),
-            **_spread(self.pass_ns, 1e6, "ms", "pass"),
-            **_spread(self.send_ns, 1e3, "us", "send"),
+            "late_p99_ms": _p99(self.late_ns) / 1e6,
+            "pass_p99_ms": _p99(self.pass_ns) / 1e6,
+            "send_p99_us": _p99(self.send_ns) / 1e3,
         }
-        requests = [entry.row() for entry in self.entries]
-        self.__init__()  # type: ignore[misc]
-        return {"server": facts, "requests": requests}
+        return {"server": facts, "answers": [vars(answer) for answer in self.answers]}

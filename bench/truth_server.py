@@ -2,11 +2,11 @@
 
 It decodes in steps, like an engine with continuous batching: every `--step-ms` all active streams get one token, in one
 pass; a request joins at the first step that begins `--prefill-ms` after it was read. `--step-ms 0` answers at once, in
-one write. It speaks streamed /api/chat and /v1/chat/completions (and both in one piece, at once, for warm-ups) and what
-clients ask before; an answer is as long as the request allows, else `--output-tokens`. When it listens it prints
-`truth server: listening on URL`. GET /truth gives what it did, and forgets it (see `bench.truth_log`).
+one write. It speaks streamed /api/chat and /v1/chat/completions, and what clients ask before; an answer is as long as
+the request allows, else `--output-tokens`. When it listens it prints `truth server: listening on URL`. GET /truth gives
+what it did, and forgets it (see `bench.truth_log`).
 
-One thread, plain non-blocking sockets, one `send` a token. Nothing here is shared with `users/`: the same mistake on
+One thread, plain non-blocking sockets, one `send` a token. Nothing here is shared with the product: the same mistake on
 both sides would not be seen.
 """
 

@@ -59,7 +59,6 @@ class World:
     settings: SimulatorSettings
     asks: Asks
     seed: int = 0
-    overhead_ms: float = 0.0  # a user's own time between two requests, and of the network
     now_ns: int = 0
     ended: list[dict[str, Any]] = field(default_factory=list)
 
@@ -107,7 +106,7 @@ class World:
         }
         self.ended.append(row)
         if self.again and heard.user >= 0:
-            self.send_at(due_ns + round(self.overhead_ms * 1e6), heard.user)
+            self.send_at(due_ns, heard.user)
 
     def run_until(self, until_ns: int) -> None:
         """Let time pass."""

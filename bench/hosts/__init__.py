@@ -1,1 +1,0 @@
-"""Several hosts on one machine: network namespaces, what befalls them, and whether anything was lost."""
