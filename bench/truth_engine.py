@@ -78,8 +78,8 @@ class Engine:
         while waiting and waiting[0].ready_s <= max(began_s, due_s):
             self._active.append(waiting.popleft())
         active = [answer for answer in self._active if not answer.ended]
-        self._say(active)
-        last = [answer for answer in active if len(answer.noted.before_ns) >= answer.asked_tokens]
+        had = self._say(active)
+        last = [answer for answer, tokens in zip(active, had, strict=True) if tokens + 1 >= answer.asked_tokens]
         for answer in last:
             self._finish(answer)
         self._active = [answer for answer in active if not answer.ended] if last else active
@@ -93,8 +93,8 @@ class Engine:
         else:
             self._due_s = None
 
-    def _say(self, active: Sequence[Answer]) -> None:
-        """The next token of each stream."""
+    def _say(self, active: Sequence[Answer]) -> list[int]:
+        """The next token of each stream; give how many each had before."""
         counts = [len(answer.noted.before_ns) for answer in active]
         pieces = [
             answer.script.tokens[said % len(answer.script.tokens)] if said else answer.script.first_token
@@ -105,6 +105,7 @@ class Engine:
         else:
             for answer, piece in zip(active, pieces, strict=True):
                 answer.noted.before_ns.append(answer.connection.write(piece))
+        return counts
 
     def _say_at_once(self, active: Sequence[Answer], pieces: list[bytes]) -> None:
         n, sizes = len(active), list(map(len, pieces))
