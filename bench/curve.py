@@ -76,7 +76,7 @@ def main() -> None:
                 continue
             asked = replace(wanted[name], certificate=folder_made) if name.endswith("tls") else wanted[name]
             point = measure(asked, stalls)
-            about = {**asdict(wanted[name]), "tls": bool(asked.certificate)}
+            about = {**asdict(wanted[name]), "tls": asked.tls}
             results.append(given.out, {"name": name, "asked": about, **point.row()})
             print(line(cells(name, point)), flush=True)
 

@@ -51,6 +51,11 @@ class Asked:
     ramp_s: float = RAMP_S
     options: tuple[str, ...] = ()
 
+    @property
+    def tls(self) -> bool:
+        """Over TLS?"""
+        return bool(self.certificate)
+
 
 @dataclass(frozen=True, slots=True)
 class Point:
@@ -107,7 +112,7 @@ def locust_command(asked: Asked, url: str, run_dir: Path, locustfile: str = "ben
     command += ["--max-tokens", str(asked.tokens)]
     if not asked.requests:
         command += ["--run-time", f"{round(asked.ramp_s + asked.seconds)}s"]
-    if asked.certificate:
+    if asked.tls:
         command += ["--insecure"]
     if asked.workers > 1:
         port = str(free_port())
@@ -126,7 +131,7 @@ def clean_environment(**more: str) -> dict[str, str]:
 def measure(asked: Asked, stalls: Stalls) -> Point:
     """Run one point, server and client. SystemExit if the client fails."""
     options = ["--step-ms", str(asked.step_ms)]
-    if asked.certificate:
+    if asked.tls:
         options += ["--tls-cert", f"{asked.certificate}/cert.pem", "--tls-key", f"{asked.certificate}/key.pem"]
     with serving(*options, cores=cores.split(asked.workers)[0]) as url:
         return measure_at(url, asked, stalls)
