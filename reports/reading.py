@@ -1,11 +1,13 @@
 """requests.csv as a DataFrame: a block at a time, what is damaged left out (see `tokenswarm.folder.damage`)."""
 
+import ctypes
 import multiprocessing
 import warnings
 from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
@@ -37,6 +39,7 @@ from tokenswarm.reports.rows import Rows
 MOST_TEXT = 80  # characters
 # From so many bytes on two processes pay: of what a block costs most is Python, of which a process does one at a time.
 AT_ONCE, LARGE_BYTES = 2, 1 << 26
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
 GROUPED = ("endpoint", "model", "phase", "outcome", "max_tokens", "batch_size")
 LATER = (
     "session",
@@ -150,7 +153,15 @@ def _blocks(path: Path, names: Sequence[str]) -> Iterator[Block]:
 def _executor(size: int) -> Executor:
     if size < LARGE_BYTES or "fork" not in multiprocessing.get_all_start_methods():
         return ThreadPoolExecutor(AT_ONCE)
-    return ProcessPoolExecutor(AT_ONCE, multiprocessing.get_context("fork"))
+    return ProcessPoolExecutor(AT_ONCE, multiprocessing.get_context("fork"), initializer=_keep_memory)
+
+
+def _keep_memory() -> None:
+    """What a block took is kept for the next one: to be given it anew, page by page, is a tenth of the reading."""
+    with suppress(OSError, AttributeError):  # not every C library has it
+        c = ctypes.CDLL(None)
+        for parameter in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD):
+            c.mallopt(parameter, 1 << 30)
 
 
 def _to_send(batch: Batch) -> Batch:
