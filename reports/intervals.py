@@ -13,7 +13,7 @@ import numpy as np
 from tokenswarm.metrics.percentile import is_supported, rank
 from tokenswarm.reports.compare import blocks
 from tokenswarm.reports.compare.student import quantile
-from tokenswarm.reports.output import Window, answers, by_parts, series
+from tokenswarm.reports.output import Amounts, Window, answers, by_parts, made_tokens, series
 from tokenswarm.reports.rows import in_order
 
 Interval = list[float | None] | None  # from, to; None: nobody knows, or beyond all values
@@ -22,8 +22,8 @@ PARTS = 128  # of a window, for a rate's series
 LEAST_WORTH = 10  # independent values
 
 
-def of_rate(rows: Any, amounts: Any, span: Window | None) -> Interval:
-    """Of so much a second in a window, of rows with an amount each (a column, or as many floats)."""
+def of_rate(rows: Any, amounts: Amounts, span: Window | None) -> Interval:
+    """Of so much a second in a window, of rows with an amount each."""
     if not span:
         return None
     rates, anything = np.zeros(PARTS), False
@@ -76,6 +76,6 @@ def of_window(frame: Any, ok: Any, span: Window | None) -> dict[str, Interval]:
     """Of all that a point of a load curve shows: rates of all rows in its window, times of its own requests."""
     return {
         "ok_per_s": of_rate(frame, answers(frame), span),
-        "output_tokens_per_s": of_rate(frame, frame["made_tokens"], span),
+        "output_tokens_per_s": of_rate(frame, made_tokens, span),
         **of_latencies(ok, ("ttft_ms", "tpot_ms", "e2e_ms"), (50.0, 95.0)),
     }

@@ -1,6 +1,6 @@
 """Where the output of a frame's requests lies in time, and how many tokens it has, as columns; rates made of them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from tokenswarm.reports.columns import Floats, Wholes
 from tokenswarm.reports.rows import parts
 
 Window = tuple[int, int]
+Amounts = Callable[[Any], Any]  # an amount (float) for each of some rows
 MADE = ["made_tokens", "made_from_ns", "made_to_ns", *(name for pair in MOMENTS for name in pair)]
 _SHORTEST_S = 1e-6
 
@@ -78,7 +79,7 @@ def ok_per_s(rows: Any, span: Window | None) -> float | None:
     return amount_per_s(rows, answers(rows), span)
 
 
-def amount_per_s(rows: Any, amounts: Any, span: Window) -> float:
+def amount_per_s(rows: Any, amounts: Amounts, span: Window) -> float:
     """So much a second in a window, of rows (MADE of them) with an amount each, which lies where their output does."""
     total, width_s = 0.0, (span[1] - span[0]) / 1e9
     for some, amount in by_parts(rows, amounts):
@@ -95,38 +96,46 @@ def amount_per_s(rows: Any, amounts: Any, span: Window) -> float:
     return round(total / width_s, 6)
 
 
-def by_parts(rows: Any, amounts: Any) -> Iterator[tuple[Any, Any]]:
+def by_parts(rows: Any, amounts: Amounts) -> Iterator[tuple[Any, Any]]:
     """Rows with an amount each, so many after the other that they fit into memory."""
-    values, begin = np.asarray(amounts, dtype="float64"), 0
-    for some in parts(rows):
-        yield some, values[begin : begin + len(some)]
-        begin += len(some)
+    return ((some, amounts(some)) for some in parts(rows))
 
 
-def answers(rows: Any) -> Any:
-    """How much of an answer with outcome ok each row is: 1, or 0.
+def answers(rows: Any) -> Amounts:
+    """How much of an answer with outcome ok each of these rows is: 1, or 0.
 
     One that the end of the run cut would have been one: it counts as its tokens do beside those of a mean answer.
     """
-    ok = (rows["outcome"] == "ok").to_numpy()
-    found, tokens = ok.astype(float), rows["made_tokens"].to_numpy("float64", na_value=np.nan)
+    total, n = 0.0, 0
+    for some in parts(rows):
+        known = some.loc[(some["outcome"] == "ok") & some["made_tokens"].notna(), "made_tokens"].to_numpy("float64")
+        total, n = total + float(known.sum()), n + len(known)
+    return lambda some: _answers(some, total / n if n else 0.0)
+
+
+def _answers(rows: Any, mean_tokens: float) -> Any:
+    found = (rows["outcome"] == "ok").to_numpy().astype(float)
     cut = ((rows["outcome"] == "cancelled") & rows["made_estimated"]).to_numpy(bool)
-    known = tokens[ok & ~np.isnan(tokens)]
-    if cut.any() and len(known) and (mean := known.mean()) > 0:
-        found[cut] = (tokens[cut] / mean).clip(max=1)
+    if cut.any() and mean_tokens > 0:
+        found[cut] = (made_tokens(rows)[cut] / mean_tokens).clip(max=1)
     return found
 
 
-def of_ok(rows: Any, name: str) -> Any:
+def of_ok(name: str) -> Amounts:
     """An amount (a column) of each row with outcome ok; 0 of the others, and where it is absent."""
-    return np.where(rows["outcome"] == "ok", rows[name].to_numpy("float64", na_value=0.0), 0.0)
+    return lambda rows: np.where(rows["outcome"] == "ok", rows[name].to_numpy("float64", na_value=0.0), 0.0)
+
+
+def made_tokens(rows: Any) -> Any:
+    """How many tokens the output of each row has; NaN where nobody knows."""
+    return rows["made_tokens"].to_numpy("float64", na_value=np.nan)
 
 
 def tokens_per_s(rows: Any, span: Window | None) -> float | None:
     """Output tokens a second in a window; None where no row's tokens are known."""
-    if not span or not rows["made_tokens"].notna().any():
+    if not span or not any(some["made_tokens"].notna().any() for some in parts(rows)):
         return None
-    return amount_per_s(rows, rows["made_tokens"].to_numpy("float64", na_value=np.nan), span)
+    return amount_per_s(rows, made_tokens, span)
 
 
 def series(rows: Any, amounts: Any, span: Window, count: int) -> Any:

@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from tokenswarm.reports.columns import Floats
 from tokenswarm.reports.describe import drop_lumps
 from tokenswarm.reports.load import Run
 from tokenswarm.reports.output import seconds
 from tokenswarm.reports.parts.latencies import steps
 from tokenswarm.reports.parts.part import Part, Summary, only_tables
-from tokenswarm.reports.percentiles import describe
+from tokenswarm.reports.percentiles import describe_known
 from tokenswarm.reports.render.document import Cell, Code, Section, Table
 from tokenswarm.reports.render.numbers import integer, number
 from tokenswarm.reports.render.plots import PALETTE, Plot, figure, label
@@ -35,7 +36,7 @@ def describe_loads(frame: Any) -> dict[str, Any] | None:
         for state in STATES:
             rows = ok[(ok["model"] == model) & (ok["load_state"] == state)]
             if len(rows):
-                described = {name: describe(rows[name].to_numpy(dtype="float64"), PERCENTS) for name in _SHOWN}
+                described = {name: describe_known(known(rows, name), PERCENTS) for name in _SHOWN}
                 longest = rows["load_ms"].max()
                 states.append(
                     {
@@ -62,13 +63,16 @@ def _waits(frame: Any) -> list[dict[str, Any]]:
     rows = frame[frame["sent_unix_ns"].notna() & frame["max_tokens"].notna() & (frame["model"] != "")]
     if rows["model"].nunique() < 2:
         return []
-    rows = rows.assign(wait_ms=rows["load_ms"].fillna(rows["ttft_ms"]).fillna(rows["e2e_ms"]))
+    wait_ms = Floats()
+    for some in rows.parts():
+        wait_ms.put(Floats.piece(some["load_ms"].fillna(some["ttft_ms"]).fillna(some["e2e_ms"])), len(some))
+    rows = rows.assign(wait_ms=wait_ms)
     found = []
     for model, own in rows.groupby("model", sort=True):
-        known = own[own["wait_ms"].notna()]
-        if not len(known):
+        waits = own["wait_ms"].to_numpy()
+        if np.isnan(waits).all():
             continue
-        longest = known.take(np.array([known["wait_ms"].to_numpy().argmax()])).frame(_LONGEST).iloc[0]
+        longest = own.take(np.array([np.nanargmax(waits)])).frame(_LONGEST).iloc[0]
         until = int(longest["sent_unix_ns"]) + int(longest["wait_ms"] * 1e6)
         others = rows[(rows["model"] != model) & (rows["outcome"] == "ok")]
         passed = others[(others["sent_unix_ns"] > longest["sent_unix_ns"]) & (others["ended_unix_ns"] <= until)]
@@ -78,7 +82,7 @@ def _waits(frame: Any) -> list[dict[str, Any]]:
                 "requests": len(own),
                 "ok": int((own["outcome"] == "ok").sum()),
                 "cold": int((own["load_state"] == "cold").sum()),
-                "load_ms": describe(own["load_ms"].to_numpy(dtype="float64"), (50.0, 95.0)),
+                "load_ms": describe_known(known(own, "load_ms"), (50.0, 95.0)),
                 "longest_wait_ms": float(longest["wait_ms"]),
                 "longest_wait_outcome": str(longest["outcome"]),
                 "overtaken": len(passed),

@@ -8,10 +8,11 @@ import numpy as np
 from tokenswarm.reports.load import Run
 from tokenswarm.reports.output import Window, amount_per_s, of_ok
 from tokenswarm.reports.parts.part import Part, Summary
-from tokenswarm.reports.percentiles import RATE, describe
+from tokenswarm.reports.percentiles import RATE, describe_known
 from tokenswarm.reports.render.document import Cell, Code, Section, Table
 from tokenswarm.reports.render.numbers import integer, number
 from tokenswarm.reports.render.plots import PALETTE, Plot, figure, label
+from tokenswarm.reports.rows import known
 
 MOST_SIZES = 10  # so many batch sizes have a line each, more are put together by powers of 2
 
@@ -37,10 +38,10 @@ def describe_embeddings(frame: Any, run_window: Window | None, everything: Any) 
                 "bad_vectors": int(ok["bad_vectors"].sum()),
                 "dimensions": {str(size): int(n) for size, n in sorted(sizes.items())},
                 **{
-                    f"{name}_per_s": amount_per_s(same, of_ok(same, name), run_window) if run_window else None
+                    f"{name}_per_s": amount_per_s(same, of_ok(name), run_window) if run_window else None
                     for name in ("vectors", "prompt_tokens")
                 },
-                "batch_size": describe(some["batch_size"].to_numpy(dtype="float64"), RATE),
+                "batch_size": describe_known(known(some, "batch_size"), RATE),
                 "by_batch_size": [_of_size(part, least, most) for least, most, part in _by_size(ok)],
             }
         )
@@ -60,7 +61,7 @@ def _by_size(ok: Any) -> Iterator[tuple[int, int, Any]]:
 
 def _of_size(rows: Any, least: int, most: int) -> dict[str, Any]:
     names = ("e2e_ms", "vectors_per_s", "embed_tokens_per_s")
-    described = {name: describe(rows[name].to_numpy(dtype="float64"), (50.0, 95.0)) for name in names}
+    described = {name: describe_known(known(rows, name), (50.0, 95.0)) for name in names}
     return {"from": least, "to": most, "n": len(rows), **described}
 
 

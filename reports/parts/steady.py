@@ -11,7 +11,17 @@ from tokenswarm.reports import intervals
 from tokenswarm.reports.compare.blocks import worth
 from tokenswarm.reports.describe import Metrics, drop_lumps
 from tokenswarm.reports.load import Run
-from tokenswarm.reports.output import MADE, Window, amount_per_s, answers, of_ok, ok_per_s, tokens_per_s, window
+from tokenswarm.reports.output import (
+    MADE,
+    Window,
+    amount_per_s,
+    answers,
+    made_tokens,
+    of_ok,
+    ok_per_s,
+    tokens_per_s,
+    window,
+)
 from tokenswarm.reports.parts import capacity
 from tokenswarm.reports.parts.part import Part, Summary, only_tables
 from tokenswarm.reports.parts.time_spent import NEEDED as OF_LEDGER
@@ -110,11 +120,11 @@ def _limits(run: Run) -> list[Slo]:
 def _rates(frame: Any, span: Window | None, slos: list[Slo], sure: bool) -> dict[str, Any]:
     ok = frame[frame["outcome"] == "ok"]
     found = {
-        "output_tokens_per_s": (tokens_per_s(frame, span), frame, frame["made_tokens"]),
+        "output_tokens_per_s": (tokens_per_s(frame, span), frame, made_tokens),
         "ok_per_s": (ok_per_s(frame, span), frame, answers(frame)),
     }
     if span and frame["vectors"].notna().any():
-        vectors = of_ok(frame, "vectors")
+        vectors = of_ok("vectors")
         found["vectors_per_s"] = (amount_per_s(frame, vectors, span), frame, vectors)
     if slos:
         kept = ok[np.logical_and.reduce([_kept(ok[slo.subject], slo) for slo in slos])]

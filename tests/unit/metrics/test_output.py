@@ -186,7 +186,7 @@ def test_columns_of_a_report_place_tokens_as_a_row_does(
     frame["made_from_ns"], frame["made_to_ns"] = np.int64(SENT + 400 * MS), np.int64(SENT + 1400 * MS)
     amounts, width_s = np.full(len(rows), 101.0), (until_ns - since_ns) / 1e9
     tokens = sum(each.within(since_ns, until_ns) for each in found if each)
-    assert amount_per_s(frame, amounts, (since_ns, until_ns)) * width_s == pytest.approx(tokens, abs=1e-5)
+    assert amount_per_s(frame, lambda _: amounts, (since_ns, until_ns)) * width_s == pytest.approx(tokens, abs=1e-5)
     begin, end, parts = placed(frame, amounts, SENT)
     edges = (np.array([since_ns, until_ns]) - SENT) / 1e9
     assert np.diff(amount_before(edges, begin, end, parts))[0] == pytest.approx(tokens, abs=1e-3)

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from tokenswarm.reports.intervals import of_mean, of_percentile, of_rate
+from tokenswarm.reports.output import made_tokens
 
 TRUTH = {"mean": math.exp(0.5), 50.0: 1.0, 95.0: math.exp(NormalDist().inv_cdf(0.95))}
 
@@ -52,6 +53,10 @@ def test_the_rate_of_a_server_that_never_pauses_is_sure() -> None:
         {"made_from_ns": "Int64", "made_to_ns": "Int64"}
     )
     span = (int(begin[0]), int(begin[-1]) + 10**9)
-    assert of_rate(rows, rows["made_tokens"], span) == pytest.approx([50, 50], abs=1e-3)
-    assert of_rate(rows, [1] * len(rows), span) == pytest.approx([1, 1], abs=1e-4)
-    assert of_rate(rows, [1] * len(rows), None) is None
+
+    def one_each(some: Any) -> Any:
+        return np.ones(len(some))
+
+    assert of_rate(rows, made_tokens, span) == pytest.approx([50, 50], abs=1e-3)
+    assert of_rate(rows, one_each, span) == pytest.approx([1, 1], abs=1e-4)
+    assert of_rate(rows, one_each, None) is None
