@@ -12,7 +12,7 @@ from itertools import combinations, product
 from pathlib import Path
 
 from bench import simulated
-from bench.ab_trial import PAGES, SHOWN
+from bench.ab_trial import PAGE, SHOWN
 from bench.markdown import table
 from bench.simulated import publish, serving
 from tokenswarm.reports.compare.comparison import compare
@@ -122,14 +122,12 @@ def text(measured: dict[str, Measured], side: int = SIDE) -> str:
 def main() -> None:
     """Measure, and put the table into docs/."""
     parser = argparse.ArgumentParser(prog="bench.ab_runs", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument(
-        "--runs", type=int, default=2 * SIDE, help="of the server with each kind of seeds, an even number"
-    )
+    parser.add_argument("--runs", type=int, default=2 * SIDE, help="of the server with each kind of seeds, even")
     parser.add_argument("--seconds", type=int, default=20, help="each")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         made = text(measure(given.runs, given.seconds, Path(folder)))
-    publish("real runs", made, PAGES[0])
+    publish("real runs", made, PAGE)
 
 
 if __name__ == "__main__":

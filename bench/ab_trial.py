@@ -20,7 +20,7 @@ from bench.truth import ROOT
 from tokenswarm.reports.compare.figures import ComparedRows, figures, match_requests
 from tokenswarm.reports.compare.verdicts import judge
 
-PAGES = tuple(ROOT / "docs" / name for name in ("compare.md", "compare.zh-CN.md"))
+PAGE = ROOT / "docs" / "compare.md"
 KEPT = results.FOLDER / "ab.jsonl"
 SLOWER, OTHER_SEED = 0.05, 10**6
 SHOWN = ("tpot_ms mean", "ttft_ms mean", "e2e_ms mean", "output_tokens_per_s")
@@ -67,7 +67,6 @@ def trial(world: World, n: int, pairs: int, slower_pairs: int, *, other_seed: bo
     began_s = time.monotonic()
     same = [verdicts(world, n, pair, 0.0, other_seed=other_seed) for pair in range(pairs)]
     slower = [verdicts(world, n, pair, SLOWER, other_seed=other_seed) for pair in range(slower_pairs)]
-    figures_ = list(same[0])
     return {
         "world": world.name,
         "n": n,
@@ -75,10 +74,10 @@ def trial(world: World, n: int, pairs: int, slower_pairs: int, *, other_seed: bo
         "slower_pairs": slower_pairs,
         "other_seed": other_seed,
         "alarms": _share(bool(set(FOUND) & set(each.values())) for each in same),
-        "alarms_by": {name: _share(each.get(name) in FOUND for each in same) for name in figures_},
-        "unknown_by": {name: _share(each.get(name) == "cannot tell" for each in same) for name in figures_},
+        "alarms_by": {name: _share(each.get(name) in FOUND for each in same) for name in SHOWN},
+        "unknown_by": {name: _share(each.get(name) == "cannot tell" for each in same) for name in SHOWN},
         "found": _share("worse" in each.values() for each in slower),
-        "found_by": {name: _share(each.get(name) == "worse" for each in slower) for name in figures_},
+        "found_by": {name: _share(each.get(name) == "worse" for each in slower) for name in SHOWN},
         "wrong": _share("better" in each.values() for each in slower),
         "seconds": round(time.monotonic() - began_s, 1),
     }
@@ -95,17 +94,10 @@ HEADS_BY = tuple(f"{name}: alarms / cannot tell / 5 % found" for name in ("TPOT"
 
 def _line(row: Mapping[str, Any]) -> tuple[str, ...]:
     kinds = ("alarms_by", "unknown_by", "found_by")
-    by = (" / ".join(f"{100 * row[kind].get(figure, 0.0):.1f}" for kind in kinds) for figure in SHOWN)
+    by = (" / ".join(f"{100 * row[kind][figure]:.1f}" for kind in kinds) for figure in SHOWN)
     seeds, pairs = "other" if row["other_seed"] else "the same", f"{row['pairs']:,}, {row['slower_pairs']:,}"
-    return (
-        row["world"],
-        seeds,
-        f"{row['n']:,}",
-        pairs,
-        f"{100 * row['alarms']:.1f} %",
-        f"{100 * row['found']:.0f} %",
-        *by,
-    )
+    shares = f"{100 * row['alarms']:.1f} %", f"{100 * row['found']:.0f} %"
+    return row["world"], seeds, f"{row['n']:,}", pairs, *shares, *by
 
 
 def text(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -142,8 +134,7 @@ def main() -> None:
     places = {world.name: place for place, world in enumerate(WORLDS)}
     ordered = sorted(rows, key=lambda row: (row["n"], places[row["world"]], row["other_seed"]))
     tables = "\n\n".join(text(list(own)) for _, own in groupby(ordered, lambda row: row["n"]))
-    for page in PAGES:
-        publish("false alarms", tables, page)
+    publish("false alarms", tables, PAGE)
 
 
 if __name__ == "__main__":

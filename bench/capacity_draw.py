@@ -22,29 +22,12 @@ class Case:
     """One server, what it is asked, and the SLO: `limit_ms` for a percentile of `metric`."""
 
     open: bool
-    slots: int
-    decode: float
-    prefill: float
-    slowdown: float
-    output: float
-    output_cv: float
+    settings: SimulatorSettings
     asks: Asks
     metric: str
     percent: int
     limit_ms: float
     cv: float = 1.0  # of the gaps between arrivals
-
-    def settings(self) -> SimulatorSettings:
-        """The simulator's."""
-        return SimulatorSettings(
-            parallel=self.slots,
-            decode_tps=self.decode,
-            prefill_tps=self.prefill,
-            slowdown=self.slowdown,
-            output_tokens=self.output,
-            output_cv=self.output_cv,
-            prompt_cache=False,
-        )
 
     @property
     def slo(self) -> str:
@@ -60,20 +43,18 @@ def draw(seed: int, place: int) -> Case:
     output = round(decode * (chance.uniform(0.05, 0.12) if is_open else chance.uniform(0.1, 0.3)))
     metric = chance.choice(("ttft_ms", "e2e_ms", "response_ms" if is_open else "tpot_ms", "ttft_ms"))
     least = chance.randint(20, 100)
-    made = Case(
-        open=is_open,
-        slots=slots,
-        decode=decode,
-        prefill=round(chance.uniform(2000, 8000)),
+    settings = SimulatorSettings(
+        parallel=slots,
+        decode_tps=decode,
+        prefill_tps=round(chance.uniform(2000, 8000)),
         slowdown=round(chance.uniform(0.01, 0.1), 4),
-        output=output,
+        output_tokens=output,
         output_cv=round(chance.uniform(0.2, 0.8), 2),
-        asks=Asks(least, least + chance.randint(10, 200), round(output * chance.uniform(1.5, 3))),
-        metric=metric,
-        percent=chance.choice(PERCENTS),
-        limit_ms=0.0,
-        cv=chance.choice((1.0, 1.0, 1.0, 0.0, 0.5)) if is_open else 1.0,
+        prompt_cache=False,
     )
+    asks = Asks(least, least + chance.randint(10, 200), round(output * chance.uniform(1.5, 3)))
+    percent, cv = chance.choice(PERCENTS), chance.choice((1.0, 1.0, 1.0, 0.0, 0.5)) if is_open else 1.0
+    made = Case(is_open, settings, asks, metric, percent, limit_ms=0.0, cv=cv)
     return _with_limit(made, chance)
 
 
@@ -87,14 +68,18 @@ def _with_limit(case: Case, chance: random.Random) -> Case:
             share += 0.02
         return replace(case, limit_ms=float(f"{max(limit_ms, LEAST_RISE * idle_ms):.4g}"))
     within = case.metric == "tpot_ms"
-    users = chance.randint(1, case.slots - 1) if within else case.slots + chance.randint(0, 2 * case.slots)
+    users = (
+        chance.randint(1, case.settings.parallel - 1)
+        if within
+        else case.settings.parallel + chance.randint(0, 2 * case.settings.parallel)
+    )
     low, high = (percentile_ms(case, n, 6_000) for n in (users, users + 1))
     return replace(case, limit_ms=float(f"{low + (high - low) * chance.uniform(0.2, 0.8):.4g}"))
 
 
 def rows(case: Case, load: float, requests: int, seed: int = 0) -> list[dict[str, Any]]:
     """What so many requests see at a load that lasts, its beginning left out."""
-    world = World(case.settings(), case.asks, seed)
+    world = World(case.settings, case.asks, seed)
     if case.open:
         world.arrivals(load, requests / load, case.cv)
         world.run_until(world.now_ns + round(requests / load * NS_PER_S))
@@ -109,7 +94,7 @@ def rows(case: Case, load: float, requests: int, seed: int = 0) -> list[dict[str
 
 def saturated_per_s(case: Case) -> float:
     """Requests a second that all slots give together."""
-    seen = rows(replace(case, open=False), 3 * case.slots, 4000)
+    seen = rows(replace(case, open=False), 3 * case.settings.parallel, 4000)
     return len(seen) / ((seen[-1]["sent_unix_ns"] - seen[0]["sent_unix_ns"]) / NS_PER_S)
 
 

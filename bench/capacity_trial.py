@@ -55,7 +55,7 @@ class Search:
     """One search: what `capacity.controller` does, in virtual time."""
 
     def __init__(self, case: Case, seed: int) -> None:
-        self._case, self._world = case, World(case.settings(), case.asks, seed=seed + 1_000)
+        self._case, self._world = case, World(case.settings, case.asks, seed=seed + 1_000)
         self._e2e_s = FIRST_S
         self._asked: set[int] = set()
         self._tried: list[Tried] = []

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -128,12 +129,17 @@ def clean_environment(**more: str) -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(ROOT), **more}
 
 
-def measure(asked: Asked, stalls: Stalls) -> Point:
-    """Run one point, server and client. SystemExit if the client fails."""
+def truth_server(asked: Asked) -> AbstractContextManager[str]:
+    """The truth server for a point; gives its URL."""
     options = ["--step-ms", str(asked.step_ms)]
     if asked.tls:
         options += ["--tls-cert", f"{asked.certificate}/cert.pem", "--tls-key", f"{asked.certificate}/key.pem"]
-    with serving(*options, cores=cores.split(asked.workers)[0]) as url:
+    return serving(*options, cores=cores.split(asked.workers)[0])
+
+
+def measure(asked: Asked, stalls: Stalls) -> Point:
+    """Run one point, server and client. SystemExit if the client fails."""
+    with truth_server(asked) as url:
         return measure_at(url, asked, stalls)
 
 

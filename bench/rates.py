@@ -7,13 +7,12 @@ clock and the windows, which are ours, and nothing else. Into docs/metrics.md.
 
 import argparse
 import json
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from statistics import mean
+from typing import Any, NamedTuple
 
 from bench import simulated
 from bench.markdown import number, table
@@ -29,8 +28,7 @@ USERS = (1, 2, 4, 8, 16, 48)
 HEADS = ("", "windows", "tokens/s, truth", "ours", "error %, worst", "mean", "estimated %", "requests/s, truth", "ours")
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(NamedTuple):
     """One window: what was sent in it and what we say, both a second; `estimated` is the share of ours, %."""
 
     what: str
@@ -110,21 +108,15 @@ def _measured(what: str, shown: dict[str, Any], truth: Truth, estimated: float =
 
 def lines(measured: list[Measured]) -> list[list[str]]:
     """The table's rows: each kind of window together, in the order in which they came."""
-    kinds: dict[str, list[Measured]] = {}
-    for one in measured:
-        kinds.setdefault(one.what, []).append(one)
-    return [_line(what, some) for what, some in kinds.items()]
-
-
-def _line(what: str, some: list[Measured]) -> list[str]:
-    def mean(name: str) -> float:
-        return sum(getattr(one, name) for one in some) / len(some)
-
-    worst = max((one.error_percent for one in some), key=abs)
-    rates = [number(mean(name), 1) for name in ("truth_tokens_per_s", "tokens_per_s")]
-    requests = [number(mean(name), 2) for name in ("truth_ok_per_s", "ok_per_s")]
-    errors = [f"{worst:+.2f}", f"{mean('error_percent'):+.2f}", number(mean("estimated"), 1)]
-    return [what, str(len(some)), *rates, *errors, *requests]
+    made = []
+    for what in dict.fromkeys(one.what for one in measured):
+        some = [one for one in measured if one.what == what]
+        truth, ours, truth_ok, ok, estimated = map(mean, list(zip(*some, strict=True))[1:])
+        errors = [one.error_percent for one in some]
+        shown = [f"{max(errors, key=abs):+.2f}", f"{mean(errors):+.2f}", number(estimated, 1)]
+        rates = [number(truth, 1), number(ours, 1), *shown, number(truth_ok, 2), number(ok, 2)]
+        made.append([what, str(len(some)), *rates])
+    return made
 
 
 def main() -> None:
@@ -134,18 +126,16 @@ def main() -> None:
     parser.add_argument("--only", default="", help="stages, trials or headline")
     given = parser.parse_args()
     found: list[Measured] = []
-    kinds: dict[str, list[Callable[[int], Iterator[Measured]]]] = {
-        "stages": [partial(stages, 8), partial(stages, 30)],
-        "trials": [trials],
-        "headline": [partial(headline, 4), partial(headline, 8)],
+    kinds: dict[str, Callable[[int], Iterator[Measured]]] = {
+        "stages": lambda seed: chain(stages(8, seed), stages(30, seed)),
+        "trials": trials,
+        "headline": lambda seed: chain(headline(4, seed), headline(8, seed)),
     }
     for seed in range(1, given.runs + 1):
-        for name, measures in kinds.items():
-            for measure in measures if given.only in ("", name) else ():
-                for one in measure(seed):
-                    print(f"{one.what}: {one.truth_tokens_per_s:.1f} {one.tokens_per_s:.1f} {one.error_percent:+.2f} %")
-                    found.append(one)
-                    sys.stdout.flush()
+        for one in chain.from_iterable(measure(seed) for name, measure in kinds.items() if given.only in ("", name)):
+            rates = f"{one.truth_tokens_per_s:.1f} tokens/s, ours {one.tokens_per_s:.1f}"
+            print(f"{one.what}: {rates}, {one.error_percent:+.2f} %", flush=True)
+            found.append(one)
     publish("rates", table(HEADS, lines(found)), PAGE)
 
 

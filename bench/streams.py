@@ -17,11 +17,10 @@ import tempfile
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from bench import certificate, cores, results
+from bench import certificate, results
 from bench.floor import Floor, floor
-from bench.measure import RAMP_S, Asked, Point, measure_at
+from bench.measure import RAMP_S, Asked, Point, measure_at, truth_server
 from bench.noise import Stalls
-from bench.truth import serving
 
 STREAMS = (100, 600, 1000, 2000)
 WAYS = ("staggered", "in-step", "tls")
@@ -47,10 +46,7 @@ def points(streams: list[int], ways: list[str], one: Asked) -> dict[str, Asked]:
 
 def measured(asked: Asked, stalls: Stalls) -> tuple[Point, Floor | None]:
     """A point, and the C client on the same load where it can do it."""
-    options = ["--step-ms", str(asked.step_ms)]
-    if asked.tls:
-        options += ["--tls-cert", f"{asked.certificate}/cert.pem", "--tls-key", f"{asked.certificate}/key.pem"]
-    with serving(*options, cores=cores.split(asked.workers)[0]) as url:
+    with truth_server(asked) as url:
         point = measure_at(url, asked, stalls)
         return point, None if asked.tls or asked.workers > 1 else floor(url, asked)
 

@@ -11,34 +11,21 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from bench import cores, results
+from bench.markdown import number as shown
 from bench.markdown import table
-from bench.measure import Asked, Point, measure_at
+from bench.measure import Asked, Point, measure_at, truth_server
 from bench.noise import Stalls
 from bench.percentiles import Spread
-from bench.truth import serving
+from bench.results import Row
 
 STEP_MS, TTFT_MS, ERROR_SHARE, ERROR_MS = 20.0, 30.0, 0.05, 10.0
 QUIET = Asked("OursUser", streams=40, step_ms=STEP_MS, tokens=50, seconds=3.5, stagger_s=0.5, ramp_s=0.5)
 WAYS = ("busy loop", "shared core", "too many streams")
 HOG = "while True: pass"
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """One run: `hindered` names the way, or is empty; `bad` by the truth; `flagged` by the run itself."""
-
-    number: int
-    hindered: str
-    bad: bool
-    flagged: bool
-    rules: tuple[str, ...]
-    gap_error_p99_ms: float
-    ttft_error_p99_ms: float
 
 
 def is_bad(point: Point) -> bool:
@@ -64,8 +51,8 @@ def hogs(number: int) -> Iterator[None]:
             process.wait()
 
 
-def run(number: int, hindered: str, url: str, stalls: Stalls) -> Trial:
-    """One run; how hard it is hindered goes by its number."""
+def run(number: int, hindered: str, url: str, stalls: Stalls) -> Row:
+    """One run, hindered so or not, how hard by its number: `bad` by the truth, `flagged` by itself."""
     hard = number % 7
     asked, more = QUIET, {}
     if hindered == "busy loop":
@@ -74,12 +61,12 @@ def run(number: int, hindered: str, url: str, stalls: Stalls) -> Trial:
         asked = replace(QUIET, streams=1400 + 100 * hard, tokens=100)
     with hogs(8 + hard if hindered == "shared core" else 0):
         point = measure_at(url, asked, stalls, more)
-    findings = tuple(f["rule"] for f in point.findings if f["level"] == "invalid")
-    errors = (point.gap_ms.p99 or 0.0, point.ttft_ms.p99 or 0.0)
-    return Trial(number, hindered, is_bad(point), point.verdict == "INVALID", findings, *errors)
+    row: Row = {"number": number, "hindered": hindered, "bad": is_bad(point), "flagged": point.verdict == "INVALID"}
+    row["rules"] = [finding["rule"] for finding in point.findings if finding["level"] == "invalid"]
+    return {**row, "gap_error_p99_ms": point.gap_ms.p99, "ttft_error_p99_ms": point.ttft_ms.p99}
 
 
-def confusion(rows: list[dict[str, Any]]) -> str:
+def confusion(rows: list[Row]) -> str:
     """The confusion table, as Markdown."""
     counts = Counter((row["hindered"] or "quiet", row["bad"], row["flagged"]) for row in rows)
     cells = []
@@ -98,17 +85,14 @@ def main() -> None:
     given = parser.parse_args()
     known = [row for row in results.begin(given.out, resume=given.resume) if "number" in row]
     stalls = Stalls()
-    with serving("--step-ms", str(STEP_MS), cores=cores.split(1)[0]) as url:
+    with truth_server(QUIET) as url:
         for number in range(len(known), 2 * given.runs):
             hindered = WAYS[number // 2 % len(WAYS)] if number % 2 else ""
-            trial = run(number, hindered, url, stalls)
-            known.append(asdict(trial))
-            results.append(given.out, asdict(trial))
-            errors = f"gap p99 {trial.gap_error_p99_ms:.3f} ms, TTFT p99 {trial.ttft_error_p99_ms:.3f} ms"
-            said = f"{'INVALID' if trial.flagged else 'VALID'} {', '.join(trial.rules)}"
-            print(
-                f"{number:>4} {hindered or 'quiet':<17}{'bad' if trial.bad else 'good':<5}{errors}; {said}", flush=True
-            )
+            known.append(row := run(number, hindered, url, stalls))
+            results.append(given.out, row)
+            found = f"{'bad' if row['bad'] else 'good'}, says {'INVALID' if row['flagged'] else 'VALID'}"
+            errors = f"gap p99 {shown(row['gap_error_p99_ms'])}, TTFT p99 {shown(row['ttft_error_p99_ms'])} ms"
+            print(f"{number:>4} {hindered or 'quiet'}: {found} {', '.join(row['rules'])}; {errors}", flush=True)
     print(confusion(known))
 
 

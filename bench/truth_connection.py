@@ -200,12 +200,8 @@ class Connection:
 
 def wanted_tokens(asked: dict[str, Any]) -> int:
     """The limit that a request asks for; 0 if it asks for none."""
-    limits = (
-        (asked.get("options") or {}).get("num_predict"),
-        asked.get("max_tokens"),
-        asked.get("max_completion_tokens"),
-    )
-    return max(0, next((int(limit) for limit in limits if limit is not None), 0))
+    native = (asked.get("options") or {}).get("num_predict")
+    return max(0, int(native or asked.get("max_tokens") or asked.get("max_completion_tokens") or 0))
 
 
 def stamp_ns(ancillary: list[tuple[int, int, bytes]]) -> int | None:

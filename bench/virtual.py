@@ -5,7 +5,6 @@ Pure arithmetic on the engine of simulator/engine/schedule.py: no sockets, no sl
 
 import heapq
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -16,6 +15,7 @@ from tokenswarm.simulator.model.tokens import natural_length_tokens
 from tokenswarm.simulator.settings import NS_PER_S, SimulatorSettings
 
 MODEL = make_model("sim:latest")
+ARRIVAL = -1  # in the place of a user, in an open loop
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,6 @@ class _Heard:
 
     world: "World"
     sent_ns: int
-    scheduled_ns: int | None
     tokens: int
     user: int
     shown: int  # tokens that have text
@@ -68,24 +67,21 @@ class World:
         self.in_flight = 0
         self.again = False  # do users ask again?
         self._order = count()
-        self._heap: list[tuple[int, int, int, int | None]] = []
-        self._load_model()
-
-    def _load_model(self) -> None:
-        self.send_at(0, -1)
+        self._heap: list[tuple[int, int, int]] = []
+        self.send_at(0, ARRIVAL)  # which loads the model
         self.run_until(60 * NS_PER_S)
         self.ended.clear()
 
-    def send_at(self, at_ns: int, user: int, scheduled_ns: int | None = None) -> None:
+    def send_at(self, at_ns: int, user: int) -> None:
         """A request is sent then."""
-        heapq.heappush(self._heap, (at_ns, next(self._order), user, scheduled_ns))
+        heapq.heappush(self._heap, (at_ns, next(self._order), user))
 
-    def _send(self, user: int, scheduled_ns: int | None) -> None:
+    def _send(self, user: int) -> None:
         s = self.settings
         natural = natural_length_tokens(self.random.getrandbits(60), s.output_tokens, s.output_cv)
         tokens = min(natural, self.asks.max_tokens)
         shown = tokens - 1 if natural <= self.asks.max_tokens else tokens
-        heard = _Heard(self, self.now_ns, scheduled_ns, tokens, user, shown)
+        heard = _Heard(self, self.now_ns, tokens, user, shown)
         prompt_tokens = self.random.randint(self.asks.least, self.asks.most)
         self.in_flight += 1
         self.engine.submit(Job(MODEL, "", prompt_tokens, tokens, heard))
@@ -93,6 +89,7 @@ class World:
     def end(self, heard: _Heard, due_ns: int, timing: Timing) -> None:
         """A request has ended: its row, as the columns of requests.csv."""
         self.in_flight -= 1
+        e2e_ms = (due_ns - heard.sent_ns) / 1e6
         row = {
             "outcome": "ok",
             "phase": "steady",
@@ -101,11 +98,11 @@ class World:
             "ended_unix_ns": due_ns,
             "ttft_ms": (heard.first_ns - heard.sent_ns) / 1e6,
             "tpot_ms": (heard.last_ns - heard.first_ns) / 1e6 / (heard.tokens - 1) if heard.tokens > 1 else None,
-            "e2e_ms": (due_ns - heard.sent_ns) / 1e6,
-            "response_ms": None if heard.scheduled_ns is None else (due_ns - heard.scheduled_ns) / 1e6,
+            "e2e_ms": e2e_ms,
+            "response_ms": e2e_ms if heard.user == ARRIVAL else None,  # nobody is late here
         }
         self.ended.append(row)
-        if self.again and heard.user >= 0:
+        if self.again and heard.user != ARRIVAL:
             self.send_at(due_ns, heard.user)
 
     def run_until(self, until_ns: int) -> None:
@@ -119,8 +116,7 @@ class World:
                 return
             self.now_ns = max(self.now_ns, at_ns)
             if send_ns == at_ns:
-                _, _, user, scheduled_ns = heapq.heappop(self._heap)
-                self._send(user, scheduled_ns)
+                self._send(heapq.heappop(self._heap)[2])
             else:
                 self.engine.advance()
 
@@ -131,9 +127,13 @@ class World:
             self.send_at(self.now_ns + stagger_ns * user // users, user)
 
     def arrivals(self, rate_per_s: float, span_s: float, cv: float = 1.0) -> None:
-        """Arrivals at a rate from now on, for that long."""
-        for at_ns in arrival_ns(self.random, rate_per_s, span_s, cv):
-            self.send_at(self.now_ns + at_ns, -1, self.now_ns + at_ns)
+        """Poisson (cv 1), constant (0) or gamma arrivals at a rate, from now on for that long."""
+        at_s = 0.0
+        while True:
+            at_s += (self.random.gammavariate(1 / cv**2, cv**2) if cv else 1.0) / rate_per_s
+            if at_s > span_s:
+                return
+            self.send_at(self.now_ns + round(at_s * NS_PER_S), ARRIVAL)
 
     def drain(self) -> None:
         """No new requests; until all have ended."""
@@ -146,13 +146,3 @@ class World:
         """The rows since the last time."""
         rows, self.ended = self.ended, []
         return rows
-
-
-def arrival_ns(chance: random.Random, rate_per_s: float, span_s: float, cv: float) -> Iterator[int]:
-    """Poisson (cv 1), constant (0) or gamma arrivals."""
-    at_s = 0.0
-    while True:
-        at_s += (1.0 if cv == 0 else chance.gammavariate(1 / cv**2, cv**2)) / rate_per_s
-        if at_s > span_s:
-            return
-        yield round(at_s * 1e9)

@@ -17,19 +17,16 @@ from statistics import median
 
 import requests
 
-from bench import cores, curve, results
-from bench.measure import Asked, Point, free_port, measure_at
+from bench import curve, quick, results
+from bench.measure import Asked, Point, free_port, measure_at, truth_server
 from bench.noise import Stalls
-from bench.truth import serving
 
 EVERY_S = {"tokenswarm/live.json": 2.0, "stats/requests": 2.0, "metrics": 5.0}
 ALONE, WATCHED = "alone", "watched"
 FIGURES: dict[str, Callable[[Point], float | None]] = {
-    "TTFT error p99, ms": lambda point: point.ttft_ms.p99,
-    "gap error p99, ms": lambda point: point.gap_ms.p99,
+    **quick.FIGURES,
     "E2E error p99, ms": lambda point: point.e2e_ms.p99,
     "loop lag p99, ms": lambda point: point.loop_lag_ms_p99,
-    "CPU, ms a 1,000 tokens": lambda point: 1e3 * point.cpu_test_s_per_1000_tokens,
 }
 
 
@@ -109,7 +106,7 @@ def main() -> None:
     results.begin(given.out, resume=True)
     found: dict[str, list[Point]] = {ALONE: [], WATCHED: []}
     print(curve.line(curve.COLUMNS))
-    with serving("--step-ms", str(asked.step_ms), cores=cores.split(asked.workers)[0]) as url:
+    with truth_server(asked) as url:
         for number in range(given.rounds):
             for way in (WATCHED, ALONE) if number % 2 == 0 else (ALONE, WATCHED):
                 point = watched(url, asked, stalls) if way == WATCHED else measure_at(url, asked, stalls)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import compared_runs
 
-from bench.ab_runs import PAGES, Measured, text
+from bench.ab_runs import PAGE, Measured, text
 from tokenswarm.reports.load import load
 
 BUSY = {"validity": {"verdict": "INVALID", "findings": []}}
@@ -28,4 +28,5 @@ def test_all_pairs_and_all_ways_of_five_against_five(tmp_path: Path) -> None:
     assert alarms == ["0.0 %", "0.0 / 0.0"]
     assert found == ["100.0 %", "100.0 / 0.0"]
     assert note.startswith("9 runs of 120 to 120 requests; INVALID (1 of them)")
-    assert all("<!-- real runs:" in page.read_text(encoding="utf-8") for page in PAGES)
+    for page in (PAGE, PAGE.with_suffix(".zh-CN.md")):
+        assert "<!-- real runs:" in page.read_text(encoding="utf-8")

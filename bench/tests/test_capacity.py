@@ -8,9 +8,13 @@ from bench import capacity_draw
 from bench.capacity_draw import Case, capacity, draw, percentile_ms, rows, saturated_per_s
 from bench.capacity_trial import Found, Search, summary
 from bench.virtual import Asks
+from tokenswarm.simulator.settings import SimulatorSettings
 
 # Each answer takes 50 ms of one slot: 40 ms of prefill, and 10 of 2 tokens.
-ONE = Case(False, 2, 100.0, 1000.0, 0.0, 1000.0, 0.0, Asks(40, 40, 2), "ttft_ms", 95, 60.0)
+SETTINGS = SimulatorSettings(
+    parallel=2, decode_tps=100, prefill_tps=1000, slowdown=0, output_tokens=1000, output_cv=0, prompt_cache=False
+)
+ONE = Case(False, SETTINGS, Asks(40, 40, 2), "ttft_ms", 95, 60.0)
 AT_CONSTANT_GAPS = replace(ONE, open=True, cv=0.0, metric="response_ms", limit_ms=60)
 
 
