@@ -131,9 +131,10 @@ def unknown(summary: Summary) -> str | None:
 
 def not_believed(summary: Summary) -> str | None:
     """INVALID: first of all what makes it so; too few requests ended ok where the others failed."""
-    for found in summary["validity"]["findings"]:
-        if found.get("rule") == "samples" and (failed := failures(summary)):
-            return failed
+    findings = summary["validity"]["findings"]
+    if any(found.get("rule") in ("samples", "errors") for found in findings) and (failed := failures(summary)):
+        return failed
+    for found in findings:
         if found.get("level") == "invalid" and found.get("do"):
             return f"First of all, since the run is INVALID ({found.get('rule')}): {found['do']}."
     return None

@@ -28,12 +28,15 @@ def workers(number: int, cpu_percent: float = 50.0, cpus: int = 8, hosts: int = 
         (seen(2500, 20_000), workers(1), 3),  # streams
         (seen(600, 190_000), workers(2), 4),  # chunks a second
         (seen(600, 30_000), workers(2, cpu_percent=99.0), 3),  # on a machine slower than the curve's
-        (seen(100, 1000), workers(3, cpu_percent=5.0), 4),  # nobody knows why: one more
     ],
 )
 def test_how_many_workers_a_load_needs(rows: Evidence, had: list[dict[str, Any]], n: int) -> None:
     assert needed(rows, had) == n
     assert advice(rows, had) == f"; this load needs {n} workers (--processes {n})"
+
+
+def test_a_load_that_its_workers_bear_is_not_told_that_it_needs_more() -> None:
+    assert "what else kept this one busy" in advice(seen(8, 300), workers(1, cpu_percent=5.0))
 
 
 def test_more_than_a_machine_has_are_several_machines() -> None:
@@ -43,7 +46,7 @@ def test_more_than_a_machine_has_are_several_machines() -> None:
 
 def test_a_run_that_says_nothing_of_its_workers_or_its_length_is_told_no_wrong_number() -> None:
     assert advice(seen(4500, 10_000), []) == ""
-    assert advice(Evidence(), [{}]) == "; this load needs 2 workers (--processes 2)"
+    assert advice(Evidence(), [{}]) == ""
 
 
 def test_a_worker_bears_no_more_than_the_published_curve_shows() -> None:

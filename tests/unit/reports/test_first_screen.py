@@ -183,14 +183,13 @@ def test_where_many_failed_that_is_what_to_see_first(tmp_path: Path) -> None:
     records = [ollama(0), *(failed(1 + n, "http_error", "busy") for n in range(3))]
     said = summary_of(tmp_path, records, validity={"verdict": "VALID", "findings": []})["conclusions"]
     assert said["What next"] == "See first why 3 of 4 requests ended as http_error."
-    few = {
-        "level": "invalid",
-        "rule": "samples",
-        "what": "too few ended ok",
-        "do": "run longer",
-    }  # which would not help
-    said = summary_of(tmp_path, records, validity={"verdict": "INVALID", "findings": [few]})["conclusions"]
-    assert said["What next"] == "See first why 3 of 4 requests ended as http_error."
+    # What would not help, or not with that.
+    few = {"level": "invalid", "rule": "samples", "what": "too few ended ok", "do": "run longer"}
+    late = {"level": "invalid", "rule": "late reads", "what": "read late", "do": "use more workers"}
+    errors = {"level": "invalid", "rule": "errors", "what": "75 % failed", "do": "see the errors"}
+    for found in ([few], [late, errors]):
+        said = summary_of(tmp_path, records, validity={"verdict": "INVALID", "findings": found})["conclusions"]
+        assert said["What next"] == "See first why 3 of 4 requests ended as http_error."
 
 
 @pytest.mark.parametrize(
