@@ -4,8 +4,11 @@ A locustfile of one's own may begin with `from locustfile import *` and add User
 `events.generation`, which is fired once per request with `record=` (metrics.record.Record).
 """
 
+import gc
 import sys
 from typing import Any
+
+gc.disable()  # what is imported stays: it need not be walked through, again and again, while more is imported
 
 from locust import events
 from locust.event import EventHook
@@ -39,6 +42,9 @@ __all__ = [
     "OpenAIResponsesUser",
 ]
 
+gc.freeze()
+gc.enable()
+
 events.generation = EventHook()
 events.init_command_line_parser.add_listener(outlets.install)
 events.init_command_line_parser.add_listener(options.add)
@@ -57,19 +63,24 @@ def on_init(environment: Any, web_ui: Any = None, **_: Any) -> None:
             # It joins a run that goes on: the order to spawn came with the master's welcome, before this event.
             environment.events.test_start.fire(environment=environment)
         return
-    from tokenswarm.web import ui as webui  # with libraries that no worker needs
-    from tokenswarm.web.exporter import Exporter
-
-    exporter = Exporter(lifecycle)
     try:
         trust.check(cluster, environment.parsed_options)
-        if web_ui:
-            webui.attach(web_ui, lifecycle, exporter)
-        if environment.parsed_options.metrics_port:
-            exporter.serve(environment.parsed_options.metrics_port)
+        if web_ui or environment.parsed_options.metrics_port:
+            _open_doors(web_ui, lifecycle)
         if not web_ui or environment.parsed_options.autostart:
             lifecycle.preparation.prepare()  # else the form may still change everything; it is checked when it is sent
     except UsageError as error:
         print(f"tokenswarm: error: {error}", file=sys.stderr)
         lifecycle.end_processes()
         sys.exit(2)
+
+
+def _open_doors(web_ui: Any, lifecycle: RunLifecycle) -> None:
+    from tokenswarm.web import ui as webui  # with libraries that no other process needs
+    from tokenswarm.web.exporter import Exporter
+
+    exporter = Exporter(lifecycle)
+    if web_ui:
+        webui.attach(web_ui, lifecycle, exporter)
+    if lifecycle.options.metrics_port:
+        exporter.serve(lifecycle.options.metrics_port)

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from tokenswarm.capacity import options as searching
-from tokenswarm.capacity.controller import Capacity
+from tokenswarm.preflight.discovery import FoundServer
 from tokenswarm.preflight.prepare import Prepared
-from tokenswarm.probe.questions import probe
-from tokenswarm.run import counted, depths, feature, open_loop, otel, same_prompts, server_side, slo_gate, stages
+from tokenswarm.run import counted, depths, feature, open_loop, same_prompts, server_side, slo_gate, stages
 from tokenswarm.run.feature import Feature
 from tokenswarm.run.live import Live
 from tokenswarm.run.memory_sampler import Sampler
@@ -20,6 +19,38 @@ from tokenswarm.run.terminal import Terminal
 from tokenswarm.run.user_changes import UserChanges
 from tokenswarm.settings import weights
 from tokenswarm.settings.settings import Settings
+from tokenswarm.wire.values import Ask
+
+# What few runs need is imported where it is asked for.
+
+
+def _search(run: Any) -> None:
+    # The web form, or a worker's master, may ask for it later.
+    if run.options.find_capacity or run.cluster.is_worker or not run.options.headless:
+        from tokenswarm.capacity.controller import Capacity
+
+        Capacity(run.environment, run).listen()
+
+
+def _probe(settings: Settings, server: FoundServer, ask: Ask) -> dict[str, Any]:
+    from tokenswarm.probe.questions import probe
+
+    return probe(settings, server, ask)
+
+
+def _check_otel(options: Any) -> None:
+    if getattr(options, "otel", False):  # an option of newer Locusts
+        from tokenswarm.run import otel
+
+        otel.check(options)
+
+
+def _tell_otel(run: Any) -> None:
+    if getattr(run.options, "otel", False):
+        from tokenswarm.run.otel import Telemetry
+
+        Telemetry(run).listen()
+
 
 FEATURES = (
     Feature("slo", check=lambda options: slo_gate.slos(options.slo)),
@@ -35,7 +66,7 @@ FEATURES = (
         check=searching.check,
         most_users=searching.most_users,
         form=searching.of_form,
-        join=lambda run: Capacity(run.environment, run).listen(),
+        join=_search,
     ),
     Feature(
         "stages",
@@ -52,7 +83,7 @@ FEATURES = (
     Feature("same prompts", check=same_prompts.check, check_classes=same_prompts.check_classes),
     Feature("depths", check=depths.check, check_classes=depths.check_classes),
     Feature("requests", check=counted.check, join=lambda run: counted.Counted(run).listen()),
-    Feature("probe", before_load=probe),
+    Feature("probe", before_load=_probe),
     Feature("memory", join=lambda run: Sampler(run.environment, run).listen()),
     Feature(
         server_side.NAME,
@@ -60,7 +91,7 @@ FEATURES = (
         at_rest=server_side.at_rest,
         join=lambda run: server_side.ServerSide(run).listen(),
     ),
-    Feature("otel", check=otel.check, join=lambda run: otel.Telemetry(run).listen()),
+    Feature("otel", check=_check_otel, join=_tell_otel),
     Feature("live", join=lambda run: Live(run).listen()),
     Feature("user changes", join=lambda run: UserChanges(run).listen(run.environment.events)),
     Feature("terminal", join=lambda run: Terminal(run).listen()),
