@@ -20,7 +20,7 @@ def run(load: Load, folder: Path, python: Path) -> Spent:
     command += ["--artifact-dir", str(folder / "aiperf"), "--export-level", "records"]
     command += ["--ui", "none", "--no-server-metrics", "--no-gpu-telemetry"]
     leaves = folder / "aiperf" / "profile_export_aiperf.json"
-    return run_tool("aiperf", command, load, folder, leaves, environment(folder), folder)
+    return run_tool("aiperf", command, folder, leaves, environment(folder), folder)
 
 
 def believed(folder: Path) -> list[Believed]:

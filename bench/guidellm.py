@@ -19,7 +19,7 @@ def run(load: Load, folder: Path, python: Path) -> Spent:
     command += ["--output", f"kind=json,path={folder / 'guidellm.json'}", "--disable-progress"]
     offline = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
     more = {**environment(folder), **offline}
-    return run_tool("guidellm", command, load, folder, folder / "guidellm.json", more, folder)
+    return run_tool("guidellm", command, folder, folder / "guidellm.json", more, folder)
 
 
 def believed(folder: Path) -> list[Believed]:

@@ -26,7 +26,7 @@ def run(tool: str, load: Load, folder: Path, python: Path) -> Spent:
     asked = Asked(client=user, streams=load.streams, tokens=load.tokens, requests=load.requests // load.streams)
     command = [str(python), *locust_command(asked, load.url, folder / "runs", locustfile)[1:]]
     more = clean_environment(BENCH_SEEN=str(folder / "seen"), BENCH_REQUESTS=str(asked.requests))
-    spent = run_tool(tool, command, load, folder, folder / "seen.0", more, ROOT)
+    spent = run_tool(tool, command, folder, folder / "seen.0", more, ROOT)
     said = json.loads((folder / "seen.0").read_text())
     return replace(spent, cpu_s=said["cpu_s"], peak_mb=said["peak_mb"])
 

@@ -14,12 +14,12 @@ from bench.truth import ROOT
 
 FOLDER = ROOT / ".venv-others"
 
-# Tool: what pip is asked for, a call each (a lock with hashes wants one of its own), and the modules that it brings.
-# GuideLLM brings PyTorch: several GB.
-PINNED = {
-    "openai": ((("openai==3.54.0",), ("-r", str(ROOT / "requirements.lock"))), ("openai", "locust")),
-    "aiperf": ((("aiperf==0.13.0",),), ("aiperf",)),
-    "guidellm": ((("guidellm==0.8.1",),), ("guidellm",)),
+LIMIT_S = 150.0  # what runs for longer has hung
+# Tool: what pip is asked for, a call each (a lock with hashes wants one of its own). GuideLLM brings PyTorch.
+PINNED: dict[str, tuple[tuple[str, ...], ...]] = {
+    "openai": (("openai==3.54.0",), ("-r", str(ROOT / "requirements.lock"))),
+    "aiperf": (("aiperf==0.13.0",),),
+    "guidellm": (("guidellm==0.8.1",),),
 }
 
 
@@ -36,56 +36,44 @@ class Load:
     requests: int
     tokens: int
 
-    @property
-    def limit_s(self) -> float:
-        """After this it has hung."""
-        return 150.0
-
 
 def python_of(tool: str, folder: Path) -> Path:
     """The interpreter of a tool's virtual environment below `folder`, made if it is not there. Raises Missing."""
-    wanted, modules = PINNED[tool]
-    python = folder / tool / "bin" / "python"
-    if not python.exists():
-        venv.create(folder / tool, with_pip=True)
-    if not all(_has(python, module) for module in modules):
-        print(f"installing {tool} into {folder / tool} …", file=sys.stderr, flush=True)
-        for packages in wanted:
+    home = folder / tool
+    python, ready = home / "bin" / "python", home / f"has-{version_of(tool)}"
+    if not ready.exists():
+        print(f"installing {tool} into {home} …", file=sys.stderr, flush=True)
+        venv.create(home, with_pip=True)
+        for packages in PINNED[tool]:
             if subprocess.run([python, "-m", "pip", "install", "-q", *packages], check=False).returncode:
-                raise Missing(f"{' '.join(packages)} could not be installed into {folder / tool}")
+                raise Missing(f"{' '.join(packages)} could not be installed into {home}")
+        ready.touch()
     return python
 
 
-def run_tool(
-    tool: str, command: Sequence[str], load: Load, folder: Path, leaves: Path, more: Mapping[str, str], cwd: Path
-) -> Spent:
-    """Run a tool to its end, with `more` environment. Raises Missing if it fails, or leaves no such file."""
+def run_tool(tool: str, command: Sequence[str], folder: Path, leaves: Path, env: Mapping[str, str], cwd: Path) -> Spent:
+    """Run a tool to its end, with that environment. Raises Missing if it fails, or leaves no such file."""
     log = folder / f"{tool}.log"
-    spent = spend(command, cwd=cwd, log=log, limit_s=load.limit_s, environment=more)
+    spent = spend(command, cwd=cwd, log=log, limit_s=LIMIT_S, environment=env)
     if spent.exit_code != 0 or not leaves.exists():
         last_words = " ".join(log.read_text(errors="replace").split())[-300:]
         raise Missing(f"{tool} ended with {spent.exit_code}; its last words: {last_words}")
     return spent
 
 
-def _has(python: Path, module: str) -> bool:
-    code = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({module!r}) is None)"
-    return subprocess.run([python, "-c", code], check=False).returncode == 0
-
-
 def version_of(tool: str) -> str:
     """The pinned version."""
-    return PINNED[tool][0][0][0].partition("==")[2]
+    return PINNED[tool][0][0].partition("==")[2]
 
 
 def environment(folder: Path) -> Mapping[str, str]:
-    """Keep a tool's caches in `folder`, and it from calling home."""
+    """Ours, but that keeps a tool's caches in `folder`, and it from calling home."""
     return {
+        **os.environ,
         "HF_HOME": str(folder / "hf"),
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "DO_NOT_TRACK": "1",
         "NO_PROXY": "127.0.0.1",
-        "PATH": os.environ.get("PATH", os.defpath),
     }
 
 

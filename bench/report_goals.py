@@ -14,7 +14,7 @@ Goal = tuple[str, float | None, float]
 def goals(points: list[Row], compared: list[Row], memory_rows: list[Row]) -> str:
     """One line a goal: what was wanted, what was found, whether that is enough."""
     wanted = [*_accuracy(points), *_cost(points, memory_rows), *_beside(compared)]
-    rows = [[what, f"≤ {limit:g}", number(found, 4), _judged(found, limit)] for what, found, limit in wanted]
+    rows = [[what, f"≤ {limit:g}", number(found, 4), _met(found, limit)] for what, found, limit in wanted]
     return "## Goals\n\nOne worker, plain HTTP, 20 ms a token.\n\n" + table(("goal", "wanted", "found", "met"), rows)
 
 
@@ -48,5 +48,5 @@ def _beside(compared: list[Row]) -> Iterator[Goal]:
     yield "CPU a token, ours / AIPerf's", ratio(compared, "aiperf", "cpu_ms"), 1 / 8
 
 
-def _judged(found: float | None, limit: float) -> str:
+def _met(found: float | None, limit: float) -> str:
     return "not measured" if found is None else "yes" if found <= limit else "**no**"

@@ -43,7 +43,7 @@ def spend(
         child = subprocess.Popen(
             command,
             cwd=cwd,
-            env={**os.environ, **(environment or {})},
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
