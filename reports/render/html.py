@@ -45,11 +45,21 @@ for (const data of document.querySelectorAll("script[type='application/json']"))
   if (!matchMedia("(hover: hover)").matches) config.displayModeBar = false;
   Plotly.newPlot(data.previousElementSibling, figure.data, figure.layout, config);
 }
-// On paper a figure is as wide as its place there.
-const sized = () => document.querySelectorAll(".js-plotly-plot").forEach(plot => Plotly.Plots.resize(plot));
-matchMedia("print").addEventListener("change", sized);
-addEventListener("beforeprint", sized);
-addEventListener("afterprint", sized);
+// A figure on paper: drawn for a page at once, as printing waits for no timer, and scaled to the page that there is.
+const plots = [...document.querySelectorAll(".js-plotly-plot")];
+for (const plot of plots) {
+  const scalable = () => {
+    const {width, height} = plot._fullLayout;
+    plot.querySelector(".svg-container").style.aspectRatio = `${width} / ${height}`;
+    plot.querySelectorAll(".main-svg").forEach(svg => svg.setAttribute("viewBox", `0 0 ${width} ${height}`));
+  };
+  scalable();
+  plot.on("plotly_afterplot", scalable);
+}
+const PAGE_PX = 720;
+const all = layout => plots.forEach(plot => Plotly.relayout(plot, layout));
+addEventListener("beforeprint", () => all({autosize: false, width: PAGE_PX}));
+addEventListener("afterprint", () => all({autosize: true, width: null}));
 """
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 _CONFIG = {"responsive": True, "displaylogo": False, "modeBarButtons": [["toImage", "resetScale2d"]]}

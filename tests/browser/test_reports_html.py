@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from browser import browser
 from golden.make import failed, folder, golden_records, identity, ollama
 
 from tokenswarm.reports.render.document import Document, Section
@@ -103,6 +104,26 @@ def test_a_browser_draws_all_figures_without_an_error(run: Path, tmp_path: Path)
         drawn = shown.partition(f'id="figure-{name}"')[2].partition("application/json")[0]
         assert 'class="main-svg"' in drawn, f"{name} was not drawn"
         assert "NaN" not in drawn
+
+
+def test_figures_are_whole_on_paper_and_as_before_on_the_screen(run: Path) -> None:
+    """A page that was drawn for a wide screen; printing waits for nothing that a timer does."""
+    reach = "return [...document.querySelectorAll('.main-svg')].map(svg => svg.getBoundingClientRect().right)"
+    ends = "return [...document.querySelectorAll('.js-plotly-plot')].map(plot => plot._fullLayout.width)"
+    with browser() as window:
+        window.open((run / "report.html").as_uri())
+        on_screen = window.script(ends)
+        assert max(window.script("dispatchEvent(new Event('beforeprint'));" + ends)) < 800  # at once
+        window.devtools("Emulation.setEmulatedMedia", media="print")
+        window.devtools("Emulation.setDeviceMetricsOverride", width=690, height=1000, deviceScaleFactor=1, mobile=False)
+        printed = window.script(reach)
+        window.devtools("Emulation.clearDeviceMetricsOverride")
+        window.devtools("Emulation.setEmulatedMedia", media="")
+        window.script("dispatchEvent(new Event('afterprint'))")
+        assert window.script(ends) == on_screen
+    assert max(on_screen) > 1000
+    assert len(printed) >= 2 * len(FIGURES)
+    assert 600 < max(printed) <= 690
 
 
 def test_a_figure_cannot_end_the_script_it_is_in() -> None:

@@ -72,6 +72,10 @@ class Browser:
     def screenshot(self, path: Path) -> None:
         path.write_bytes(base64.b64decode(self._ask("GET", "/screenshot")))
 
+    def devtools(self, command: str, **parameters: Any) -> Any:
+        """What the DevTools protocol calls so."""
+        return self._ask("POST", "/goog/cdp/execute", {"cmd": command, "params": parameters})
+
     def close(self) -> None:
         self._ask("DELETE", "")
 
