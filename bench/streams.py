@@ -70,8 +70,8 @@ def verdict(point: Point) -> str:
 
 
 def cell(figure: float) -> str:
-    """A figure with three digits after the point, if it is small."""
-    return f"{figure:.3f}" if figure < 1000 else f"{figure:.0f}"
+    """A figure with three digits after the point; a count without."""
+    return f"{figure}" if isinstance(figure, int) else f"{figure:.3f}"
 
 
 def line(cells: list[str]) -> str:

@@ -1,7 +1,9 @@
 """The recording side of a run, in the one process that has the run folder: rows, Locust's CSVs, circumstances."""
 
 import contextlib
+import os
 import platform
+import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -36,7 +38,7 @@ class Recorder:
             "started_unix_s": time.time(),
             "ended_unix_s": None,
             **circumstances,
-            "software": {"python": platform.python_version(), "platform": platform.platform(), **software()},
+            "software": {"python": platform.python_version(), "platform": system(), **software()},
         }
         self.circumstances = clean(self.circumstances)  # each worker gets and keeps them
         self._write(self.circumstances)
@@ -92,6 +94,14 @@ class Recorder:
 
     def _write(self, run: dict[str, Any]) -> None:
         self.folder.write_run(clean(run))
+
+
+def system() -> str:
+    """The operating system as `platform.platform()` tells it, which runs `uname -p` for it on Linux."""
+    if sys.platform != "linux":
+        return platform.platform()
+    kernel, libc = os.uname(), "".join(platform.libc_ver())
+    return "-".join([kernel.sysname, kernel.release, kernel.machine, *(["with", libc] if libc else [])])
 
 
 def software() -> dict[str, str]:

@@ -1,5 +1,6 @@
 """What processes of a run tell each other, by fake clusters: workers that come and go, clocks, rows, SLOs."""
 
+import inspect
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,13 +10,14 @@ from typing import Any
 import gevent
 import pytest
 from fake_cluster import FakeCluster, wait_until
+from locust import runners
 from locust.event import Events
 
 from tokenswarm.folder.row import COLUMNS
 from tokenswarm.folder.spool import Outbox
 from tokenswarm.run import clock_sync, handover, rebalance
 from tokenswarm.run.clock_sync import ANSWER, ASK, ClockSync
-from tokenswarm.run.cluster import Cluster, Worker
+from tokenswarm.run.cluster import Cluster, Worker, forget_who_stops
 from tokenswarm.run.handover import Spooling
 from tokenswarm.run.publisher import ROWS, Publisher
 from tokenswarm.run.rebalance import Rebalancer
@@ -191,7 +193,7 @@ def test_a_run_ends_once_an_slo_is_surely_crossed(capsys: pytest.CaptureFixture[
 # The real one, of a process alone
 
 
-def test_a_process_alone_starts_and_ends_its_load_by_locust() -> None:
+def test_a_process_alone_starts_and_ends_its_load_by_locust(monkeypatch: pytest.MonkeyPatch) -> None:
     from locust import User, task
     from locust.env import Environment
 
@@ -200,6 +202,9 @@ def test_a_process_alone_starts_and_ends_its_load_by_locust() -> None:
         def rest(self) -> None:
             gevent.sleep(60)
 
+    monkeypatch.setattr(runners, "inspect", inspect)
+    monkeypatch.setattr(inspect, "stack", lambda: pytest.fail("it looks through all modules, amid the load"))
+    forget_who_stops()
     environment = Environment(user_classes=[Idle], events=Events())
     environment.parsed_options = SimpleNamespace(headless=False)  # type: ignore[assignment]
     environment.create_local_runner()
