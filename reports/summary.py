@@ -15,6 +15,7 @@ from tokenswarm.reports.parts.embeddings import vectors_per_s
 from tokenswarm.reports.parts.time_spent import NEEDED, ledger
 from tokenswarm.reports.parts.tokens import tokens
 from tokenswarm.reports.parts.verdict import verdict
+from tokenswarm.reports.progress import progress
 from tokenswarm.reports.rejudging import as_mapping, dicts
 from tokenswarm.reports.run_json import NO_STATE
 from tokenswarm.reports.slices import are_of_models
@@ -63,7 +64,8 @@ def summarise(run: Run) -> dict[str, Any]:
         "overall": overall,
     }
     summary = dict(first)
-    for part in PARTS:
+    for at, part in enumerate(PARTS):
+        progress(f"describing {len(run.frame):,} requests: {100 * at / len(PARTS):.0f} %")
         summary |= part.data(run, summary)
     summary = first | {"groups": groups()} | summary
     said = verdict(overall["requests"], overall, window_s, left_out, vectors_per_s(summary["embedding"]))

@@ -46,7 +46,6 @@ def plot(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
         return None
     known = frame["sent_unix_ns"].notna() & frame["e2e_ms"].notna()
     timed = frame.loc[known, ["sent_unix_ns", "e2e_ms", "outcome"]]
-    timed = timed.take(in_order(timed["sent_unix_ns"]))
     made = figure(
         height=380,
         xaxis={
@@ -61,7 +60,7 @@ def plot(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
         rows = timed[timed["outcome"] == outcome]
         if not len(rows):
             continue
-        shown = _shown(rows["e2e_ms"].to_numpy("float64"), MOST if outcome == "ok" else MOST_FAILED)
+        shown = _shown(rows, MOST if outcome == "ok" else MOST_FAILED)
         rows, thinned = rows.take(shown), thinned or len(shown) < len(rows)
         marker = {
             "size": 6,
@@ -90,13 +89,15 @@ def plot(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
     return Plot("requests", "requests", "Requests over time", note, (made,))
 
 
-def _shown(e2e_ms: Any, most: int) -> Any:
-    """Which of many are drawn: evenly picked ones, and the slowest."""
-    n = len(e2e_ms)
+def _shown(rows: Any, most: int) -> Any:
+    """Which of many are drawn, in the order of sending: evenly picked ones, and the slowest."""
+    order, n = in_order(rows["sent_unix_ns"]), len(rows)
     if n <= most:
-        return np.arange(n)
-    evenly = np.linspace(0, n - 1, most).round().astype(int)
-    return np.union1d(evenly, np.argpartition(e2e_ms, n - SLOWEST)[n - SLOWEST :])
+        return order
+    drawn = np.zeros(n, dtype=bool)
+    drawn[order[np.linspace(0, n - 1, most).round().astype(int)]] = True
+    drawn[np.argpartition(rows["e2e_ms"].to_numpy("float64"), n - SLOWEST)[n - SLOWEST :]] = True
+    return order[drawn[order]]
 
 
 def section(summary: Summary) -> Section:
