@@ -77,7 +77,7 @@ def test_a_signal_to_all_of_a_runs_processes(
     simulator: Simulator, tmp_path: Path, signals: tuple[signal.Signals, ...]
 ) -> None:
     load = (*LOAD, "--model", "sim", "--headless", "--only-summary", "--run-time", "60s", *processes(2))
-    full = command(simulator.url, tmp_path / "runs", *load)
+    full = forked(command(simulator.url, tmp_path / "runs", *load), together=True)
     with (tmp_path / "said").open("w") as said:
         process = subprocess.Popen(full, cwd=ROOT, env=environment(), stdout=said, stderr=said, start_new_session=True)
         try:

@@ -42,7 +42,7 @@ RUNS = {
         "--users",
         "2",
         "--run-time",
-        "4s",
+        "2s",
         "--pull",
         "no-such-model",
         "--no-report",

@@ -34,7 +34,7 @@ def test_stopped_in_the_middle_of_long_generations(workers: int, number: signal.
             "4000",
             *(processes(workers) if workers else ()),
         )
-        with started(simulator.url, tmp_path, *SIM, *options, itself=number == signal.SIGINT) as process:
+        with started(simulator.url, tmp_path, *SIM, *options, together=number == signal.SIGINT) as process:
             simulator.wait_for(running=6)
             time.sleep(1)
             if number == signal.SIGINT:

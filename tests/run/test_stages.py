@@ -9,7 +9,7 @@ from locust_process import folder, headless, processes
 from simulator_process import running, stop
 from truth_log import sent_tokens, served
 
-SERVER = ("--decode-tps", "200", "--load-ms", "1", "--output-tokens", "8", "--parallel", "8")
+SERVER = ("--decode-tps", "60", "--load-ms", "1", "--output-tokens", "8", "--parallel", "8")
 
 
 WAYS = {"one process": (), "two workers": processes(2), "in one piece": ("--no-stream",)}

@@ -1,6 +1,7 @@
 """Starts a module by a process that has its imports done and forks (see `preloaded.py`)."""
 
 import atexit
+import json
 import os
 import shutil
 import socket
@@ -15,15 +16,17 @@ RELAY = (sys.executable, "-I", "-S", str(HERE / "relay.py"))
 REPORTS = "tokenswarm.reports"
 
 
-def forked(full: list[str]) -> list[str]:
+def forked(full: list[str], *, together: bool = False) -> list[str]:
     """The same command by `preloaded`, which saves the time of its imports; its children are not this process's.
 
-    The report of a run comes from such a process, too.
+    The report of a run comes from such a process, too. `together`: a signal goes to its children as well, as in a
+    terminal; the command must be given a session of its own.
     """
     at = full.index("-m")
     module, arguments = full[at + 1], full[at + 2 :]
     reports = preloaded(REPORTS, ("-P",)) if module == "locust" and "--no-report" not in arguments else ""
-    return [*RELAY, preloaded(module, tuple(full[1:at])), reports, *arguments]
+    way = json.dumps({"reports": reports, "together": together})
+    return [*RELAY, preloaded(module, tuple(full[1:at])), way, *arguments]
 
 
 @cache

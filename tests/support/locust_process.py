@@ -60,13 +60,15 @@ def headless(
 
 
 @contextmanager
-def started(url: str, run_dir: Path, *options: str, itself: bool = False) -> Iterator[subprocess.Popen[str]]:
+def started(
+    url: str, run_dir: Path, *options: str, itself: bool = False, together: bool = False
+) -> Iterator[subprocess.Popen[str]]:
     """A headless run that goes on, in a process group of its own; whatever happens, nothing of it stays.
 
-    `itself`: what is given is Locust, whose workers are its children, in its group; else what stands for it.
+    `itself`: what is given is Locust, whose workers are its children; else what stands for it (see `forked`).
     """
     full, pipes = command(url, run_dir, "--headless", "--only-summary", *options), (subprocess.PIPE, subprocess.STDOUT)
-    full = full if itself else forked(full)
+    full = full if itself else forked(full, together=together)
     process = subprocess.Popen(
         full, cwd=ROOT, env=environment(), text=True, stdout=pipes[0], stderr=pipes[1], start_new_session=True
     )

@@ -10,6 +10,7 @@ import ast
 import ctypes
 import gc
 import importlib
+import inspect
 import json
 import os
 import runpy
@@ -17,6 +18,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +34,24 @@ def preload(module: str) -> None:
     main = "locust.main" if module == "locust" else f"{module}.__main__"
     importlib.import_module(main)
     sys.modules.pop(f"{module}.__main__", None)  # it is run, not imported
-    for node in ast.parse((ROOT / "locustfile.py").read_text()).body if module == "locust" else ():
+    for node in ast.walk(ast.parse((ROOT / "locustfile.py").read_text())) if module == "locust" else ():
         if isinstance(node, ast.ImportFrom) and node.module:
             __import__(node.module, fromlist=[one.name for one in node.names])
+    inspect.stack()  # the first one, which each run needs, looks through all modules
+    if module == "tokenswarm.reports":
+        report_once()
+
+
+def report_once() -> None:
+    """The first report imports and compiles what the others then have."""
+    sys.path.insert(1, str(Path(__file__).parent))
+    from golden.make import folder, golden_records
+
+    from tokenswarm.reports.write import report
+
+    with tempfile.TemporaryDirectory() as path:
+        report(folder(Path(path), golden_records()))
+    del sys.path[1]
 
 
 def ask(connection: Any) -> tuple[dict[str, Any], list[int]]:
@@ -81,7 +98,7 @@ def supervise(connection: Any) -> dict[str, Any] | None:
         ready = dict(poll.poll())
         if connection.fileno() in ready:
             if number := connection.recv(1):
-                os.kill(pid, number[0])
+                (os.killpg if asked["together"] else os.kill)(pid, number[0])
             else:  # who asked is gone
                 (os.killpg if asked["leads"] else os.kill)(pid, signal.SIGKILL)
                 poll.unregister(connection.fileno())
@@ -119,7 +136,8 @@ def fork_reports(listens: str) -> None:
 
     def relayed(command: list[str], **more: Any) -> Any:
         if "tokenswarm.reports" in command:
-            command = [*RELAY, listens, "", *command[command.index("tokenswarm.reports") + 1 :]]
+            way = json.dumps({"reports": "", "together": False})
+            command = [*RELAY, listens, way, *command[command.index("tokenswarm.reports") + 1 :]]
         return run(command, **more)
 
     subprocess.run = relayed

@@ -104,13 +104,13 @@ class Simulator:
         return stats
 
     def wait_for(self, **wanted: int) -> None:
-        """Wait until /sim/stats says so, 30 s at most."""
-        until_s = time.monotonic() + 30
+        """Wait until /sim/stats says so, 90 s at most."""
+        until_s = time.monotonic() + 90
         while time.monotonic() < until_s:
             stats = self.stats()
             if all(stats[name] == value for name, value in wanted.items()):
                 return
-            time.sleep(0.02)
+            time.sleep(0.05)
         raise AssertionError(f"waited for {wanted}, got {stats}")
 
 

@@ -79,7 +79,7 @@ def check_classes(asked: Sequence[str]) -> None:
 def _class_names() -> set[str]:
     """As Locust names them: by the variable of the locustfile, which need not be the class's own name."""
     held = (item for module in [*sys.modules.values()] for item in [*getattr(module, "__dict__", {}).items()])
-    return {name for name, each in held if is_user_class(each)}
+    return {name for name, each in held if isinstance(each, type) and is_user_class(each)}  # the cheap question first
 
 
 def select_tagged(options: Any, classes: Sequence[Any], named: Sequence[str]) -> list[Any]:
