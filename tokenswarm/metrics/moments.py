@@ -3,6 +3,7 @@
 Between them its chunks came evenly, but for so little that no rate shows it: most answers need none.
 """
 
+import operator
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
@@ -14,6 +15,8 @@ MOST = 6
 MOMENTS = tuple((f"moment{at}_ms", f"moment{at}_percent") for at in range(1, MOST + 1))
 LEAST_CHUNKS, LEAST_SHARE = 1.0, 0.005  # what an even spread may be off by, of the chunks that came up to any moment
 SEVERAL = 1.2  # tokens a chunk, from which on chunks are weighed by their characters (speculative decoding)
+MERGED = 1.5, 4.5  # steps of the stream that a chunk took in which a server may have put two tokens, three or four
+DOUBT = 1.5  # tokens whose chunk is unknown move the count at any moment by this times the root of their number
 _UNKNOWN = Usage()
 _LOOKS = 8  # at places of a span, to see whether it is even; then closer, around the one that is most off
 
@@ -28,20 +31,27 @@ def moments(
 
     From one to the next, and from the first chunk to the end, straight lines are off by LEAST_CHUNKS chunks or
     LEAST_SHARE of them at most, if so few corners can do that. Each is put where the line is most off (as Ramer, 1972,
-    and Douglas and Peucker, 1973, have it). A chunk counts as half there at its own moment, and all count alike unless
-    they hold several tokens each. None of a stream that was held back on its way: the server says how long it decoded.
+    and Douglas and Peucker, 1973, have it). A chunk counts as half there at its own moment. All count alike but where
+    the server counted more tokens than chunks. None of a stream that was held back on its way: the server says how
+    long it decoded.
     """
     if not stamps or end_ns is None or end_ns <= stamps[0]:
         return ()
     if (end_ns - stamps[0]) * HELD_BACK < (usage.eval_ns or 0):
         return ()
-    n = len(stamps)
-    had: Sequence[float] = range(n) if (usage.output_tokens or 0) < SEVERAL * n else _weighed(texts, n)
+    n, tokens = len(stamps), usage.output_tokens or 0
+    had: Sequence[float] = range(n)
     allowed = max(LEAST_CHUNKS, LEAST_SHARE * n)
     begin, end = (-1, stamps[0], -0.5), (n, end_ns, n - 0.5)
     first = _look(stamps, had, begin, end)
-    if first[0] <= allowed:  # as nearly always
+    if first[0] <= allowed and tokens < SEVERAL * n:  # as nearly always
         return ()
+    if tokens > n:
+        weights, doubtful = _weights(stamps, tokens, [len(text) for text in texts])
+        until = list(accumulate(weights))
+        had = [(after - weight / 2) * n / until[-1] - 0.5 for after, weight in zip(until, weights, strict=True)]
+        allowed = max(allowed, DOUBT * doubtful**0.5)
+        first = _look(stamps, had, begin, end)
     corners: list[Corner] = [begin, end]
     spans = [first]
     while (worst := max(spans))[0] > allowed and len(spans) <= MOST:
@@ -52,13 +62,22 @@ def moments(
     return tuple((max(0, ns - stamps[0]) // 1_000_000, round(100 * (y + 0.5) / n, 2)) for _, ns, y in corners[1:-1])
 
 
-def _weighed(texts: Iterable[str], n: int) -> Sequence[float]:
-    """How many chunks had come before each, and half of it, by characters; by number where these are not known."""
-    until = list(accumulate(map(len, texts)))
-    if len(until) != n:
-        return range(n)
-    scale = n / (2 * until[-1])
-    return [(before + after) * scale - 0.5 for before, after in zip([0, *until], until, strict=False)]
+def _weights(stamps: Sequence[int], tokens: int, sizes: Sequence[int]) -> tuple[Sequence[int], int]:
+    """What each chunk counts for, by how long it took and its size in characters; of how many tokens nobody knows in
+    which chunk they were."""
+    n = len(stamps)
+    if len(sizes) != n:
+        return [1] * n, tokens - n
+    if tokens >= SEVERAL * n:
+        return sizes, 0
+    weights, left = [1] * n, tokens - n
+    gaps = list(map(operator.sub, stamps[1:], stamps))
+    step = sorted(gaps)[len(gaps) // 2] or 1
+    merged = [(sizes[at], at, gap) for at, gap in enumerate(gaps, 1) if MERGED[0] < gap / step < MERGED[1]]
+    for _, at, gap in sorted(merged, reverse=True):
+        more = min(left, round(gap / step) - 1)
+        weights[at], left = 1 + more, left - more
+    return weights, left
 
 
 def _look(stamps: Sequence[int], had: Sequence[float], begin: Corner, end: Corner) -> tuple[float, int]:

@@ -94,6 +94,27 @@ def test_chunks_of_several_tokens_are_weighed_by_their_characters() -> None:
     assert moments(came, came[-1], Usage(output_tokens=300), texts[:-1]) == ()  # not a text each
 
 
+def test_a_chunk_that_held_several_tokens_and_took_as_many_steps_is_no_stall() -> None:
+    """A token each 20 ms, of which some servers put a few into one chunk: in the first half 4 times 4 of them."""
+    came = stamps([20.0, 80.0, 20.0, 20.0, 80.0, 80.0, 20.0, 80.0, *[20.0] * 80])
+    texts = ["abcd"] * len(came)
+    for at in (2, 5, 6, 8):
+        texts[at] = "abcd" * 4
+    assert moments(came, came[-1], Usage(output_tokens=len(came) + 12), texts) == ()
+    assert len(moments(came, came[-1], Usage(output_tokens=len(came)), texts)) > 0  # where they held one each
+
+
+def test_a_stall_is_seen_beside_such_chunks() -> None:
+    """As before, and a second in which nothing came, with 84 chunks before it and 40 after."""
+    came = stamps([20.0, 80.0, 20.0, 20.0, 80.0, 80.0, 20.0, 80.0, *[20.0] * 75, 1000.0, *[20.0] * 39])
+    texts = ["abcd"] * len(came)
+    for at in (2, 5, 6, 8):
+        texts[at] = "abcd" * 4
+    kept = moments(came, came[-1], Usage(output_tokens=len(came) + 12), texts)
+    assert [ms for ms, _ in kept] == [1900, 2900]
+    assert [percent for _, percent in kept] == [round(100 * had / 136, 2) for had in (95.5, 96.5)]
+
+
 def cells(at_ms: list[float], ended_ms: float, outcome: str = "ok") -> list[object]:
     """Of moments in the row of a stream whose chunks came at those times after it was sent."""
     pieces = [(FIRST + round(ms * MS), event(delta(content="a"))) for ms in at_ms]
