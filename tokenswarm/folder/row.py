@@ -57,6 +57,7 @@ INTEGERS = (
     "ended_unix_ns",
 )
 PACE = tuple(name for pair in MOMENTS for name in pair)
+_NO_PACE = (None,) * len(PACE)
 JUDGED = ("habits", "check_notes", "text_digest", "request_digest")
 TEXTS = ("prompt_text", "output_text", "thinking_text")
 MOST_CHARACTERS = 1000  # of a cell; only texts that are kept may be longer
@@ -108,8 +109,7 @@ def row(record: Record) -> list[Cell]:
     for metric in METRICS:
         value = metric.of(record)
         cells.append(round(value, 6) if isinstance(value, float) else value)
-    moments = [number for moment in record.moments for number in moment]
-    cells += moments + [None] * (len(PACE) - len(moments))
+    cells += _NO_PACE if not record.moments else [*sum(record.moments, ()), *_NO_PACE][: len(PACE)]
     judged = record.judged
     cells += [
         " ".join(record.habits) or None,

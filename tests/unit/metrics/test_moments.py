@@ -104,6 +104,14 @@ def test_a_chunk_that_held_several_tokens_and_took_as_many_steps_is_no_stall() -
     assert len(moments(came, came[-1], Usage(output_tokens=len(came)), texts)) > 0  # where they held one each
 
 
+def test_nor_are_many_of_them_in_a_short_answer() -> None:
+    """46 chunks, of which four held 3 or 4 tokens: their texts are of unlike length, but each took as many steps."""
+    steps = {1: 3, 9: 4, 17: 4, 31: 4}
+    came = stamps([20.0 * steps.get(at, 1) for at in range(1, 46)])
+    texts = ["a" * (20 if at in steps else 2 + at % 7) for at in range(46)]
+    assert moments(came, came[-1], Usage(output_tokens=57), texts) == ()
+
+
 def test_a_stall_is_seen_beside_such_chunks() -> None:
     """As before, and a second in which nothing came, with 84 chunks before it and 40 after."""
     came = stamps([20.0, 80.0, 20.0, 20.0, 80.0, 80.0, 20.0, 80.0, *[20.0] * 75, 1000.0, *[20.0] * 39])
