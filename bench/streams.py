@@ -12,7 +12,10 @@ Ten thousand slow streams over four workers, a minute a round:
 """
 
 import argparse
+import os
 import statistics
+import subprocess
+import sys
 import tempfile
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -21,6 +24,7 @@ from bench import certificate, results
 from bench.floor import Floor, floor
 from bench.measure import RAMP_S, Asked, Point, measure_at, truth_server
 from bench.noise import Stalls
+from bench.truth import ROOT
 
 STREAMS = (100, 600, 1000, 2000)
 WAYS = ("staggered", "in-step", "tls")
@@ -79,6 +83,13 @@ def line(cells: list[str]) -> str:
     return f"{cells[0]:<14}" + "".join(f"{cell:>10}" for cell in cells[1:-1]) + f"  {cells[-1]}"
 
 
+def _compile_into(folder: str) -> None:
+    """Have all modules compiled there, as they are where a user has run them once: else each start would compile."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = folder
+    subprocess.run([sys.executable, "-c", "import locust.main, locustfile, bench.truth_server"], cwd=ROOT, check=True)
+
+
 def main() -> None:
     """Measure all points in turns, print each and the medians."""
     parser = argparse.ArgumentParser(prog="bench.streams", description=(__doc__ or "").partition("\n")[0])
@@ -104,6 +115,7 @@ def main() -> None:
     print(line(list(COLUMNS)))
     rows: dict[str, list[tuple[list[float], str]]] = {name: [] for name in wanted}
     with tempfile.TemporaryDirectory() as folder:
+        _compile_into(folder)
         made = certificate.make(Path(folder)) if "tls" in ways else ""
         for _ in range(given.rounds):
             for name, asked in wanted.items():
