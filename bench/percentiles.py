@@ -27,8 +27,3 @@ def spread(values: list[float]) -> Spread:
         return Spread(0)
     values.sort()
     return Spread(len(values), percentile(values, 50), percentile(values, 99), values[-1])
-
-
-def median(values: Sequence[float]) -> float:
-    """Nearest rank."""
-    return percentile(sorted(values), 50)

@@ -5,11 +5,11 @@
 
 import argparse
 from collections.abc import Callable
+from statistics import median
 
 from bench import curve
 from bench.measure import Asked, Point, measure
 from bench.noise import Stalls
-from bench.percentiles import median
 
 STREAMS, STEP_MS = 100, 20.0
 OURS, PLAIN = "OursUser", "PlainRequestsUser"

@@ -1,7 +1,8 @@
 """The comparison with other clients in docs/accuracy.md: medians over the rounds, and ours by theirs."""
 
+from statistics import median
+
 from bench.markdown import number, table
-from bench.percentiles import median
 from bench.results import Row
 
 OURS = "tokenswarm"

@@ -1,7 +1,8 @@
 """The accuracy curve in docs/accuracy.md: its tables, the noise they were taken in, the runs' own verdicts."""
 
+from statistics import median
+
 from bench.markdown import folded, number, table
-from bench.percentiles import median
 from bench.results import Row
 
 HEADS = (

@@ -1,9 +1,9 @@
 """The goals in docs/accuracy.md, met or not."""
 
 from collections.abc import Iterator
+from statistics import median
 
 from bench.markdown import number, table
-from bench.percentiles import median
 from bench.report_comparison import ratio
 from bench.report_curve import doubted, off
 from bench.results import Row
