@@ -75,14 +75,15 @@ def summarise(run: Run) -> dict[str, Any]:
 
 
 def _groups(run: Run, span: Window | None) -> list[dict[str, Any]]:
-    every = dict(run.frame.groupby(_GROUPS))
+    measured = dict(run.measured.groupby(_GROUPS))
+    every = measured if run.measured is run.frame else dict(run.frame.groupby(_GROUPS))
     return [
         {
             "endpoint": str(name[0]),
             "model": str(name[1]),
             **_slice(rows, span, every[name], run.gaps, *map(str, name)),
         }
-        for name, rows in run.measured.groupby(_GROUPS)
+        for name, rows in measured.items()
     ]
 
 
