@@ -18,6 +18,7 @@ from tokenswarm.transport.room import FREE_BYTES, Room
 from tokenswarm.wire.values import FailureKind
 
 READ_BYTES = 65536
+RECORD_BYTES = 16384  # the most that a TLS record holds
 DRAINED_BYTES = 1024 * 1024
 # How long the end of the body is waited for after the answer's own: after a finish reason, after [DONE] or done:true.
 GRACES_NS = (1_000_000_000, 500_000_000)
@@ -190,17 +191,24 @@ class Receiving:
     def _decrypt(self, tls: ssl.SSLObject, data: bytes) -> tuple[bytes, ssl.SSLError | None]:
         """What the records hold, and what came after them: nothing yet, the end of the stream, or an error."""
         self._incoming.write(data)
-        clear = []
-        try:
-            while part := tls.read(READ_BYTES):
-                clear.append(part)
-        except ssl.SSLWantReadError:
-            return b"".join(clear), None
-        except ssl.SSLError as error:
-            return b"".join(clear), error
-        return b"".join(clear), ssl.SSLZeroReturnError()
+        return decrypted(tls, self._incoming)
 
     def _finish(self, ended_ns: int, kind: FailureKind | None = None, text: str = "") -> None:
         if self._exchange.ended_ns is None:
             self._exchange.end(ended_ns, kind, text)
             self.waiter.switch(None)
+
+
+def decrypted(tls: ssl.SSLObject, incoming: ssl.MemoryBIO) -> tuple[bytes, ssl.SSLError | None]:
+    """See `Receiving._decrypt`; nothing of the records that are there whole is left behind."""
+    clear = []
+    try:
+        while part := tls.read(RECORD_BYTES):
+            clear.append(part)
+            if not incoming.pending and not tls.pending():  # as for nearly each token: an exception would say the same
+                return b"".join(clear), None
+    except ssl.SSLWantReadError:
+        return b"".join(clear), None
+    except ssl.SSLError as error:
+        return b"".join(clear), error
+    return b"".join(clear), ssl.SSLZeroReturnError()

@@ -1,12 +1,9 @@
 """The transport on real sockets: every way an exchange can go, and that arrivals are the kernel's."""
 
 import gc
-import os
-import shutil
 import socket
 import ssl
 import struct
-import subprocess
 import sys
 import time
 import weakref
@@ -251,19 +248,6 @@ def test_a_large_request_and_a_large_answer_pass_whole() -> None:
         transport.run(seen, large)
     assert got == [len(large)]
     assert sum(len(data) for data in seen.response.bodies) == 3_000_000
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if not shutil.which("openssl"):
-        assert os.environ.get("CI") != "true", "no openssl command"
-        pytest.skip("no openssl command to make a certificate with")
-    path = tmp_path_factory.mktemp("tls") / "both.pem"
-    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
-    command += f" -addext subjectAltName=DNS:localhost -keyout {path} -out {path}.crt"
-    subprocess.run(command.split(), check=True, capture_output=True)
-    path.write_text(path.read_text() + Path(f"{path}.crt").read_text())
-    return path
 
 
 def test_tls_gives_the_same_pieces_and_the_kernels_stamps(certificate: Path) -> None:
