@@ -44,7 +44,7 @@ def moments(
     if tokens < SEVERAL * n and _is_even(stamps, end_ns, allowed):  # as nearly always
         return ()
     had: Sequence[float] = range(n)
-    if tokens > n:
+    if tokens > n > 1:
         weights, doubtful = _weights(stamps, tokens, [len(text) for text in texts])
         until = list(accumulate(weights))
         had = [(after - weight / 2) * n / until[-1] - 0.5 for after, weight in zip(until, weights, strict=True)]

@@ -57,6 +57,11 @@ def test_two_stalls_take_four() -> None:
     assert moments(came, came[-1]) == ((580, 26.82), (1280, 27.73), (2260, 72.27), (2660, 73.18))
 
 
+def test_one_chunk_of_several_tokens_has_no_pace() -> None:
+    for tokens in range(1, 9):
+        assert moments(stamps([]), FIRST + MS, Usage(output_tokens=tokens), ["several words"]) == ()
+
+
 def test_of_what_was_held_back_or_has_no_length_there_are_none() -> None:
     came = stamps([1.0] * 50 + [30.0] + [1.0] * 50)
     assert len(moments(came, came[-1], Usage(eval_ns=500 * MS))) == 2
