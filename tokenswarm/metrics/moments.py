@@ -5,7 +5,7 @@ Between them its chunks came evenly, but for so little that no rate shows it: mo
 
 import operator
 from collections.abc import Iterable, Sequence
-from itertools import accumulate
+from itertools import accumulate, groupby
 
 from tokenswarm.metrics.buffering import HELD_BACK
 from tokenswarm.wire.values import Usage
@@ -25,20 +25,25 @@ Moment = tuple[int, float]  # ms since the first chunk, % of the output
 
 
 def moments(
-    stamps: Sequence[int], end_ns: int | None, usage: Usage = _UNKNOWN, texts: Iterable[str] = ()
+    stamps: Sequence[int],
+    end_ns: int | None,
+    usage: Usage = _UNKNOWN,
+    texts: Iterable[str] = (),
+    late: frozenset[int] = frozenset(),
 ) -> tuple[Moment, ...]:
     """At most MOST of the moments at which an answer's chunks came, in order; `end_ns` is where its output ends.
 
     From one to the next, and from the first chunk to the end, straight lines are off by LEAST_CHUNKS chunks or
     LEAST_SHARE of them at most, if so few corners can do that. Each is put where the line is most off (as Ramer, 1972,
     and Douglas and Peucker, 1973, have it). A chunk counts as half there at its own moment. All count alike but where
-    the server counted more tokens than chunks. None of a stream that was held back on its way: the server says how
-    long it decoded.
+    the server counted more tokens than chunks. Those that were read together, at a `late` stamp, count as if each came
+    some time after the one before. None of a stream that was held back: the server says how long it decoded.
     """
     if not stamps or end_ns is None or end_ns <= stamps[0]:
         return ()
     if (end_ns - stamps[0]) * HELD_BACK < (usage.eval_ns or 0):
         return ()
+    stamps = _parted(stamps, late) if late else stamps
     n, tokens = len(stamps), usage.output_tokens or 0
     allowed = max(LEAST_CHUNKS, LEAST_SHARE * n)
     if tokens < SEVERAL * n and _is_even(stamps, end_ns, allowed):  # as nearly always
@@ -57,6 +62,17 @@ def moments(
         corners.insert(at + 1, (number, stamps[number], had[number]))
         spans[at : at + 1] = [_look(stamps, had, *corners[place : place + 2]) for place in (at, at + 1)]
     return tuple((max(0, ns - stamps[0]) // 1_000_000, round(100 * (y + 0.5) / n, 2)) for _, ns, y in corners[1:-1])
+
+
+def _parted(stamps: Sequence[int], late: frozenset[int]) -> Sequence[int]:
+    """The kernel keeps the last stamp of what nobody read in time: when the others came nobody knows."""
+    found, before_ns = list[int](), stamps[0]
+    for ns, alike in groupby(stamps):
+        chunks = len(list(alike))
+        first_ns = before_ns if ns in late else ns
+        found += [first_ns + (ns - first_ns) * at // chunks for at in range(1, chunks + 1)]
+        before_ns = ns
+    return found
 
 
 def _is_even(stamps: Sequence[int], end_ns: int, allowed: float) -> bool:

@@ -271,7 +271,7 @@ class RecordBuilder:
             tool_calls=len(answer.tool_calls),
             gaps={} if in_lumps else self._gaps,
             longest_gap_ns=None if in_lumps else self._longest_gap_ns,
-            moments=moments(self._stamps, made_until_ns, self.usage, texts) if timed else (),
+            moments=moments(self._stamps, made_until_ns, self.usage, texts, self._late_stamps) if timed else (),
             usage=self.usage,
             reads=transcript.kernel_stamps + transcript.clock_stamps,
             late_reads=len(transcript.late_stamps),

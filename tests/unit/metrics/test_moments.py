@@ -117,6 +117,14 @@ def test_nor_are_many_of_them_in_a_short_answer() -> None:
     assert moments(came, came[-1], Usage(output_tokens=57), texts) == ()
 
 
+def test_what_a_client_read_late_is_no_stall_of_the_server() -> None:
+    """A chunk each 20 ms, of which 14 lay unread in the kernel, which keeps the last one's stamp for all of them."""
+    came = stamps([20.0] * 60)
+    came[30:44] = [came[43]] * 14
+    assert moments(came, came[-1], late=frozenset({came[43]})) == ()
+    assert len(moments(came, came[-1])) >= 2  # read in time they came at once
+
+
 def test_a_stall_is_seen_beside_such_chunks() -> None:
     """As before, and a second in which nothing came, with 84 chunks before it and 40 after."""
     came = stamps([20.0, 80.0, 20.0, 20.0, 80.0, 80.0, 20.0, 80.0, *[20.0] * 75, 1000.0, *[20.0] * 39])
