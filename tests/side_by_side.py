@@ -13,7 +13,6 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from queue import SimpleQueue
@@ -21,11 +20,9 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 AT_A_TIME = 6  # with eight, a search for the server's limit found the client's on two cores
-# Beside others it is the machine that these find out about: they run when the rest has ended.
-ALONE = ("test_capacity_run",)
 # The files that take longest, first: one of them that began late would be what all others wait for.
 LONGEST = (
-    *("test_run_ends", "test_survive", "test_stages", "test_exit_codes", "test_requests"),
+    *("test_capacity_run", "test_run_ends", "test_survive", "test_stages", "test_exit_codes", "test_requests"),
     *("test_webui_tokens", "test_scraping", "test_webui_form", "test_planted_key", "test_run_options"),
     *("test_bad_input", "test_netns", "test_models", "test_accuracy", "test_lifecycle_run", "test_own_locustfiles"),
 )
@@ -114,14 +111,9 @@ def main(options: list[str]) -> int:
         free.put(process if process.alive() else Process(options))
         return part, found
 
-    def run_all(pool: ThreadPoolExecutor) -> Iterator[tuple[Part, Done]]:
-        alone = [part for part in asked if Path(part[0]).stem in ALONE]
-        for future in as_completed([pool.submit(run, part) for part in asked if part not in alone]):
-            yield future.result()
-        yield from map(run, alone)
-
     with ThreadPoolExecutor(AT_A_TIME) as pool:
-        for part, found in run_all(pool):
+        for future in as_completed([pool.submit(run, part) for part in asked]):
+            part, found = future.result()
             done[part] = found
             for number, what in re.findall(
                 r"(\d+) (passed|failed|error|skipped)", found.printed.rstrip().rpartition("\n")[2]

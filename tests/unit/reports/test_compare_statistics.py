@@ -143,8 +143,9 @@ def test_the_correlation_of_many_is_that_of_all_their_lags(monkeypatch: pytest.M
 
 def _time_by_all_lags(values: Any) -> float:
     centred, total = values - values.mean(), 0.0
+    squared = float((centred**2).sum())
     for lag in range(len(values)):
-        total += float((centred[: len(values) - lag] * centred[lag:]).sum()) / float((centred**2).sum())
+        total += float((centred[: len(values) - lag] * centred[lag:]).sum()) / squared
         if lag >= blocks.WINDOW * (2 * total - 1):
             break
     return max(1.0, 2 * total - 1)
