@@ -88,18 +88,20 @@ def test_a_run_in_which_nothing_was_answered_fails(
         ("INVALID", "outcome http_error > 50%", ("--invalid-ok",), 99),
         ("VALID", "outcome http_error > 50%", (), 99),
         ("VALID", "outcome ok > 50%", (), None),
+        ("INVALID", "", (), None),  # nothing was asked of it
     ],
 )
 def test_the_exit_code_tells_slos_that_are_not_met_from_figures_that_may_not_be_believed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verdict: str, slo: str, more: tuple[str, ...], code: int | None
 ) -> None:
     monkeypatch.setattr("tokenswarm.run.recorder.validity", lambda *_: {"verdict": verdict, "findings": []})
-    with process(FakeCluster(), tmp_path, monkeypatch, "--slo", slo, *more) as lifecycle:
+    slos = [slo] if slo else []
+    with process(FakeCluster(), tmp_path, monkeypatch, *(f"--slo={one}" for one in slos), *more) as lifecycle:
         begin(lifecycle)
         lifecycle.environment.events.generation.fire(record=answered(0), response_bytes=0)
         end(lifecycle)
     assert lifecycle.environment.process_exit_code == code
-    assert [each["slo"] for each in run_json(tmp_path)["slos"]] == [slo]
+    assert [each["slo"] for each in run_json(tmp_path).get("slos", [])] == slos
 
 
 def test_what_is_wrong_at_the_beginning_ends_the_process(
