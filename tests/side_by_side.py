@@ -24,7 +24,15 @@ AT_A_TIME = 6  # with eight, a search for the server's limit found the client's 
 LONGEST = (
     *("test_capacity_run", "test_run_ends", "test_survive", "test_stages", "test_exit_codes", "test_requests"),
     *("test_webui_tokens", "test_scraping", "test_webui_form", "test_planted_key", "test_run_options"),
-    *("test_bad_input", "test_netns", "test_models", "test_accuracy", "test_lifecycle_run", "test_own_locustfiles"),
+    *(
+        "test_bad_input",
+        "test_netns",
+        "test_models",
+        "test_addresses",
+        "test_accuracy",
+        "test_lifecycle_run",
+        "test_own_locustfiles",
+    ),
 )
 UNIT_FILES = 8  # at once: they take a second or two each
 OPTIONS = ("-q", "-p", "no:cacheprovider")
@@ -43,9 +51,11 @@ class Done(NamedTuple):
 
 def parts() -> list[Part]:
     """All test files but those that want more than Python (see `norecursedirs`), in the order to begin them."""
-    quick = sorted(ROOT.glob("tests/unit/**/test_*.py"))
-    slow = [path for where in ("tests/run", "tests/browser", "bench/tests") for path in ROOT.glob(f"{where}/test_*.py")]
     places = {stem: place for place, stem in enumerate(LONGEST)}
+    units = sorted(ROOT.glob("tests/unit/**/test_*.py"))
+    quick = [path for path in units if path.stem not in places]
+    slow = [path for where in ("tests/run", "tests/browser", "bench/tests") for path in ROOT.glob(f"{where}/test_*.py")]
+    slow += [path for path in units if path.stem in places]
     slow.sort(key=lambda path: (places.get(path.stem, len(places)), path))
     found = [[path] for path in slow] + [quick[at : at + UNIT_FILES] for at in range(0, len(quick), UNIT_FILES)]
     return [tuple(str(path.relative_to(ROOT)) for path in some) for some in found]
