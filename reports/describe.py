@@ -8,7 +8,7 @@ import numpy as np
 from tokenswarm.metrics.catalogue import METRICS
 from tokenswarm.reports.growing import PIECE
 from tokenswarm.reports.percentiles import LATENCY, RATE, Described, describe_histogram, describe_known
-from tokenswarm.reports.rows import known
+from tokenswarm.reports.rows import known_values
 
 Metrics = Mapping[str, Described]
 # What says when chunks came, and nothing where most came in lumps.
@@ -29,7 +29,7 @@ def describe_all(frame: Any, which: Any, gaps: Mapping[int, int]) -> dict[str, D
             continue  # see reports.parts.checks
         if metric.kind == "histogram":
             described = describe_histogram(gaps)
-        elif not len(values := known(rows, metric.name)):
+        elif not len(values := known_values(rows, metric.name)):
             continue
         elif metric.kind == "count":
             described = describe_known(values, (50.0,))

@@ -91,7 +91,7 @@ def amount_per_s(rows: Any, amounts: Amounts, span: Window) -> float:
         amount = np.nan_to_num(amount)
         total += float(amount[inside].sum())
         if len(at := np.flatnonzero(~inside)):
-            begin, end, parts = placed(known.take(at), amount[at], span[0])
+            begin, end, parts = place_amounts(known.take(at), amount[at], span[0])
             total += float((within(begin, end, 0.0, width_s) * parts).sum())
     return round(total / width_s, 6)
 
@@ -141,10 +141,10 @@ def tokens_per_s(rows: Any, span: Window | None) -> float | None:
 def series(rows: Any, amounts: Any, span: Window, count: int) -> Any:
     """So much a second in each of `count` equal parts of a window, of rows whose outputs all have a place."""
     edges = np.linspace(0.0, (span[1] - span[0]) / 1e9, count + 1)
-    return np.diff(amount_before(edges, *placed(rows, amounts, span[0]))) / np.diff(edges)
+    return np.diff(amount_before(edges, *place_amounts(rows, amounts, span[0]))) / np.diff(edges)
 
 
-def placed(rows: Any, amounts: Any, zero_ns: int) -> tuple[Any, Any, Any]:
+def place_amounts(rows: Any, amounts: Any, zero_ns: int) -> tuple[Any, Any, Any]:
     """(begin, end, amount) of what lies evenly: all of a row's amount, or parts of it where it keeps moments.
 
     Float seconds since a moment; the rows (MADE of them) have a place each.

@@ -154,7 +154,7 @@ def parts(rows: Any) -> Iterator[Any]:
     return rows.parts() if isinstance(rows, Rows) else iter((rows,))
 
 
-def known(rows: Any, name: str) -> Any:
+def known_values(rows: Any, name: str) -> Any:
     """The values of a column that are not absent, as floats of one's own: with no more memory than they take."""
     found, n = np.empty(len(rows)), 0
     for some in parts(rows):

@@ -96,7 +96,7 @@ class Unread:
             gevent.sleep(0)  # first the user goes on
             while self._left:
                 due_s, read = self._left.popleft()
-                while self._slices.crowded() and time.monotonic() < due_s:
+                while self._slices.is_crowded() and time.monotonic() < due_s:
                     gevent.sleep(LOOK_AGAIN_S)
                 read()
         finally:  # also when one failed for a reason of its own

@@ -15,7 +15,7 @@ from tokenswarm.reports.percentiles import describe_known
 from tokenswarm.reports.render.document import Cell, Code, Section, Table
 from tokenswarm.reports.render.numbers import integer, number
 from tokenswarm.reports.render.plots import PALETTE, Plot, figure, label
-from tokenswarm.reports.rows import known
+from tokenswarm.reports.rows import known_values
 
 STATES = ("cold", "warm")
 PERCENTS = (50.0, 90.0, 95.0)
@@ -36,7 +36,7 @@ def describe_loads(frame: Any) -> dict[str, Any] | None:
         for state in STATES:
             rows = ok[(ok["model"] == model) & (ok["load_state"] == state)]
             if len(rows):
-                described = {name: describe_known(known(rows, name), PERCENTS) for name in _SHOWN}
+                described = {name: describe_known(known_values(rows, name), PERCENTS) for name in _SHOWN}
                 longest = rows["load_ms"].max()
                 states.append(
                     {
@@ -82,7 +82,7 @@ def _waits(frame: Any) -> list[dict[str, Any]]:
                 "requests": len(own),
                 "ok": int((own["outcome"] == "ok").sum()),
                 "cold": int((own["load_state"] == "cold").sum()),
-                "load_ms": describe_known(known(own, "load_ms"), (50.0, 95.0)),
+                "load_ms": describe_known(known_values(own, "load_ms"), (50.0, 95.0)),
                 "longest_wait_ms": float(longest["wait_ms"]),
                 "longest_wait_outcome": str(longest["outcome"]),
                 "overtaken": len(passed),
@@ -169,7 +169,7 @@ def _distributions(ok: Any, colours: Mapping[str, str]) -> Any:
         showlegend=True,
     )
     for (model, state), rows in ok[ok["load_ms"] > 0].groupby(["model", "load_state"], sort=True):
-        x, share = steps(known(rows, "load_ms"))
+        x, share = steps(known_values(rows, "load_ms"))
         made.add_scatter(
             x=x,
             y=share,

@@ -9,7 +9,7 @@ from tokenswarm.reports.parts.part import Part, Summary, only_tables
 from tokenswarm.reports.percentiles import describe_known
 from tokenswarm.reports.render.document import Section, Table
 from tokenswarm.reports.render.numbers import integer, number
-from tokenswarm.reports.rows import known
+from tokenswarm.reports.rows import known_values
 from tokenswarm.reports.slices import select_of_models
 
 NEEDED = (
@@ -56,7 +56,7 @@ def _entry(users: str, held: Any, everything: Any, span: Window | None) -> dict[
         "requests": ended,
         "ok_share": round(len(held[held["outcome"] == "ok"]) / ended, 6) if ended else None,
         "ok_per_s": rate,
-        **{name: describe_known(known(ok, name), (50.0, 99.0)) for name in TIMES},
+        **{name: describe_known(known_values(ok, name), (50.0, 99.0)) for name in TIMES},
         "output_tokens_per_s": output,
         "all_tokens_per_s": both,
     }

@@ -12,7 +12,7 @@ from tokenswarm.reports.percentiles import RATE, describe_known
 from tokenswarm.reports.render.document import Cell, Code, Section, Table
 from tokenswarm.reports.render.numbers import integer, number
 from tokenswarm.reports.render.plots import PALETTE, Plot, figure, label
-from tokenswarm.reports.rows import known
+from tokenswarm.reports.rows import known_values
 
 MOST_SIZES = 10  # so many batch sizes have a line each, more are put together by powers of 2
 
@@ -41,7 +41,7 @@ def describe_embeddings(frame: Any, run_window: Window | None, everything: Any) 
                     f"{name}_per_s": amount_per_s(same, of_ok(name), run_window) if run_window else None
                     for name in ("vectors", "prompt_tokens")
                 },
-                "batch_size": describe_known(known(some, "batch_size"), RATE),
+                "batch_size": describe_known(known_values(some, "batch_size"), RATE),
                 "by_batch_size": [_of_size(part, least, most) for least, most, part in _by_size(ok)],
             }
         )
@@ -61,7 +61,7 @@ def _by_size(ok: Any) -> Iterator[tuple[int, int, Any]]:
 
 def _of_size(rows: Any, least: int, most: int) -> dict[str, Any]:
     names = ("e2e_ms", "vectors_per_s", "embed_tokens_per_s")
-    described = {name: describe_known(known(rows, name), (50.0, 95.0)) for name in names}
+    described = {name: describe_known(known_values(rows, name), (50.0, 95.0)) for name in names}
     return {"from": least, "to": most, "n": len(rows), **described}
 
 

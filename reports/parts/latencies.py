@@ -13,7 +13,7 @@ from tokenswarm.reports.parts.part import Part, Summary
 from tokenswarm.reports.render.document import Cell, Code, Line, Section, Table
 from tokenswarm.reports.render.numbers import ABSENT, BUFFERED, integer, number
 from tokenswarm.reports.render.plots import PALETTE, Plot, figure, label
-from tokenswarm.reports.rows import known
+from tokenswarm.reports.rows import known_values
 from tokenswarm.reports.slices import group_name, slices
 
 SHOWN = (("ttft_ms", "TTFT, ms"), ("tpot_ms", "TPOT, ms per token"), ("e2e_ms", "E2E, ms"))
@@ -63,7 +63,7 @@ def _one(ok: Any, name: str, title: str) -> Any:
         showlegend=False,
     )
     for at, ((endpoint, model), rows) in enumerate(_groups(ok)):
-        values = known(rows, name)
+        values = known_values(rows, name)
         if len(values):
             x, share = steps(values)
             made.add_scatter(

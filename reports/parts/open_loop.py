@@ -10,7 +10,7 @@ from tokenswarm.reports.parts.part import Part, Summary
 from tokenswarm.reports.percentiles import describe, describe_known
 from tokenswarm.reports.render.document import Line, Section, Table
 from tokenswarm.reports.render.numbers import integer, number
-from tokenswarm.reports.rows import known
+from tokenswarm.reports.rows import known_values
 
 KEPT_UP = 0.9  # of what was due
 LEAST, LOOKS = 20, 50  # arrivals; looks at the queue in a quarter of their time
@@ -38,8 +38,8 @@ def open_loop(frame: Any, ok_per_s: float | None) -> dict[str, Any] | None:
         "ok_per_s": ok_per_s,
         **_unanswered(due, int(first_ns), int(last_ns)),
         "lateness_ms": describe((due["lateness_ms"] - due["connect_ms"].fillna(0)).to_numpy(dtype=float)),
-        "response_ms": describe_known(known(ok, "response_ms")),
-        "e2e_ms": describe_known(known(ok, "e2e_ms")),
+        "response_ms": describe_known(known_values(ok, "response_ms")),
+        "e2e_ms": describe_known(known_values(ok, "e2e_ms")),
     }
 
 

@@ -9,7 +9,7 @@ from tokenswarm.reports.parts.part import Part, Summary
 from tokenswarm.reports.percentiles import describe_known
 from tokenswarm.reports.render.document import Cell, Section, Table
 from tokenswarm.reports.render.numbers import integer, number
-from tokenswarm.reports.rows import known
+from tokenswarm.reports.rows import known_values
 from tokenswarm.reports.slices import select_of_models
 
 NEEDED = ["outcome", "sent_unix_ns", "ended_unix_ns", "ttft_ms", "e2e_ms", "max_tokens", "batch_size"]
@@ -25,7 +25,7 @@ def phases(frame: Any) -> list[dict[str, Any]]:
             ok, span = rows[rows["outcome"] == "ok"], window(rows)
             asked = select_of_models(ok)
             p50s = {
-                f"{name}_p50": describe_known(known(asked, name), (50.0,))["p50"]
+                f"{name}_p50": describe_known(known_values(asked, name), (50.0,))["p50"]
                 for name in ("ttft_ms", "e2e_ms")
                 if len(asked)
             }

@@ -7,7 +7,7 @@ import numpy as np
 
 from tokenswarm.metrics.server_metrics import BY_NAME, POWER
 from tokenswarm.reports.load import Run
-from tokenswarm.reports.output import MADE, amount_before, placed
+from tokenswarm.reports.output import MADE, amount_before, place_amounts
 from tokenswarm.reports.parts.part import Part, Summary
 from tokenswarm.reports.parts.throughput import bins, steps
 from tokenswarm.reports.readings import Readings, Track, joules
@@ -175,7 +175,7 @@ def _tokens(frame: Any, summary: Mapping[str, Any]) -> tuple[Any, Any]:
     edges = bins(summary["window"]["window_s"])
     rows = frame.loc[frame["made_from_ns"].notna(), MADE]
     counts = np.nan_to_num(rows["made_tokens"].to_numpy("float64", na_value=0.0))
-    return edges, steps(np.diff(amount_before(edges, *placed(rows, counts, first_ns))) / np.diff(edges))
+    return edges, steps(np.diff(amount_before(edges, *place_amounts(rows, counts, first_ns))) / np.diff(edges))
 
 
 def data(run: Run, _summary: Summary) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from tokenswarm.reports.rejudging import dicts
 from tokenswarm.reports.render.document import Section, Table
 from tokenswarm.reports.render.numbers import give_or_take, integer, number
 from tokenswarm.reports.render.plots import Plot
-from tokenswarm.reports.rows import known
+from tokenswarm.reports.rows import known_values
 
 SHOWN = ("ttft_ms", "tpot_ms", "e2e_ms")
 FLAT = 0.1  # more tokens/s than that, for twice the users or more: not yet saturated
@@ -58,7 +58,7 @@ def stages(frame: Any, info: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "to_unix_ns": span[1] if span else None,
                 "ok_per_s": ok_per_s(frame, span),
                 "output_tokens_per_s": tokens_per_s(frame, span),
-                **{name: describe_known(known(ok, name), (50.0, 95.0)) for name in SHOWN},
+                **{name: describe_known(known_values(ok, name), (50.0, 95.0)) for name in SHOWN},
                 "intervals": of_window(frame, ok, span),
                 "slos_met": meets_all(held, slos),
             }

@@ -7,7 +7,7 @@ import numpy as np
 from tokenswarm.reports.parts.latencies import SHOWN
 from tokenswarm.reports.parts.part import Part, Summary
 from tokenswarm.reports.render.plots import PALETTE, Plot, figure, label, log_ticks
-from tokenswarm.reports.rows import known
+from tokenswarm.reports.rows import known_values
 
 POINTS, LEAST, RAREST_PERCENT = 300, 100, 0.1
 
@@ -29,7 +29,7 @@ def plot(frame: Any, summary: Summary) -> Plot | None:
 
 def _took(rows: Any, name: str) -> Any:
     """How long they took, in order, those that took any time."""
-    values = known(rows, name)
+    values = known_values(rows, name)
     values.sort()
     return values[np.searchsorted(values, 0, side="right") :]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tokenswarm.reports.output import MADE, amount_before, placed, seconds
+from tokenswarm.reports.output import MADE, amount_before, place_amounts, seconds
 from tokenswarm.reports.parts.part import Part
 from tokenswarm.reports.render.numbers import many, number
 from tokenswarm.reports.render.plots import BLUE, FILL, GREEN, GREY, ORANGE, PALETTE, Plot, figure, label
@@ -33,13 +33,13 @@ def plot(frame: Any, summary: Mapping[str, Any]) -> Plot | None:
         counts, waited_s = part[amount].to_numpy("float64", na_value=0.0), part["ttft_ms"].to_numpy("float64") / 1e3
         known, first_output = ~np.isnan(waited_s), sent + waited_s
         streams = streams or known.any()
-        rate += np.diff(amount_before(edges, *placed(part, counts, first_ns))) / widths
+        rate += np.diff(amount_before(edges, *place_amounts(part, counts, first_ns))) / widths
         in_flight += np.diff(amount_before(edges, sent, ended, ended - sent)) / widths
         streamed = (first_output[known], ended[known], (ended - first_output)[known])
         streaming += np.diff(amount_before(edges, *streamed)) / widths
         for share, (model, _) in zip(shares, models, strict=True):
             mine = (part["model"] == model).to_numpy()
-            share += np.diff(amount_before(edges, *placed(part[mine], counts[mine], first_ns))) / widths
+            share += np.diff(amount_before(edges, *place_amounts(part[mine], counts[mine], first_ns))) / widths
     made = figure(
         height=380,
         xaxis={"title": {"text": "s since the first request was sent"}, "range": [0, 1.01 * window_s]},

@@ -64,7 +64,7 @@ def ledger(ok: Any) -> list[dict[str, Any]]:
             if len(some := timed[mask]):
                 account.add(some)
     return [
-        {"kind": kind, **account.described("total" in kind and "without" not in kind)}
+        {"kind": kind, **account.as_summary("total" in kind and "without" not in kind)}
         for kind, account in accounts.items()
         if account.n
     ]
@@ -101,7 +101,7 @@ class _Account:
             self._told_by.update({str(name): int(n) for name, n in rows["ledger_source"].value_counts().items()})
             self._rests.put(rest.to_numpy("float64"), len(rows))
 
-    def described(self, loads: bool) -> dict[str, Any]:
+    def as_summary(self, loads: bool) -> dict[str, Any]:
         """`loads`: it has a model load even where none is known. Who said the durations, by how many requests, and of
         how many the ledger closes, where there is a rest."""
         seldom = LATE if loads else SELDOM

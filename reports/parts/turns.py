@@ -12,7 +12,7 @@ from tokenswarm.reports.percentiles import describe_known
 from tokenswarm.reports.render.document import Cell, Section, Table
 from tokenswarm.reports.render.numbers import integer, many, number
 from tokenswarm.reports.render.plots import BLUE, GREEN, GREY, ORANGE, Plot, figure
-from tokenswarm.reports.rows import known, parts
+from tokenswarm.reports.rows import known_values, parts
 
 SHOWN = ("prompt_tokens", "ttft_ms", "e2e_ms", "prompt_eval_ms", "prompt_tokens_per_s")
 TOOL = "tool"
@@ -95,7 +95,7 @@ def _describe(ok: Any) -> dict[str, Any]:
     prompt = int(told["prompt_tokens"].sum())
     return {
         "n": len(ok),
-        **{name: describe_known(known(ok, name), (50.0, 95.0)) for name in SHOWN},
+        **{name: describe_known(known_values(ok, name), (50.0, 95.0)) for name in SHOWN},
         "cached_share": round(int(told["cached_tokens"].sum()) / prompt, 6) if prompt else None,
     }
 

@@ -93,7 +93,7 @@ def _total(sums: Iterable[tuple[int, int]]) -> tuple[int, int]:
     return sum(tokens for tokens, _ in found), sum(chunks for _, chunks in found)
 
 
-class Part(NamedTuple):
+class EvenPart(NamedTuple):
     """A part of a request's output that lies evenly: wall-clock ns from when to when, its share of all."""
 
     begin_ns: int
@@ -104,7 +104,7 @@ class Part(NamedTuple):
 class Output(NamedTuple):
     """A request's output: its parts in order, how many tokens, whether by an estimate."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[EvenPart, ...]
     tokens: float
     estimated: bool
 
@@ -146,7 +146,7 @@ def output(row: Mapping[str, Any], ratios: TokensPerChunk) -> Output | None:
     return Output(parts, ratio * row["output_chunks"], True)
 
 
-def spread(row: Mapping[str, Any]) -> tuple[Part, ...] | None:
+def spread(row: Mapping[str, Any]) -> tuple[EvenPart, ...] | None:
     """Where in time the output of a row of requests.csv lies; None where nothing was sent."""
     sent_ns, ended_ns = row["sent_unix_ns"], row["ended_unix_ns"]
     if sent_ns is None or ended_ns is None:
@@ -155,11 +155,11 @@ def spread(row: Mapping[str, Any]) -> tuple[Part, ...] | None:
     chunked_ns = ABSENT if row["outcome"] == "ok" or waited_ns < 0 else gaps_ms(row["itl_ms_hist"]) * 1e6
     begin, end = map(round, output_span(max(0, ended_ns - sent_ns), waited_ns, chunked_ns, decoded_ns))
     if row[MOMENTS[0][0]] is None:
-        return (Part(sent_ns + begin, sent_ns + end, 1.0),)
+        return (EvenPart(sent_ns + begin, sent_ns + end, 1.0),)
     known = [(row[ms], row[percent]) for ms, percent in MOMENTS if row[ms] is not None and row[percent] is not None]
     moments = [(ms * MS, percent / 100) for ms, percent in known]
     parts = even_parts(sent_ns + begin, sent_ns + end, moments)
-    return tuple(Part(*part) for part in parts if part[2] > 0)
+    return tuple(EvenPart(*part) for part in parts if part[2] > 0)
 
 
 def gaps_ms(histogram: str | None) -> float:

@@ -191,7 +191,7 @@ class Receiving:
     def _decrypt(self, tls: ssl.SSLObject, data: bytes) -> tuple[bytes, ssl.SSLError | None]:
         """What the records hold, and what came after them: nothing yet, the end of the stream, or an error."""
         self._incoming.write(data)
-        return decrypted(tls, self._incoming)
+        return decrypt(tls, self._incoming)
 
     def _finish(self, ended_ns: int, kind: FailureKind | None = None, text: str = "") -> None:
         if self._exchange.ended_ns is None:
@@ -199,7 +199,7 @@ class Receiving:
             self.waiter.switch(None)
 
 
-def decrypted(tls: ssl.SSLObject, incoming: ssl.MemoryBIO) -> tuple[bytes, ssl.SSLError | None]:
+def decrypt(tls: ssl.SSLObject, incoming: ssl.MemoryBIO) -> tuple[bytes, ssl.SSLError | None]:
     """See `Receiving._decrypt`; nothing of the records that are there whole is left behind."""
     clear = []
     try:

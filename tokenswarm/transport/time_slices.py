@@ -37,7 +37,7 @@ class TimeSlices:
         self.slice_ends_ns = 0
         self.crowd_ends_ns = 0
 
-    def crowded(self) -> bool:
+    def is_crowded(self) -> bool:
         """Did requests have to wait for their turn to begin just now? Then more may follow."""
         return time.monotonic_ns() < self.crowd_ends_ns
 

@@ -23,7 +23,7 @@ from tokenswarm.metrics.output import (
     within,
 )
 from tokenswarm.metrics.recent import Recent
-from tokenswarm.reports.output import MADE, amount_before, amount_per_s, placed
+from tokenswarm.reports.output import MADE, amount_before, amount_per_s, place_amounts
 
 MS = 1_000_000
 SENT = 1_795_433_493_123_456_789
@@ -187,7 +187,7 @@ def test_columns_of_a_report_place_tokens_as_a_row_does(
     amounts, width_s = np.full(len(rows), 101.0), (until_ns - since_ns) / 1e9
     tokens = sum(each.within(since_ns, until_ns) for each in found if each)
     assert amount_per_s(frame, lambda _: amounts, (since_ns, until_ns)) * width_s == pytest.approx(tokens, abs=1e-5)
-    begin, end, parts = placed(frame, amounts, SENT)
+    begin, end, parts = place_amounts(frame, amounts, SENT)
     edges = (np.array([since_ns, until_ns]) - SENT) / 1e9
     assert np.diff(amount_before(edges, begin, end, parts))[0] == pytest.approx(tokens, abs=1e-3)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tokenswarm.metrics.validity.evidence import Evidence
-from tokenswarm.metrics.validity.workers_needed import CHUNKS_PER_S, STREAMS, advice, needed
+from tokenswarm.metrics.validity.workers_needed import CHUNKS_PER_S, STREAMS, advice, workers_needed
 
 CURVE = Path(__file__).parents[3] / "docs/accuracy.md"
 
@@ -31,7 +31,7 @@ def workers(number: int, cpu_percent: float = 50.0, cpus: int = 8, hosts: int = 
     ],
 )
 def test_how_many_workers_a_load_needs(rows: Evidence, had: list[dict[str, Any]], n: int) -> None:
-    assert needed(rows, had) == n
+    assert workers_needed(rows, had) == n
     assert advice(rows, had) == f"; this load needs {n} workers (--processes {n})"
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tokenswarm.reports import growing
-from tokenswarm.reports.rows import Rows, in_order, known
+from tokenswarm.reports.rows import Rows, in_order, known_values
 
 NAMES = ["model", "ms", "tokens"]
 Models = st.sampled_from(["a", "b", None])
@@ -94,8 +94,8 @@ def test_known_values_are_those_that_are_there_and_ones_own(made: list[Any]) -> 
         few.setattr(growing, "MOST_IN_MEMORY", 3)
         few.setattr(growing, "PIECE", 2)
         for name in ("ms", "tokens"):
-            found = known(Rows.of(whole), name)
-            assert found.tolist() == known(whole, name).tolist() == whole[name].dropna().tolist()
+            found = known_values(Rows.of(whole), name)
+            assert found.tolist() == known_values(whole, name).tolist() == whole[name].dropna().tolist()
             found[:] = -1
             assert not (whole[name] == -1).any()
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokenswarm.transport.receiving import decrypted
+from tokenswarm.transport.receiving import decrypt
 
 Pair = tuple[ssl.SSLObject, ssl.MemoryBIO, ssl.SSLObject, ssl.MemoryBIO]
 
@@ -54,7 +54,7 @@ def test_what_a_record_holds_is_there_with_its_last_byte(
     for cut in [*sorted(cuts), len(stream)]:
         incoming.write(stream[at:cut])
         at = cut
-        part, ended = decrypted(client, incoming)
+        part, ended = decrypt(client, incoming)
         clear += part
         assert len(clear) == max(total for place, total in whole_at.items() if place <= at)
         assert isinstance(ended, ssl.SSLZeroReturnError) == (closes and at == len(stream))

@@ -160,4 +160,4 @@ def test_who_begins_comes_before_who_reads() -> None:
     gevent.sleep(0)
     gevent.joinall([reader, *(gevent.spawn(begin) for _ in range(5))])
     assert order[:5] == ["begin"] * 5
-    assert slices.crowded()
+    assert slices.is_crowded()

@@ -15,7 +15,7 @@ BORNE = (
 )
 
 
-def needed(rows: Evidence, workers: Sequence[Mapping[str, Any]]) -> int:
+def workers_needed(rows: Evidence, workers: Sequence[Mapping[str, Any]]) -> int:
     """By the streams at a time, the chunks a second, the workers' CPU; 0 where nothing of that is known.
 
     On a machine slower than the curve's it is the CPU that tells.
@@ -29,7 +29,7 @@ def needed(rows: Evidence, workers: Sequence[Mapping[str, Any]]) -> int:
 
 def advice(rows: Evidence, workers: Sequence[Mapping[str, Any]]) -> str:
     """What to do about it, as the end of a sentence; "" where the run says nothing of its workers."""
-    if not (workers and (n := needed(rows, workers))):
+    if not (workers and (n := workers_needed(rows, workers))):
         return ""
     if n <= len(workers):
         return f"; {BORNE}"
