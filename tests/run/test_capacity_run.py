@@ -93,7 +93,7 @@ def test_the_exit_code_of_a_search_that_is_told_to_end(tmp_path: Path) -> None:
 def test_from_the_web_form_the_number_of_users_is_the_ceiling(tmp_path: Path) -> None:
     runs = tmp_path / "runs"
     asked = {"find_capacity": "true", "trial_time": "10s", "run_time": "", "user_count": "2", "max_tokens": "6"}
-    with running(*SERVER, "--load-ms", "0") as simulator, web(simulator, runs, "--no-report") as url:
+    with running(*WAITS, "--load-ms", "0") as simulator, web(simulator, runs, "--no-report") as url:
         refused = start(url, model="sim", **asked)
         assert "--find-capacity: keep to what?" in refused["message"]
         assert start(url, model="sim", slo="e2e_ms mean < 5000; outcome ok > 50%", **asked)["success"]
