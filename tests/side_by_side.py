@@ -24,15 +24,8 @@ AT_A_TIME = 6  # with eight, a search for the server's limit found the client's 
 LONGEST = (
     *("test_capacity_run", "test_run_ends", "test_survive", "test_stages", "test_exit_codes", "test_requests"),
     *("test_webui_tokens", "test_scraping", "test_webui_form", "test_planted_key", "test_run_options"),
-    *(
-        "test_bad_input",
-        "test_netns",
-        "test_models",
-        "test_addresses",
-        "test_accuracy",
-        "test_lifecycle_run",
-        "test_own_locustfiles",
-    ),
+    *("test_bad_input", "test_netns", "test_models", "test_addresses", "test_accuracy", "test_lifecycle_run"),
+    "test_own_locustfiles",
 )
 UNIT_FILES = 8  # at once: they take a second or two each
 OPTIONS = ("-q", "-p", "no:cacheprovider")

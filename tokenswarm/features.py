@@ -12,6 +12,7 @@ from tokenswarm.preflight.prepare import Prepared
 from tokenswarm.run import counted, depths, feature, open_loop, same_prompts, server_side, slo_gate, stages
 from tokenswarm.run.feature import Feature
 from tokenswarm.run.live import Live
+from tokenswarm.run.locust_options import wants_otel
 from tokenswarm.run.memory_sampler import Sampler
 from tokenswarm.run.open_loop import OpenLoop
 from tokenswarm.run.rebalance import Rebalancer
@@ -39,14 +40,14 @@ def _probe(settings: Settings, server: FoundServer, ask: Ask) -> dict[str, Any]:
 
 
 def _check_otel(options: Any) -> None:
-    if getattr(options, "otel", False):  # an option of newer Locusts
-        from tokenswarm.run import otel
+    if wants_otel(options):
+        from tokenswarm.run.otel import check
 
-        otel.check(options)
+        check()
 
 
 def _tell_otel(run: Any) -> None:
-    if getattr(run.options, "otel", False):
+    if wants_otel(run.options):
         from tokenswarm.run.otel import Telemetry
 
         Telemetry(run).listen()

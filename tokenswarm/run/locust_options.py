@@ -29,9 +29,14 @@ def limit_time_spans(parser: Any) -> None:
             action.type = span_s
 
 
+def wants_otel(options: Any) -> bool:
+    """Was Locust started with `--otel`? Older ones have no such option."""
+    return bool(getattr(options, "otel", False))
+
+
 def limit_batches(options: Any) -> None:
     """With `--otel` have the SDK write fewer spans at once than its 512, which stop the loop for 34 ms."""
-    if getattr(options, "otel", False):
+    if wants_otel(options):
         os.environ.setdefault("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "32")  # about 2 ms
 
 

@@ -46,15 +46,8 @@ SIGNALS = ("TRACES", "METRICS", "LOGS")
 INSTALL = "pip install 'tokenswarm[otel]'"
 
 
-def is_wanted(options: Any) -> bool:
-    """Was Locust started with `--otel`?"""
-    return bool(getattr(options, "otel", False))
-
-
-def check(options: Any) -> None:
+def check() -> None:
     """Is what `--otel` needs there? Locust would only log it, and go on without. Raises UsageError."""
-    if not is_wanted(options):
-        return
     if not _there(SDK):
         raise UsageError(f"--otel needs OpenTelemetry's SDK: {INSTALL}")
     for signal in SIGNALS:
@@ -121,9 +114,7 @@ class Telemetry:
         self._complaints = Complaints()
 
     def listen(self) -> None:
-        """Connect to Locust's events, if it was asked for; after the lifecycle, which makes the RunContext."""
-        if not is_wanted(self._options):
-            return
+        """Connect to Locust's events, after the lifecycle, which makes the RunContext."""
         self._complaints.listen()
         events = self._lifecycle.environment.events
         events.quitting.add_listener(self.on_quitting)

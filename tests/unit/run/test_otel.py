@@ -20,17 +20,17 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 from opentelemetry.trace import SpanKind, StatusCode
 
+from tokenswarm.features import FEATURES
 from tokenswarm.metrics.otel_names import OPERATIONS, provider_of
 from tokenswarm.metrics.record import Record
 from tokenswarm.payloads.prompt import Prompt
 from tokenswarm.run import otel
-from tokenswarm.run.feature import Feature
-from tokenswarm.run.otel import Ids, Telemetry, check, traceparent
+from tokenswarm.run.otel import Ids, Telemetry, traceparent
 from tokenswarm.settings.errors import UsageError
 from tokenswarm.wire.apis import APIS
 from tokenswarm.wire.values import Ask, Transcript
 
-OTEL = Feature("otel", join=lambda run: Telemetry(run).listen())
+OTEL = next(one for one in FEATURES if one.name == "otel")
 LATEST = "gen_ai_latest_experimental"
 
 
@@ -266,12 +266,12 @@ def test_what_it_needs_must_be_there(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(otel, "_there", lambda module: not (absent and module.startswith(absent)))
-    check(SimpleNamespace())  # without --otel nothing is needed
+    OTEL.check(SimpleNamespace())  # without --otel nothing is needed
     if said:
         with pytest.raises(UsageError, match=re.escape(said)):
-            check(SimpleNamespace(otel=True))
+            OTEL.check(SimpleNamespace(otel=True))
     else:
-        check(SimpleNamespace(otel=True))
+        OTEL.check(SimpleNamespace(otel=True))
 
 
 def test_every_api_has_an_operation_and_every_engine_a_provider() -> None:
