@@ -27,7 +27,7 @@ LONGEST = (
     *("test_bad_input", "test_netns", "test_models", "test_addresses", "test_accuracy", "test_lifecycle_run"),
     "test_own_locustfiles",
 )
-UNIT_FILES = 8  # at once: they take a second or two each
+UNIT_FILES = 4  # at once: most take a second or two, and what is run last should be short
 OPTIONS = ("-q", "-p", "no:cacheprovider")
 NO_TESTS = 5  # pytest's exit code where there are none
 SHOWN_EVERY, SLOWEST = 20, 5
